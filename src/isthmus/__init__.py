@@ -1,0 +1,44 @@
+"""isthmus: every autoencoder of the published family, under one roof.
+
+>>> import isthmus as ist
+>>> sorted(ist.MEMBERS)[:2]
+['ae', 'vae']
+
+Names are imported at their first use, so that ``import isthmus`` takes milliseconds; members are found by their
+class names, from :data:`isthmus.registry.MEMBERS`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from isthmus.errors import DivergenceError, InputError, RunError
+from isthmus.registry import MEMBERS
+from isthmus.version import __version__
+
+_NAMES = {
+    "Estimator": "isthmus.estimator",
+    "LearningWarning": "isthmus.estimator",
+    "load": "isthmus.runs",
+    "compare": "isthmus.report.compare",
+    "evaluate": "isthmus.metrics",
+}
+_SUBMODULES = ("data", "figures", "metrics", "networks", "likelihoods", "registry", "report")
+
+__all__ = ["MEMBERS", "DivergenceError", "InputError", "RunError", "__version__", *_NAMES, *_SUBMODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f"isthmus.{name}")
+    if name in _NAMES:
+        return getattr(import_module(_NAMES[name]), name)
+    for member in MEMBERS:
+        if MEMBERS.target(member).partition(":")[2] == name:
+            return MEMBERS[member]
+    raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *(MEMBERS.target(member).partition(":")[2] for member in MEMBERS)])

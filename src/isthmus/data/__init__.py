@@ -1,0 +1,9 @@
+"""Data sets: known by name, or read from a path of your own."""
+
+from __future__ import annotations
+
+from isthmus.data.loading import load, names, read
+from isthmus.data.parts import Data, Part
+from isthmus.data.rows import Rows
+
+__all__ = ["Data", "Part", "Rows", "load", "names", "read"]

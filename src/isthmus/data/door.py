@@ -1,0 +1,94 @@
+"""What stands between the user's arrays and the model: layout, range and scaling, settled once, at ``fit``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from isthmus.data.feed import Feed
+from isthmus.data.layout import Layout, Shape, as_stored, extent, layout_of
+from isthmus.data.scaling import Scaling, fit_scaling
+from isthmus.errors import InputError
+
+_SLACK = 1e-4  # pixels that went through a resize or a decoder may pass 1 by rounding
+
+
+@dataclass(frozen=True)
+class Door:
+    """Lets examples in, ``(n, *outer)`` to ``(n, *shape)``, and reconstructions out.
+
+    Attributes:
+        layout: the shape of an example outside and inside.
+        scaling: the units outside and inside.
+        strict: whether values outside [0, 1] must be refused, because the likelihood has no place for them.
+    """
+
+    layout: Layout
+    scaling: Scaling
+    strict: bool
+
+    def admit(self, x: np.ndarray) -> np.ndarray:
+        """Examples as they will be kept, ``(n, *shape)``; wrong shapes, NaN and foreign ranges are refused."""
+        x = as_stored(x)
+        if x.shape[1:] != self.layout.outer:
+            raise InputError(
+                f"X has examples of shape {tuple(x.shape[1:])}, but the model was trained on {self.layout.outer}: "
+                "bring them into that shape."
+            )
+        low, high = extent(x)
+        if self._must_be_unit(x) and not (low >= -_SLACK and high <= 1 + _SLACK):
+            raise InputError(
+                f"X lies in [{low:g}, {high:g}], but the model was trained on values in [0, 1]: scale it in the same way "
+                "(uint8 pixels are scaled by themselves)."
+            )
+        return self.layout.inside(x)
+
+    def feed(self, inside: np.ndarray, device: torch.device) -> Feed:
+        """Admitted examples, ready to be handed out in batches; pixels and [0, 1] meet, whichever was trained on."""
+        scaling = self.scaling
+        if scaling.kind == "pixels" and inside.dtype != np.uint8:
+            scaling = replace(scaling, kind="none", scale=np.ones_like(scaling.scale))
+        elif scaling.kind == "none" and scaling.unit_range and inside.dtype == np.uint8:
+            scaling = replace(scaling, kind="pixels", scale=np.full_like(scaling.scale, 255))
+        return Feed(inside, scaling, device)
+
+    def outside(self, decoded: np.ndarray) -> np.ndarray:
+        """What the decoder says, ``(n, *shape)`` in the model's units, in the layout and units of the data."""
+        return self.layout.outside(self.scaling.outside(decoded))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``config.json``."""
+        return {"layout": asdict(self.layout), "scaling": self.scaling.to_json(), "strict": self.strict}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Door:
+        """The inverse of :meth:`to_json`."""
+        layout = values["layout"]
+        outer, shape = (tuple(int(size) for size in layout[key]) for key in ("outer", "shape"))
+        return cls(Layout(outer, shape, layout["channels"]), Scaling.from_json(values["scaling"]), bool(values["strict"]))
+
+    def _must_be_unit(self, x: np.ndarray) -> bool:
+        if x.dtype == np.uint8:
+            return False
+        return self.scaling.kind == "pixels" or (self.strict and self.scaling.kind == "none")
+
+
+def open_door(
+    x: np.ndarray, *, scaling: str, likelihood: str, channels: str = "auto", image_shape: Shape | None = None
+) -> tuple[Door, np.ndarray]:
+    """Settle layout and scaling by the training examples; returns the door and the examples inside."""
+    x = as_stored(x)
+    layout = layout_of(tuple(x.shape[1:]), channels, image_shape)
+    if len(x) < 2:
+        raise InputError(f"X holds {len(x)} examples (n_samples = {len(x)}): at least 2 are needed to train.")
+    inside, reach = layout.inside(x), extent(x)
+    fitted = fit_scaling(scaling, inside, reach)
+    if likelihood == "bernoulli" and not fitted.unit_range:
+        raise InputError(
+            f"X lies in [{reach[0]:g}, {reach[1]:g}], but likelihood='bernoulli' needs values in [0, 1]: "
+            "pass scaling='minmax', or another likelihood ('gaussian' or 'mse')."
+        )
+    return Door(layout, fitted, likelihood == "bernoulli" or (likelihood == "auto" and fitted.unit_range)), inside

@@ -1,0 +1,67 @@
+"""Examples as they are stored, handed out in batches, in the model's units, on the device."""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data.scaling import Scaling
+
+
+class Feed:
+    """Examples ``(n, *shape)`` that stay as stored (uint8, float32, a memory map) until a batch needs them.
+
+    A batch is gathered in one operation and only then becomes float32; no Python runs per example.
+    """
+
+    def __init__(self, x: np.ndarray, scaling: Scaling, device: torch.device) -> None:
+        with warnings.catch_warnings():  # a read-only memory map: nothing here writes to it
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            stored = torch.from_numpy(x)
+        self._stored = stored if device.type == "cpu" or isinstance(x, np.memmap) else stored.to(device)
+        self._device = device
+        self._shift = self._constant(scaling.offset)
+        self._factor = self._constant(1 / scaling.scale)
+        self._scales = bool((scaling.offset != 0).any() or (scaling.scale != 1).any())
+        self._shifts = bool((scaling.offset != 0).any())
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def batch(self, rows: Tensor) -> Tensor:
+        """The examples of some rows, ``(len(rows), *shape)`` float32 in the model's units."""
+        return self._ready(self._stored.index_select(0, rows.to(self._stored.device)))
+
+    def chunks(self, size: int | None = None) -> Iterator[Tensor]:
+        """All examples in their order, in chunks that are ready for the model."""
+        for chunk in self._stored.split(size or inference_rows(self._stored.shape[1:])):
+            yield self._ready(chunk)
+
+    def _ready(self, x: Tensor) -> Tensor:
+        x = x.to(self._device, torch.float32, copy=self._scales)
+        if self._shifts:
+            x.sub_(self._shift)
+        return x.mul_(self._factor) if self._scales else x
+
+    def _constant(self, value: np.ndarray) -> Tensor:
+        """A number, or one per column: shaped so that it meets ``(n, *shape)``."""
+        tensor = torch.from_numpy(np.atleast_1d(value).astype(np.float32)).to(self._device)
+        return tensor if tensor.numel() > 1 else tensor.reshape(())
+
+
+def inference_rows(shape: Sequence[int]) -> int:
+    """How many examples of a shape to take at once where nothing is trained: about two million values."""
+    return max(16, min(4096, (1 << 21) // max(1, math.prod(shape))))
+
+
+def fingerprint(x: np.ndarray) -> str:
+    """A short text that changes when the examples do: shape, type and up to 1,024 rows spread over all."""
+    rows = np.linspace(0, len(x) - 1, num=min(len(x), 1024)).astype(np.int64)
+    checksum = zlib.crc32(np.ascontiguousarray(x[rows]).tobytes())
+    return f"{tuple(x.shape)} {x.dtype} {checksum:08x}"

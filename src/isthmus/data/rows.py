@@ -1,0 +1,51 @@
+"""What one source holds, in its own order, before it is split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isthmus.errors import InputError
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Everything that a source holds, in the order of the source.
+
+    Attributes:
+        x: ``(n, *shape)``, stored as it was read.
+        y: ``(n,)`` whole numbers that index ``classes``, or None where there are no labels.
+        classes: the names that the labels index, or None.
+        columns: the names of the columns of a table, or None.
+        files: the file of each row, of a folder of images, or None.
+        train_rows: where the source has a split of its own, how many rows at the front are its training part.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None = None
+    classes: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    files: tuple[str, ...] | None = None
+    train_rows: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def number_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels ``(n,)`` of whole numbers or text as indices ``(n,)`` into the sorted names of the classes."""
+    if labels.dtype.kind == "f":
+        labels = _whole(labels, where)
+    if labels.dtype.kind not in "biuU":
+        raise InputError(f"{where}: labels of type {labels.dtype} cannot be used: give whole numbers or text.")
+    values, indices = np.unique(labels, return_inverse=True)
+    return indices.astype(np.int64), tuple(str(value) for value in values)
+
+
+def _whole(labels: np.ndarray, where: str) -> np.ndarray:
+    odd = ~(np.isfinite(labels) & (labels == np.round(labels)))
+    if odd.any():
+        row = int(odd.argmax())
+        raise InputError(f"{where}: the label of row {row + 1} is {labels[row]}: labels must be whole numbers or text.")
+    return labels.astype(np.int64)

@@ -1,0 +1,38 @@
+"""What isthmus raises: every message names the argument, the value it got, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something handed in cannot be used; the message says what to change.
+
+    The command line prints the message alone and exits with status 2.
+    """
+
+
+class RunError(InputError):
+    """A run folder or a checkpoint is missing, foreign or damaged."""
+
+
+class DivergenceError(ArithmeticError):
+    """Training met a loss that is not finite; the estimator keeps its last good weights."""
+
+
+class MissingExtraError(InputError, ImportError):
+    """An optional dependency is needed; the message names the extra to install."""
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
+    """The error for a name that is not known: the nearest name first, then all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return InputError(f"unknown {kind} {name!r}: {hint}Known: {', '.join(names)}.")
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
+    """The error for an optional package that is not installed."""
+    return MissingExtraError(f"{purpose} needs the package {package!r}: pip install 'isthmus[{extra}]'.")

@@ -1,0 +1,372 @@
+"""The base of all members: one dataclass that is the declaration and the scikit-learn estimator."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from isthmus import fields, files
+from isthmus.data.door import Door, open_door
+from isthmus.data.feed import Feed, fingerprint, inference_rows
+from isthmus.data.layout import extent
+from isthmus.data.parts import Part
+from isthmus.errors import InputError
+from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError, squared_error
+from isthmus.module import Autoencoder, Bottleneck
+from isthmus.networks import choose
+from isthmus.networks.base import Features
+from isthmus.networks.own import own_decoder, own_encoder
+from isthmus.planes import plane
+from isthmus.registry import LIKELIHOODS
+from isthmus.settings import Settings
+from isthmus.training.checkpoint import State
+from isthmus.training.loop import Trainer, checkpoint_in
+from isthmus.training.runtime import PlainRuntime, tuned
+from isthmus.training.snapshots import Snapshot, Snapshots
+
+Shape = tuple[int, ...]
+
+_PROBES = 1000
+_DRAWS = 16  # noise vectors behind score_samples: the same for every example, so that a score does not depend on company
+
+
+class LearningWarning(UserWarning):
+    """Training ended, but the model learnt little; the message says what and the remedy."""
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+    """What all members share: the fields, ``fit``, and what one does with a trained model.
+
+    Arrays may be ``(n, columns)``, ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``; what comes back has the layout
+    that went in. uint8 is read as pixels in [0, 1]; anything else outside [0, 1] is standardised, and comes back in
+    its own units.
+    """
+
+    code_space = "data"
+    """Where codes live: ``"data"`` (anywhere), ``"normal"`` (around N(0, I)), ``"unit"`` or ``"symmetric"`` (a box)."""
+    unbounded_likelihood = "mse"
+    """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
+    warm_epoch = 0.0
+    """The epoch from which on the objective keeps its form."""
+
+    @abstractmethod
+    def _bottleneck(self, features: Shape) -> Bottleneck:
+        """The member's own bottleneck, for features of a shape."""
+
+    def _prior(self, n: int) -> Tensor:
+        """n codes drawn from the prior, ``(n, *code_shape)``."""
+        raise InputError(
+            f"{type(self).__name__} has no prior over its codes, so there is nothing to sample from: "
+            "train a VAE, or decode codes of your own with inverse_transform."
+        )
+
+    # ------------------------------------------------------------------ building and training
+
+    def build(self, shape: Shape, *, unit_range: bool = True) -> Autoencoder:
+        """The torch module for examples of ``shape``, untrained: (channels, height, width) or (columns,).
+
+        ``unit_range`` says whether the data lie in [0, 1], which decides what ``"auto"`` stands for.
+        """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        likelihood = self._likelihood(unit_range)
+        parameters = likelihood.parameter_shape(shape)
+        features = self._encoder(shape)
+        bottleneck = self._bottleneck(features.shape)
+        decoder = self._decoder(bottleneck.code_shape, parameters)
+        return Autoencoder(features.encoder, bottleneck, decoder, likelihood)
+
+    def fit(self, X: Any, y: Any = None, *, validation_data: Any = None, probes: Any = None) -> Self:
+        """Train on examples.
+
+        Args:
+            X: an array ``(n, *shape)``, or a part of a data set, such as ``data.train``.
+            y: ignored; there for pipelines.
+            validation_data: examples to measure after every epoch, in place of a share of X.
+            probes: the examples whose codes ``snapshots`` keeps; the first 1,000 training examples if none are given.
+
+        Raises:
+            InputError: for data or fields that cannot be used.
+            DivergenceError: where a loss is not finite; the estimator keeps its last good weights.
+        """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        x = self._open(X)
+        checkpoint = checkpoint_in(self.checkpoint_dir, self._identity(x))
+        seed = _seed(self.random_state) if checkpoint is None else checkpoint.seed(_seed(self.random_state))
+        x, held_out = self._hold_out(x, validation_data, seed)
+        runtime = PlainRuntime(self.device, self.precision)
+        with torch.random.fork_rng(), tuned(self.precision):
+            torch.manual_seed(seed)
+            module = runtime.place(self.build(self.door_.layout.shape, unit_range=self.door_.scaling.unit_range))
+            feed = self.door_.feed(x, runtime.device)
+            trainer = Trainer(
+                module, feed, self, runtime, seed,
+                validation=None if held_out is None else self.door_.feed(held_out, runtime.device),
+                checkpoint=checkpoint,
+                snapshots=self._recorder(x if probes is None else self.door_.admit(self._array(probes)), runtime.device),
+                warm_epoch=self.warm_epoch,
+            )  # fmt: skip
+            try:
+                trainer.run()
+            finally:
+                self._keep(module, trainer.state)
+        self._say(feed)
+        return self
+
+    # ------------------------------------------------------------------ using
+
+    def transform(self, X: Any) -> np.ndarray:
+        """The code of each example, ``(n, latent_dim)``, the same at every call (a posterior's mean)."""
+        return self._codes(X)[0]
+
+    def encode(self, X: Any) -> Any:
+        """What the encoder says of each example: a named tuple of arrays where it is a distribution, else the codes."""
+        codes = self._codes(X)
+        return codes[0] if len(codes) == 1 else codes
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """What the decoder says of codes ``(n, latent_dim)``: examples in the layout and units of the data."""
+        z = torch.from_numpy(self._admit_codes(X))
+        with self._inference() as module:
+            chunks = z.to(self._device).split(inference_rows(self.door_.layout.shape))
+            decoded = np.concatenate([module.decode(chunk).cpu().numpy() for chunk in chunks])
+        return _like(self.door_.outside(decoded), X)
+
+    decode = inverse_transform
+
+    def reconstruct(self, X: Any) -> np.ndarray:
+        """What comes back when examples are encoded and decoded, in the layout and units of the data."""
+        return self.inverse_transform(self.transform(X))
+
+    def sample(self, n: int = 16, *, random_state: int | None = None) -> np.ndarray:
+        """n new examples: codes drawn from the prior, decoded. The expected x is given, not a draw of its noise."""
+        check_is_fitted(self)
+        with torch.random.fork_rng():
+            torch.manual_seed(_seed(random_state))
+            codes = self._prior(n)
+        return self.inverse_transform(codes.numpy())
+
+    def terms(self, X: Any) -> dict[str, np.ndarray]:
+        """The terms of the loss of each example, each ``(n,)``: ``"distortion"`` and, where there is one, ``"rate"``.
+
+        A code that is drawn is drawn 16 times, with the same noise for every example. In nats, in the model's units;
+        under ``likelihood="mse"`` the distortion is the squared error.
+        """
+        feed = self._feed(X)
+        with self._inference() as module:
+            noise = self._noise(module)
+            rows = [[module.loss(x, e).terms for e in noise] for x in feed.chunks()]
+        means = [{name: torch.stack([draw[name] for draw in row]).mean(0) for name in row[0]} for row in rows]
+        return {name: torch.cat([row[name] for row in means]).cpu().numpy() for name in means[0]}
+
+    def squared_error(self, X: Any) -> np.ndarray:
+        """The squared error of each reconstruction, summed over the dimensions, ``(n,)``, in the model's units.
+
+        Those are [0, 1] for pixels, and standard deviations for what is standardised.
+        """
+        feed = self._feed(X)
+        with self._inference() as module:
+            return torch.cat([squared_error(module(x), x) for x in feed.chunks()]).cpu().numpy()
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """How well the model explains each example, ``(n,)``, higher is better: −distortion − rate.
+
+        For a VAE it is the evidence bound in nats, for an AE the log-likelihood of the reconstruction, and under
+        ``likelihood="mse"`` minus the squared error.
+        """
+        terms = self.terms(X)
+        return -(terms["distortion"] + terms.get("rate", 0.0))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of :meth:`score_samples`."""
+        return float(self.score_samples(X).mean())
+
+    def save(self, path: str | Path) -> Path:
+        """Write the run to a folder: weights, configuration, history. See :func:`isthmus.load`."""
+        from isthmus import runs  # it builds members by name, so it lies above them
+
+        return runs.save(self, Path(path))
+
+    # ------------------------------------------------------------------ what the above is made of
+
+    def _likelihood(self, unit_range: bool) -> Likelihood:
+        squash = unit_range if self.output == "auto" else self.output == "sigmoid"
+        name = self.likelihood
+        if name == "auto":
+            name = "bernoulli" if unit_range else self.unbounded_likelihood
+        makers: dict[str, Callable[[], Likelihood]] = {
+            "bernoulli": Bernoulli,
+            "gaussian": lambda: Gaussian(self.noise_scale, squash),
+            "mse": lambda: SquaredError(squash),
+        }
+        return makers[name]()
+
+    def _encoder(self, shape: Shape) -> Features:
+        if self.encoder is None:
+            return choose(self.network, shape, self.hidden, self.activation).encoder(shape)
+        return own_encoder(self.encoder, shape)
+
+    def _decoder(self, code_shape: Shape, parameters: Shape) -> nn.Module:
+        if self.decoder is None:
+            return choose(self.network, parameters, self.hidden, self.activation).decoder(code_shape, parameters)
+        return own_decoder(self.decoder, code_shape, parameters)
+
+    def _open(self, X: Any) -> np.ndarray:
+        """Examples for training: they settle layout and scaling. Returned as they will be kept, ``(n, *shape)``."""
+        x = self._array(X, reset=True)
+        self.door_, inside = open_door(
+            x, scaling=self.scaling, likelihood=self.likelihood, channels=self.channels, image_shape=self.image_shape
+        )
+        self.n_features_in_ = int(np.prod(self.door_.layout.outer))
+        return inside
+
+    def _array(self, X: Any, reset: bool = False) -> np.ndarray:
+        """A table through scikit-learn's own door (names, types, sparse matrices); anything with more axes as it is."""
+        x = X.x if isinstance(X, Part) else X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+        x = np.asarray(x) if isinstance(x, list) else x
+        if getattr(x, "ndim", 2) > 2:
+            return np.asanyarray(x)
+        checked: np.ndarray = validate_data(
+            self, x, reset=reset, dtype=[np.float64, np.float32, np.uint8], ensure_all_finite=False
+        )
+        return checked
+
+    def _admit_codes(self, Z: Any) -> np.ndarray:
+        check_is_fitted(self)
+        shape = self.module_.bottleneck.code_shape
+        z = np.ascontiguousarray(Z, dtype=np.float32)
+        if z.shape[1:] != shape or len(z) == 0:
+            raise InputError(f"codes have the shape {z.shape}, but this model takes (n, {', '.join(map(str, shape))}).")
+        extent(z, "codes")
+        return z
+
+    def _feed(self, X: Any) -> Feed:
+        check_is_fitted(self)
+        return self.door_.feed(self.door_.admit(self._array(X)), self._device)
+
+    def _hold_out(self, x: np.ndarray, validation_data: Any, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Training and validation examples; a memory map gives its tail, so that it stays on the disk."""
+        if validation_data is not None:
+            return x, self.door_.admit(self._array(validation_data))
+        count = round(self.validation * len(x))
+        if self.validation > 0 and (count < 1 or len(x) - count < 2):
+            raise InputError(
+                f"validation={self.validation:g} of {len(x)} examples leaves too few to train and to measure: give more examples."
+            )
+        if count == 0:
+            if self.patience is not None:
+                raise InputError(f"patience={self.patience} needs examples to measure: pass validation=0.1, or validation_data.")
+            return x, None
+        if isinstance(x, np.memmap):
+            return x[:-count], x[-count:]
+        order = np.random.default_rng(seed).permutation(len(x))
+        return x[np.sort(order[count:])], x[np.sort(order[:count])]
+
+    def _recorder(self, probes: np.ndarray, device: torch.device) -> Snapshots | None:
+        if self.snapshots == 0:
+            return None
+        feed = self.door_.feed(probes[:_PROBES], device)
+        return Snapshots(self.snapshots, self.epochs, feed, lambda codes: plane(self.code_space, codes).codes)
+
+    def _identity(self, x: np.ndarray) -> dict[str, Any]:
+        """What must be equal for a training to be taken up again."""
+        own = {name: _name(getattr(self, name)) for name in ("encoder", "decoder", "random_state")}
+        elsewhere = {"verbose", "device", "checkpoint_dir"}
+        plain = {name: value for name, value in self.get_params(deep=False).items() if name not in elsewhere}
+        return {"member": type(self).__name__, **json.loads(json.dumps(plain | own)), "data": fingerprint(x)}
+
+    def _keep(self, module: Autoencoder, state: State) -> None:
+        """What is learnt, also where training ended early."""
+        self.module_ = module.eval()
+        self.history_ = state.history
+        self.likelihood_ = next(name for name in LIKELIHOODS if isinstance(module.likelihood, LIKELIHOODS[name]))
+        kept = state.snapshots
+        self.snapshots_ = [
+            Snapshot(epoch, kept[f"codes.{epoch}"].numpy(), self.door_.outside(kept[f"grid.{epoch}"].numpy()))
+            for epoch in sorted(int(name.partition(".")[2]) for name in kept if name.startswith("codes."))
+        ]
+
+    def _restore(self, door: Door, weights: Mapping[str, Tensor], source: Path) -> None:
+        """Become fitted with weights that were saved."""
+        self.door_ = door
+        self.n_features_in_ = int(np.prod(door.layout.outer))
+        with torch.random.fork_rng():
+            module = self.build(door.layout.shape, unit_range=door.scaling.unit_range)
+        files.load_state(module, weights, source)
+        self._keep(PlainRuntime(self.device).place(module), State())
+
+    def _fitted(self) -> Autoencoder:
+        check_is_fitted(self)
+        return self.module_
+
+    def _say(self, feed: Feed) -> None:
+        """Warn, in plain words, where training ended with little learnt."""
+        with self._inference() as module:
+            complaints = module.bottleneck.complaints(module.encode(next(feed.chunks())))
+        settled = [row["objective"] for row in self.history_ if row["epoch"] > self.warm_epoch]
+        if len(settled) > 2 and settled[-1] >= settled[0]:
+            complaints.append(
+                f"the objective did not fall (from {settled[0]:.4g} to {settled[-1]:.4g}): "
+                f"try another learning_rate (it is {self.learning_rate:g}), or look at the data."
+            )
+        for complaint in complaints:
+            warnings.warn(f"{type(self).__name__}: {complaint}", LearningWarning, stacklevel=3)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.module_.parameters()).device
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(np.prod(self.module_.bottleneck.code_shape))
+
+    @contextmanager
+    def _inference(self) -> Iterator[Autoencoder]:
+        check_is_fitted(self)
+        with torch.inference_mode():
+            yield self.module_.eval()
+
+    def _codes(self, X: Any) -> Any:
+        """The posterior of each example, as the bottleneck's own named tuple, of arrays."""
+        feed = self._feed(X)
+        with self._inference() as module:
+            chunks = [module.encode(x) for x in feed.chunks()]
+        arrays = (_like(torch.cat(parts).float().cpu().numpy(), X) for parts in zip(*chunks, strict=True))
+        return type(chunks[0])(*arrays)
+
+    def _noise(self, module: Autoencoder) -> list[Tensor | None]:
+        """Antithetic standard normal noise, ``(1, *code_shape)`` a draw, or a single None where nothing is drawn."""
+        if not module.bottleneck.is_random:
+            return [None]
+        half = torch.randn(_DRAWS // 2, 1, *module.bottleneck.code_shape, generator=torch.Generator().manual_seed(0))
+        return list(torch.cat([half, -half]).to(self._device))
+
+
+def _seed(random_state: Any) -> int:
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def _like(values: np.ndarray, X: Any) -> np.ndarray:
+    """The values in the floating type that was handed in: float64 where X is float64, else float32."""
+    given = getattr(X.x if isinstance(X, Part) else X, "dtype", None)
+    return values.astype(np.float64 if given == np.float64 else np.float32, copy=False)
+
+
+def _name(value: Any) -> Any:
+    """A value that JSON can hold, or the name of what it is."""
+    if value is None or isinstance(value, int):
+        return value
+    return getattr(value, "__qualname__", type(value).__qualname__)

@@ -1,0 +1,1 @@
+"""The members, one file each; :data:`isthmus.registry.MEMBERS` lists them."""

@@ -1,0 +1,125 @@
+"""The one sentence that every member follows, as a torch module.
+
+    x → encoder → features → bottleneck → code z → decoder → parameters → likelihood → p(x | z)
+
+It is usable without the estimator: ``module = ist.VAE(latent_dim=8).build((1, 28, 28)); module.loss(x)``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from isthmus.likelihoods import Likelihood
+
+Shape = tuple[int, ...]
+
+
+class Point(NamedTuple):
+    """What a deterministic encoder says of an example: one code, ``z: (n, *code_shape)``."""
+
+    z: Tensor
+
+
+@dataclass(frozen=True)
+class Code:
+    """What the bottleneck passes on while a loss is computed.
+
+    Attributes:
+        z: the code that the decoder gets, ``(n, *code_shape)``.
+        penalty: what the bottleneck adds to the objective, weighted, ``(n,)``; None adds nothing.
+        terms: what it reports, unweighted, each ``(n,)``.
+    """
+
+    z: Tensor
+    penalty: Tensor | None = None
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The cost of some examples, each by itself.
+
+    Attributes:
+        objective: what training minimises the mean of, ``(n,)``.
+        terms: its parts without weights, in nats per example (squared units where the likelihood is the squared
+            error), each ``(n,)``; ``"distortion"`` is always there.
+    """
+
+    objective: Tensor
+    terms: Mapping[str, Tensor]
+
+
+class Bottleneck(nn.Module, ABC):
+    """From features to the code: where most members differ."""
+
+    code_shape: Shape
+    is_random: bool = False
+    """Whether the code is drawn, so that a bound is an average over draws."""
+
+    @abstractmethod
+    def posterior(self, features: Tensor) -> tuple[Tensor, ...]:
+        """What the encoder says of each example: a named tuple whose first entry is the code of ``transform``."""
+
+    @abstractmethod
+    def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
+        """The code that is passed on in training, with its penalty and its terms.
+
+        A bottleneck that draws its code takes standard normal ``noise`` of ``(n or 1, *code_shape)``, or draws it.
+        """
+
+    def complaints(self, posterior: Sequence[Tensor]) -> list[str]:
+        """What went wrong in training, judged by the posterior of some examples, in plain words with the remedy."""
+        return []
+
+    def anneal(self, epoch: float) -> None:  # noqa: B027  (most bottlenecks have nothing to change)
+        """Set what changes as training goes on; ``epoch`` counts finished epochs, with fractions."""
+
+
+class Autoencoder(nn.Module):
+    """An encoder, a bottleneck, a decoder and a likelihood, put together.
+
+    Args:
+        encoder: x ``(n, *shape)`` to features.
+        bottleneck: features to the code z ``(n, *code_shape)``.
+        decoder: z to the parameters of the likelihood.
+        likelihood: p(x | z).
+    """
+
+    def __init__(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.bottleneck = bottleneck
+        self.decoder = decoder
+        self.likelihood = likelihood
+
+    def encode(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The posterior of each example, a named tuple; nothing is drawn."""
+        return self.bottleneck.posterior(self.encoder(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The expected x of each code: ``(n, *code_shape)`` to ``(n, *shape)``."""
+        return self.likelihood.mean(self.decoder(z).float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The reconstruction of x through its first-named code; the same at every call."""
+        return self.decode(self.encode(x)[0])
+
+    def loss(self, x: Tensor, noise: Tensor | None = None) -> Loss:
+        """What x ``(n, *shape)`` costs, per example: distortion, plus whatever the bottleneck adds.
+
+        ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
+        """
+        code: Code = self.bottleneck(self.encoder(x), noise)
+        # Sums over thousands of dimensions stay in float32, whatever precision the networks run in.
+        distortion = self.likelihood.nll(self.decoder(code.z).float(), x)
+        objective = distortion if code.penalty is None else distortion + code.penalty
+        return Loss(objective, {"distortion": distortion, **code.terms})
+
+    def anneal(self, epoch: float) -> None:
+        """Tell the bottleneck how far training has come."""
+        self.bottleneck.anneal(epoch)

@@ -1,0 +1,75 @@
+"""What every kind of network offers, and how one is chosen for a shape of data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import nn
+
+from isthmus.errors import InputError, unknown
+from isthmus.registry import NETWORKS
+
+Shape = tuple[int, ...]
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "linear": nn.Identity,
+}
+
+
+@dataclass(frozen=True)
+class Features:
+    """An encoder and the shape of the features that it gives for one example."""
+
+    encoder: nn.Module
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Network(ABC):
+    """A family of encoders and decoders.
+
+    Attributes:
+        widths: units (or channels) of the encoder's layers, from the data to the code; the decoder mirrors them.
+            None takes the family's own.
+        activation: the nonlinearity between layers, a name in :data:`ACTIVATIONS`.
+    """
+
+    widths: tuple[int, ...] | None = None
+    activation: str = "relu"
+
+    @abstractmethod
+    def encoder(self, shape: Shape) -> Features:
+        """A network from x ``(n, *shape)`` to features."""
+
+    @abstractmethod
+    def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
+        """A network from a code ``(n, *code_shape)`` to parameters ``(n, *shape)``."""
+
+
+def activation(name: str) -> nn.Module:
+    """A new activation layer by its name."""
+    if name not in ACTIVATIONS:
+        raise unknown("activation", name, ACTIVATIONS)
+    return ACTIVATIONS[name]()
+
+
+def choose(name: str, shape: Shape, widths: tuple[int, ...] | None, activation: str) -> Network:
+    """The network of a name for data of a shape; ``"auto"`` takes ``conv`` for images of 16 pixels or more a side."""
+    is_image = len(shape) == 3
+    if name == "auto":
+        name = "conv" if is_image and min(shape[1:]) >= 16 else "mlp"
+    if name != "mlp" and not is_image:
+        raise InputError(
+            f"network={name!r} needs images, but an example has the shape {shape}: "
+            "pass network='mlp', or say with image_shape=(channels, height, width) how a row becomes an image."
+        )
+    network: Network = NETWORKS[name](None if widths is None else tuple(widths), activation)
+    return network

@@ -1,0 +1,35 @@
+"""Fully connected networks, for data of any shape."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import nn
+
+from isthmus.networks.base import Features, Network, Shape, activation
+
+
+@dataclass(frozen=True)
+class MLP(Network):
+    """Fully connected layers: flatten, then a linear map and an activation for each width.
+
+    With ``widths=()`` there is no hidden layer: encoder and decoder are then linear.
+    """
+
+    def encoder(self, shape: Shape) -> Features:
+        sizes = [math.prod(shape), *self._widths]
+        layers = [layer for sizes_ in zip(sizes, sizes[1:], strict=False) for layer in self._layer(*sizes_)]
+        return Features(nn.Sequential(nn.Flatten(), *layers), (sizes[-1],))
+
+    def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
+        sizes = [math.prod(code_shape), *reversed(self._widths)]
+        layers = [layer for sizes_ in zip(sizes, sizes[1:], strict=False) for layer in self._layer(*sizes_)]
+        return nn.Sequential(nn.Flatten(), *layers, nn.Linear(sizes[-1], math.prod(shape)), nn.Unflatten(1, shape))
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        return (256, 128) if self.widths is None else self.widths
+
+    def _layer(self, inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
+        return nn.Linear(inputs, outputs), activation(self.activation)

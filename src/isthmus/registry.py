@@ -1,0 +1,101 @@
+"""The one place where members, networks, likelihoods, data sets and figures are found by name.
+
+A registration is a line that maps a name to ``"module:attribute"``; nothing is imported until it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+from isthmus.errors import InputError, unknown
+
+
+class Registry(Mapping[str, Any]):
+    """Names of one kind of thing, imported at the first look-up.
+
+    ``registry["vae"]`` gives the object; ``registry.add(name, "package.module:Attribute")`` adds one of your own.
+    A miss raises :class:`~isthmus.errors.InputError`, which lists the known names, the nearest first.
+    """
+
+    def __init__(self, kind: str, targets: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._targets = dict(targets)
+
+    def add(self, name: str, target: str) -> None:
+        """Register ``target`` ("module:attribute") under a name that is still free."""
+        if name in self._targets:
+            raise InputError(f"{self.kind} {name!r} is registered already, as {self._targets[name]}: choose another name.")
+        if target.count(":") != 1:
+            raise InputError(f"{self.kind} {name!r}: the target {target!r} must read 'module:attribute'.")
+        self._targets[name] = target
+
+    def target(self, name: str) -> str:
+        """Where a name points to, as ``"module:attribute"``, without importing it."""
+        if name not in self._targets:
+            raise unknown(self.kind, name, self._targets)
+        return self._targets[name]
+
+    def __getitem__(self, name: str) -> Any:
+        module, attribute = self.target(name).split(":")
+        return getattr(import_module(module), attribute)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+
+MEMBERS = Registry(
+    "member",
+    {
+        "ae": "isthmus.models.ae:AE",
+        "vae": "isthmus.models.vae:VAE",
+    },
+)
+
+NETWORKS = Registry(
+    "network",
+    {
+        "mlp": "isthmus.networks.mlp:MLP",
+        "conv": "isthmus.networks.conv:Conv",
+    },
+)
+
+LIKELIHOODS = Registry(
+    "likelihood",
+    {
+        "bernoulli": "isthmus.likelihoods:Bernoulli",
+        "gaussian": "isthmus.likelihoods:Gaussian",
+        "mse": "isthmus.likelihoods:SquaredError",
+    },
+)
+
+DATA = Registry(
+    "data set",
+    {
+        "digits": "isthmus.data.embedded:digits",
+        "mnist": "isthmus.data.downloads:mnist",
+        "fashion-mnist": "isthmus.data.downloads:fashion_mnist",
+        "kmnist": "isthmus.data.downloads:kmnist",
+        "cifar10": "isthmus.data.downloads:cifar10",
+    },
+)
+
+FIGURES = Registry(
+    "figure",
+    {
+        "curves": "isthmus.figures.training:curves",
+        "plane": "isthmus.figures.codes:plane",
+        "grid": "isthmus.figures.decoded:grid",
+        "reconstructions": "isthmus.figures.decoded:reconstructions",
+        "samples": "isthmus.figures.decoded:samples",
+        "walk": "isthmus.figures.decoded:walk",
+        "evolution": "isthmus.figures.evolution:evolution",
+    },
+)

@@ -1,0 +1,1 @@
+"""Training: the loop, the runtime that it speaks to, checkpoints and progress."""

@@ -1,0 +1,130 @@
+"""Checkpoints: everything that a run needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from isthmus import files
+from isthmus.errors import RunError
+
+FILE = "checkpoint.safetensors"
+_FORMAT = 1
+_LEAST_INTERVAL = 1.0
+_SHARE = 20  # a checkpoint may take a twentieth of the time at the most
+
+
+@dataclass
+class State:
+    """How far training has come, beside the weights and the optimiser.
+
+    Attributes:
+        epoch: finished epochs; ``position``: finished steps of the next one.
+        history: one row per finished epoch.
+        log: the terms of the steps of the epoch under way, ``(steps, terms)``.
+        best, best_epoch, best_weights: the validation objective at its best, for early stopping.
+        snapshots: what snapshots were taken, by name.
+        seconds: time spent in the epoch under way.
+        stopped: whether early stopping has ended the run.
+        seed: what the order of the examples is made from.
+        terms: what the columns of ``log`` are.
+    """
+
+    epoch: int = 0
+    position: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    log: Tensor | None = None
+    best: float = float("inf")
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] | None = None
+    snapshots: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
+    stopped: bool = False
+    seed: int = 0
+    terms: list[str] = field(default_factory=list)
+
+
+class Checkpoint:
+    """One file, replaced atomically; a run is identified by its settings and its data.
+
+    Args:
+        folder: where the file lies, made when first written.
+        identity: what must be equal for a run to go on, by name; an unequal entry is named in the error.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self.path = folder / FILE
+        self.identity = dict(identity)
+        self._written = time.monotonic()
+        self._cost = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough time has passed since the last one, measured by what writing costs."""
+        return time.monotonic() - self._written >= max(_LEAST_INTERVAL, _SHARE * self._cost)
+
+    def write(self, state: State, module: nn.Module, optimizer: Optimizer) -> None:
+        """Write the run as it stands, between two steps."""
+        start = time.monotonic()
+        tensors: dict[str, Tensor] = {"generator": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            tensors["generator.cuda"] = torch.cuda.get_rng_state()
+        values = {
+            name: files.pack(part, tensors, name)
+            for name, part in (
+                ("module", module.state_dict()),
+                ("optimizer", optimizer.state_dict()),
+                ("state", {**vars(state), "best": None if state.best == float("inf") else state.best}),
+            )
+        }
+        files.write_tensors(self.path, tensors, {"format": _FORMAT, "identity": self.identity, "seed": state.seed, **values})
+        self._written = time.monotonic()
+        self._cost = self._written - start
+
+    def read(self, module: nn.Module, optimizer: Optimizer) -> State | None:
+        """Take the run up where it stood, or return None where there is none."""
+        meta = self._meta()
+        if meta is None:
+            return None
+        self._compare(meta["identity"])
+        tensors, _ = files.read_tensors(self.path)
+        files.load_state(module, files.unpack(meta["module"], tensors), self.path)
+        optimizer.load_state_dict(files.unpack(meta["optimizer"], tensors))
+        torch.set_rng_state(tensors["generator"])
+        if "generator.cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["generator.cuda"])
+        values = files.unpack(meta["state"], tensors)
+        return State(**{**values, "best": float("inf") if values["best"] is None else values["best"]})
+
+    def seed(self, fresh: int) -> int:
+        """The seed that the kept run was started with, or ``fresh`` where there is none."""
+        meta = self._meta()
+        return fresh if meta is None else int(meta["seed"])
+
+    def _meta(self) -> Any:
+        if not self.path.is_file():
+            return None
+        meta = files.read_meta(self.path)
+        if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
+            raise RunError(f"{self.path} is not a checkpoint that this version reads: remove it to start anew.")
+        return meta
+
+    def remove(self) -> None:
+        """Forget the run."""
+        self.path.unlink(missing_ok=True)
+
+    def _compare(self, identity: Mapping[str, Any]) -> None:
+        for name in sorted({*self.identity, *identity}):
+            then, now = identity.get(name), self.identity.get(name)
+            if then != now:
+                raise RunError(
+                    f"{self.path} belongs to a run with {name}={then!r}, but now {name}={now!r}: "
+                    "use the same value to go on, or remove the file to start anew."
+                )

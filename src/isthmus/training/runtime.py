@@ -1,0 +1,133 @@
+"""Where training runs. The loop speaks to a :class:`Runtime` and knows nothing else of devices and processes."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from isthmus.errors import InputError
+
+_KEPT_BYTES = 1 << 29
+
+
+class Runtime(Protocol):
+    """What the loop asks of the place where it runs."""
+
+    device: torch.device
+    is_main: bool
+    """Whether this process writes files and shows progress."""
+
+    def place(self, module: nn.Module) -> nn.Module:
+        """Move a module to the device."""
+
+    def share(self, order: Tensor) -> Tensor:
+        """This process's part of an epoch's order of examples."""
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The precision in which the forward pass runs."""
+
+    def backward(self, objective: Tensor, module: nn.Module) -> None:
+        """Compute gradients, and agree on them with the other processes."""
+
+    def clip(self, module: nn.Module, norm: float) -> None:
+        """Scale the gradients down to a greatest norm."""
+
+    def step(self, optimizer: Optimizer) -> None:
+        """Move the parameters."""
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over all processes."""
+
+
+class PlainRuntime:
+    """One process and plain torch; it adds nothing to a step.
+
+    Args:
+        device: ``"auto"`` takes an accelerator where torch finds one; or ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        precision: ``"float32"``, ``"tf32"`` (matrix products of float32 on tensor cores) or ``"bfloat16"`` (autocast).
+    """
+
+    is_main = True
+
+    def __init__(self, device: str = "auto", precision: str = "float32") -> None:
+        self.device = _device(device)
+        self.precision = precision
+
+    def place(self, module: nn.Module) -> nn.Module:
+        return module.to(self.device)
+
+    def share(self, order: Tensor) -> Tensor:
+        return order
+
+    def autocast(self) -> AbstractContextManager[None]:
+        if self.precision == "bfloat16":
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def backward(self, objective: Tensor, module: nn.Module) -> None:
+        objective.backward()
+
+    def clip(self, module: nn.Module, norm: float) -> None:
+        nn.utils.clip_grad_norm_(module.parameters(), norm)
+
+    def step(self, optimizer: Optimizer) -> None:
+        optimizer.step()
+
+    def mean(self, values: Tensor) -> Tensor:
+        return values
+
+
+@contextlib.contextmanager
+def tuned(precision: str = "float32") -> Iterator[None]:
+    """Settings of the process that make training faster, put back afterwards.
+
+    Denormal numbers are flushed to zero: after a few epochs a fifth of Adam's first moments are denormal, and every
+    update of them takes a slow path in the processor. Only the threads are told: NumPy's own view of the smallest
+    number must not change outside.
+    """
+    _prepare_process()
+    previous = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_float32_matmul_precision(previous)
+
+
+@functools.cache
+def _prepare_process() -> None:
+    """Once: start torch's worker threads with denormals flushed, and let glibc keep freed memory.
+
+    Threads take this mode over from the thread that starts them, so it must be on at the first parallel operation.
+    glibc hands large blocks back to the system after every step and asks for them again, page fault by page fault.
+    """
+    torch.set_flush_denormal(True)
+    torch.zeros(1 << 20).add_(1)
+    torch.set_flush_denormal(False)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to tune
+            libc = ctypes.CDLL("libc.so.6")
+            for option, value in ((-3, 1 << 25), (-1, _KEPT_BYTES), (-2, 1 << 26)):  # mmap threshold, trim, top pad
+                libc.mallopt(option, value)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return torch.device("cpu") if accelerator is None else accelerator
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device={name!r} cannot be used here ({str(error).splitlines()[0]}): pass device='cpu'.") from error
+    return torch.device(name)
