@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 from abc import ABC, abstractmethod
@@ -140,8 +141,8 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def inverse_transform(self, X: Any) -> np.ndarray:
         """What the decoder says of codes ``(n, latent_dim)``: examples in the layout and units of the data."""
         z = torch.from_numpy(self._admit_codes(X))
-        with self._inference() as module:
-            chunks = z.to(self._device).split(inference_rows(self.door_.layout.shape))
+        with self._inference(X) as module:
+            chunks = z.to(self._device, self._precision(X)).split(inference_rows(self.door_.layout.shape))
             decoded = np.concatenate([module.decode(chunk).cpu().numpy() for chunk in chunks])
         return _like(self.door_.outside(decoded), X)
 
@@ -166,7 +167,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         under ``likelihood="mse"`` the distortion is the squared error.
         """
         feed = self._feed(X)
-        with self._inference() as module:
+        with self._inference(X) as module:
             noise = self._noise(module)
             rows = [[module.loss(x, e).terms for e in noise] for x in feed.chunks()]
         means = [{name: torch.stack([draw[name] for draw in row]).mean(0) for name in row[0]} for row in rows]
@@ -178,7 +179,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         Those are [0, 1] for pixels, and standard deviations for what is standardised.
         """
         feed = self._feed(X)
-        with self._inference() as module:
+        with self._inference(X) as module:
             return torch.cat([squared_error(module(x), x) for x in feed.chunks()]).cpu().numpy()
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -239,9 +240,11 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         x = np.asarray(x) if isinstance(x, list) else x
         if getattr(x, "ndim", 2) > 2:
             return np.asanyarray(x)
-        checked: np.ndarray = validate_data(
-            self, x, reset=reset, dtype=[np.float64, np.float32, np.uint8], ensure_all_finite=False
-        )
+        kinds = [np.float64, np.float32, np.uint8]
+        try:
+            checked: np.ndarray = validate_data(self, x, reset=reset, dtype=kinds, ensure_all_finite=False)
+        except ValueError as error:  # the same words on one line, as an error of ours
+            raise InputError(" ".join(str(error).split())) from error
         return checked
 
     def _admit_codes(self, Z: Any) -> np.ndarray:
@@ -255,7 +258,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def _feed(self, X: Any) -> Feed:
         check_is_fitted(self)
-        return self.door_.feed(self.door_.admit(self._array(X)), self._device)
+        return self.door_.feed(self.door_.admit(self._array(X)), self._device, self._precision(X))
 
     def _hold_out(self, x: np.ndarray, validation_data: Any, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Training and validation examples; a memory map gives its tail, so that it stays on the disk."""
@@ -333,26 +336,40 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def _n_features_out(self) -> int:
         return int(np.prod(self.module_.bottleneck.code_shape))
 
+    def _precision(self, X: Any) -> torch.dtype:
+        """float64 is answered in float64, so that a row's result is the same alone and among others; float32 is faster."""
+        return torch.float64 if _dtype(X) == np.float64 and self._device.type != "mps" else torch.float32
+
     @contextmanager
-    def _inference(self) -> Iterator[Autoencoder]:
+    def _inference(self, X: Any = None) -> Iterator[Autoencoder]:
         check_is_fitted(self)
+        module = self.module_.eval()
+        if self._precision(X) == torch.float64:
+            module = copy.deepcopy(module).double()
         with torch.inference_mode():
-            yield self.module_.eval()
+            yield module
 
     def _codes(self, X: Any) -> Any:
         """The posterior of each example, as the bottleneck's own named tuple, of arrays."""
         feed = self._feed(X)
-        with self._inference() as module:
+        with self._inference(X) as module:
             chunks = [module.encode(x) for x in feed.chunks()]
-        arrays = (_like(torch.cat(parts).float().cpu().numpy(), X) for parts in zip(*chunks, strict=True))
+        arrays = (_like(torch.cat(parts).cpu().numpy(), X) for parts in zip(*chunks, strict=True))
         return type(chunks[0])(*arrays)
 
     def _noise(self, module: Autoencoder) -> list[Tensor | None]:
-        """Antithetic standard normal noise, ``(1, *code_shape)`` a draw, or a single None where nothing is drawn."""
+        """Noise for a bound, ``(1, *code_shape)`` a draw, or a single None where nothing is drawn.
+
+        The draws come in pairs ε, −ε and have unit variance (and, while there are enough of them, no correlation), so
+        that the mean of anything quadratic in ε is exact: draws that all examples share do not average out by numbers.
+        """
         if not module.bottleneck.is_random:
             return [None]
-        half = torch.randn(_DRAWS // 2, 1, *module.bottleneck.code_shape, generator=torch.Generator().manual_seed(0))
-        return list(torch.cat([half, -half]).to(self._device))
+        shape = module.bottleneck.code_shape
+        half = torch.randn(_DRAWS // 2, int(np.prod(shape)), generator=torch.Generator().manual_seed(0))
+        half = torch.linalg.qr(half)[0] if half.shape[1] <= len(half) else half / half.norm(dim=0)
+        draws = torch.cat([half, -half]) * (_DRAWS // 2) ** 0.5
+        return list(draws.reshape(_DRAWS, 1, *shape).to(next(module.parameters())))
 
 
 def _seed(random_state: Any) -> int:
@@ -361,8 +378,13 @@ def _seed(random_state: Any) -> int:
 
 def _like(values: np.ndarray, X: Any) -> np.ndarray:
     """The values in the floating type that was handed in: float64 where X is float64, else float32."""
-    given = getattr(X.x if isinstance(X, Part) else X, "dtype", None)
-    return values.astype(np.float64 if given == np.float64 else np.float32, copy=False)
+    return values.astype(np.float64 if _dtype(X) == np.float64 else np.float32, copy=False)
+
+
+def _dtype(X: Any) -> Any:
+    """The type of an array or a table's first column; None for anything else."""
+    x = X.x if isinstance(X, Part) else X
+    return x.dtypes.iloc[0] if hasattr(x, "iloc") and len(x.columns) else getattr(x, "dtype", None)
 
 
 def _name(value: Any) -> Any:

@@ -120,3 +120,8 @@ def squared_error(a: Tensor, b: Tensor) -> Tensor:
 def sum_dimensions(values: Tensor) -> Tensor:
     """Sum everything but the first dimension: ``(n, *shape)`` to ``(n,)``."""
     return values.flatten(1).sum(1)
+
+
+def full(values: Tensor) -> Tensor:
+    """At least float32: sums over thousands of dimensions must not run in the half precision of a network."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

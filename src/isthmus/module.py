@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from isthmus.likelihoods import Likelihood
+from isthmus.likelihoods import Likelihood, full
 
 Shape = tuple[int, ...]
 
@@ -103,7 +103,7 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """The expected x of each code: ``(n, *code_shape)`` to ``(n, *shape)``."""
-        return self.likelihood.mean(self.decoder(z).float())
+        return self.likelihood.mean(full(self.decoder(z)))
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of x through its first-named code; the same at every call."""
@@ -115,8 +115,7 @@ class Autoencoder(nn.Module):
         ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
         """
         code: Code = self.bottleneck(self.encoder(x), noise)
-        # Sums over thousands of dimensions stay in float32, whatever precision the networks run in.
-        distortion = self.likelihood.nll(self.decoder(code.z).float(), x)
+        distortion = self.likelihood.nll(full(self.decoder(code.z)), x)
         objective = distortion if code.penalty is None else distortion + code.penalty
         return Loss(objective, {"distortion": distortion, **code.terms})
 

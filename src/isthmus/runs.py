@@ -17,6 +17,7 @@ from isthmus.data.door import Door
 from isthmus.errors import InputError, RunError, unknown
 from isthmus.estimator import Estimator
 from isthmus.registry import MEMBERS
+from isthmus.training.checkpoint import FILE as CHECKPOINT
 from isthmus.training.snapshots import Snapshot
 from isthmus.version import __version__
 
@@ -32,7 +33,7 @@ def save(model: Estimator, path: Path) -> Path:
     is whole.
     """
     module = model._fitted()
-    files.refuse_foreign(path, (CONFIG, "checkpoint.safetensors"))
+    files.refuse_foreign(path, (CONFIG, CHECKPOINT))
     config = {
         "format": FORMAT,
         "isthmus": __version__,
@@ -90,9 +91,11 @@ def info(path: str | Path) -> dict[str, Any]:
     return _read_config(path) | {"history": _read_rows(path)[-1:]}
 
 
-def is_run(path: Path) -> bool:
-    """Whether a folder holds a finished run."""
-    return (path / CONFIG).is_file() and (path / WEIGHTS).is_file()
+def refuse_target(path: Path, overwrite: bool) -> None:
+    """Refuse a folder that is something else, or that holds a finished run which nobody asked to replace."""
+    files.refuse_foreign(path, (CONFIG, CHECKPOINT))
+    if (path / CONFIG).exists() and not overwrite:
+        raise InputError(f"{path} holds a finished run: choose another folder, or pass --overwrite.")
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,12 @@ from isthmus.errors import InputError
 
 _ON_DISK = 256 * 2**20  # bytes: a larger file stays on the disk, a smaller one is faster in memory
 
+# What numpy raises where the bytes of a file were cut or changed.
+_DAMAGED = (
+    *(ValueError, EOFError, OSError, SyntaxError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+
 _Pairs = tuple[tuple[str, str], ...]
 
 # What an .npz file may hold: examples, each with the labels that may stand beside them.
@@ -23,12 +30,10 @@ _LAYOUTS: tuple[_Pairs, ...] = ((("x", "y"),), (("x_train", "y_train"), ("x_test
 
 def read_npy(path: Path) -> Rows:
     """Read an array ``(n, *shape)``; one of more than 256 MB stays on the disk, as a memory map."""
-    with path.open("rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise InputError(f"{path} is not an .npy file: write it with numpy.save.")
+    _check_start(path, b"\x93NUMPY", "numpy.save")
     try:
         x = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except _DAMAGED as error:
         raise _unreadable(path, error) from error
     _check(x, str(path))
     return Rows(x if x.nbytes > _ON_DISK else np.array(x))
@@ -53,15 +58,22 @@ def read_npz(path: Path) -> Rows:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
+    _check_start(path, b"PK", "numpy.savez")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (ValueError, EOFError, OSError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {key: np.asarray(archive[key]) for key in archive.files}
+    except _DAMAGED as error:
         raise _unreadable(path, error) from error
 
 
+def _check_start(path: Path, start: bytes, writer: str) -> None:
+    with path.open("rb") as file:
+        if file.read(len(start)) != start:
+            raise InputError(f"{path} is not an {path.suffix} file: write it with {writer}.")
+
+
 def _unreadable(path: Path, error: Exception) -> InputError:
-    if "bject" in str(error):  # numpy says "Python objects" and "Object arrays", and has no error type for it
+    if any(text in str(error) for text in ("Python objects", "Object arrays")):  # numpy has no error type for them
         return InputError(f"{path} holds Python objects, not numbers: save an array of a numeric type instead.")
     return InputError(f"{path} is damaged or incomplete ({error}): write or copy it again.")
 

@@ -17,15 +17,23 @@ from isthmus.data.scaling import Scaling
 class Feed:
     """Examples ``(n, *shape)`` that stay as stored (uint8, float32, a memory map) until a batch needs them.
 
-    A batch is gathered in one operation and only then becomes float32; no Python runs per example.
+    A batch is gathered in one operation and only then becomes floating; no Python runs per example.
+
+    Args:
+        x: the examples, ``(n, *shape)``.
+        scaling: from their units to the model's.
+        device: where batches go; the examples follow, unless they are on the disk.
+        dtype: the floating type of the batches.
     """
 
-    def __init__(self, x: np.ndarray, scaling: Scaling, device: torch.device) -> None:
+    def __init__(
+        self, x: np.ndarray, scaling: Scaling, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
         with warnings.catch_warnings():  # a read-only memory map: nothing here writes to it
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             stored = torch.from_numpy(x)
         self._stored = stored if device.type == "cpu" or isinstance(x, np.memmap) else stored.to(device)
-        self._device = device
+        self._device, self._dtype = device, dtype
         self._shift = self._constant(scaling.offset)
         self._factor = self._constant(1 / scaling.scale)
         self._scales = bool((scaling.offset != 0).any() or (scaling.scale != 1).any())
@@ -35,7 +43,7 @@ class Feed:
         return len(self._stored)
 
     def batch(self, rows: Tensor) -> Tensor:
-        """The examples of some rows, ``(len(rows), *shape)`` float32 in the model's units."""
+        """The examples of some rows, ``(len(rows), *shape)``, in the model's units."""
         return self._ready(self._stored.index_select(0, rows.to(self._stored.device)))
 
     def chunks(self, size: int | None = None) -> Iterator[Tensor]:
@@ -44,14 +52,14 @@ class Feed:
             yield self._ready(chunk)
 
     def _ready(self, x: Tensor) -> Tensor:
-        x = x.to(self._device, torch.float32, copy=self._scales)
+        x = x.to(self._device, self._dtype, copy=self._scales)
         if self._shifts:
             x.sub_(self._shift)
         return x.mul_(self._factor) if self._scales else x
 
     def _constant(self, value: np.ndarray) -> Tensor:
         """A number, or one per column: shaped so that it meets ``(n, *shape)``."""
-        tensor = torch.from_numpy(np.atleast_1d(value).astype(np.float32)).to(self._device)
+        tensor = torch.from_numpy(np.atleast_1d(value).astype(np.float32)).to(self._device, self._dtype)
         return tensor if tensor.numel() > 1 else tensor.reshape(())
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 
 from isthmus.data.parts import Data, Part
@@ -28,9 +26,9 @@ def split(name: str, rows: Rows, test_fraction: float = 0.2) -> Data:
     return Data(name, whole.take(train), whole.take(test), rows.classes, rows.columns)
 
 
-def check_fraction(test_fraction: float) -> None:
-    """Refuse a share of test rows that is not in [0, 1)."""
-    if isinstance(test_fraction, bool) or not isinstance(test_fraction, Real) or not 0 <= test_fraction < 1:
+def check_fraction(test_fraction: object) -> None:
+    """Refuse a share of test rows that is not a number in [0, 1)."""
+    if not isinstance(test_fraction, int | float) or isinstance(test_fraction, bool) or not 0 <= test_fraction < 1:
         raise InputError(f"test_fraction={test_fraction!r} must be a number from 0 to below 1, such as 0.2.")
 
 

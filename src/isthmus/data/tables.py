@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from numbers import Real
 from pathlib import Path
@@ -23,12 +24,14 @@ def read_csv(path: Path, label: str | None = None) -> Rows:
 
     try:
         head = pandas.read_csv(path, header=None, nrows=1)
-        frame = pandas.read_csv(path)
-    except (ValueError, OverflowError) as error:  # the parser's errors and the decoder's are ValueErrors
+        with warnings.catch_warnings():  # rows longer than the first line would lose their end with a warning only
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            frame = pandas.read_csv(path, index_col=False)
+    except pandas.errors.ParserWarning as error:
+        raise InputError(f"{path}: rows hold more values than the first line has names: name every column.") from error
+    except ValueError as error:  # the parser's other errors and the decoder's
         raise _unreadable(path, error) from error
     _check_head(path, head)
-    if not isinstance(frame.index, pandas.RangeIndex):  # pandas then takes the first column for an index
-        raise InputError(f"{path}: the rows hold more values than the first line has names: name every column.")
     return _rows(path, frame, label)
 
 
@@ -39,7 +42,7 @@ def read_parquet(path: Path, label: str | None = None) -> Rows:
 
     try:
         frame = pandas.read_parquet(path, engine="pyarrow")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, KeyError) as error:
         raise _unreadable(path, error) from error
     return _rows(path, frame, label)
 
@@ -101,18 +104,18 @@ def _not_numeric(path: Path, name: str, column: Series) -> InputError:
     odd = (to_numeric(column.astype(object), errors="coerce").isna() & column.notna()).to_numpy()
     row = int(odd.argmax())
     return InputError(
-        f"{path}: column {name!r} does not hold numbers (row {row + 1} is {column.iloc[row]!r}): name it with label={name!r} "
-        f"(--label {name!r} on the command line) if it is the class, or take it out of the table."
+        f"{path}: column {name!r} does not hold numbers (row {row + 1} is {column.iloc[row]!r}): if it is the class, "
+        f"name it with label={name!r} (--label {name!r} on the command line), or take it out of the table."
     )
 
 
 def _check_finite(path: Path, frame: DataFrame, x: np.ndarray) -> None:
     bad = ~np.isfinite(x)
     if bad.any():
-        row, column = np.unravel_index(int(bad.argmax()), x.shape)
+        row, column = (int(place) for place in np.unravel_index(bad.argmax(), x.shape))
         raise InputError(
-            f"{path}: row {row + 1}, column {frame.columns[column]!r} holds {frame.iat[row, column]}, which is no finite "
-            "float32 (rows are counted from 1, below the names): fill it in, or take the row out."
+            f"{path}: row {row + 1}, column {frame.columns[column]!r} holds {frame.iat[row, column]!s}, which is no "
+            "finite float32 (rows are counted from 1, below the names): fill it in, or take the row out."
         )
 
 

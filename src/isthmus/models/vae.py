@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from isthmus.divergences import gaussian_kl
 from isthmus.estimator import Estimator, Shape
 from isthmus.fields import field
+from isthmus.likelihoods import full
 from isthmus.module import Bottleneck, Code
 
 
@@ -87,7 +88,7 @@ class GaussianPosterior(Bottleneck):
         self.weight: Tensor
 
     def posterior(self, features: Tensor) -> Gaussian:
-        mu, log_var = self.project(features).float().chunk(2, dim=-1)  # each (n, latent_dim)
+        mu, log_var = full(self.project(features)).chunk(2, dim=-1)  # each (n, latent_dim)
         # Beyond these bounds the exponential overflows or the noise vanishes; no trained model comes near them.
         return Gaussian(mu, log_var.clamp(-20.0, 10.0))
 

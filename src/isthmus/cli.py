@@ -1,0 +1,355 @@
+"""The command line, made from the declarations: every field of a member is an option.
+
+Nothing heavy is imported here: ``--help`` reads the declarations from their source.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus import fields
+from isthmus.errors import InputError, unknown
+from isthmus.fields import Field
+from isthmus.registry import DATA, MEMBERS
+from isthmus.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from isthmus.data import Data
+    from isthmus.data.rows import Rows
+
+app = typer.Typer(
+    name="isthmus", no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
+    help="Autoencoders: train them, compare them, look at them, and use them on your own data.",
+)  # fmt: skip
+train = typer.Typer(no_args_is_help=True, help="Train one member on a data set and keep it in a folder.")
+
+Source = Annotated[str, typer.Option("--data", help=f"{', '.join(DATA)}; or a .npy, .npz, .csv, .parquet file, or a folder of images")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="folder that holds the standard files of a named data set")]
+Label = Annotated[str | None, typer.Option("--label", help="the column of a table that holds the classes")]
+Size = Annotated[int | None, typer.Option("--size", help="height and width to which the images of a folder are brought")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a trained member")]
+Input = Annotated[str, typer.Argument(metavar="DATA", help="a file, a folder of images, or the name of a data set (its test part)")]
+Out = Annotated[Path, typer.Option("--out", help="where to write")]
+
+_ELSEWHERE = {"checkpoint_dir"}  # the run's folder takes its place
+_SEED = 0  # a command gives the same numbers when it is given again
+
+
+def main() -> None:
+    """The entry point of the command ``isthmus``."""
+    _assemble()
+    app()
+
+
+def _assemble() -> None:
+    """Put the commands in the order of the help; ``train`` has one per registered member."""
+    union: dict[str, Field] = {}
+    for name in MEMBERS:
+        declared = _plain(fields.read(MEMBERS.target(name)))
+        own = {key: d for key, d in declared.items() if d.owner != "Settings"}
+        union |= declared
+        train.command(name, help=fields.describe(MEMBERS.target(name)))(_with_fields(_trainer(name), own | declared))
+    app.add_typer(train, name="train", rich_help_panel="Train and compare")
+    app.command(rich_help_panel="Train and compare")(_with_fields(compare, union))
+    for command in (encode, decode, reconstruct, sample, evaluate):
+        app.command(rich_help_panel="Use a trained member")(_guarded(command))
+    for name, command in (("models", models), ("data", data_sets), ("info", info)):
+        app.command(name, rich_help_panel="Look up")(_guarded(command))
+
+
+def _guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose errors are one line on stderr, with an exit status that says what happened."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        warnings.showwarning = _warn
+        try:
+            command(*args, **kwargs)
+        except InputError as error:
+            _fail(str(error), 2)
+        except ArithmeticError as error:
+            _fail(str(error), 1)
+        except KeyboardInterrupt as interruption:
+            _fail(str(interruption) or "interrupted", 130)
+        except SystemExit as ending:
+            _fail(str(ending), ending.code if isinstance(ending.code, int) else 1)
+
+    return guarded
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"isthmus: warning: {message}", file=sys.stderr)
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"isthmus: {message}", file=sys.stderr)
+    raise typer.Exit(status)
+
+
+def _say(text: str, result: Mapping[str, Any], as_json: bool) -> None:
+    print(json.dumps(result, indent=2, default=str) if as_json else text)
+
+
+# ---------------------------------------------------------------------- from declarations to options
+
+
+def _with_fields(command: Callable[..., None], declared: Mapping[str, Field]) -> Callable[..., None]:
+    """Give a command that takes ``**values`` one option per field; values that are not given are left out."""
+    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    declared = {name: d for name, d in declared.items() if name not in {p.name for p in own}}
+    options = [_option(d) for d in declared.values()]
+
+    @functools.wraps(command)
+    def filled(**given: Any) -> None:
+        values = {name: declared[name].parse(given.pop(name)) for name in declared if given[name] is not None}
+        fields.validate(values, declared)
+        command(**{name: value for name, value in given.items() if name not in declared}, **values)
+
+    guarded: Any = _guarded(filled)
+    guarded.__signature__ = inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in [*own, *options]])
+    guarded.__annotations__ = {p.name: p.annotation for p in [*own, *options]}
+    return guarded  # type: ignore[no-any-return]
+
+
+def _option(declaration: Field) -> inspect.Parameter:
+    default = _SEED if declaration.name == "random_state" else declaration.default
+    shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()
+    kinds = {"tuple[int, ...]": "N,N,…", "int": "N", "float": "X", "str": "NAME", "bool": "true|false"}
+    metavar = "|".join(declaration.choices or [kinds[k] for k in declaration.alternatives if k in kinds])
+    notes = "; ".join(filter(None, (declaration.limits, f"default {shown}")))
+    option = typer.Option(
+        declaration.flag, help=f"{declaration.help} ({notes})", metavar=metavar,
+        rich_help_panel="All members" if declaration.owner == "Settings" else declaration.owner,
+    )  # fmt: skip
+    return inspect.Parameter(
+        declaration.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+    )
+
+
+def _plain(declared: Mapping[str, Field]) -> dict[str, Field]:
+    return {name: d for name, d in declared.items() if d.is_plain and name not in _ELSEWHERE}
+
+
+# ---------------------------------------------------------------------- commands
+
+
+def _trainer(member: str) -> Callable[..., None]:
+    """The command that trains one member."""
+
+    def command(
+        *, data: Source, out: Out, data_dir: DataDir = None, label: Label = None, size: Size = None,
+        overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a finished run in the folder")] = False,
+        as_json: Json = False, **values: Any,
+    ) -> None:  # fmt: skip
+        _train(member, _load(data, data_dir, label, size), out, overwrite, as_json, values)
+
+    return command
+
+
+def _train(member: str, data: Data, out: Path, overwrite: bool, as_json: bool, values: dict[str, Any]) -> None:
+    from isthmus import runs
+
+    runs.refuse_target(out, overwrite)
+    values = {"random_state": _SEED, **values, "checkpoint_dir": str(out)}
+    model = MEMBERS[member](**values).fit(_named(data.train.x, data.columns))
+    model.checkpoint_dir = None  # the run is whole: nothing is left to take up again
+    runs.save(model, out)
+    (out / runs.CHECKPOINT).unlink(missing_ok=True)
+    last = model.history_[-1]
+    chosen = " (chosen by the range of the data)" if model.likelihood == "auto" else ""
+    terms = ", ".join(f"{name} {value:.4g}" for name, value in last.items() if name not in ("epoch", "seconds"))
+    text = f"likelihood: {model.likelihood_}{chosen}\nepoch {last['epoch']:.0f}: {terms}\nsaved in {out}"
+    _say(text, {"run": out, "member": member, "likelihood": model.likelihood_, **last}, as_json)
+
+
+def compare(
+    members: Annotated[list[str], typer.Argument(metavar="MEMBER…", help=f"which members: {', '.join(MEMBERS)}")],
+    *, data: Source, out: Out, data_dir: DataDir = None, label: Label = None, size: Size = None,
+    snapshots: Annotated[int, typer.Option(help="moments of training that the animation shows")] = 24,
+    as_json: Json = False, **values: Any,
+) -> None:  # fmt: skip
+    """Train members with the same budget, put PCA beside them, measure, draw, and write one HTML page."""
+    for name in members:
+        if name not in MEMBERS:
+            raise unknown("member", name, MEMBERS)
+    from isthmus.report import compare as compare_members
+
+    loaded = _load(data, data_dir, label, size)
+    result = compare_members(members, loaded, out, snapshots=snapshots, overrides={"random_state": _SEED, **values})
+    _say(f"{result.table()}\n\n{result.page}", result.to_json(), as_json)
+
+
+def encode(
+    run: Run, data: Input, out: Annotated[Path, typer.Argument(metavar="OUT", help=".npy, .csv or .parquet")],
+    data_dir: DataDir = None, label: Label = None, size: Size = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write the codes of examples."""
+    from isthmus import exports
+
+    exports.check_target(out, (exports.ARRAY, *exports.TABLES))
+    model, rows = _open(run), _read(data, data_dir, label, size)
+    codes = model.transform(_named(rows.x, rows.columns))
+    exports.write_codes(out, codes, model.get_feature_names_out())
+    _wrote(out, codes, as_json)
+
+
+def decode(
+    run: Run, codes: Annotated[Path, typer.Argument(metavar="CODES", help="a .npy, .csv or .parquet file of codes")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for rows of a table")],
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write what the decoder makes of codes."""
+    from isthmus import exports
+
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    model = _open(run)
+    examples = model.inverse_transform(_read(str(codes), None, None, None).x)
+    exports.write_examples(out, examples, _columns(model))
+    _wrote(out, examples, as_json)
+
+
+def reconstruct(
+    run: Run, data: Input, out: Annotated[Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for a table")],
+    data_dir: DataDir = None, label: Label = None, size: Size = None,
+    columns: Annotated[int, typer.Option(help="examples side by side in a picture", min=1)] = 10,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write reconstructions; a picture shows the first hundred examples, each row above its reconstructions."""
+    from isthmus import exports
+
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    model, rows = _open(run), _read(data, data_dir, label, size)
+    shown = min(len(rows), 100 if out.suffix.lower() == exports.PICTURE else len(rows))
+    examples = model.reconstruct(_named(rows.x[:shown], rows.columns))
+    if out.suffix.lower() == exports.PICTURE:
+        from isthmus.figures import as_images
+
+        exports.write_picture(out, exports.interleave(as_images(rows.x[:shown]), as_images(examples), columns), columns)
+    else:
+        exports.write_examples(out, examples, _columns(model))
+    _wrote(out, examples, as_json)
+
+
+def sample(
+    run: Run, out: Annotated[Path, typer.Option("--out", help=".npy, .png; .csv or .parquet for rows of a table")],
+    n: Annotated[int, typer.Option("-n", help="how many", min=1)] = 64,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same samples", min=0)] = _SEED,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write new examples, drawn from the prior and decoded."""
+    from isthmus import exports
+
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    model = _open(run)
+    examples = model.sample(n, random_state=seed)
+    exports.write_examples(out, examples, _columns(model))
+    _wrote(out, examples, as_json)
+
+
+def evaluate(
+    run: Run, data: Source, data_dir: DataDir = None, label: Label = None, size: Size = None, as_json: Json = False
+) -> None:
+    """Measure a run on a data set: reconstruction, likelihood, and what the codes are good for."""
+    from isthmus import metrics
+
+    measures = metrics.evaluate(_open(run), _load(data, data_dir, label, size))
+    lines = [f"{name:<16} {_number(m.value, m.error):<22} {m.unit}" for name, m in measures.items()]
+    _say("\n".join(lines), {name: vars(m) for name, m in measures.items()}, as_json)
+
+
+def models(as_json: Json = False) -> None:
+    """List the members."""
+    known = {name: fields.describe(MEMBERS.target(name)) for name in MEMBERS}
+    _say(_listing(known), known, as_json)
+
+
+def data_sets(as_json: Json = False) -> None:
+    """List the data sets that are known by name."""
+    known = {name: fields.describe(DATA.target(name)) for name in DATA}
+    _say(_listing(known) + "\nor a path: .npy, .npz, .csv, .parquet, or a folder of images", known, as_json)
+
+
+def info(run: Run, as_json: Json = False) -> None:
+    """Show what a run is: its member, fields, data and last epoch."""
+    from isthmus import runs
+
+    known = runs.info(run)
+    layout, last = known["data"]["layout"], (known["history"] or [{}])[-1]
+    lines = {
+        "member": known["member"], "written by": f"isthmus {known['isthmus']}", "likelihood": known["likelihood"],
+        "examples": " × ".join(map(str, layout["outer"])), "scaling": known["data"]["scaling"]["kind"],
+        **{f"  {name}": value for name, value in known["fields"].items()},
+        **{f"last {name}": f"{value:.6g}" for name, value in last.items()},
+    }  # fmt: skip
+    _say(_listing(lines), known, as_json)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit()
+
+
+# ---------------------------------------------------------------------- what commands share
+
+
+def _load(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Data:
+    from isthmus.data import load
+
+    return load(source, data_dir=data_dir, label=label, size=size)
+
+
+def _read(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Rows:
+    """All rows of a path in their own order; of a named data set, the test part."""
+    from isthmus.data import read
+    from isthmus.data.rows import Rows
+
+    if source in DATA:
+        test = _load(source, data_dir, label, size)
+        return Rows(test.test.x, test.test.y, test.classes, test.columns)
+    return read(source, data_dir=data_dir, label=label, size=size)
+
+
+def _open(run: Path) -> Any:
+    from isthmus import runs
+
+    return runs.load(run)
+
+
+def _named(x: np.ndarray, columns: tuple[str, ...] | None) -> Any:
+    """Rows of a table with the names of their columns, so that a model can tell another table from its own."""
+    if columns is None:
+        return x
+    import pandas as pd
+
+    return pd.DataFrame(x, columns=list(columns))
+
+
+def _columns(model: Any) -> list[str] | None:
+    return list(model.feature_names_in_) if hasattr(model, "feature_names_in_") else None
+
+
+def _wrote(out: Path, values: np.ndarray, as_json: bool) -> None:
+    _say(f"{out}: {' × '.join(map(str, values.shape))}", {"out": out, "shape": values.shape}, as_json)
+
+
+def _listing(lines: Mapping[str, Any]) -> str:
+    width = max(map(len, lines))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines.items())
+
+
+def _number(value: float, error: float | None) -> str:
+    return f"{value:.4g}" if error is None else f"{value:.4g} ± {error:.2g}"

@@ -1,0 +1,27 @@
+"""Pictures of a trained model, one a function: ``(model, data) -> matplotlib.figure.Figure``, each usable alone.
+
+No figure touches pyplot, a backend or the settings of matplotlib: ``figure.savefig(path)`` writes it, and a notebook
+shows it as the last value of a cell.
+"""
+
+from __future__ import annotations
+
+from isthmus.figures.animation import evolution_gif
+from isthmus.figures.codes import plane
+from isthmus.figures.decoded import grid, reconstructions, samples, walk
+from isthmus.figures.evolution import evolution
+from isthmus.figures.images import as_images, mosaic
+from isthmus.figures.training import curves
+
+__all__ = [
+    "as_images",
+    "curves",
+    "evolution",
+    "evolution_gif",
+    "grid",
+    "mosaic",
+    "plane",
+    "reconstructions",
+    "samples",
+    "walk",
+]

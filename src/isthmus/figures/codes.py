@@ -1,0 +1,131 @@
+"""The code plane: where a model puts the examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+
+from isthmus.data.parts import Data, Part
+from isthmus.errors import InputError
+from isthmus.figures.classes import Classes, classes_of, colours_of, legend
+from isthmus.figures.style import INK, PALETTE, QUIET, SMALL, head, heading, label, new_figure, quiet
+
+POINTS = 3000
+_BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
+
+
+def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = None) -> Figure:
+    """The codes of test examples, coloured by label; beyond two dimensions, their first two principal components.
+
+    Args:
+        model: a fitted model with ``transform``.
+        data: what it was trained on; the training part stands in where the test part is empty.
+        points: how many examples are shown at most, drawn with a fixed seed.
+        title: a title of your own; an empty one leaves it out.
+    """
+    part = shown(data, points)
+    codes = codes_of(model, part)
+    flat = codes.reshape(len(codes), -1)
+    classes, projection = classes_of(data), project(flat)
+    figure = new_figure(5.6, 4.6 if flat.shape[1] > 1 else 3.4)
+    axes = figure.subplots()
+    if flat.shape[1] == 1:
+        _draw_line(axes, flat[:, 0], part.y, classes)
+    else:
+        draw_points(axes, projection(flat), colours_of(classes, part.y, len(part)))
+        legend(axes, classes if part.y is not None else Classes((), classes.colours))
+    fix_frame(axes, space_of(model), flat.shape[1])
+    label(axes, *projection.labels)
+    head(axes, heading(title, model, data.name, f"codes of {len(part):,} examples"))
+    return figure
+
+
+@dataclass(frozen=True)
+class Projection:
+    """From codes ``(n, latent_dim)`` to the one or two dimensions of a picture.
+
+    Attributes:
+        labels: what the axes of the picture are.
+        pca: the principal components, or None where the code itself is drawn.
+    """
+
+    labels: tuple[str, ...]
+    pca: PCA | None = None
+
+    def __call__(self, codes: np.ndarray) -> np.ndarray:
+        """``(n, latent_dim)`` to ``(n, 1 or 2)``."""
+        return codes[:, :2] if self.pca is None else self.pca.transform(codes)
+
+
+def project(codes: np.ndarray) -> Projection:
+    """How codes ``(n, latent_dim)`` come onto paper, by the same rule as :func:`isthmus.planes.plane`."""
+    dimensions = codes.shape[1]
+    if dimensions <= 2 or len(codes) <= 2:
+        return Projection(("$z_1$", "$z_2$")[:dimensions])
+    with np.errstate(invalid="ignore", divide="ignore"):  # codes that are all the same have no variance to share
+        pca = PCA(2).fit(codes)
+    shares = np.nan_to_num(pca.explained_variance_ratio_)
+    return Projection(
+        tuple(f"PC {i} of the {dimensions}-d code ({share:.0%} of the variance)" for i, share in enumerate(shares, 1)), pca
+    )
+
+
+def shown(data: Data, points: int = POINTS) -> Part:
+    """The examples that figures show: at most ``points`` of the test part, or of the training part if that is empty."""
+    part = data.test if len(data.test) else data.train
+    if len(part) <= points:
+        return part
+    return part.take(np.sort(np.random.default_rng(0).choice(len(part), points, replace=False)))
+
+
+def codes_of(model: Any, part: Part) -> np.ndarray:
+    """The codes of examples, ``(n, *code_shape)``."""
+    if not hasattr(model, "transform"):
+        raise InputError(f"{type(model).__name__} has no transform, so it has no codes to draw: give a fitted model.")
+    return np.asarray(model.transform(part.x))
+
+
+def space_of(model: Any) -> str:
+    """Where the codes of a model live; anywhere, if it does not say."""
+    return str(getattr(model, "code_space", "data"))
+
+
+def draw_points(axes: Axes, points: np.ndarray, colours: np.ndarray, size: float | None = None) -> Any:
+    """A cloud of points ``(n, 2)``, in the order of the data, so that no class hides another."""
+    quiet(axes)
+    size = float(np.clip(6000 / len(points), 4, 16)) if size is None else size
+    # As pixels, even in a vector file: thousands of circles would make it large and slow.
+    return axes.scatter(*points.T, s=size, c=colours, alpha=0.85, linewidths=0, rasterized=True)
+
+
+def fix_frame(axes: Axes, space: str, dimensions: int) -> None:
+    """The whole box of a bounded code; equal scales on both axes where the prior has them."""
+    if space in _BOXES and dimensions <= 2:
+        axes.set_xlim(*_BOXES[space])
+        if dimensions == 2:
+            axes.set_ylim(*_BOXES[space])
+        for points in axes.collections:
+            points.set_clip_on(False)  # a point on the edge stays whole
+    if space != "data" and dimensions > 1:
+        axes.set_aspect("equal", adjustable="datalim" if space == "normal" or dimensions > 2 else "box")
+
+
+def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Classes) -> None:
+    """One-dimensional codes: a histogram, or, where there are labels, a strip of points for every class."""
+    quiet(axes)
+    if y is None:
+        axes.hist(codes, bins="auto", color=PALETTE[0], edgecolor="white", linewidth=0.5)
+        axes.set_ylabel("examples", fontsize=SMALL, color=INK)
+        return
+    heights = y + np.random.default_rng(0).uniform(-0.32, 0.32, len(y))  # spread, so that points do not hide each other
+    axes.scatter(codes, heights, s=5, c=colours_of(classes, y, len(y)), alpha=0.85, linewidths=0, rasterized=True)
+    named = np.unique(np.linspace(0, len(classes) - 1, min(len(classes), 30)).round().astype(int))
+    axes.set_yticks(named, labels=[classes.names[i] for i in named])
+    axes.set_ylim(len(classes) - 0.5, -0.5)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0, colors=QUIET, labelcolor=INK)

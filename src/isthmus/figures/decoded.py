@@ -1,0 +1,166 @@
+"""What a decoder makes of codes: of a grid of them, of test examples, of draws from the prior, of a walk between two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from isthmus import planes
+from isthmus.data.parts import Data, Part
+from isthmus.errors import InputError
+from isthmus.figures.classes import shortened
+from isthmus.figures.codes import codes_of, project, shown, space_of
+from isthmus.figures.style import INK, QUIET, SMALL, WIDTH, bare, head, heading, label, new_figure
+from isthmus.figures.tiles import Tiles, tiles_for
+
+
+def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) -> Figure:
+    """What the decoder says on a grid over the codes that are in use; the first axis to the right, the second upwards.
+
+    Args:
+        model: a fitted model with ``transform`` and ``inverse_transform``.
+        data: what it was trained on; the grid covers the codes of its test examples.
+        side: points along an axis.
+        title: a title of your own; an empty one leaves it out.
+    """
+    codes, tiles = codes_of(model, shown(data)), tiles_for(model, data)
+    flat = codes.reshape(len(codes), -1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # codes that are all the same have no principal components
+        lattice = planes.plane(space_of(model), flat, side)
+    decoded = model.inverse_transform(lattice.codes.reshape(-1, *codes.shape[1:]))
+    figure, axes = _sheet(tiles, lattice.columns, lattice.rows, 5.6)
+    tiles.draw(axes, decoded, lattice.rows, lattice.columns)
+    names = [name.partition(" (")[0] for name in project(flat).labels]
+    at = project(flat)(lattice.codes).reshape(lattice.rows, lattice.columns, -1)
+    _mark(axes.set_xticks, at[0, :, 0])
+    label(axes, f"{names[0]}, over {lattice.over.partition(',')[0]}")
+    if lattice.rows > 1:
+        _mark(axes.set_yticks, at[:, 0, 1])
+        label(axes, axes.get_xlabel(), names[1])
+    head(axes, heading(title, model, data.name, "the decoded plane"))
+    return _captioned(figure, tiles)
+
+
+def reconstructions(model: Any, data: Data, *, columns: int = 10, title: str | None = None) -> Figure:
+    """Test examples, and under each what comes back; of every class in turn, where there are labels.
+
+    Args:
+        model: a fitted model with ``reconstruct``.
+        data: what it was trained on.
+        columns: how many examples.
+        title: a title of your own; an empty one leaves it out.
+    """
+    part, tiles = _by_class(shown(data), columns), tiles_for(model, data)
+    figure, axes = _sheet(tiles, len(part), 2.1, WIDTH)
+    tiles.draw(axes, part.x, 1, len(part), pad=1)
+    tiles.draw(axes, model.reconstruct(part.x), 1, len(part), top=1.1, pad=1)
+    axes.set_yticks([0.5, 1.6], labels=["original", "reconstruction"])
+    if part.y is not None:
+        axes.xaxis.tick_top()
+        axes.set_xticks(np.arange(len(part)) + 0.5, labels=[_class_name(data, y) for y in part.y])
+    head(axes, heading(title, model, data.name, "reconstructions of test examples"))
+    return _captioned(figure, tiles)
+
+
+def samples(
+    model: Any, data: Data, *, rows: int = 4, columns: int = 10, random_state: int = 0, title: str | None = None
+) -> Figure:
+    """New examples, drawn from the model's prior.
+
+    Args:
+        model: a fitted model with ``sample``.
+        data: what it was trained on.
+        rows, columns: how many, and how they are laid out.
+        random_state: seed of the draws.
+        title: a title of your own; an empty one leaves it out.
+
+    Raises:
+        InputError: for a model that has no prior to sample from.
+    """
+    if not hasattr(model, "sample"):
+        raise InputError(f"{type(model).__name__} has no sample, so it cannot make new examples: train a VAE, for instance.")
+    drawn, tiles = model.sample(rows * columns, random_state=random_state), tiles_for(model, data)
+    figure, axes = _sheet(tiles, columns, rows, WIDTH)
+    tiles.draw(axes, drawn, rows, columns, pad=1)
+    head(axes, heading(title, model, data.name, "samples"))
+    return _captioned(figure, tiles)
+
+
+def walk(
+    model: Any, data: Data, *, between: tuple[int, int] | None = None, steps: int = 12, title: str | None = None
+) -> Figure:
+    """From one example to another, in equal steps along the straight line between their codes.
+
+    Args:
+        model: a fitted model with ``transform`` and ``inverse_transform``.
+        data: what it was trained on.
+        between: the rows of the two examples in ``data.test``; the first, and the first of another class, if not given.
+        steps: how many codes are decoded, the ends among them.
+        title: a title of your own; an empty one leaves it out.
+    """
+    pair, tiles = _pair(data, between), tiles_for(model, data)
+    first, last = codes = codes_of(model, pair)
+    # (steps, 1, ..., 1), so that it multiplies codes of any shape
+    share = np.linspace(0, 1, steps, dtype=codes.dtype).reshape(-1, *[1] * first.ndim)
+    decoded = model.inverse_transform(first + share * (last - first))
+    figure, axes = _sheet(tiles, steps + 2.6, 1, WIDTH + 1)
+    tiles.draw(axes, pair.x[:1], 1, 1, pad=1)
+    tiles.draw(axes, decoded, 1, steps, left=1.3, pad=1)
+    tiles.draw(axes, pair.x[1:], 1, 1, left=steps + 1.6, pad=1)
+    axes.set_xticks([0.5, 1.3 + steps / 2, steps + 2.1], labels=["original", f"decoded, in {steps} equal steps of the code", "original"])
+    names = "" if pair.y is None else f" from {_class_name(data, pair.y[0])} to {_class_name(data, pair.y[1])}"
+    head(axes, heading(title, model, data.name, f"a walk{names}"))
+    return _captioned(figure, tiles)
+
+
+def _sheet(tiles: Tiles, columns: float, rows: float, width: float) -> tuple[Figure, Axes]:
+    """Empty axes for so many tiles, in a figure that fits around them."""
+    height = width * 0.9 * rows * tiles.aspect / columns
+    figure = new_figure(width, height + 0.75)
+    axes = figure.subplots()
+    bare(axes)
+    axes.set(xlim=(0, columns), ylim=(rows, 0))
+    axes.set_aspect(tiles.aspect)
+    return figure, axes
+
+
+def _captioned(figure: Figure, tiles: Tiles) -> Figure:
+    if tiles.caption:
+        figure.supxlabel(tiles.caption, fontsize=SMALL, color=QUIET)
+        figure.set_figheight(figure.get_figheight() + 0.2)
+    return figure
+
+
+def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
+    """Label up to five tiles of an axis with their codes."""
+    places = np.unique(np.linspace(0, len(values) - 1, 5).round().astype(int))
+    set_ticks(places + 0.5, labels=[f"{values[i]:.2g}".replace("-", "−") for i in places])
+
+
+def _by_class(part: Part, count: int) -> Part:
+    """The first examples of every class in turn, in the order of the classes; without labels, the first examples."""
+    if part.y is None:
+        return part.take(slice(count))
+    turn = np.zeros(len(part), dtype=int)
+    for value in np.unique(part.y):
+        turn[part.y == value] = np.arange(np.count_nonzero(part.y == value))
+    chosen = np.lexsort((part.y, turn))[:count]
+    return part.take(chosen[np.lexsort((chosen, part.y[chosen]))])
+
+
+def _pair(data: Data, between: tuple[int, int] | None) -> Part:
+    part = data.test if len(data.test) else data.train
+    if between is None:
+        others = np.arange(1, len(part)) if part.y is None else np.flatnonzero(part.y != part.y[0])
+        between = (0, int(others[0]) if len(others) else len(part) - 1)
+    if not all(0 <= i < len(part) for i in between):
+        raise InputError(f"between={between} names rows that data does not have: its test part has {len(part)}, from 0 on.")
+    return part.take(np.asarray(between))
+
+
+def _class_name(data: Data, y: int) -> str:
+    return shortened(str(data.classes[y] if data.classes else y))

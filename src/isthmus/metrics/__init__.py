@@ -1,0 +1,8 @@
+"""Numbers for a fitted model, each with its unit, its standard error, and what it means."""
+
+from __future__ import annotations
+
+from isthmus.metrics.evaluation import Model, evaluate
+from isthmus.metrics.measure import Measure
+
+__all__ = ["Measure", "Model", "evaluate"]

@@ -1,0 +1,51 @@
+"""Pictures as text: figures and pixels as PNG data that stand inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from isthmus.data.parts import Data
+from isthmus.figures.images import as_images
+from isthmus.figures.tiles import Pictures, tiles_for
+
+_WIDTH = 960  # pixels of a figure: twice what a column of the page is wide
+_LARGE = 1 << 19  # pixels from which PNG would make the page heavy
+
+
+def figure_data(figure: Figure) -> str:
+    """A figure as a data URI, sharp on a screen with two pixels a point."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_WIDTH / figure.get_figwidth())
+    return _uri(buffer.getvalue(), "png")
+
+
+def pixel_data(picture: np.ndarray) -> str:
+    """An image ``(h, w)`` or ``(h, w, 3)`` in [0, 1] as a data URI; a large one is compressed with loss."""
+    image = Image.fromarray((picture * 255).round().astype(np.uint8))
+    buffer = io.BytesIO()
+    if math.prod(picture.shape) > _LARGE:
+        image.save(buffer, format="JPEG", quality=70)
+        return _uri(buffer.getvalue(), "jpeg")
+    image.save(buffer, format="PNG", optimize=True)
+    return _uri(buffer.getvalue(), "png")
+
+
+def images_of(x: np.ndarray, model: Any, data: Data) -> np.ndarray | None:
+    """Examples or what a decoder made as images ``(n, h, w)`` or ``(n, h, w, 3)`` in [0, 1]; None for rows of a table."""
+    tiles = tiles_for(model, data)
+    if not isinstance(tiles, Pictures):
+        return None
+    # uint8 comes back in [0, 1], unless another scaling was asked for.
+    span = (0.0, 255.0) if tiles.pixels and model.door_.scaling.kind != "pixels" else tiles.span
+    return as_images(x, channels=tiles.channels, image_shape=tiles.image_shape, span=span)
+
+
+def _uri(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,216 @@
+"""The contract: everything that holds for every registered member. A new member is picked up by its registration."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import isthmus as ist
+from isthmus import fields
+from isthmus.training import checkpoint as checkpoints
+from isthmus.training.loop import Trainer
+
+LIKELIHOODS = ("bernoulli", "gaussian", "mse")
+every_member = pytest.mark.parametrize("name", list(ist.MEMBERS))
+
+
+def make(name: str, **values: Any) -> Any:
+    return ist.MEMBERS[name](**{"epochs": 2, "random_state": 0, "batch_size": 64, **values})
+
+
+@parametrize_with_checks([make(name) for name in ist.MEMBERS])
+def test_scikit_learn_contract(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@every_member
+def test_shapes_and_layout_come_back(name: str, few: np.ndarray) -> None:
+    model = make(name, latent_dim=3).fit(few)
+    z = model.transform(few)
+    assert z.shape == (129, 3)
+    assert model.inverse_transform(z).shape == few.shape
+    assert model.reconstruct(few[:, 0][:5].reshape(5, 1, 8, 8)).shape == (5, 1, 8, 8)
+    assert model.score_samples(few).shape == (129,)
+    assert model.squared_error(few).shape == (129,)
+
+
+@every_member
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_trains_and_reports_under_every_likelihood(name: str, likelihood: str, few: np.ndarray) -> None:
+    model = make(name, likelihood=likelihood, epochs=8).fit(few)
+    assert model.likelihood_ == likelihood
+    assert model.history_[-1]["objective"] < model.history_[0]["objective"]
+    terms = model.terms(few)
+    np.testing.assert_allclose(model.score_samples(few), -(terms["distortion"] + terms.get("rate", 0)), rtol=1e-6)
+
+
+@every_member
+def test_same_seed_same_numbers(name: str, few: np.ndarray) -> None:
+    first, second, other = (make(name, random_state=seed).fit(few) for seed in (1, 1, 2))
+    assert np.array_equal(first.transform(few), second.transform(few))
+    assert np.array_equal(first.score_samples(few), second.score_samples(few))
+    assert not np.array_equal(first.transform(few), other.transform(few))
+
+
+@every_member
+def test_transform_is_the_same_at_every_call_and_leaves_the_random_state_alone(name: str, few: np.ndarray) -> None:
+    before = torch.get_rng_state()
+    model = make(name).fit(few)
+    assert np.array_equal(model.transform(few), model.transform(few))
+    assert np.array_equal(model.reconstruct(few), model.reconstruct(few))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@every_member
+def test_save_and_load_give_the_same_bits(name: str, few: np.ndarray, tmp_path: Any) -> None:
+    model = make(name, snapshots=2).fit(few)
+    again = ist.load(model.save(tmp_path / "run"))
+    assert type(again) is type(model)
+    assert np.array_equal(model.transform(few), again.transform(few))
+    assert np.array_equal(model.reconstruct(few), again.reconstruct(few))
+    assert np.array_equal(model.score_samples(few), again.score_samples(few))
+    assert again.history_ == model.history_
+    assert [s.epoch for s in again.snapshots_] == [0, 2]
+    assert np.array_equal(again.snapshots_[-1].grid, model.snapshots_[-1].grid)
+
+
+@every_member
+@pytest.mark.parametrize("stop_after", [1, 3, 7])
+def test_a_killed_run_ends_in_the_weights_of_an_uninterrupted_one(
+    name: str, stop_after: int, few: np.ndarray, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"epochs": 4, "schedule": "cosine", "validation": 0.2, "patience": 3, "snapshots": 3}
+    whole = make(name, **values).fit(few)
+    monkeypatch.setattr(checkpoints, "_LEAST_INTERVAL", 0.0)
+    monkeypatch.setattr(checkpoints, "_SHARE", 0)
+    with pytest.MonkeyPatch.context() as killing:
+        killing.setattr(Trainer, "_step", _dies_after(stop_after))
+        with pytest.raises(RuntimeError, match="power cut"):
+            make(name, checkpoint_dir=str(tmp_path), **values).fit(few)
+    resumed = make(name, checkpoint_dir=str(tmp_path), **values).fit(few)
+    assert _weights_equal(whole, resumed)
+    assert [_without_time(row) for row in whole.history_] == [_without_time(row) for row in resumed.history_]
+    assert all(np.array_equal(a.codes, b.codes) for a, b in zip(whole.snapshots_, resumed.snapshots_, strict=True))
+
+
+def _dies_after(steps: int) -> Any:
+    original, left = Trainer._step, [steps]
+
+    def step(self: Trainer, rows: torch.Tensor, epoch: float) -> torch.Tensor:
+        if left[0] == 0:
+            raise RuntimeError("power cut")
+        left[0] -= 1
+        return original(self, rows, epoch)
+
+    return step
+
+
+def _weights_equal(a: Any, b: Any) -> bool:
+    states = a.module_.state_dict(), b.module_.state_dict()
+    return all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def _without_time(row: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in row.items() if name != "seconds"}
+
+
+@every_member
+@pytest.mark.parametrize(
+    "shape", [(1,), (5,), (1, 27, 27), (3, 33, 20), (100, 75, 3), (2, 3), (1, 1, 1)], ids=lambda shape: "x".join(map(str, shape))
+)
+def test_any_shape_of_data(name: str, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).random((9, *shape)).astype(np.float32)
+    model = make(name, epochs=1, batch_size=4, channels="first" if shape == (1, 1, 1) else "auto").fit(x)
+    assert model.reconstruct(x).shape == x.shape
+    assert np.isfinite(model.score(x))
+
+
+@every_member
+@pytest.mark.parametrize("shape", [(1, 27, 27), (3, 33, 20)])
+def test_convolutions_take_odd_sizes(name: str, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (9, *shape), dtype=np.uint8)
+    model = make(name, epochs=1, network="conv", hidden=(4, 8, 8)).fit(x)
+    assert any(isinstance(layer, torch.nn.Conv2d) for layer in model.module_.modules())
+    restored = model.reconstruct(x)
+    assert restored.shape == x.shape
+    assert 0 <= restored.min() <= restored.max() <= 1
+
+
+@every_member
+def test_one_example_left_over_joins_the_batch_before_it(name: str, few: np.ndarray) -> None:
+    # Batch norm has no variance of a single example, and would raise.
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.BatchNorm1d(8))
+    model = make(name, encoder=encoder, batch_size=64).fit(few)
+    assert len(few) % 64 == 1
+    assert np.isfinite(model.transform(few)).all()
+
+
+@every_member
+def test_clone_pipeline_and_grid_search(name: str, few: np.ndarray) -> None:
+    x = few.reshape(len(few), -1)
+    model = make(name, latent_dim=4)
+    assert clone(model).get_params() == model.get_params()
+    pipeline = make_pipeline(StandardScaler(), make(name, epochs=1)).fit(x)
+    assert pipeline.transform(x).shape == (len(x), 2)
+    search = GridSearchCV(make(name, epochs=1), {"latent_dim": [1, 2]}, cv=2, error_score="raise").fit(x)
+    assert search.best_params_["latent_dim"] in (1, 2)
+
+
+@every_member
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+def test_the_floating_type_comes_back(name: str, given: Any, few: np.ndarray) -> None:
+    x = few.astype(given)
+    model = make(name, epochs=1).fit(x)
+    assert model.transform(x).dtype == given
+    assert model.reconstruct(x).dtype == given
+
+
+@every_member
+def test_the_torch_module_is_usable_alone(name: str) -> None:
+    module = ist.MEMBERS[name](latent_dim=8).build((1, 28, 28))
+    x = torch.rand(5, 1, 28, 28)
+    loss = module.loss(x)
+    assert loss.objective.shape == (5,)
+    assert all(term.shape == (5,) for term in loss.terms.values())
+    loss.objective.mean().backward()
+    assert all(parameter.grad is not None for parameter in module.parameters())
+    assert module(x).shape == x.shape
+
+
+@every_member
+def test_the_loss_of_an_example_does_not_depend_on_its_batch(name: str) -> None:
+    module = ist.MEMBERS[name](latent_dim=3, network="mlp").build((1, 8, 8)).eval()
+    x, noise = torch.rand(6, 1, 8, 8), torch.randn(1, 3)
+    together = module.loss(x, noise).objective
+    alone = torch.cat([module.loss(x[i : i + 1], noise).objective for i in range(6)])
+    torch.testing.assert_close(together, alone)
+
+
+@every_member
+def test_declarations_read_from_source_are_the_real_ones(name: str) -> None:
+    assert fields.read(ist.MEMBERS.target(name)) == fields.declared(ist.MEMBERS[name])
+    constructor = inspect.signature(ist.MEMBERS[name]).parameters
+    assert list(constructor) == [f.name for f in dataclasses.fields(ist.MEMBERS[name])]
+
+
+@every_member
+def test_own_networks_survive_a_save(name: str, few: np.ndarray, tmp_path: Any) -> None:
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.Tanh())
+    untouched = encoder[1].weight.clone()
+    model = make(name, encoder=encoder).fit(few)
+    assert torch.equal(encoder[1].weight, untouched)
+    model.save(tmp_path / "run")
+    with pytest.raises(ist.RunError, match=r"has its own encoder: pass load\(\.\.\., networks="):
+        ist.load(tmp_path / "run")
+    again = ist.load(tmp_path / "run", networks={"encoder": encoder})
+    assert np.array_equal(again.transform(few), model.transform(few))

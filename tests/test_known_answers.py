@@ -1,0 +1,116 @@
+"""Answers that are known in closed form."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+import isthmus as ist
+from isthmus.divergences import gaussian_kl
+from isthmus.likelihoods import Bernoulli, Gaussian, SquaredError
+
+LINEAR = {"hidden": (), "output": "linear", "scaling": "none", "random_state": 0, "schedule": "cosine"}
+
+
+def test_a_linear_ae_reaches_the_squared_error_of_pca(digits: ist.data.Data) -> None:
+    x = digits.train.x.reshape(-1, 64)
+    pca = PCA(8).fit(x)
+    best = float(((pca.inverse_transform(pca.transform(x)) - x) ** 2).sum(1).mean())
+    model = ist.AE(latent_dim=8, likelihood="mse", epochs=150, batch_size=32, learning_rate=5e-3, **LINEAR).fit(x)
+    assert best * 0.9999 <= model.squared_error(x).mean() <= best * 1.01
+
+
+def test_a_linear_gaussian_vae_reaches_the_likelihood_of_probabilistic_pca() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 3)) @ rng.normal(size=(3, 8)) + 0.5 * rng.normal(size=(2000, 8)) + rng.normal(size=8)
+    x = x.astype(np.float32)
+    best = PCA(3).fit(x).score(x)  # the log-likelihood per example under the model of Tipping and Bishop
+    model = ist.VAE(latent_dim=3, likelihood="gaussian", epochs=100, learning_rate=1e-2, **LINEAR).fit(x)
+    assert best * 1.01 <= model.score(x) <= best * 0.999  # both negative; a bound lies below
+
+
+def test_gaussian_kl_against_monte_carlo() -> None:
+    torch.manual_seed(0)
+    mu, log_var = torch.tensor([0.3, -1.5]), torch.tensor([-1.0, 0.7])
+    q = torch.distributions.Normal(mu, (0.5 * log_var).exp())
+    z = q.sample((400_000,))
+    estimate = (q.log_prob(z) - torch.distributions.Normal(0, 1).log_prob(z)).mean(0)
+    torch.testing.assert_close(gaussian_kl(mu, log_var), estimate, atol=0.01, rtol=0)
+
+
+def test_bernoulli_sums_to_one() -> None:
+    logits = torch.tensor([[0.3, -1.2, 2.0]])
+    every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 3)
+    nll = Bernoulli().nll(logits.expand(8, 3), every)
+    assert float((-nll).exp().sum()) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, None])
+def test_gaussian_integrates_to_one(scale: float | None) -> None:
+    x = torch.linspace(-20, 20, 40_001)[:, None]
+    density = (-Gaussian(scale).nll(torch.full_like(x, 0.7), x)).exp()
+    assert float(torch.trapezoid(density.detach(), x[:, 0])) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_gaussian_agrees_with_torch_in_many_dimensions() -> None:
+    torch.manual_seed(0)
+    mean, x = torch.randn(4, 3, 5), torch.randn(4, 3, 5)
+    expected = -torch.distributions.Normal(mean, 0.4).log_prob(x).flatten(1).sum(1)
+    torch.testing.assert_close(Gaussian(0.4).nll(mean, x), expected)
+
+
+def test_squared_error_is_a_sum_over_dimensions() -> None:
+    parameters, x = torch.zeros(2, 3, 4), torch.ones(2, 3, 4)
+    assert SquaredError().nll(parameters, x).tolist() == [12.0, 12.0]
+    assert not SquaredError().normalised
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "mse"])
+@pytest.mark.parametrize("name", list(ist.MEMBERS))
+def test_gradients_against_finite_differences(name: str, likelihood: str) -> None:
+    torch.manual_seed(0)
+    values = {"latent_dim": 2, "hidden": (5,), "activation": "tanh", "likelihood": likelihood}
+    module = ist.MEMBERS[name](**values).build((4,)).double()
+    x, noise = torch.rand(3, 4, dtype=torch.float64), torch.randn(1, 2, dtype=torch.float64)
+    parameters = dict(module.named_parameters())
+
+    def objective(*values: torch.Tensor) -> torch.Tensor:
+        class Loss(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.module = module
+
+            def forward(self) -> torch.Tensor:
+                return self.module.loss(x, noise).objective
+
+        named = {f"module.{key}": value for key, value in zip(parameters, values, strict=True)}
+        return torch.func.functional_call(Loss(), named, ())
+
+    assert torch.autograd.gradcheck(objective, tuple(p.detach().requires_grad_() for p in parameters.values()))
+
+
+def test_the_free_bits_floor_is_charged_and_the_true_rate_reported() -> None:
+    module = ist.VAE(latent_dim=2, free_bits=100.0).build((1, 8, 8))
+    loss = module.loss(torch.rand(4, 1, 8, 8))
+    torch.testing.assert_close(loss.objective - loss.terms["distortion"], torch.full((4,), 200.0))
+    assert float(loss.terms["rate"].detach().max()) < 50
+
+
+def test_the_weight_of_the_rate_grows_over_the_warm_up_and_beta_weighs_it() -> None:
+    module = ist.VAE(latent_dim=2, beta=4.0, kl_warmup=10).build((1, 8, 8))
+    x, noise = torch.rand(4, 1, 8, 8), torch.zeros(1, 2)
+    for epoch, weight in ((0.0, 0.0), (5.0, 2.0), (10.0, 4.0), (math.inf, 4.0)):
+        module.anneal(epoch)
+        loss = module.loss(x, noise)
+        torch.testing.assert_close(loss.objective, loss.terms["distortion"] + weight * loss.terms["rate"])
+
+
+def test_the_sigmoid_code_lies_in_the_unit_square(digits: ist.data.Data) -> None:
+    model = ist.AE(code_activation="sigmoid", epochs=2, random_state=0).fit(digits.train)
+    z = model.transform(digits.test.x)
+    assert 0 <= z.min() <= z.max() <= 1
+    assert model.code_space == "unit"
