@@ -34,13 +34,17 @@ app = typer.Typer(
 )  # fmt: skip
 train = typer.Typer(no_args_is_help=True, help="Train one member on a data set and keep it in a folder.")
 
-Source = Annotated[str, typer.Option("--data", help=f"{', '.join(DATA)}; or a .npy, .npz, .csv, .parquet file, or a folder of images")]
+Source = Annotated[
+    str, typer.Option("--data", help=f"{', '.join(DATA)}; or a .npy, .npz, .csv, .parquet file, or a folder of images")
+]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="folder that holds the standard files of a named data set")]
 Label = Annotated[str | None, typer.Option("--label", help="the column of a table that holds the classes")]
 Size = Annotated[int | None, typer.Option("--size", help="height and width to which the images of a folder are brought")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a trained member")]
-Input = Annotated[str, typer.Argument(metavar="DATA", help="a file, a folder of images, or the name of a data set (its test part)")]
+Input = Annotated[
+    str, typer.Argument(metavar="DATA", help="a file, a folder of images, or the name of a data set (its test part)")
+]
 Out = Annotated[Path, typer.Option("--out", help="where to write")]
 
 _ELSEWHERE = {"checkpoint_dir"}  # the run's folder takes its place
@@ -63,10 +67,15 @@ def _assemble() -> None:
         train.command(name, help=fields.describe(MEMBERS.target(name)))(_with_fields(_trainer(name), own | declared))
     app.add_typer(train, name="train", rich_help_panel="Train and compare")
     app.command(rich_help_panel="Train and compare")(_with_fields(compare, union))
-    for command in (encode, decode, reconstruct, sample, evaluate):
-        app.command(rich_help_panel="Use a trained member")(_guarded(command))
-    for name, command in (("models", models), ("data", data_sets), ("info", info)):
-        app.command(name, rich_help_panel="Look up")(_guarded(command))
+    panels: dict[str, dict[str, Callable[..., None]]] = {
+        "Use a trained member": {
+            "encode": encode, "decode": decode, "reconstruct": reconstruct, "sample": sample, "evaluate": evaluate
+        },
+        "Look up": {"models": models, "data": data_sets, "info": info},
+    }  # fmt: skip
+    for panel, commands in panels.items():
+        for name, command in commands.items():
+            app.command(name, rich_help_panel=panel)(_guarded(command))
 
 
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -120,7 +129,7 @@ def _with_fields(command: Callable[..., None], declared: Mapping[str, Field]) ->
     guarded: Any = _guarded(filled)
     guarded.__signature__ = inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in [*own, *options]])
     guarded.__annotations__ = {p.name: p.annotation for p in [*own, *options]}
-    return guarded  # type: ignore[no-any-return]
+    return guarded
 
 
 def _option(declaration: Field) -> inspect.Parameter:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -24,7 +24,9 @@ from isthmus.data.door import Door, open_door
 from isthmus.data.feed import Feed, fingerprint, inference_rows
 from isthmus.data.layout import extent
 from isthmus.data.parts import Part
+from isthmus.data.splitting import hold_out
 from isthmus.errors import InputError
+from isthmus.inference import like, precision_for, shared_noise
 from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError, squared_error
 from isthmus.module import Autoencoder, Bottleneck
 from isthmus.networks import choose
@@ -41,7 +43,6 @@ from isthmus.training.snapshots import Snapshot, Snapshots
 Shape = tuple[int, ...]
 
 _PROBES = 1000
-_DRAWS = 16  # noise vectors behind score_samples: the same for every example, so that a score does not depend on company
 
 
 class LearningWarning(UserWarning):
@@ -57,12 +58,18 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     its own units.
     """
 
-    code_space = "data"
-    """Where codes live: ``"data"`` (anywhere), ``"normal"`` (around N(0, I)), ``"unit"`` or ``"symmetric"`` (a box)."""
-    unbounded_likelihood = "mse"
+    unbounded_likelihood: ClassVar[str] = "mse"
     """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
-    warm_epoch = 0.0
-    """The epoch from which on the objective keeps its form."""
+
+    @property
+    def code_space(self) -> str:
+        """Where codes live: ``"data"`` (anywhere), ``"normal"`` (around N(0, I)), ``"unit"`` or ``"symmetric"`` (a box)."""
+        return "data"
+
+    @property
+    def warm_epoch(self) -> float:
+        """The epoch from which on the objective keeps its form."""
+        return 0.0
 
     @abstractmethod
     def _bottleneck(self, features: Shape) -> Bottleneck:
@@ -142,9 +149,9 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """What the decoder says of codes ``(n, latent_dim)``: examples in the layout and units of the data."""
         z = torch.from_numpy(self._admit_codes(X))
         with self._inference(X) as module:
-            chunks = z.to(self._device, self._precision(X)).split(inference_rows(self.door_.layout.shape))
+            chunks = z.to(self._device, precision_for(X, self._device)).split(inference_rows(self.door_.layout.shape))
             decoded = np.concatenate([module.decode(chunk).cpu().numpy() for chunk in chunks])
-        return _like(self.door_.outside(decoded), X)
+        return like(self.door_.outside(decoded), X)
 
     decode = inverse_transform
 
@@ -168,7 +175,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         feed = self._feed(X)
         with self._inference(X) as module:
-            noise = self._noise(module)
+            noise = shared_noise(module.bottleneck, next(module.parameters()))
             rows = [[module.loss(x, e).terms for e in noise] for x in feed.chunks()]
         means = [{name: torch.stack([draw[name] for draw in row]).mean(0) for name in row[0]} for row in rows]
         return {name: torch.cat([row[name] for row in means]).cpu().numpy() for name in means[0]}
@@ -258,25 +265,17 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def _feed(self, X: Any) -> Feed:
         check_is_fitted(self)
-        return self.door_.feed(self.door_.admit(self._array(X)), self._device, self._precision(X))
+        return self.door_.feed(self.door_.admit(self._array(X)), self._device, precision_for(X, self._device))
 
     def _hold_out(self, x: np.ndarray, validation_data: Any, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Training and validation examples; a memory map gives its tail, so that it stays on the disk."""
+        """Training examples, and those that are measured after every epoch."""
         if validation_data is not None:
             return x, self.door_.admit(self._array(validation_data))
-        count = round(self.validation * len(x))
-        if self.validation > 0 and (count < 1 or len(x) - count < 2):
-            raise InputError(
-                f"validation={self.validation:g} of {len(x)} examples leaves too few to train and to measure: give more examples."
-            )
-        if count == 0:
-            if self.patience is not None:
-                raise InputError(f"patience={self.patience} needs examples to measure: pass validation=0.1, or validation_data.")
-            return x, None
-        if isinstance(x, np.memmap):
-            return x[:-count], x[-count:]
-        order = np.random.default_rng(seed).permutation(len(x))
-        return x[np.sort(order[count:])], x[np.sort(order[:count])]
+        if self.validation > 0:
+            return hold_out(x, self.validation, seed)
+        if self.patience is not None:
+            raise InputError(f"patience={self.patience} needs examples to measure: pass validation=0.1, or validation_data.")
+        return x, None
 
     def _recorder(self, probes: np.ndarray, device: torch.device) -> Snapshots | None:
         if self.snapshots == 0:
@@ -336,15 +335,11 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def _n_features_out(self) -> int:
         return int(np.prod(self.module_.bottleneck.code_shape))
 
-    def _precision(self, X: Any) -> torch.dtype:
-        """float64 is answered in float64, so that a row's result is the same alone and among others; float32 is faster."""
-        return torch.float64 if _dtype(X) == np.float64 and self._device.type != "mps" else torch.float32
-
     @contextmanager
     def _inference(self, X: Any = None) -> Iterator[Autoencoder]:
         check_is_fitted(self)
         module = self.module_.eval()
-        if self._precision(X) == torch.float64:
+        if precision_for(X, self._device) == torch.float64:
             module = copy.deepcopy(module).double()
         with torch.inference_mode():
             yield module
@@ -354,37 +349,12 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         feed = self._feed(X)
         with self._inference(X) as module:
             chunks = [module.encode(x) for x in feed.chunks()]
-        arrays = (_like(torch.cat(parts).cpu().numpy(), X) for parts in zip(*chunks, strict=True))
+        arrays = (like(torch.cat(parts).cpu().numpy(), X) for parts in zip(*chunks, strict=True))
         return type(chunks[0])(*arrays)
-
-    def _noise(self, module: Autoencoder) -> list[Tensor | None]:
-        """Noise for a bound, ``(1, *code_shape)`` a draw, or a single None where nothing is drawn.
-
-        The draws come in pairs ε, −ε and have unit variance (and, while there are enough of them, no correlation), so
-        that the mean of anything quadratic in ε is exact: draws that all examples share do not average out by numbers.
-        """
-        if not module.bottleneck.is_random:
-            return [None]
-        shape = module.bottleneck.code_shape
-        half = torch.randn(_DRAWS // 2, int(np.prod(shape)), generator=torch.Generator().manual_seed(0))
-        half = torch.linalg.qr(half)[0] if half.shape[1] <= len(half) else half / half.norm(dim=0)
-        draws = torch.cat([half, -half]) * (_DRAWS // 2) ** 0.5
-        return list(draws.reshape(_DRAWS, 1, *shape).to(next(module.parameters())))
 
 
 def _seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
-def _like(values: np.ndarray, X: Any) -> np.ndarray:
-    """The values in the floating type that was handed in: float64 where X is float64, else float32."""
-    return values.astype(np.float64 if _dtype(X) == np.float64 else np.float32, copy=False)
-
-
-def _dtype(X: Any) -> Any:
-    """The type of an array or a table's first column; None for anything else."""
-    x = X.x if isinstance(X, Part) else X
-    return x.dtypes.iloc[0] if hasattr(x, "iloc") and len(x.columns) else getattr(x, "dtype", None)
 
 
 def _name(value: Any) -> Any:

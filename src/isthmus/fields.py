@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -120,10 +121,10 @@ def field(default: Any, help: str, **limits: Any) -> Any:
 
 def declared(cls: type) -> dict[str, Field]:
     """The hyper-parameters of a member's class, in the order of declaration."""
-    owners = {name: base.__name__ for base in reversed(cls.__mro__) for name in base.__dict__.get("__annotations__", {})}
+    owners = {name: base.__name__ for base in reversed(cls.__mro__) for name in inspect.get_annotations(base)}
     return {
         f.name: Field(f.name, str(f.type), f.default, owner=owners[f.name], **f.metadata)
-        for f in dataclasses.fields(cls)  # type: ignore[arg-type]
+        for f in dataclasses.fields(cls)
         if "help" in f.metadata
     }
 

@@ -76,7 +76,7 @@ class Bottleneck(nn.Module, ABC):
         """What went wrong in training, judged by the posterior of some examples, in plain words with the remedy."""
         return []
 
-    def anneal(self, epoch: float) -> None:  # noqa: B027  (most bottlenecks have nothing to change)
+    def anneal(self, epoch: float) -> None:
         """Set what changes as training goes on; ``epoch`` counts finished epochs, with fractions."""
 
 

@@ -17,11 +17,12 @@ from isthmus.data.door import Door
 from isthmus.errors import InputError, RunError, unknown
 from isthmus.estimator import Estimator
 from isthmus.registry import MEMBERS
-from isthmus.training.checkpoint import FILE as CHECKPOINT
+from isthmus.training.checkpoint import FILE
 from isthmus.training.snapshots import Snapshot
 from isthmus.version import __version__
 
 FORMAT = 1
+CHECKPOINT = FILE
 CONFIG, WEIGHTS, HISTORY, SNAPSHOTS = "config.json", "model.safetensors", "history.jsonl", "snapshots.safetensors"
 _NETWORKS = ("encoder", "decoder")
 
@@ -57,7 +58,10 @@ def save(model: Estimator, path: Path) -> Path:
 
 
 def load(
-    path: str | Path, *, networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None, trust: bool = False,
+    path: str | Path,
+    *,
+    networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
+    trust: bool = False,
     device: str = "auto",
 ) -> Any:
     """Read a run that :meth:`~isthmus.estimator.Estimator.save` wrote; gives the fitted member.

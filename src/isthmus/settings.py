@@ -19,7 +19,9 @@ class Settings:
 
     latent_dim: int = field(2, "size of the code", low=1)
     hidden: tuple[int, ...] | None = field(
-        None, "units of the encoder's hidden layers (channels, for conv), mirrored by the decoder; none: the network's own", low=1
+        None,
+        "units of the encoder's hidden layers (channels, for conv), mirrored by the decoder; none: the network's own",
+        low=1,
     )
     network: str = field("auto", "kind of network; 'auto' chooses by the shape of the data", choices=("auto", "mlp", "conv"))
     activation: str = field(
@@ -27,7 +29,8 @@ class Settings:
         choices=("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"),
     )  # fmt: skip
     encoder: nn.Module | Callable[..., nn.Module] | None = field(
-        None, "an encoder of your own: a module, or a callable (shape) -> module; a linear map from what it gives makes the code"
+        None,
+        "an encoder of your own: a module, or a callable (shape) -> module; a linear map from what it gives makes the code",
     )
     decoder: nn.Module | Callable[..., nn.Module] | None = field(
         None, "a decoder of your own: a module, or a callable (code_shape, shape) -> module, from the code to x"
@@ -37,8 +40,9 @@ class Settings:
     )
     noise_scale: float | None = field(None, "standard deviation of the gaussian likelihood; none: learnt", above=0)
     output: str = field(
-        "auto", "last activation under gaussian and mse; 'auto' is sigmoid for data in [0, 1]", choices=("auto", "linear", "sigmoid")
-    )
+        "auto", "last activation under gaussian and mse; 'auto' is sigmoid for data in [0, 1]",
+        choices=("auto", "linear", "sigmoid"),
+    )  # fmt: skip
     scaling: str = field(
         "auto", "what is done to the data first; 'auto' standardises what lies outside [0, 1]",
         choices=("auto", "none", "standard", "minmax"),

@@ -180,9 +180,7 @@ class TestNpz:
 
     @pytest.mark.parametrize("test", [numbers(2, 3), numbers(2, 2).astype(np.uint8)])
     def test_parts_that_do_not_fit_together_are_refused(self, archive, test):
-        with pytest.raises(
-            InputError, match=r"x_train is float32 of shape \(3, 2\) and x_test is .* only their number"
-        ):
+        with pytest.raises(InputError, match=r"x_train is float32 of shape \(3, 2\) and x_test is .* only their number"):
             read(archive(x_train=numbers(3, 2), x_test=test))
 
     def test_the_array_at_fault_is_named(self, archive):

@@ -113,9 +113,7 @@ class TestFolders:
         monkeypatch.setattr(downloads, "_FULL", 12)
         files = idx_files(n_train=12) | {NAMES[1]: idx(np.resize(np.array(opening), 12))}
         write(tmp_path, files)
-        with pytest.raises(
-            InputError, match=r"train-labels-idx1-ubyte is (a file of mnist, not|no file) of fashion-mnist"
-        ):
+        with pytest.raises(InputError, match=r"train-labels-idx1-ubyte is (a file of mnist, not|no file) of fashion-mnist"):
             load("fashion-mnist", data_dir=tmp_path)
 
 
@@ -233,9 +231,7 @@ class TestDownload:
         trust(monkeypatch, "FASHION", write(tmp_path / "served" / "fashion-mnist", idx_files(), packed=True))
         assert len(load("fashion-mnist").train) == 6
         assert sorted(server.asked) == sorted(f"/fashion-mnist/{name}.gz" for name in NAMES)
-        assert sorted(path.name for path in (cache / "fashion-mnist").iterdir()) == sorted(
-            f"{name}.gz" for name in NAMES
-        )
+        assert sorted(path.name for path in (cache / "fashion-mnist").iterdir()) == sorted(f"{name}.gz" for name in NAMES)
         monkeypatch.setenv("ISTHMUS_MIRROR", "http://127.0.0.1:9")  # nobody listens there: the cache must be enough
         rows = read("fashion-mnist")
         assert (len(rows), rows.train_rows, len(server.asked)) == (10, 6, 4)
@@ -249,9 +245,7 @@ class TestDownload:
 
     def test_a_wrong_checksum_leaves_nothing_behind(self, tmp_path, server, cache):
         write(tmp_path / "served" / "mnist", idx_files(), packed=True)
-        with pytest.raises(
-            InputError, match=r"/mnist/train-images.*.gz gave a file that does not match its checksum, so"
-        ):
+        with pytest.raises(InputError, match=r"/mnist/train-images.*.gz gave a file that does not match its checksum, so"):
             load("mnist")
         assert list((cache / "mnist").iterdir()) == []
 

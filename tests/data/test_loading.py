@@ -61,9 +61,7 @@ def test_a_folder_that_is_called_like_a_known_set(tmp_path, monkeypatch, array):
 
 
 def test_a_misspelt_name_gets_a_suggestion():
-    with pytest.raises(
-        InputError, match=r"unknown data set or path 'mnits': did you mean 'mnist'\? Known: cifar10, di"
-    ):
+    with pytest.raises(InputError, match=r"unknown data set or path 'mnits': did you mean 'mnist'\? Known: cifar10, di"):
         load("mnits")
 
 
@@ -75,9 +73,7 @@ def test_a_missing_path_is_named(source):
 
 def test_an_unknown_kind_of_file_is_refused(tmp_path):
     (tmp_path / "x.txt").write_text("1 2 3")
-    with pytest.raises(
-        InputError, match=r"x.txt cannot be read: give .npy, .npz, .csv, .parquet or a folder of images"
-    ):
+    with pytest.raises(InputError, match=r"x.txt cannot be read: give .npy, .npz, .csv, .parquet or a folder of images"):
         load(tmp_path / "x.txt")
 
 

@@ -51,14 +51,10 @@ def _read_idx(path: Path, dimensions: int) -> np.ndarray:
     head = 4 + 4 * dimensions
     magic = struct.pack(">HBB", 0, _UNSIGNED_BYTES, dimensions)
     if content[:4].tobytes() != magic or len(content) < head:
-        raise InputError(
-            f"{path} is no IDX file of {dimensions} dimensions (magic number {magic.hex()}): get it again."
-        )
+        raise InputError(f"{path} is no IDX file of {dimensions} dimensions (magic number {magic.hex()}): get it again.")
     shape = struct.unpack(f">{dimensions}I", content[4:head].tobytes())
     if 0 in shape or len(content) != head + prod(shape):
-        raise InputError(
-            f"{path} announces the shape {shape}, but {len(content) - head:,} values follow: get it again."
-        )
+        raise InputError(f"{path} announces the shape {shape}, but {len(content) - head:,} values follow: get it again.")
     return content[head:].reshape(shape)
 
 

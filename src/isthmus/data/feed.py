@@ -26,9 +26,7 @@ class Feed:
         dtype: the floating type of the batches.
     """
 
-    def __init__(
-        self, x: np.ndarray, scaling: Scaling, device: torch.device, dtype: torch.dtype = torch.float32
-    ) -> None:
+    def __init__(self, x: np.ndarray, scaling: Scaling, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
         with warnings.catch_warnings():  # a read-only memory map: nothing here writes to it
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             stored = torch.from_numpy(x)

@@ -130,9 +130,7 @@ def _text(size: _Size) -> str:
 def _inspect(path: Path) -> _Seen:
     with _opened(path) as image:
         if image.mode[0] in "IF":
-            raise InputError(
-                f"{path} has more than 8 bits a channel ({image.mode}): save it with 8, or as an .npy array."
-            )
+            raise InputError(f"{path} has more than 8 bits a channel ({image.mode}): save it with 8, or as an .npy array.")
         width, height = image.size
         turned = image.getexif().get(_ORIENTATION, 1) >= 5
         return _Seen((width, height) if turned else (height, width), image.mode in _GREY)

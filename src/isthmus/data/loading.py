@@ -56,9 +56,7 @@ def load(
     return split(Path(source).resolve().name, _read_path(source, data_dir, label, size), test_fraction)
 
 
-def read(
-    source: Location, *, data_dir: Location | None = None, label: str | None = None, size: Size | None = None
-) -> Rows:
+def read(source: Location, *, data_dir: Location | None = None, label: str | None = None, size: Size | None = None) -> Rows:
     """Read all rows of a source in its own order, without splitting them.
 
     A path may be an ``.npy`` array, an ``.npz`` file (``x`` and perhaps ``y``; or ``x_train``, ``x_test`` and perhaps
@@ -99,9 +97,7 @@ def _read_path(source: Location, data_dir: Location | None, label: str | None, s
     except InputError:
         raise
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror or error}): check that it is yours to read."
-        ) from error
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): check that it is yours to read.") from error
 
 
 def _reader(path: Path, label: str | None, size: Size | None) -> Callable[[], Rows]:

@@ -50,11 +50,11 @@ def fit_scaling(kind: str, x: np.ndarray, extent: tuple[float, float]) -> Scalin
     if kind == "auto":
         kind = "pixels" if x.dtype == np.uint8 else "none" if in_unit else "standard"
     if kind == "none":
-        return Scaling(kind, np.float32(0)[None], np.float32(1)[None], in_unit)
+        return Scaling(kind, _number(0), _number(1), in_unit)
     if kind == "pixels":
         if x.dtype != np.uint8:
             raise InputError(f"scaling='pixels' reads uint8 as [0, 1], but X is {x.dtype}: use 'minmax' or 'auto'.")
-        return Scaling(kind, np.float32(0)[None], np.float32(255)[None], True)
+        return Scaling(kind, _number(0), _number(255), True)
     axis: Any = 0 if x.ndim == 2 else None
     if kind == "minmax":
         offset, scale = x.min(axis=axis), np.subtract(x.max(axis=axis), x.min(axis=axis), dtype=np.float32)
@@ -62,3 +62,7 @@ def fit_scaling(kind: str, x: np.ndarray, extent: tuple[float, float]) -> Scalin
         offset, scale = x.mean(axis=axis, dtype=np.float64), x.std(axis=axis, dtype=np.float64)
     offset, scale = np.atleast_1d(offset).astype(np.float32), np.atleast_1d(scale).astype(np.float32)
     return Scaling(kind, offset, np.where(scale > 0, scale, np.float32(1)), kind == "minmax")
+
+
+def _number(value: float) -> np.ndarray:
+    return np.full(1, value, dtype=np.float32)

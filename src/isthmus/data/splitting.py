@@ -61,3 +61,16 @@ def _shuffled(groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     steps = np.arange(len(groups) + 1) * count // len(groups)
     chosen = steps[1:] > steps[:-1]
     return random.permutation(order[~chosen]), random.permutation(order[chosen])
+
+
+def hold_out(x: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Set a share of some examples aside, by chance; a memory map gives its tail, so that it stays on the disk."""
+    count = round(share * len(x))
+    if count < 1 or len(x) - count < 2:
+        raise InputError(
+            f"validation={share:g} of {len(x)} examples leaves too few to train on or to measure: give more examples."
+        )
+    if isinstance(x, np.memmap):
+        return x[:-count], x[-count:]
+    order = np.random.default_rng(seed).permutation(len(x))
+    return x[np.sort(order[count:])], x[np.sort(order[:count])]

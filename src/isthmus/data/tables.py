@@ -55,9 +55,7 @@ def _need(path: Path, *packages: str) -> None:
 
 def _unreadable(path: Path, error: Exception) -> InputError:
     text = str(error).strip().splitlines()
-    return InputError(
-        f"{path} cannot be read as a table ({text[0] if text else type(error).__name__}): write it again."
-    )
+    return InputError(f"{path} cannot be read as a table ({text[0] if text else type(error).__name__}): write it again.")
 
 
 def _check_head(path: Path, head: DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,11 +35,14 @@ class Classes:
         return len(self.names)
 
 
+NO_CLASSES = Classes((), np.empty((0, 4)))
+
+
 def classes_of(data: Data, labels: np.ndarray | None = None) -> Classes:
     """The classes of a data set, or of labels that stand in for its own; none where there are no labels at all."""
     given = [y for y in (labels, data.train.y, data.test.y) if y is not None and len(y)]
     if not given:
-        return Classes((), np.empty((0, 4)))
+        return NO_CLASSES
     count = max(len(data.classes or ()), *(int(np.max(y)) + 1 for y in given))
     names = [str(name) for name in data.classes or ()]
     names += [str(i) for i in range(len(names), count)]
@@ -50,10 +54,10 @@ def colours_of(classes: Classes, y: np.ndarray | None, n: int) -> np.ndarray:
     return np.repeat(to_rgba_array(PALETTE[0]), n, axis=0) if y is None else classes.colours[np.asarray(y, dtype=int)]
 
 
-def legend(axes: Axes, classes: Classes) -> None:
-    """The names of the classes right of the axes: as a legend, or as a colour bar if there are more than ten."""
+def legend(axes: Axes, classes: Classes, panels: Sequence[Axes] = ()) -> None:
+    """The names of the classes right of the axes: a legend, or, for more than ten, a colour bar along all the panels."""
     if len(classes) > len(PALETTE):
-        _colour_bar(axes, classes)
+        _colour_bar(panels or [axes], classes)
     elif len(classes):
         dots = [
             Line2D([], [], linestyle="", marker="o", markersize=5, markeredgewidth=0, color=colour, label=name)
@@ -77,11 +81,11 @@ def _colours(count: int) -> np.ndarray:
     return np.asarray(colormaps["turbo"](np.linspace(0.03, 0.97, count)))
 
 
-def _colour_bar(axes: Axes, classes: Classes) -> None:
-    count = len(classes)
-    assert axes.figure is not None
+def _colour_bar(panels: Sequence[Axes], classes: Classes) -> None:
+    count, figure = len(classes), panels[0].figure
+    assert figure is not None
     shades = ScalarMappable(BoundaryNorm(np.arange(count + 1) - 0.5, count), ListedColormap(list(classes.colours)))
-    bar = axes.figure.colorbar(shades, ax=axes, fraction=0.04, pad=0.02, aspect=40)
+    bar = figure.colorbar(shades, ax=list(panels), fraction=0.04, pad=0.02, aspect=40)
     named = np.unique(np.linspace(0, count - 1, min(count, _NAMED)).round().astype(int))
     bar.set_ticks(named.tolist(), labels=[classes.names[i] for i in named])
     bar.ax.minorticks_off()

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
-from isthmus.figures.classes import Classes, classes_of, colours_of, legend
+from isthmus.figures.classes import NO_CLASSES, Classes, classes_of, colours_of, legend
 from isthmus.figures.style import INK, PALETTE, QUIET, SMALL, head, heading, label, new_figure, quiet
 
 POINTS = 3000
@@ -38,8 +38,8 @@ def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = N
         _draw_line(axes, flat[:, 0], part.y, classes)
     else:
         draw_points(axes, projection(flat), colours_of(classes, part.y, len(part)))
-        legend(axes, classes if part.y is not None else Classes((), classes.colours))
-    fix_frame(axes, space_of(model), flat.shape[1])
+        legend(axes, classes if part.y is not None else NO_CLASSES)
+    frame(axes, projection(flat), space_of(model), flat.shape[1])
     label(axes, *projection.labels)
     head(axes, heading(title, model, data.name, f"codes of {len(part):,} examples"))
     return figure
@@ -103,16 +103,20 @@ def draw_points(axes: Axes, points: np.ndarray, colours: np.ndarray, size: float
     return axes.scatter(*points.T, s=size, c=colours, alpha=0.85, linewidths=0, rasterized=True)
 
 
-def fix_frame(axes: Axes, space: str, dimensions: int) -> None:
-    """The whole box of a bounded code; equal scales on both axes where the prior has them."""
+def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
+    """Limits around points ``(n, 1 or 2)``: the whole box of a bounded code, equal scales where a prior has them."""
+    middle, half = (points.max(axis=0) + points.min(axis=0)) / 2, np.ptp(points, axis=0) / 2
     if space in _BOXES and dimensions <= 2:
-        axes.set_xlim(*_BOXES[space])
-        if dimensions == 2:
-            axes.set_ylim(*_BOXES[space])
-        for points in axes.collections:
-            points.set_clip_on(False)  # a point on the edge stays whole
-    if space != "data" and dimensions > 1:
-        axes.set_aspect("equal", adjustable="datalim" if space == "normal" or dimensions > 2 else "box")
+        low, high = _BOXES[space]
+        middle, half = np.full(2, (low + high) / 2), np.full(2, (high - low) / 2)
+        for cloud in axes.collections:
+            cloud.set_clip_on(False)  # a point on the edge stays whole
+    else:
+        half = 1.05 * (half if space == "data" else np.full(2, half.max())) + 1e-6
+    axes.set_xlim(middle[0] - half[0], middle[0] + half[0])
+    if dimensions > 1:
+        axes.set_ylim(middle[1] - half[1], middle[1] + half[1])
+        axes.set_box_aspect(1)
 
 
 def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Classes) -> None:

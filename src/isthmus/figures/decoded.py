@@ -14,7 +14,7 @@ from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures.classes import shortened
 from isthmus.figures.codes import codes_of, project, shown, space_of
-from isthmus.figures.style import INK, QUIET, SMALL, WIDTH, bare, head, heading, label, new_figure
+from isthmus.figures.style import QUIET, SMALL, WIDTH, bare, head, heading, label, new_figure
 from isthmus.figures.tiles import Tiles, tiles_for
 
 
@@ -111,7 +111,9 @@ def walk(
     tiles.draw(axes, pair.x[:1], 1, 1, pad=1)
     tiles.draw(axes, decoded, 1, steps, left=1.3, pad=1)
     tiles.draw(axes, pair.x[1:], 1, 1, left=steps + 1.6, pad=1)
-    axes.set_xticks([0.5, 1.3 + steps / 2, steps + 2.1], labels=["original", f"decoded, in {steps} equal steps of the code", "original"])
+    axes.set_xticks(
+        [0.5, 1.3 + steps / 2, steps + 2.1], labels=["original", f"decoded, in {steps} equal steps of the code", "original"]
+    )
     names = "" if pair.y is None else f" from {_class_name(data, pair.y[0])} to {_class_name(data, pair.y[1])}"
     head(axes, heading(title, model, data.name, f"a walk{names}"))
     return _captioned(figure, tiles)

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
-from isthmus.figures.classes import Classes, classes_of, colours_of, legend
-from isthmus.figures.codes import draw_points, limits_of, project, space_of
-from isthmus.figures.style import TEXT, WIDTH, head, heading, new_figure, over
+from isthmus.figures.classes import NO_CLASSES, Classes, classes_of, colours_of, legend
+from isthmus.figures.codes import codes_of, draw_points, frame, project, space_of
+from isthmus.figures.style import INK, TEXT, WIDTH, head, heading, new_figure, over
 
 _PANELS = 4  # side by side
 _ALIKE = 0.5  # of the squared distance between the codes of unrelated examples
@@ -42,11 +42,14 @@ def evolution(model: Any, data: Data, *, labels: np.ndarray | None = None, panel
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, i in zip(every, chosen, strict=False):
         film.draw(axes, film.points[i], 3)
+        if film.space != "data":
+            axes.label_outer()
         head(axes, f"epoch {film.epochs[i]}" if film.epochs[i] else "before training", TEXT)
     for axes in every[len(chosen) :]:
         axes.remove()
     legend(every[columns - 1], film.classes, every[: len(chosen)])
-    figure.supxlabel(", ".join(film.labels), fontsize=TEXT)
+    figure.supxlabel(film.labels[0], fontsize=TEXT, color=INK)
+    figure.supylabel("".join(film.labels[1:]), fontsize=TEXT, color=INK)
     over(figure, heading(title, model, data.name, "the codes while it trains"))
     return figure
 
@@ -76,15 +79,64 @@ class Film:
     labels: tuple[str, ...]
     space: str
 
-    def draw(self, axes: Axes, points: np.ndarray, size: float) -> Any:
-        """Draw the probes at one moment, ``(probes, 2)``; a bounded code or a prior keeps the scale of all moments."""
-        cloud = draw_points(axes, points, self.colours, size)
-        return cloud
+    def draw(self, axes: Axes, points: np.ndarray, size: float) -> None:
+        """Draw the probes at one moment, ``(probes, 2)``.
+
+        Where a prior or a box gives the code a scale, it is the same at all moments; else it is the moment's own.
+        """
+        draw_points(axes, points, self.colours, size)
+        frame(axes, points if self.space == "data" else self.points.reshape(-1, 2), self.space, len(self.labels))
+        if len(self.labels) == 1:
+            axes.set(yticks=[], box_aspect=1)
+            axes.spines["left"].set_visible(False)
 
 
 def film_of(model: Any, data: Data, labels: np.ndarray | None = None) -> Film:
     """The snapshots of a model; see :func:`evolution` for the arguments."""
     snapshots = getattr(model, "snapshots_", None)
     if not snapshots:
-        raise InputError(f"{type(model).__name__} has no snapshots_: fit it with snapshots=8, probes=data.test.x, for instance.")
-    return snapshots
+        raise InputError(f"{type(model).__name__} has no snapshots_: fit it with snapshots=8, probes=data.test.x.")
+    codes = np.stack([snapshot.codes.reshape(len(snapshot.codes), -1) for snapshot in snapshots])  # (snapshots, probes, d)
+    y = _labels_of(model, data, snapshots[-1].codes) if labels is None else _checked(labels, codes.shape[1])
+    projection = project(codes[-1])
+    points = np.stack([projection(z) for z in codes])
+    if points.shape[2] == 1:
+        points = np.concatenate([points, np.broadcast_to(_heights(y, codes.shape[1]), points.shape)], axis=2)
+    grids = np.stack([snapshot.grid for snapshot in snapshots])
+    rows = 1 if codes.shape[2] == 1 else math.isqrt(grids.shape[1])
+    return Film(
+        [snapshot.epoch for snapshot in snapshots], points, grids, rows, grids.shape[1] // rows,
+        *_coloured(data, y, codes.shape[1]), projection.labels, space_of(model),
+    )  # fmt: skip
+
+
+def _coloured(data: Data, y: np.ndarray | None, n: int) -> tuple[np.ndarray, Classes]:
+    classes = NO_CLASSES if y is None else classes_of(data, y)
+    return colours_of(classes, y, n), classes
+
+
+def _checked(labels: np.ndarray, probes: int) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.shape != (probes,):
+        raise InputError(f"labels has the shape {labels.shape}, but the snapshots have {probes} probes: give one label each.")
+    return labels
+
+
+def _labels_of(model: Any, data: Data, codes: np.ndarray) -> np.ndarray | None:
+    """The labels of the probes, by whose codes they are: wrong labels would make a wrong picture, and nobody would see it."""
+    for part in (data.test, data.train):
+        if part.y is not None and len(part) >= len(codes) and _is_of(model, part.take(slice(len(codes))), codes):
+            return part.y[: len(codes)]
+    return None
+
+
+def _is_of(model: Any, part: Part, codes: np.ndarray) -> bool:
+    """Whether codes are those of a part; the last snapshot may be some epochs younger than the weights that were kept."""
+    own = codes_of(model, part)
+    return own.shape == codes.shape and float(np.square(own - codes).mean()) <= _ALIKE * 2 * float(codes.var(axis=0).mean())
+
+
+def _heights(y: np.ndarray | None, n: int) -> np.ndarray:
+    """Heights for points of one dimension, ``(n, 1)``: a strip for each class."""
+    spread = np.random.default_rng(0).uniform(-0.32, 0.32, n)
+    return (spread if y is None else spread - y)[:, None]

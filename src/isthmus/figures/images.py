@@ -62,5 +62,7 @@ def mosaic(images: np.ndarray, rows: int, columns: int, *, pad: int = 1, backgro
     tiles = np.full((rows * columns, h + pad, w + pad, *colour), background, dtype=np.float32)
     tiles[:n, :h, :w] = images
     # (rows * columns, h, w) -> (rows, columns, h, w) -> (rows, h, columns, w) -> (rows * h, columns * w)
-    whole = tiles.reshape(rows, columns, *tiles.shape[1:]).swapaxes(1, 2).reshape(rows * (h + pad), columns * (w + pad), *colour)
+    whole = (
+        tiles.reshape(rows, columns, *tiles.shape[1:]).swapaxes(1, 2).reshape(rows * (h + pad), columns * (w + pad), *colour)
+    )
     return whole[: whole.shape[0] - pad, : whole.shape[1] - pad]

@@ -19,6 +19,7 @@ from isthmus.figures.style import FAINT, PALETTE
 _STEPS = 128  # columns that a profile shows; of more, every so many
 _SEEN = 2000  # training examples from which the scale of a table is taken
 _PIXELS_FROM = 2.0  # a decoded value above it cannot be meant for [0, 1]
+_GROUND = ((0, 0.008), (1, 0.008), (1, -0.008), (0, -0.008))  # the base line, as a box
 _REACH = 3.0  # standard deviations from the middle of a profile to its edge
 
 
@@ -90,7 +91,7 @@ class Profiles:
         """See :class:`Tiles`."""
         place = np.arange(len(x))
         corner = np.stack([left + place % columns, top + place // columns], axis=1)[:, None]  # (n, 1, 2)
-        ground = np.array([[0, 0.008], [1, 0.008], [1, -0.008], [0, -0.008]]) + [0, 1 - self.base]  # the base line, as a box
+        ground = np.array([[x, 1 - self.base + y] for x, y in _GROUND])
         outlines = [*(corner + _inset(ground)), *(corner + _inset(self._outlines(x)))]
         return axes.add_collection(PolyCollection(outlines, facecolor=[FAINT] * len(x) + [PALETTE[0]] * len(x), linewidth=0))
 

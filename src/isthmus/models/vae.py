@@ -48,8 +48,11 @@ class VAE(Estimator):
     kl_warmup: float = field(0.0, "epochs over which the weight of the rate grows from 0 to beta", low=0)
     free_bits: float = field(0.0, "nats per dimension of the code that cost nothing, on the average of a batch", low=0)
 
-    code_space = "normal"
     unbounded_likelihood = "gaussian"
+
+    @property
+    def code_space(self) -> str:
+        return "normal"
 
     @property
     def warm_epoch(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,14 +24,14 @@ class Conv(Network):
         channels = [shape[0], *self._widths]
         height, width = self._coarse(shape)
         layers: list[nn.Module] = [Pad(self._padded(shape))]
-        for inputs, outputs in zip(channels, channels[1:], strict=False):
+        for inputs, outputs in pairwise(channels):
             layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), activation(self.activation)]
         return Features(nn.Sequential(*layers), (channels[-1], height, width))
 
     def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
         channels = [*reversed(self._widths), shape[0]]
         layers = self._entry(code_shape, (channels[0], *self._coarse(shape)))
-        for inputs, outputs in zip(channels, channels[1:], strict=False):
+        for inputs, outputs in pairwise(channels):
             layers += [activation(self.activation), nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)]
         return nn.Sequential(*layers, Crop(shape[1:]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import nn
 
@@ -19,12 +20,12 @@ class MLP(Network):
 
     def encoder(self, shape: Shape) -> Features:
         sizes = [math.prod(shape), *self._widths]
-        layers = [layer for sizes_ in zip(sizes, sizes[1:], strict=False) for layer in self._layer(*sizes_)]
+        layers = [layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)]
         return Features(nn.Sequential(nn.Flatten(), *layers), (sizes[-1],))
 
     def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
         sizes = [math.prod(code_shape), *reversed(self._widths)]
-        layers = [layer for sizes_ in zip(sizes, sizes[1:], strict=False) for layer in self._layer(*sizes_)]
+        layers = [layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)]
         return nn.Sequential(nn.Flatten(), *layers, nn.Linear(sizes[-1], math.prod(shape)), nn.Unflatten(1, shape))
 
     @property

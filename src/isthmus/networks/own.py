@@ -26,7 +26,9 @@ def own_decoder(own: Own, code_shape: Shape, shape: Shape) -> nn.Module:
     decoder = _made("decoder", own, code_shape, shape)
     given = _shape_of("decoder", decoder, code_shape)
     if given != shape:
-        raise InputError(f"decoder gives {given} for one code of shape {code_shape}, but the data need {shape}: change its last layer.")
+        raise InputError(
+            f"decoder gives {given} for one code of shape {code_shape}, but the data need {shape}: change its last layer."
+        )
     return decoder
 
 

@@ -70,7 +70,9 @@ def text_of(rows: Sequence[Row]) -> str:
         marked = [text + (" *" if place in line.best else "  ") for place, text in enumerate(line.texts)]
         table.append([line.measure.title, *marked, line.measure.unit])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in table)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in table
+    )
 
 
 def _line(rows: Sequence[Row], name: str, unit: str) -> Line:

@@ -8,13 +8,15 @@ import functools
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from isthmus.errors import InputError
+
+Module = TypeVar("Module", bound=nn.Module)
 
 _KEPT_BYTES = 1 << 29
 
@@ -26,7 +28,7 @@ class Runtime(Protocol):
     is_main: bool
     """Whether this process writes files and shows progress."""
 
-    def place(self, module: nn.Module) -> nn.Module:
+    def place(self, module: Module) -> Module:
         """Move a module to the device."""
 
     def share(self, order: Tensor) -> Tensor:
@@ -62,7 +64,7 @@ class PlainRuntime:
         self.device = _device(device)
         self.precision = precision
 
-    def place(self, module: nn.Module) -> nn.Module:
+    def place(self, module: Module) -> Module:
         return module.to(self.device)
 
     def share(self, order: Tensor) -> Tensor:
