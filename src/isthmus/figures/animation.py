@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
 from PIL import Image
 from scipy.interpolate import PchipInterpolator
 
@@ -16,11 +19,11 @@ from isthmus.data.parts import Data
 from isthmus.errors import InputError
 from isthmus.figures.classes import legend
 from isthmus.figures.evolution import Film, film_of
-from isthmus.figures.style import bare, head, heading, label, new_figure, over
+from isthmus.figures.style import bare, head, heading, label, new_figure, over, rule
 from isthmus.figures.tiles import Tiles, tiles_for
 
-_FRAME = 80  # milliseconds
-_COLOURS = 128  # of one palette for all frames, so that what does not change is not stored again
+_FRAME = 90  # milliseconds
+_GREYS, _CLASSES, _OTHERS = 32, 40, 96  # colours of the palette; there are three of each class
 
 
 def evolution_gif(
@@ -29,7 +32,7 @@ def evolution_gif(
     path: str | Path,
     *,
     labels: np.ndarray | None = None,
-    frames: int = 48,
+    frames: int = 40,
     hold: float = 2.5,
     title: str | None = None,
 ) -> Path:
@@ -58,37 +61,49 @@ def evolution_gif(
     film = film_of(model, data, labels)
     pictures = list(_pictures(film, tiles_for(model, data), frames, heading(title, model, data.name, "while it trains")))
     durations = [_FRAME] * (len(pictures) - 1) + [round(1000 * hold)]
-    write_bytes(path, _as_gif(pictures, durations))
+    write_bytes(path, _as_gif(pictures, film.colours, durations))
     return path
 
 
 def _pictures(film: Film, tiles: Tiles, frames: int, title: str) -> Iterator[Image.Image]:
-    """Draw the moments one after another, on one canvas."""
-    figure = new_figure(8.2, 4.3)
-    figure.set_dpi(100)
+    """Draw the moments one after another; what never changes is drawn once, beneath all of them."""
+    figure = new_figure(7.2, 3.8)
+    figure.set_dpi(96)
     canvas = FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
-    legend(right, film.classes)
-    over(figure, title)
+    left, right, cloud = _stage(figure, film, tiles, title)
+    canvas.draw()
+    figure.set_layout_engine("none")  # settled by this first drawing, so that nothing jumps
+    left.set_visible(False)
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
+    left.set_visible(True)
+    lines = rule(right, film.rows, film.columns)
     for epoch, points, decoded in _moments(film, frames):
-        left.clear()
-        film.draw(left, points, 7)
-        label(left, *film.labels)
+        canvas.restore_region(still)
+        cloud.set_offsets(points)
+        film.fit(left, points)
         head(left, f"codes, epoch {epoch}")
-        _draw_grid(right, film, tiles, decoded)
-        canvas.draw()
-        figure.set_layout_engine("none")  # settled by the first picture, so that nothing jumps
+        figure.draw_artist(left)
+        grid = tiles.draw(right, decoded, film.rows, film.columns)
+        for artist in (grid, lines):
+            right.draw_artist(artist)
+        grid.remove()
         yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def _draw_grid(axes: Any, film: Film, tiles: Tiles, decoded: np.ndarray) -> None:
-    for artist in (*axes.images, *axes.collections):
-        artist.remove()
-    bare(axes)
-    axes.set(xlim=(0, film.columns), ylim=(film.rows, 0))
-    axes.set_aspect(tiles.aspect)
-    tiles.draw(axes, decoded, film.rows, film.columns)
-    head(axes, "what the decoder says over the plane")
+def _stage(figure: Figure, film: Film, tiles: Tiles, title: str) -> tuple[Axes, Axes, PathCollection]:
+    """The two panels, and the points in the first."""
+    left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
+    cloud = film.draw(left, film.points[0], 7)  # the smallest codes have the longest numbers: room is made for those
+    cloud.set_alpha(1)  # few colours, which fit into the palette of a GIF
+    label(left, *film.labels)
+    head(left, "codes")
+    bare(right)
+    right.set(xlim=(0, film.columns), ylim=(film.rows, 0), aspect=tiles.aspect)
+    head(right, "what the decoder says over the plane")
+    legend(right, film.classes)
+    over(figure, title)
+    return left, right, cloud
 
 
 def _moments(film: Film, frames: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -103,12 +118,25 @@ def _moments(film: Film, frames: int) -> Iterator[tuple[int, np.ndarray, np.ndar
         yield round(epoch), path(moment), decoded
 
 
-def _as_gif(pictures: list[Image.Image], durations: list[int]) -> bytes:
-    """The pictures with a common palette, taken from the first, the middle and the last."""
-    chosen = [pictures[i] for i in (0, len(pictures) // 2, -1)]
-    sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in chosen]))
-    palette = sheet.quantize(_COLOURS)
+def _as_gif(pictures: list[Image.Image], colours: np.ndarray, durations: list[int]) -> bytes:
+    """The pictures with one palette."""
+    palette = _palette(pictures[-1], colours)
     first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
     first.save(buffer, format="GIF", save_all=True, append_images=others, duration=durations, loop=0)
     return buffer.getvalue()
+
+
+def _palette(picture: Image.Image, colours: np.ndarray) -> Image.Image:
+    """Greys, the colours of the points in steps towards white, and what else a picture needs.
+
+    Left to itself, a palette follows what covers most of the picture, and classes of few points would change colour.
+    """
+    greys = np.linspace(0, 1, _GREYS)[:, None].repeat(3, axis=1)
+    points = np.unique(colours[:, :3], axis=0)[:_CLASSES]
+    mixed = [share * points + 1 - share for share in (1.0, 0.7, 0.4)]
+    own = (np.concatenate([greys, *mixed]) * 255).round().astype(np.uint8)
+    others = np.asarray(picture.quantize(_OTHERS).getpalette(), dtype=np.uint8).reshape(-1, 3)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.concatenate([own, others])[:256].tobytes())
+    return palette

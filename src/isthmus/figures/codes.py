@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
@@ -41,7 +42,8 @@ def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = N
         legend(axes, classes if part.y is not None else NO_CLASSES)
     frame(axes, projection(flat), space_of(model), flat.shape[1])
     label(axes, *projection.labels)
-    head(axes, heading(title, model, data.name, f"codes of {len(part):,} examples"))
+    kind = "test" if len(data.test) else "training"
+    head(axes, heading(title, model, data.name, f"codes of {len(part):,} {kind} examples"))
     return figure
 
 
@@ -95,7 +97,7 @@ def space_of(model: Any) -> str:
     return str(getattr(model, "code_space", "data"))
 
 
-def draw_points(axes: Axes, points: np.ndarray, colours: np.ndarray, size: float | None = None) -> Any:
+def draw_points(axes: Axes, points: np.ndarray, colours: np.ndarray, size: float | None = None) -> PathCollection:
     """A cloud of points ``(n, 2)``, in the order of the data, so that no class hides another."""
     quiet(axes)
     size = float(np.clip(6000 / len(points), 4, 16)) if size is None else size

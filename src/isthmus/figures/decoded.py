@@ -14,8 +14,10 @@ from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures.classes import shortened
 from isthmus.figures.codes import codes_of, project, shown, space_of
-from isthmus.figures.style import QUIET, SMALL, WIDTH, bare, head, heading, label, new_figure
+from isthmus.figures.style import QUIET, SMALL, WIDTH, bare, head, heading, label, new_figure, rule
 from isthmus.figures.tiles import Tiles, tiles_for
+
+_COMPONENTS = ", first two principal components"  # the axes say so themselves
 
 
 def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) -> Figure:
@@ -34,10 +36,11 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
     decoded = model.inverse_transform(lattice.codes.reshape(-1, *codes.shape[1:]))
     figure, axes = _sheet(tiles, lattice.columns, lattice.rows, 5.6)
     tiles.draw(axes, decoded, lattice.rows, lattice.columns)
+    rule(axes, lattice.rows, lattice.columns)
     names = [name.partition(" (")[0] for name in project(flat).labels]
     at = project(flat)(lattice.codes).reshape(lattice.rows, lattice.columns, -1)
     _mark(axes.set_xticks, at[0, :, 0])
-    label(axes, f"{names[0]}, over {lattice.over.partition(',')[0]}")
+    label(axes, f"{names[0]}, over {lattice.over.removesuffix(_COMPONENTS)}")
     if lattice.rows > 1:
         _mark(axes.set_yticks, at[:, 0, 1])
         label(axes, axes.get_xlabel(), names[1])

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures.classes import NO_CLASSES, Classes, classes_of, colours_of, legend
 from isthmus.figures.codes import codes_of, draw_points, frame, project, space_of
-from isthmus.figures.style import INK, TEXT, WIDTH, head, heading, new_figure, over
+from isthmus.figures.style import INK, TEXT, WIDTH, head, heading, new_figure, over, quiet
 
 _PANELS = 4  # side by side
 _ALIKE = 0.5  # of the squared distance between the codes of unrelated examples
@@ -79,16 +80,19 @@ class Film:
     labels: tuple[str, ...]
     space: str
 
-    def draw(self, axes: Axes, points: np.ndarray, size: float) -> None:
-        """Draw the probes at one moment, ``(probes, 2)``.
-
-        Where a prior or a box gives the code a scale, it is the same at all moments; else it is the moment's own.
-        """
-        draw_points(axes, points, self.colours, size)
-        frame(axes, points if self.space == "data" else self.points.reshape(-1, 2), self.space, len(self.labels))
+    def draw(self, axes: Axes, points: np.ndarray, size: float) -> PathCollection:
+        """Draw the probes at one moment, ``(probes, 2)``."""
+        cloud = draw_points(axes, points, self.colours, size)
+        quiet(axes, ticks=3)
         if len(self.labels) == 1:
             axes.set(yticks=[], box_aspect=1)
             axes.spines["left"].set_visible(False)
+        self.fit(axes, points)
+        return cloud
+
+    def fit(self, axes: Axes, points: np.ndarray) -> None:
+        """Limits for one moment: where a prior or a box gives the code a scale, those of all moments; else its own."""
+        frame(axes, points if self.space == "data" else self.points.reshape(-1, 2), self.space, len(self.labels))
 
 
 def film_of(model: Any, data: Data, labels: np.ndarray | None = None) -> Film:

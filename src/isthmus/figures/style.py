@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -33,7 +34,16 @@ def quiet(axes: Axes, ticks: int = 5) -> None:
     axes.spines[["left", "bottom"]].set(color=FAINT, linewidth=0.8)
     axes.tick_params(colors=QUIET, labelcolor=INK, labelsize=SMALL, length=3, width=0.8)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(ticks, min_n_ticks=2))
+        axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10], min_n_ticks=2))
+
+
+def rule(axes: Axes, rows: int, columns: int) -> LineCollection:
+    """Hairlines between tiles of one unit each, so that neighbours do not run into each other."""
+    upright = [((i, 0), (i, rows)) for i in range(1, columns)]
+    level = [((0, i), (columns, i)) for i in range(1, rows)]
+    lines = LineCollection([*upright, *level], colors="white", linewidths=0.7)
+    axes.add_collection(lines)
+    return lines
 
 
 def bare(axes: Axes) -> None:

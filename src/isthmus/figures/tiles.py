@@ -18,6 +18,7 @@ from isthmus.figures.style import FAINT, PALETTE
 
 _STEPS = 128  # columns that a profile shows; of more, every so many
 _SEEN = 2000  # training examples from which the scale of a table is taken
+_COARSE = 16  # pixels; images of no more are shown with sharp pixels at any size
 _PIXELS_FROM = 2.0  # a decoded value above it cannot be meant for [0, 1]
 _GROUND = ((0, 0.008), (1, 0.008), (1, -0.008), (0, -0.008))  # the base line, as a box
 _REACH = 3.0  # standard deviations from the middle of a profile to its edge
@@ -64,7 +65,8 @@ class Pictures:
         gap_x, gap_y = pad / 2 / (w + pad), pad / 2 / (h + pad)  # the mosaic has no gap at its edge
         extent = (left + gap_x, right - gap_x, bottom - gap_y, top + gap_y)
         picture = mosaic(images, rows, columns, pad=pad)
-        return axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto")
+        shown = "nearest" if h <= _COARSE else "auto"
+        return axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto", interpolation=shown)
 
     def _span(self, x: np.ndarray) -> tuple[float, float]:
         """Decoded pixels lie in [0, 1], unless the model was told to work in 0 to 255."""

@@ -43,6 +43,8 @@ def curves(model: Any, data: Data, *, title: str | None = None) -> Figure:
         label(axes, "epoch", _unit(model, term))
     for axes in panels[len(terms) :]:
         axes.remove()
+    if f"val_{next(iter(terms))}" in history[0]:
+        panels[0].legend(frameon=False, fontsize=SMALL, labelcolor=INK)
     if "objective" not in terms:
         head(panels[0], "distortion (the whole objective)", TEXT)
     over(figure, heading(title, model, data.name, "training"))
@@ -66,12 +68,10 @@ def _unit(model: Any, term: str) -> str:
 
 def _draw(axes: Axes, history: Sequence[Mapping[str, float]], term: str, colour: str) -> None:
     quiet(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     epochs = [row["epoch"] for row in history]
     marker = "o" if len(epochs) < 3 else ""  # a line of one epoch has no length
     for key, style, name in ((term, "-", "training"), (f"val_{term}", "--", "validation")):
         if key in history[0]:
             axes.plot(epochs, [row[key] for row in history], style, marker=marker, color=colour, linewidth=1.4, label=name)
-    if f"val_{term}" in history[0]:
-        axes.legend(frameon=False, fontsize=SMALL, labelcolor=INK)
     head(axes, term.replace("_", " "), TEXT)

@@ -1,0 +1,228 @@
+"""The command line, as a user meets it: every command through its real entry point."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import isthmus as ist
+from isthmus import cli
+from isthmus.fields import declared
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def assembled() -> None:
+    cli._assemble()
+
+
+@pytest.fixture
+def isthmus(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process; gives the exit status, what it printed, and its complaints."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        try:
+            cli.app(args=[str(argument) for argument in arguments], standalone_mode=True)
+            status = 0
+        except SystemExit as ending:
+            status = int(ending.code or 0)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = ist.data.load("digits")
+    model = ist.VAE(latent_dim=2, epochs=2, random_state=0, verbose=0).fit(data.train)
+    return model.save(tmp_path_factory.mktemp("runs") / "vae")
+
+
+def test_train_takes_every_field_and_writes_a_run(isthmus: Command, tmp_path: Path) -> None:
+    status, printed, _ = isthmus(
+        "train", "vae", "--data", "digits", "--out", tmp_path / "vae", "--latent-dim", 3, "--hidden", "32,16", "--epochs", 2,
+        "--beta", 0.5, "--likelihood", "gaussian", "--noise-scale", "0.3", "--schedule", "cosine", "--clip-norm", "none",
+    )  # fmt: skip
+    assert status == 0
+    assert "likelihood: gaussian" in printed
+    model = ist.load(tmp_path / "vae")
+    expected = {"latent_dim": 3, "hidden": (32, 16), "epochs": 2, "beta": 0.5, "likelihood": "gaussian", "noise_scale": 0.3}
+    assert {name: getattr(model, name) for name in expected} == expected
+    assert model.clip_norm is None
+    assert model.checkpoint_dir is None
+    assert not (tmp_path / "vae" / "checkpoint.safetensors").exists()
+
+
+def test_the_same_command_gives_the_same_weights(isthmus: Command, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert isthmus("train", "ae", "--data", "digits", "--out", tmp_path / name, "--epochs", 1)[0] == 0
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("a", "b")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("name", list(ist.MEMBERS))
+def test_every_plain_field_is_an_option_with_its_help(name: str, isthmus: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    status, printed, _ = isthmus("train", name, "--help")
+    assert status == 0
+    for field in declared(ist.MEMBERS[name]).values():
+        assert (field.flag in printed) == (field.is_plain and field.name != "checkpoint_dir")
+
+
+def test_a_second_run_into_the_same_folder_needs_overwrite(isthmus: Command, tmp_path: Path) -> None:
+    command = ("train", "ae", "--data", "digits", "--epochs", 1, "--out", tmp_path / "run")
+    assert isthmus(*command)[0] == 0
+    status, _, complaint = isthmus(*command)
+    assert status == 2
+    assert "holds a finished run: choose another folder, or pass --overwrite" in complaint
+    assert isthmus(*command, "--overwrite")[0] == 0
+
+
+@pytest.mark.parametrize("ending", ["npy", "csv", "parquet"])
+def test_encode_then_decode(ending: str, run: Path, isthmus: Command, tmp_path: Path) -> None:
+    codes = tmp_path / f"codes.{ending}"
+    assert isthmus("encode", run, "digits", codes)[0] == 0
+    model, data = ist.load(run), ist.data.load("digits")
+    np.testing.assert_allclose(ist.data.read(codes).x, model.transform(data.test.x), rtol=1e-6)
+    assert isthmus("decode", run, codes, tmp_path / "x.npy")[0] == 0
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), model.reconstruct(data.test.x), atol=1e-5)
+
+
+def test_reconstruct_writes_originals_above_reconstructions(run: Path, isthmus: Command, tmp_path: Path) -> None:
+    assert isthmus("reconstruct", run, "digits", tmp_path / "x.png", "--columns", 5)[0] == 0
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.height > 4 * picture.width  # 100 examples in rows of 5, each row twice
+    assert isthmus("reconstruct", run, "digits", tmp_path / "x.npy")[0] == 0
+    assert np.load(tmp_path / "x.npy").shape == (359, 1, 8, 8)
+
+
+def test_sample_is_the_same_for_the_same_seed(run: Path, isthmus: Command, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert isthmus("sample", run, "-n", 9, "--seed", seed, "--out", tmp_path / f"{name}.npy")[0] == 0
+    a, b, c = (np.load(tmp_path / f"{name}.npy") for name in "abc")
+    assert a.shape == (9, 1, 8, 8)
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, c)
+    assert isthmus("sample", run, "--out", tmp_path / "grid.png")[0] == 0
+
+
+def test_a_table_from_end_to_end(isthmus: Command, tmp_path: Path) -> None:
+    import pandas as pd
+    from sklearn.datasets import load_wine
+
+    frame = load_wine(as_frame=True).frame
+    frame.to_csv(tmp_path / "wine.csv", index=False)
+    wine = ("--label", "target")
+    out = tmp_path / "run"
+    assert isthmus("train", "ae", "--data", tmp_path / "wine.csv", *wine, "--epochs", 3, "--out", out)[0] == 0
+    assert isthmus("reconstruct", out, tmp_path / "wine.csv", tmp_path / "again.csv", *wine)[0] == 0
+    assert list(pd.read_csv(tmp_path / "again.csv").columns) == [c for c in frame.columns if c != "target"]
+    frame.rename(columns={"alcohol": "water"}).to_csv(tmp_path / "other.csv", index=False)
+    status, _, complaint = isthmus("encode", out, tmp_path / "other.csv", tmp_path / "codes.npy", *wine)
+    assert status == 2
+    assert "feature names should match those that were passed during fit" in complaint
+    assert complaint.count("\n") == 1
+
+
+def test_json_everywhere(run: Path, isthmus: Command, tmp_path: Path) -> None:
+    def read(*arguments: object) -> Any:
+        status, printed, _ = isthmus(*arguments, "--json")
+        assert status == 0
+        return json.loads(printed)
+
+    assert set(read("models")) == set(ist.MEMBERS)
+    assert "digits" in read("data")
+    assert read("info", run)["member"] == "vae"
+    assert read("evaluate", run, "--data", "digits")["squared_error"]["value"] > 0
+    assert read("encode", run, "digits", tmp_path / "z.npy")["shape"] == [359, 2]
+    trained = read("train", "ae", "--data", "digits", "--epochs", 1, "--out", tmp_path / "run")
+    assert trained["epoch"] == 1
+
+
+BAD: list[tuple[list[str], str]] = [
+    (["train", "vae", "--data", "digitz"], "did you mean 'digits'?"),
+    (["train", "vae", "--data", "nowhere/x.npy"], "x.npy"),
+    (["train", "vae", "--data", "digits", "--epochs", "0"], "epochs=0 is not usable: give a whole number, at least 1."),
+    (["train", "vae", "--data", "digits", "--epochs", "ten"], "--epochs 'ten' is not usable: give a whole number"),
+    (["train", "vae", "--data", "digits", "--likelihood", "bernouli"], "did you mean 'bernoulli'?"),
+    (["train", "vae", "--data", "digits", "--beta", "nan"], "beta=nan is not usable: give a number, at least 0."),
+    (["train", "vae", "--data", "digits", "--device", "gpu"], "device='gpu' cannot be used here"),
+    (["train", "vae", "--data", "digits", "--patience", "3"], "patience=3 needs examples to measure"),
+    (["train", "vae", "--data", "digits", "--image-shape", "1,7,7"], "image_shape=(1, 7, 7) does not hold the 64 values"),
+    (["train", "vea", "--data", "digits"], "Did you mean 'vae'?"),
+    (["train", "vae", "--data", "digits", "--bta", "1"], "--bta"),
+    (["compare", "ae", "vea", "--data", "digits"], "unknown member 'vea': did you mean 'vae'?"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_bad_input_is_one_clear_message_and_nothing_is_written(
+    arguments: list[str], message: str, isthmus: Command, tmp_path: Path
+) -> None:
+    status, _, complaint = isthmus(*arguments, "--out", tmp_path / "out")
+    assert status == 2
+    assert message in " ".join(complaint.replace("│", " ").split())
+    assert "Traceback" not in complaint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_a_run_is_left_alone(isthmus: Command, tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("dear")
+    for command in (["train", "ae"], ["compare", "ae"]):
+        status, _, complaint = isthmus(*command, "--data", "digits", "--out", tmp_path)
+        assert status == 2
+        assert "exists and is not a" in complaint
+    assert isthmus("encode", tmp_path, "digits", tmp_path / "z.npy")[0] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
+
+
+def test_wrong_targets_and_wrong_shapes(run: Path, isthmus: Command, tmp_path: Path) -> None:
+    np.save(tmp_path / "wide.npy", np.zeros((5, 9, 9), np.float32))
+    cases = [
+        (["encode", run, "digits", tmp_path / "z.txt"], "give a name that ends in .npy, .csv, .parquet"),
+        (["encode", run, tmp_path / "wide.npy", tmp_path / "z.npy"], "X has examples of shape (9, 9), but the model was trained on"),
+        (["decode", run, tmp_path / "wide.npy", tmp_path / "x.npy"], "codes have the shape (5, 9, 9), but this model takes (n, 2)"),
+        (["sample", run, "--out", tmp_path / "x.csv"], "cannot hold images"),
+    ]
+    for arguments, message in cases:
+        status, _, complaint = isthmus(*arguments)
+        assert (status, message in complaint) == (2, True), complaint
+    assert [path.name for path in tmp_path.iterdir()] == ["wide.npy"]
+
+
+def test_an_ae_has_nothing_to_sample_from(isthmus: Command, tmp_path: Path) -> None:
+    ist.AE(epochs=1, random_state=0).fit(ist.data.load("digits").train).save(tmp_path / "ae")
+    status, _, complaint = isthmus("sample", tmp_path / "ae", "--out", tmp_path / "x.png")
+    assert status == 2
+    assert "AE has no prior over its codes" in complaint
+
+
+def test_help_imports_nothing_heavy() -> None:
+    probe = (
+        "import sys\nfrom isthmus import cli\nsys.argv = ['isthmus', 'train', 'vae', '--help']\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'sklearn', 'numpy', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)\nassert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--kl-warmup" in done.stdout
+
+
+def test_the_module_is_a_command_and_names_its_version() -> None:
+    done = subprocess.run([sys.executable, "-m", "isthmus", "--version"], capture_output=True, text=True)
+    assert done.stdout.strip() == ist.__version__
+
+
+def test_import_is_light() -> None:
+    code = "import isthmus, sys; assert not {'torch', 'sklearn', 'numpy'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,55 @@
+"""Networks: shapes, mirroring, and the choice by the shape of the data."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import isthmus as ist
+from isthmus.networks import choose
+
+
+def layers(module: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
+    return [layer for layer in module.modules() if isinstance(layer, kind)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"), [((1, 28, 28), "Conv"), ((3, 32, 32), "Conv"), ((1, 8, 8), "MLP"), ((784,), "MLP"), ((5, 6), "MLP")]
+)
+def test_auto_chooses_by_shape(shape: tuple[int, ...], kind: str) -> None:
+    assert type(choose("auto", shape, None, "relu")).__name__ == kind
+
+
+def test_the_decoder_mirrors_the_encoder() -> None:
+    module = ist.AE(latent_dim=32, hidden=(256, 128, 64), network="mlp").build((1, 28, 28))
+    sizes = [(layer.in_features, layer.out_features) for layer in layers(module, nn.Linear)]
+    assert sizes == [(784, 256), (256, 128), (128, 64), (64, 32), (32, 64), (64, 128), (128, 256), (256, 784)]
+
+
+def test_no_hidden_layer_is_a_linear_map() -> None:
+    module = ist.AE(latent_dim=3, hidden=(), output="linear", likelihood="mse").build((7,))
+    a, b = torch.randn(2, 1, 7)
+    torch.testing.assert_close(module(a + b) - module(b), module(a) - module(torch.zeros(1, 7)))
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 27, 27), (3, 33, 20), (3, 100, 75), (1, 1, 1), (2, 5, 64)])
+@pytest.mark.parametrize("widths", [(4,), (4, 8), (4, 8, 8)])
+def test_convolutions_come_back_to_any_size(shape: tuple[int, ...], widths: tuple[int, ...]) -> None:
+    network = choose("conv", shape, widths, "relu")
+    features = network.encoder(shape)
+    given = features.encoder(torch.rand(2, *shape))
+    assert given.shape[1:] == features.shape
+    for code in ((6,), (6, *features.shape[1:])):
+        assert network.decoder(code, shape)(torch.rand(2, *code)).shape == (2, *shape)
+
+
+def test_convolutions_need_images() -> None:
+    with pytest.raises(ist.InputError, match=r"network='conv' needs images.*\(64,\).*image_shape="):
+        ist.AE(network="conv").build((64,))
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"])
+def test_every_activation_can_be_named(name: str) -> None:
+    module = ist.AE(activation=name, hidden=(4,)).build((6,))
+    assert module(torch.rand(3, 6)).shape == (3, 6)

@@ -1,0 +1,140 @@
+"""Run folders: what they hold, and what a damaged or foreign one is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_wine
+
+import isthmus as ist
+from isthmus import runs
+
+
+@pytest.fixture
+def run(few: np.ndarray, tmp_path: Path) -> Path:
+    return ist.AE(epochs=1, random_state=0).fit(few).save(tmp_path / "run")
+
+
+def edit(run: Path, **values: Any) -> None:
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | values))
+
+
+def test_what_a_run_holds(run: Path) -> None:
+    assert sorted(path.name for path in run.iterdir()) == ["config.json", "history.jsonl", "model.safetensors"]
+    config = json.loads((run / "config.json").read_text())
+    assert config["member"] == "ae"
+    assert config["fields"]["latent_dim"] == 2
+    assert config["format"] == 1
+    assert config["isthmus"] == ist.__version__
+    assert json.loads((run / "history.jsonl").read_text())["epoch"] == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"format": 99}, r"has format 99, this isthmus \(.*\) reads up to 1: upgrade isthmus"),
+        ({"member": "vea"}, r"unknown member 'vea': did you mean 'vae'\?"),
+        ({"fields": {"latent_dmi": 2}}, r"unknown field 'latent_dmi': did you mean 'latent_dim'\?"),
+        ({"fields": {"latent_dim": 3}}, r"does not fit the model: .* has the shape"),
+        ({"format": None}, r"is not the configuration of a run of isthmus"),
+    ],
+)
+def test_a_foreign_configuration_says_what_is_wrong(values: dict[str, Any], message: str, run: Path) -> None:
+    edit(run, **values)
+    with pytest.raises(ist.InputError, match=message):
+        ist.load(run)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "history.jsonl"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "noise"])
+def test_every_damaged_file_is_named(name: str, damage: str, run: Path) -> None:
+    file = run / name
+    content = file.read_bytes()
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(content[: len(content) // 2] if damage == "cut" else b"\x80noise" + content)
+    with pytest.raises(ist.RunError, match=name.replace(".", r"\.")):
+        ist.load(run)
+
+
+def test_one_flipped_bit_in_the_weights_is_noticed(run: Path) -> None:
+    file = run / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ist.RunError, match="does not match its checksum"):
+        ist.load(run)
+
+
+def test_a_missing_folder_and_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(ist.RunError, match="there is no run at .*nowhere: the folder does not exist"):
+        ist.load(tmp_path / "nowhere")
+    (tmp_path / "letters.txt").write_text("dear")
+    with pytest.raises(ist.RunError, match=r"is not a finished run of isthmus: it holds no config\.json"):
+        ist.load(tmp_path)
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(few: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("dear")
+    with pytest.raises(ist.InputError, match="exists and is not a run of isthmus.*nothing was written"):
+        ist.AE(epochs=1).fit(few).save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
+
+
+def test_an_unfitted_member_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not fitted yet"):
+        ist.AE().save(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_scaling_is_saved_with_the_model(tmp_path: Path) -> None:
+    wine = load_wine().data
+    model = ist.AE(epochs=5, random_state=0, latent_dim=4).fit(wine)
+    again = ist.load(model.save(tmp_path / "run"))
+    assert again.door_.scaling.kind == "standard"
+    assert np.array_equal(again.reconstruct(wine), model.reconstruct(wine))
+    assert abs(again.reconstruct(wine).mean(0) - wine.mean(0)).max() < wine.std(0).max()  # in the units of the table
+
+
+def linear(shape: tuple[int, ...]) -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(shape)), 8))
+
+
+def test_an_importable_network_is_imported_only_with_trust(few: np.ndarray, tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import torch\n\n\ndef linear(shape):\n    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import mine
+
+    model = ist.AE(epochs=1, encoder=mine.linear, random_state=0).fit(few)
+    model.save(tmp_path / "run")
+    with pytest.raises(ist.RunError, match=r"networks=\{'encoder': \.\.\.}\), or trust=True to import mine:linear"):
+        ist.load(tmp_path / "run")
+    again = ist.load(tmp_path / "run", trust=True)
+    assert np.array_equal(again.transform(few), model.transform(few))
+
+
+def test_a_network_that_the_run_does_not_have_is_refused(run: Path) -> None:
+    with pytest.raises(ist.InputError, match=r"networks\['decoder'\].*has no decoder of its own"):
+        ist.load(run, networks={"decoder": torch.nn.Identity()})
+
+
+def test_an_unregistered_member_says_how_to_register(few: np.ndarray, tmp_path: Path) -> None:
+    class Mine(ist.AE):
+        pass
+
+    with pytest.raises(ist.InputError, match=r"registry\.MEMBERS\.add\('mine', "):
+        Mine(epochs=1).fit(few).save(tmp_path / "run")
+
+
+def test_info_needs_no_weights(run: Path) -> None:
+    (run / "model.safetensors").unlink()
+    assert runs.info(run)["history"][-1]["epoch"] == 1

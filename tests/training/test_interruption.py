@@ -1,0 +1,74 @@
+"""Real signals to real processes: a killed run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TRAIN = """
+import sys
+import numpy as np
+import isthmus as ist
+from isthmus.training import checkpoint
+
+checkpoint._LEAST_INTERVAL, checkpoint._SHARE = 0.0, 0
+folder, out, epochs = sys.argv[1:]
+x = ist.data.load("digits").train.x[:300]
+model = ist.VAE(epochs=int(epochs), batch_size=32, random_state=0, checkpoint_dir=None if folder == "-" else folder)
+model.fit(x)
+np.save(out, np.concatenate([p.detach().numpy().ravel() for p in model.module_.parameters()]))
+"""
+
+
+def start(folder: Path | str, out: Path, epochs: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", TRAIN, str(folder), str(out), str(epochs)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    message = process.communicate()[1]
+    assert process.returncode == 0, message
+
+
+@pytest.mark.slow
+def test_sigkill_at_any_moment_and_start_again(tmp_path: Path) -> None:
+    epochs = 25
+    finish(start("-", tmp_path / "whole.npy", epochs))
+    folder = tmp_path / "run"
+    for delay in (0.05, 0.13):
+        process = start(folder, tmp_path / "resumed.npy", epochs)
+        wait_for(folder / "checkpoint.safetensors", process)
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, "the run ended before it was killed: train longer"
+    finish(start(folder, tmp_path / "resumed.npy", epochs))
+    assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "resumed.npy"))
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_writes_a_checkpoint_says_how_to_go_on_and_exits(number: int, status: int, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "isthmus", "train", "vae", "--data", "digits", "--epochs", "100000", "--out", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_for(out / "checkpoint.safetensors", process)
+    process.send_signal(number)
+    message = process.communicate(timeout=30)[1]
+    assert process.returncode == status
+    assert "start the same training again and it goes on from there" in message
+    assert "Traceback" not in message
+    assert not (out / "config.json").exists()
