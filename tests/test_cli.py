@@ -190,8 +190,14 @@ def test_wrong_targets_and_wrong_shapes(run: Path, isthmus: Command, tmp_path: P
     np.save(tmp_path / "wide.npy", np.zeros((5, 9, 9), np.float32))
     cases = [
         (["encode", run, "digits", tmp_path / "z.txt"], "give a name that ends in .npy, .csv, .parquet"),
-        (["encode", run, tmp_path / "wide.npy", tmp_path / "z.npy"], "X has examples of shape (9, 9), but the model was trained on"),
-        (["decode", run, tmp_path / "wide.npy", tmp_path / "x.npy"], "codes have the shape (5, 9, 9), but this model takes (n, 2)"),
+        (
+            ["encode", run, tmp_path / "wide.npy", tmp_path / "z.npy"],
+            "X has examples of shape (9, 9), but the model",
+        ),
+        (
+            ["decode", run, tmp_path / "wide.npy", tmp_path / "x.npy"],
+            "codes have the shape (5, 9, 9), but this model",
+        ),
         (["sample", run, "--out", tmp_path / "x.csv"], "cannot hold images"),
     ]
     for arguments, message in cases:

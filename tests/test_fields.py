@@ -23,7 +23,8 @@ FLAG = Field("flag", "bool", False, "switch")
     ("field", "text", "value"),
     [
         (WIDTHS, "256,128", (256, 128)), (WIDTHS, "(64,)", (64,)), (WIDTHS, "none", None), (WIDTHS, "", ()),
-        (RATE, "1e-4", 1e-4), (KIND, "mlp", "mlp"), (SEED, "7", 7), (SEED, "None", None), (FLAG, "yes", True), (FLAG, "off", False),
+        (RATE, "1e-4", 1e-4), (KIND, "mlp", "mlp"), (SEED, "7", 7), (SEED, "None", None),
+        (FLAG, "yes", True), (FLAG, "off", False),
     ],
 )  # fmt: skip
 def test_text_from_the_command_line(field: Field, text: str, value: Any) -> None:
@@ -31,9 +32,7 @@ def test_text_from_the_command_line(field: Field, text: str, value: Any) -> None
     field.check(value)
 
 
-@pytest.mark.parametrize(
-    ("field", "text"), [(WIDTHS, "a,b"), (RATE, "fast"), (SEED, "seven"), (FLAG, "maybe"), (RATE, "none")]
-)
+@pytest.mark.parametrize(("field", "text"), [(WIDTHS, "a,b"), (RATE, "fast"), (SEED, "seven"), (FLAG, "maybe"), (RATE, "none")])
 def test_text_that_cannot_be_read(field: Field, text: str) -> None:
     with pytest.raises(ist.InputError, match=rf"--{field.name.replace('_', '-')} '{text}' is not usable: give"):
         field.parse(text)
@@ -76,7 +75,9 @@ def test_fields_are_checked_at_fit_and_not_in_the_constructor(few: np.ndarray) -
 
 
 def test_own_networks_that_do_not_fit_are_refused(few: np.ndarray) -> None:
-    with pytest.raises(ist.InputError, match=r"decoder gives \(3,\) for one code of shape \(2,\), but the data need \(1, 8, 8\)"):
+    with pytest.raises(
+        ist.InputError, match=r"decoder gives \(3,\) for one code of shape \(2,\), but"
+    ):
         ist.AE(decoder=torch.nn.Linear(2, 3)).fit(few)
     with pytest.raises(ist.InputError, match=r"encoder cannot take examples of shape \(1, 8, 8\)"):
         ist.AE(encoder=torch.nn.Linear(3, 3)).fit(few)

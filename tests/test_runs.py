@@ -74,7 +74,7 @@ def test_one_flipped_bit_in_the_weights_is_noticed(run: Path) -> None:
 
 
 def test_a_missing_folder_and_a_folder_that_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(ist.RunError, match="there is no run at .*nowhere: the folder does not exist"):
+    with pytest.raises(ist.RunError, match=r"there is no run at .*nowhere: the folder does not exist"):
         ist.load(tmp_path / "nowhere")
     (tmp_path / "letters.txt").write_text("dear")
     with pytest.raises(ist.RunError, match=r"is not a finished run of isthmus: it holds no config\.json"):
@@ -83,7 +83,7 @@ def test_a_missing_folder_and_a_folder_that_is_no_run(tmp_path: Path) -> None:
 
 def test_a_folder_of_somebody_elses_is_left_alone(few: np.ndarray, tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(ist.InputError, match="exists and is not a run of isthmus.*nothing was written"):
+    with pytest.raises(ist.InputError, match=r"exists and is not a run of isthmus.*nothing was written"):
         ist.AE(epochs=1).fit(few).save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 

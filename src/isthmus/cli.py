@@ -5,11 +5,7 @@ Nothing heavy is imported here: ``--help`` reads the declarations from their sou
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
-import sys
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus import fields
-from isthmus.errors import InputError, unknown
+from isthmus.errors import unknown
 from isthmus.fields import Field
+from isthmus.options import SEED, guarded, plain, with_fields
 from isthmus.registry import DATA, MEMBERS
 from isthmus.version import __version__
 
@@ -47,9 +44,6 @@ Input = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", help="where to write")]
 
-_ELSEWHERE = {"checkpoint_dir"}  # the run's folder takes its place
-_SEED = 0  # a command gives the same numbers when it is given again
-
 
 def main() -> None:
     """The entry point of the command ``isthmus``."""
@@ -61,12 +55,12 @@ def _assemble() -> None:
     """Put the commands in the order of the help; ``train`` has one per registered member."""
     union: dict[str, Field] = {}
     for name in MEMBERS:
-        declared = _plain(fields.read(MEMBERS.target(name)))
+        declared = plain(fields.read(MEMBERS.target(name)))
         own = {key: d for key, d in declared.items() if d.owner != "Settings"}
         union |= declared
-        train.command(name, help=fields.describe(MEMBERS.target(name)))(_with_fields(_trainer(name), own | declared))
+        train.command(name, help=fields.describe(MEMBERS.target(name)))(with_fields(_trainer(name), own | declared))
     app.add_typer(train, name="train", rich_help_panel="Train and compare")
-    app.command(rich_help_panel="Train and compare")(_with_fields(compare, union))
+    app.command(rich_help_panel="Train and compare")(with_fields(compare, union))
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Use a trained member": {
             "encode": encode, "decode": decode, "reconstruct": reconstruct, "sample": sample, "evaluate": evaluate
@@ -75,80 +69,11 @@ def _assemble() -> None:
     }  # fmt: skip
     for panel, commands in panels.items():
         for name, command in commands.items():
-            app.command(name, rich_help_panel=panel)(_guarded(command))
-
-
-def _guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose errors are one line on stderr, with an exit status that says what happened."""
-
-    @functools.wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        warnings.showwarning = _warn
-        try:
-            command(*args, **kwargs)
-        except InputError as error:
-            _fail(str(error), 2)
-        except ArithmeticError as error:
-            _fail(str(error), 1)
-        except KeyboardInterrupt as interruption:
-            _fail(str(interruption) or "interrupted", 130)
-        except SystemExit as ending:
-            _fail(str(ending), ending.code if isinstance(ending.code, int) else 1)
-
-    return guarded
-
-
-def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"isthmus: warning: {message}", file=sys.stderr)
-
-
-def _fail(message: str, status: int) -> None:
-    print(f"isthmus: {message}", file=sys.stderr)
-    raise typer.Exit(status)
+            app.command(name, rich_help_panel=panel)(guarded(command))
 
 
 def _say(text: str, result: Mapping[str, Any], as_json: bool) -> None:
     print(json.dumps(result, indent=2, default=str) if as_json else text)
-
-
-# ---------------------------------------------------------------------- from declarations to options
-
-
-def _with_fields(command: Callable[..., None], declared: Mapping[str, Field]) -> Callable[..., None]:
-    """Give a command that takes ``**values`` one option per field; values that are not given are left out."""
-    own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    declared = {name: d for name, d in declared.items() if name not in {p.name for p in own}}
-    options = [_option(d) for d in declared.values()]
-
-    @functools.wraps(command)
-    def filled(**given: Any) -> None:
-        values = {name: declared[name].parse(given.pop(name)) for name in declared if given[name] is not None}
-        fields.validate(values, declared)
-        command(**{name: value for name, value in given.items() if name not in declared}, **values)
-
-    guarded: Any = _guarded(filled)
-    guarded.__signature__ = inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in [*own, *options]])
-    guarded.__annotations__ = {p.name: p.annotation for p in [*own, *options]}
-    return guarded
-
-
-def _option(declaration: Field) -> inspect.Parameter:
-    default = _SEED if declaration.name == "random_state" else declaration.default
-    shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()
-    kinds = {"tuple[int, ...]": "N,N,…", "int": "N", "float": "X", "str": "NAME", "bool": "true|false"}
-    metavar = "|".join(declaration.choices or [kinds[k] for k in declaration.alternatives if k in kinds])
-    notes = "; ".join(filter(None, (declaration.limits, f"default {shown}")))
-    option = typer.Option(
-        declaration.flag, help=f"{declaration.help} ({notes})", metavar=metavar,
-        rich_help_panel="All members" if declaration.owner == "Settings" else declaration.owner,
-    )  # fmt: skip
-    return inspect.Parameter(
-        declaration.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
-    )
-
-
-def _plain(declared: Mapping[str, Field]) -> dict[str, Field]:
-    return {name: d for name, d in declared.items() if d.is_plain and name not in _ELSEWHERE}
 
 
 # ---------------------------------------------------------------------- commands
@@ -171,7 +96,7 @@ def _train(member: str, data: Data, out: Path, overwrite: bool, as_json: bool, v
     from isthmus import runs
 
     runs.refuse_target(out, overwrite)
-    values = {"random_state": _SEED, **values, "checkpoint_dir": str(out)}
+    values = {"random_state": SEED, **values, "checkpoint_dir": str(out)}
     model = MEMBERS[member](**values).fit(_named(data.train.x, data.columns))
     model.checkpoint_dir = None  # the run is whole: nothing is left to take up again
     runs.save(model, out)
@@ -196,7 +121,7 @@ def compare(
     from isthmus.report import compare as compare_members
 
     loaded = _load(data, data_dir, label, size)
-    result = compare_members(members, loaded, out, snapshots=snapshots, overrides={"random_state": _SEED, **values})
+    result = compare_members(members, loaded, out, snapshots=snapshots, overrides={"random_state": SEED, **values})
     _say(f"{result.table()}\n\n{result.page}", result.to_json(), as_json)
 
 
@@ -254,7 +179,7 @@ def reconstruct(
 def sample(
     run: Run, out: Annotated[Path, typer.Option("--out", help=".npy, .png; .csv or .parquet for rows of a table")],
     n: Annotated[int, typer.Option("-n", help="how many", min=1)] = 64,
-    seed: Annotated[int, typer.Option(help="the same seed gives the same samples", min=0)] = _SEED,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same samples", min=0)] = SEED,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write new examples, drawn from the prior and decoded."""

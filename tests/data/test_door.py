@@ -105,7 +105,9 @@ def test_minmax_makes_any_data_fit_for_bernoulli() -> None:
 
 def test_bernoulli_refuses_what_lies_outside_the_unit_range() -> None:
     x = RNG.normal(size=(50, 4)) * 10
-    with pytest.raises(ist.InputError, match=r"X lies in \[.*\], but likelihood='bernoulli' needs values in \[0, 1\]: pass scaling="):
+    with pytest.raises(
+        ist.InputError, match=r"X lies in \[.*\], but likelihood='bernoulli' needs values in \[0, 1\]: pass scaling="
+    ):
         ist.AE(likelihood="bernoulli").fit(x)
 
 

@@ -24,6 +24,7 @@ from isthmus.figures.tiles import Tiles, tiles_for
 
 _FRAME = 90  # milliseconds
 _GREYS, _CLASSES, _OTHERS = 32, 40, 96  # colours of the palette; there are three of each class
+_APART = 12  # of 255: what is nearer to a colour of the palette is not added to it
 
 
 def evolution_gif(
@@ -137,6 +138,7 @@ def _palette(picture: Image.Image, colours: np.ndarray) -> Image.Image:
     mixed = [share * points + 1 - share for share in (1.0, 0.7, 0.4)]
     own = (np.concatenate([greys, *mixed]) * 255).round().astype(np.uint8)
     others = np.asarray(picture.quantize(_OTHERS).getpalette(), dtype=np.uint8).reshape(-1, 3)
+    nearest = np.abs(others[:, None].astype(int) - own).max(axis=2).min(axis=1)
     palette = Image.new("P", (1, 1))
-    palette.putpalette(np.concatenate([own, others])[:256].tobytes())
+    palette.putpalette(np.concatenate([own, others[nearest > _APART]])[:256].tobytes())
     return palette

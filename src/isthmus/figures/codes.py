@@ -52,12 +52,20 @@ class Projection:
     """From codes ``(n, latent_dim)`` to the one or two dimensions of a picture.
 
     Attributes:
-        labels: what the axes of the picture are.
-        pca: the principal components, or None where the code itself is drawn.
+        names: what the axes of the picture are.
+        shares: the share of the variance of each axis, or None where the code itself is drawn.
+        labels: the names, with the shares.
     """
 
-    labels: tuple[str, ...]
-    pca: PCA | None = None
+    names: tuple[str, ...]
+    shares: tuple[float, ...] | None
+    pca: PCA | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        if self.shares is None:
+            return self.names
+        return tuple(f"{name} ({share:.0%} of the variance)" for name, share in zip(self.names, self.shares, strict=True))
 
     def __call__(self, codes: np.ndarray) -> np.ndarray:
         """``(n, latent_dim)`` to ``(n, 1 or 2)``."""
@@ -68,13 +76,11 @@ def project(codes: np.ndarray) -> Projection:
     """How codes ``(n, latent_dim)`` come onto paper, by the same rule as :func:`isthmus.planes.plane`."""
     dimensions = codes.shape[1]
     if dimensions <= 2 or len(codes) <= 2:
-        return Projection(("$z_1$", "$z_2$")[:dimensions])
+        return Projection(("$z_1$", "$z_2$")[:dimensions], None, None)
     with np.errstate(invalid="ignore", divide="ignore"):  # codes that are all the same have no variance to share
         pca = PCA(2).fit(codes)
-    shares = np.nan_to_num(pca.explained_variance_ratio_)
-    return Projection(
-        tuple(f"PC {i} of the {dimensions}-d code ({share:.0%} of the variance)" for i, share in enumerate(shares, 1)), pca
-    )
+    shares = tuple(np.nan_to_num(pca.explained_variance_ratio_).tolist())
+    return Projection((f"PC 1 of the {dimensions}-d code", f"PC 2 of the {dimensions}-d code"), shares, pca)
 
 
 def shown(data: Data, points: int = POINTS) -> Part:

@@ -37,13 +37,13 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
     figure, axes = _sheet(tiles, lattice.columns, lattice.rows, 5.6)
     tiles.draw(axes, decoded, lattice.rows, lattice.columns)
     rule(axes, lattice.rows, lattice.columns)
-    names = [name.partition(" (")[0] for name in project(flat).labels]
-    at = project(flat)(lattice.codes).reshape(lattice.rows, lattice.columns, -1)
+    projection = project(flat)
+    at = projection(lattice.codes).reshape(lattice.rows, lattice.columns, -1)
     _mark(axes.set_xticks, at[0, :, 0])
-    label(axes, f"{names[0]}, over {lattice.over.removesuffix(_COMPONENTS)}")
+    label(axes, f"{projection.names[0]}, over {lattice.over.removesuffix(_COMPONENTS)}")
     if lattice.rows > 1:
         _mark(axes.set_yticks, at[:, 0, 1])
-        label(axes, axes.get_xlabel(), names[1])
+        label(axes, axes.get_xlabel(), projection.names[1])
     head(axes, heading(title, model, data.name, "the decoded plane"))
     return _captioned(figure, tiles)
 

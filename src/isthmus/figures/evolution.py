@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures.classes import NO_CLASSES, Classes, classes_of, colours_of, legend
-from isthmus.figures.codes import codes_of, draw_points, frame, project, space_of
+from isthmus.figures.codes import Projection, codes_of, draw_points, frame, project, space_of
 from isthmus.figures.style import INK, TEXT, WIDTH, head, heading, new_figure, over, quiet
 
 _PANELS = 4  # side by side
@@ -110,8 +110,15 @@ def film_of(model: Any, data: Data, labels: np.ndarray | None = None) -> Film:
     rows = 1 if codes.shape[2] == 1 else math.isqrt(grids.shape[1])
     return Film(
         [snapshot.epoch for snapshot in snapshots], points, grids, rows, grids.shape[1] // rows,
-        *_coloured(data, y, codes.shape[1]), projection.labels, space_of(model),
+        *_coloured(data, y, codes.shape[1]), _short(projection), space_of(model),
     )  # fmt: skip
+
+
+def _short(projection: Projection) -> tuple[str, ...]:
+    """Labels for small panels; the components are those of the last snapshot, for all of them."""
+    if projection.shares is None:
+        return projection.names
+    return tuple(f"PC {i} ({share:.0%} at the end)" for i, share in enumerate(projection.shares, 1))
 
 
 def _coloured(data: Data, y: np.ndarray | None, n: int) -> tuple[np.ndarray, Classes]:

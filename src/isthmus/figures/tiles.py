@@ -66,7 +66,7 @@ class Pictures:
         extent = (left + gap_x, right - gap_x, bottom - gap_y, top + gap_y)
         picture = mosaic(images, rows, columns, pad=pad)
         shown = "nearest" if h <= _COARSE else "auto"
-        return axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto", interpolation=shown)
+        return axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=extent, aspect=self.aspect, interpolation=shown)
 
     def _span(self, x: np.ndarray) -> tuple[float, float]:
         """Decoded pixels lie in [0, 1], unless the model was told to work in 0 to 255."""

@@ -29,7 +29,7 @@ _WORDS = {
     "grid": ("Decoded grid", "What the decoder makes of codes on a regular grid: a map of what the code can say."),
     "reconstructions": ("Reconstructions", "Test examples above, and below what is left after the narrow code."),
     "samples": ("Samples", "New examples: codes drawn from the prior, decoded. This needs a model that has a prior."),
-    "walk": ("A walk through the code", "From one example to another, in equal steps along a straight line between their codes."),
+    "walk": ("A walk through the code", "From one example to another, in equal steps along the line between their codes."),
 }  # fmt: skip
 
 
