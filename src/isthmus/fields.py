@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import inspect
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -132,37 +134,28 @@ def declared(cls: type) -> dict[str, Field]:
 def read(target: str) -> dict[str, Field]:
     """The same as :func:`declared`, for ``"module:Class"``, read from the source without importing it."""
     module, name = target.split(":")
-    spec = find_spec(module)
-    if spec is None or spec.origin is None:
-        raise InputError(f"the module {module!r} of {target!r} cannot be found: is its package installed?")
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    tree = _source(module)
     origins = {
         alias.asname or alias.name: f"{node.module}:{alias.name}"
         for node in tree.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    origins |= {node.name: f"{module}:{node.name}" for node in tree.body if isinstance(node, ast.ClassDef)}
+    written = _definition(tree, name)
     found: dict[str, Field] = {}
-    for base in classes[name].bases:
-        base_name = ast.unparse(base)
-        origin = f"{module}:{base_name}" if base_name in classes else origins.get(base_name, "")
-        if origin.startswith(module.partition(".")[0] + "."):
+    for base in written.bases:
+        origin = origins.get(ast.unparse(base), "")
+        # Declarations stand in isthmus and in the member's own package; scikit-learn's mixins hold none.
+        if re.split(r"[.:]", origin)[0] in ("isthmus", module.partition(".")[0]):
             found |= read(origin)
-    return found | {declaration.name: declaration for declaration in _written(classes[name])}
+    return found | {declaration.name: declaration for declaration in _written(written)}
 
 
 def describe(target: str) -> str:
-    """The first line of the docstring of ``"module:Class"``, read from the source without importing it."""
+    """The first line of the docstring of ``"module:name"``, read from the source without importing it."""
     module, name = target.split(":")
-    spec = find_spec(module)
-    if spec is None or spec.origin is None:
-        return ""
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
-    return ""
+    return (ast.get_docstring(_definition(_source(module), name)) or "").partition("\n")[0]
 
 
 def validate(values: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
@@ -171,6 +164,21 @@ def validate(values: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
         if name not in fields:
             raise unknown("field", name, fields)
         fields[name].check(value)
+
+
+@functools.cache
+def _source(module: str) -> ast.Module:
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise InputError(f"the module {module!r} cannot be found: is the package that registered it installed?")
+    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+
+
+def _definition(tree: ast.Module, name: str) -> Any:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return node
+    raise InputError(f"{name!r} is registered, but its module does not define it: correct the registration.")
 
 
 def _written(node: ast.ClassDef) -> Iterator[Field]:

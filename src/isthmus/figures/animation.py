@@ -93,8 +93,11 @@ def _pictures(film: Film, tiles: Tiles, frames: int, title: str) -> Iterator[Ima
 
 
 def _stage(figure: Figure, film: Film, tiles: Tiles, title: str) -> tuple[Axes, Axes, PathCollection]:
-    """The two panels, and the points in the first."""
-    left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
+    """The panels of the codes and of what is decoded, and the points in the first."""
+    if film.rows == 1:  # a line of codes and the line of what is decoded: one above the other
+        left, right = figure.subplots(2, 1, height_ratios=(5, 1))
+    else:
+        left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
     cloud = film.draw(left, film.points[0], 7)  # the smallest codes have the longest numbers: room is made for those
     cloud.set_alpha(1)  # few colours, which fit into the palette of a GIF
     label(left, *film.labels)
@@ -102,7 +105,7 @@ def _stage(figure: Figure, film: Film, tiles: Tiles, title: str) -> tuple[Axes, 
     bare(right)
     right.set(xlim=(0, film.columns), ylim=(film.rows, 0), aspect=tiles.aspect)
     head(right, "what the decoder says over the plane")
-    legend(right, film.classes)
+    legend(left if film.rows == 1 else right, film.classes)
     over(figure, title)
     return left, right, cloud
 

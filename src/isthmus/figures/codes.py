@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures.classes import NO_CLASSES, Classes, classes_of, colours_of, legend
-from isthmus.figures.style import INK, PALETTE, QUIET, SMALL, head, heading, label, new_figure, quiet
+from isthmus.figures.style import INK, PALETTE, QUIET, SMALL, head, heading, label, new_figure, quiet, trim
 
 POINTS = 3000
 _BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
@@ -44,7 +44,7 @@ def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = N
     label(axes, *projection.labels)
     kind = "test" if len(data.test) else "training"
     head(axes, heading(title, model, data.name, f"codes of {len(part):,} {kind} examples"))
-    return figure
+    return trim(figure)
 
 
 @dataclass(frozen=True)

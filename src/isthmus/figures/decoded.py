@@ -14,7 +14,7 @@ from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures.classes import shortened
 from isthmus.figures.codes import codes_of, project, shown, space_of
-from isthmus.figures.style import QUIET, SMALL, WIDTH, bare, head, heading, label, new_figure, rule
+from isthmus.figures.style import QUIET, SMALL, WIDTH, bare, head, heading, label, new_figure, rule, trim
 from isthmus.figures.tiles import Tiles, tiles_for
 
 _COMPONENTS = ", first two principal components"  # the axes say so themselves
@@ -44,8 +44,8 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
     if lattice.rows > 1:
         _mark(axes.set_yticks, at[:, 0, 1])
         label(axes, axes.get_xlabel(), projection.names[1])
-    head(axes, heading(title, model, data.name, "the decoded plane"))
-    return _captioned(figure, tiles)
+    head(axes, heading(title, model, data.name, f"the decoded {'plane' if lattice.rows > 1 else 'line'}"))
+    return _finished(figure, tiles)
 
 
 def reconstructions(model: Any, data: Data, *, columns: int = 10, title: str | None = None) -> Figure:
@@ -66,7 +66,7 @@ def reconstructions(model: Any, data: Data, *, columns: int = 10, title: str | N
         axes.xaxis.tick_top()
         axes.set_xticks(np.arange(len(part)) + 0.5, labels=[_class_name(data, y) for y in part.y])
     head(axes, heading(title, model, data.name, "reconstructions of test examples"))
-    return _captioned(figure, tiles)
+    return _finished(figure, tiles)
 
 
 def samples(
@@ -90,7 +90,7 @@ def samples(
     figure, axes = _sheet(tiles, columns, rows, WIDTH)
     tiles.draw(axes, drawn, rows, columns, pad=1)
     head(axes, heading(title, model, data.name, "samples"))
-    return _captioned(figure, tiles)
+    return _finished(figure, tiles)
 
 
 def walk(
@@ -119,13 +119,12 @@ def walk(
     )
     names = "" if pair.y is None else f" from {_class_name(data, pair.y[0])} to {_class_name(data, pair.y[1])}"
     head(axes, heading(title, model, data.name, f"a walk{names}"))
-    return _captioned(figure, tiles)
+    return _finished(figure, tiles)
 
 
 def _sheet(tiles: Tiles, columns: float, rows: float, width: float) -> tuple[Figure, Axes]:
     """Empty axes for so many tiles, in a figure that fits around them."""
-    height = width * 0.9 * rows * tiles.aspect / columns
-    figure = new_figure(width, height + 0.75)
+    figure = new_figure(width, width * rows * tiles.aspect / columns + 1.2)
     axes = figure.subplots()
     bare(axes)
     axes.set(xlim=(0, columns), ylim=(rows, 0))
@@ -133,17 +132,17 @@ def _sheet(tiles: Tiles, columns: float, rows: float, width: float) -> tuple[Fig
     return figure, axes
 
 
-def _captioned(figure: Figure, tiles: Tiles) -> Figure:
+def _finished(figure: Figure, tiles: Tiles) -> Figure:
     if tiles.caption:
         figure.supxlabel(tiles.caption, fontsize=SMALL, color=QUIET)
-        figure.set_figheight(figure.get_figheight() + 0.2)
-    return figure
+    return trim(figure)
 
 
 def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
-    """Label up to five tiles of an axis with their codes."""
+    """Label up to five tiles of an axis with their codes, to about a hundredth of what the axis spans."""
     places = np.unique(np.linspace(0, len(values) - 1, 5).round().astype(int))
-    set_ticks(places + 0.5, labels=[f"{values[i]:.2g}".replace("-", "−") for i in places])
+    decimals = int(np.clip(np.ceil(1.5 - np.log10(max(np.ptp(values), 1e-6))), 0, 6))
+    set_ticks(places + 0.5, labels=[f"{values[i]:.{decimals}f}".replace("-", "−") for i in places])
 
 
 def _by_class(part: Part, count: int) -> Part:

@@ -37,18 +37,19 @@ def evolution(model: Any, data: Data, *, labels: np.ndarray | None = None, panel
     """
     film = film_of(model, data, labels)
     chosen = np.unique(np.linspace(0, len(film.epochs) - 1, min(panels, len(film.epochs))).round().astype(int))
-    columns = min(len(chosen), _PANELS)
-    rows = math.ceil(len(chosen) / columns)
+    rows = math.ceil(len(chosen) / _PANELS)
+    columns = math.ceil(len(chosen) / rows)
     figure = new_figure(WIDTH / _PANELS * max(columns, 2) + 0.7, 1.9 * rows + 0.4)
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, i in zip(every, chosen, strict=False):
         film.draw(axes, film.points[i], 3)
+        axes.set_box_aspect(1)
         if film.space != "data":
             axes.label_outer()
         head(axes, f"epoch {film.epochs[i]}" if film.epochs[i] else "before training", TEXT)
     for axes in every[len(chosen) :]:
         axes.remove()
-    legend(every[columns - 1], film.classes, every[: len(chosen)])
+    legend(every[columns - 1], film.classes, list(every[: len(chosen)]))
     figure.supxlabel(film.labels[0], fontsize=TEXT, color=INK)
     figure.supylabel("".join(film.labels[1:]), fontsize=TEXT, color=INK)
     over(figure, heading(title, model, data.name, "the codes while it trains"))
@@ -85,7 +86,7 @@ class Film:
         cloud = draw_points(axes, points, self.colours, size)
         quiet(axes, ticks=3)
         if len(self.labels) == 1:
-            axes.set(yticks=[], box_aspect=1)
+            axes.set_yticks([])
             axes.spines["left"].set_visible(False)
         self.fit(axes, points)
         return cloud

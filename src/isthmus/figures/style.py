@@ -14,17 +14,26 @@ from matplotlib.ticker import MaxNLocator
 PALETTE = (
     "#20648a", "#f5bd16", "#b40b06", "#3de6bc", "#8460e7", "#c17900", "#0e1f99", "#bfa0ff", "#670a3e", "#19a598",
 )  # fmt: skip
-INK, QUIET, FAINT = "#222222", "#777777", "#cccccc"
+INK, QUIET, FAINT, PAPER = "#222222", "#777777", "#cccccc", "#f1f1f1"
 
 WIDTH = 7.2
 """The width of a figure that fills a page, in inches."""
 TITLE, TEXT, SMALL = 10.0, 9.0, 8.0
 """Sizes of type, in points."""
+_MARGIN = 3 / 72  # inches, as the layout keeps around its panels
 
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty white figure of a size in inches, which belongs to no window and no backend."""
     return Figure(figsize=(width, height), dpi=150, layout="constrained", facecolor="white")
+
+
+def trim(figure: Figure) -> Figure:
+    """Give back the room that pictures of a fixed shape leave unused."""
+    figure.draw_without_rendering()
+    box = figure.get_tightbbox()
+    figure.set_size_inches(box.width + 2 * _MARGIN, box.height + 2 * _MARGIN)
+    return figure
 
 
 def quiet(axes: Axes, ticks: int = 5) -> None:

@@ -14,14 +14,14 @@ from matplotlib.collections import PolyCollection
 from isthmus.data.parts import Data
 from isthmus.errors import InputError
 from isthmus.figures.images import as_images, mosaic
-from isthmus.figures.style import FAINT, PALETTE
+from isthmus.figures.style import PALETTE, PAPER
 
-_STEPS = 128  # columns that a profile shows; of more, every so many
+_BARS = 128  # columns that a profile shows; of more, every so many
 _SEEN = 2000  # training examples from which the scale of a table is taken
 _COARSE = 16  # pixels; images of no more are shown with sharp pixels at any size
 _PIXELS_FROM = 2.0  # a decoded value above it cannot be meant for [0, 1]
-_GROUND = ((0, 0.008), (1, 0.008), (1, -0.008), (0, -0.008))  # the base line, as a box
-_REACH = 3.0  # standard deviations from the middle of a profile to its edge
+_SHEET = ((0, 0), (1, 0), (1, 1), (0, 1))
+_REACH = 2.0  # standard deviations from the middle of a profile to its edge
 
 
 class Tiles(Protocol):
@@ -75,10 +75,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Profiles:
-    """Tiles that show the columns of a row from left to right, as steps above or below a base line.
+    """Tiles that show the columns of a row from left to right, as bars above and below a base line.
 
     Attributes:
-        centre, scale: what of each column lies on the base line, and how much reaches the edge, each ``(columns,)``.
+        centre, scale: what of each column lies on the base line, and how much spans a tile, each ``(columns,)``.
         base: where the base line is, from 0 (bottom) to 1 (top).
         caption: what the height means.
     """
@@ -93,18 +93,20 @@ class Profiles:
         """See :class:`Tiles`."""
         place = np.arange(len(x))
         corner = np.stack([left + place % columns, top + place // columns], axis=1)[:, None]  # (n, 1, 2)
-        ground = np.array([[x, 1 - self.base + y] for x, y in _GROUND])
-        outlines = [*(corner + _inset(ground)), *(corner + _inset(self._outlines(x)))]
-        return axes.add_collection(PolyCollection(outlines, facecolor=[FAINT] * len(x) + [PALETTE[0]] * len(x), linewidth=0))
+        parts = (np.broadcast_to(_SHEET, (len(x), 4, 2)), *self._outlines(x))
+        outlines = [outline for part in parts for outline in corner + 0.04 + 0.92 * part]
+        colours = [colour for colour in (PAPER, PALETTE[0], PALETTE[2]) for _ in place]
+        return axes.add_collection(PolyCollection(outlines, facecolor=colours, linewidth=0))
 
-    def _outlines(self, x: np.ndarray) -> np.ndarray:
-        """The step profile of each example as a polygon in the unit square, ``(n, 2 * steps + 2, 2)``."""
+    def _outlines(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What lies above and what lies below the base line, in the unit square, each ``(n, 2 * bars + 2, 2)``."""
         values = (x.reshape(len(x), -1) - self.centre) / self.scale
-        values = values[:, :: math.ceil(values.shape[1] / _STEPS)]
+        values = values[:, :: math.ceil(values.shape[1] / _BARS)]
         heights = np.nan_to_num(self.base + values).clip(0, 1).repeat(2, axis=1)
         heights = np.pad(heights, ((0, 0), (1, 1)), constant_values=self.base)
-        edges = np.linspace(0, 1, values.shape[1] + 1).repeat(2)
-        return np.stack([np.broadcast_to(edges, heights.shape), 1 - heights], axis=-1)
+        edges = np.broadcast_to(np.linspace(0, 1, values.shape[1] + 1).repeat(2), heights.shape)
+        above, below = (1 - bound(heights, self.base) for bound in (np.maximum, np.minimum))
+        return np.stack([edges, above], axis=-1), np.stack([edges, below], axis=-1)
 
 
 def tiles_for(model: Any, data: Data) -> Tiles:
@@ -124,12 +126,7 @@ def _profiles(x: np.ndarray) -> Profiles:
     """By the same rule as the scaling of a model: what lies in [0, 1] is left alone, all else is standardised."""
     columns = x.shape[1]
     if x.min() >= 0 and x.max() <= 1:
-        return Profiles(np.zeros(columns), np.ones(columns), 0.0, f"{columns} columns; height: 0 to 1")
+        return Profiles(np.zeros(columns), np.ones(columns), 0.0, f"{columns} columns; height from 0 to 1")
     scale = x.std(axis=0, dtype=np.float64)
-    caption = f"{columns} columns; height: deviation from the column's mean, up to {_REACH:g} standard deviations"
+    caption = f"{columns} columns; blue above and red below the column's mean, up to {_REACH:g} standard deviations"
     return Profiles(x.mean(axis=0, dtype=np.float64), np.where(scale > 0, scale, 1) * 2 * _REACH, 0.5, caption)
-
-
-def _inset(points: np.ndarray) -> np.ndarray:
-    """Points of the unit square, moved away from its edge."""
-    return 0.06 + 0.88 * points

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from isthmus.metrics.measure import Measure, average
 
 NEIGHBOURS = 5
 _ACTIVE = 0.01
+_DRAWS, _PARTS = 100, 10  # for standard errors: resamples of the test examples, and parts of them
 _SHARE = "share, 0 to 1"
 
 
@@ -52,19 +54,32 @@ def knn5(train: Labelled, test: Labelled) -> Measure:
 
 
 def kmeans_nmi(train: Labelled, test: Labelled, random_state: int = 0) -> Measure:
-    """The normalised mutual information of classes and k-means clusters, as many clusters as classes."""
+    """The normalised mutual information of classes and k-means clusters, as many clusters as classes.
+
+    The standard error is that of 100 resamples of the test examples (bootstrap).
+    """
     clusters = min(len(np.unique(train.y)), len(np.unique(train.z, axis=0)))
     found = KMeans(clusters, n_init=10, random_state=random_state).fit(train.z).predict(test.z)
+    draws = np.random.default_rng(random_state).integers(len(found), size=(_DRAWS, len(found)))
+    error = np.std([normalized_mutual_info_score(test.y[rows], found[rows]) for rows in draws], ddof=1)
     return Measure(
-        "k-means agreement", float(normalized_mutual_info_score(test.y, found)), "NMI, 0 to 1", None, "higher",
+        "k-means agreement", float(normalized_mutual_info_score(test.y, found)), "NMI, 0 to 1", float(error), "higher",
         "How well clusters found in the codes without labels agree with the classes: 0 by chance, 1 the same groups.",
     )  # fmt: skip
 
 
 def trustworthiness(x: np.ndarray, z: np.ndarray) -> Measure:
-    """Whether neighbours among the codes are neighbours among the examples ``x: (n, dimensions)``; n above 10."""
+    """Whether neighbours among the codes are neighbours among the examples ``x: (n, dimensions)``; n above 10.
+
+    The standard error is made of the values of ten parts, each by itself, where these are large enough to have some.
+    """
+    value = float(manifold.trustworthiness(x, z, n_neighbors=NEIGHBOURS))
+    parts = [
+        manifold.trustworthiness(x[start::_PARTS], z[start::_PARTS], n_neighbors=NEIGHBOURS)
+        for start in range(_PARTS if len(x) > 2 * _PARTS * (NEIGHBOURS + 1) else 0)
+    ]
     return Measure(
-        "Trustworthiness", float(manifold.trustworthiness(x, z, n_neighbors=NEIGHBOURS)), "0 to 1", None, "higher",
+        "Trustworthiness", value, "0 to 1", float(np.std(parts, ddof=1) / math.sqrt(_PARTS)) if parts else None, "higher",
         "Whether the five nearest neighbours of a code are also near in the data: 1 if no false neighbours were made.",
     )  # fmt: skip
 

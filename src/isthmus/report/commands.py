@@ -11,6 +11,10 @@ from isthmus.estimator import Estimator
 from isthmus.registry import DATA
 
 
+SNAPSHOTS = 24
+"""Moments of training that are kept, where nobody says otherwise."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What was asked for.
@@ -34,7 +38,7 @@ class Request:
         names = [member for member in self.members if isinstance(member, str)]
         if len(names) < len(self.members):
             return ""
-        options = {"data": self._source, "snapshots": self.snapshots, **self.overrides, "out": self.out}
+        options = {"data": self._source, **self._options, **self.overrides, "out": self.out}
         given = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", _text(value))]
         return shlex.join(["isthmus", "compare", *names, *given])
 
@@ -42,11 +46,17 @@ class Request:
     def python(self) -> str:
         """The same as lines of Python."""
         members = ", ".join(repr(m) if isinstance(m, str) else f"ist.{' '.join(repr(m).split())}" for m in self.members)
+        options = self._options | ({"overrides": dict(self.overrides)} if self.overrides else {})
+        given = "".join(f", {name}={value!r}" for name, value in options.items())
         return (
             "import isthmus as ist\n\n"
             f"data = ist.data.load({self._source!r})\n"
-            f"ist.compare([{members}], data, {self.out!r}, snapshots={self.snapshots}, overrides={dict(self.overrides)!r})"
+            f"ist.compare([{members}], data, {self.out!r}{given})"
         )
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {} if self.snapshots == SNAPSHOTS else {"snapshots": self.snapshots}
 
     @property
     def _source(self) -> str:

@@ -16,7 +16,7 @@ from isthmus.data.parts import Data
 from isthmus.errors import InputError
 from isthmus.estimator import Estimator, LearningWarning
 from isthmus.metrics import Measure, evaluate
-from isthmus.report.commands import Request
+from isthmus.report.commands import SNAPSHOTS, Request
 from isthmus.report.entrants import Entrant, entrants, told
 from isthmus.report.page import PROBES, page_of
 from isthmus.report.reference import PCAReference
@@ -55,7 +55,7 @@ def compare(
     data: Data,
     out: str | Path,
     *,
-    snapshots: int = 24,
+    snapshots: int = SNAPSHOTS,
     overrides: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Train members on the same data with the same budget, and write what one sees of them as one HTML page.

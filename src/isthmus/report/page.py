@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from isthmus.data.parts import Data
 from isthmus.errors import InputError
@@ -17,11 +18,12 @@ from isthmus.registry import FIGURES
 from isthmus.report import verdict
 from isthmus.report.commands import Request
 from isthmus.report.entrants import unusual
-from isthmus.report.pictures import figure_data
+from isthmus.report.pictures import POINTS, figure_data
 from isthmus.report.player import player_of
 from isthmus.report.table import Row, lines_of
 
 PROBES = 1000
+_READABLE = 520  # points of the screen in which the widest figure can still be read
 _MOVES = "evolution"  # the player shows it moving
 _WORDS = {
     "curves": ("Training curves", "How every term of the loss fell while training went through the examples."),
@@ -35,10 +37,18 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of one model: the picture as a data URI, or the reason why there is none."""
+    """One figure of one model: the picture as a data URI, or the reason why there is none.
+
+    Attributes:
+        label: what the page calls the model.
+        picture: the data URI.
+        width: points of the screen that it takes at the most.
+        note: the reason.
+    """
 
     label: str
     picture: str = ""
+    width: int = 0
     note: str = ""
 
 
@@ -50,6 +60,11 @@ class Section:
     title: str
     text: str
     cells: tuple[Cell, ...]
+
+    @property
+    def width(self) -> int:
+        """Points of the screen that a column should have, so that the widest picture can be read."""
+        return min(max(cell.width for cell in self.cells), _READABLE)
 
 
 def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[str, str]) -> str:
@@ -91,9 +106,10 @@ def _cell(kind: str, row: Row, data: Data) -> Cell:
     draw = FIGURES[kind]
     untitled = {"title": ""} if "title" in signature(draw).parameters else {}
     try:
-        return Cell(row.label, figure_data(draw(row.model, data, **untitled)))
+        figure: Figure = draw(row.model, data, **untitled)
     except InputError as error:
         return Cell(row.label, note=str(error))
+    return Cell(row.label, figure_data(figure), round(figure.get_figwidth() * POINTS))
 
 
 def _settings(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:

@@ -15,23 +15,25 @@ from isthmus.data.parts import Data
 from isthmus.figures.images import as_images
 from isthmus.figures.tiles import Pictures, tiles_for
 
-_WIDTH = 960  # pixels of a figure: twice what a column of the page is wide
-_LARGE = 1 << 19  # pixels from which PNG would make the page heavy
+POINTS = 74  # points of the screen that an inch of a figure takes at the most, so that its text is as large as the page's
+_DENSITY = 2 * POINTS  # pixels an inch: sharp on a screen with two pixels a point
+_LONGEST = 720  # pixels along an edge of what is no figure
+_LARGE = 1 << 18  # values from which PNG would make the page heavy
 
 
 def figure_data(figure: Figure) -> str:
-    """A figure as a data URI, sharp on a screen with two pixels a point."""
+    """A figure as a data URI."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_WIDTH / figure.get_figwidth())
+    figure.savefig(buffer, format="png", dpi=_DENSITY)
     return _uri(buffer.getvalue(), "png")
 
 
 def pixel_data(picture: np.ndarray) -> str:
     """An image ``(h, w)`` or ``(h, w, 3)`` in [0, 1] as a data URI; a large one is compressed with loss."""
-    image = Image.fromarray((picture * 255).round().astype(np.uint8))
-    buffer = io.BytesIO()
-    if math.prod(picture.shape) > _LARGE:
-        image.save(buffer, format="JPEG", quality=70)
+    image, buffer = Image.fromarray((picture * 255).round().astype(np.uint8)), io.BytesIO()
+    image.thumbnail((_LONGEST, _LONGEST))
+    if math.prod(image.size) * len(image.getbands()) > _LARGE:
+        image.save(buffer, format="JPEG", quality=75)
         return _uri(buffer.getvalue(), "jpeg")
     image.save(buffer, format="PNG", optimize=True)
     return _uri(buffer.getvalue(), "png")

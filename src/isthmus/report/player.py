@@ -99,7 +99,8 @@ def _panel(row: Row, data: Data, probes: Part) -> Panel:
     model = row.model
     snapshots = model.snapshots_ or [_standstill(model, probes)]
     last = _flat(snapshots[-1].codes)
-    projection, lattice = project(last), plane(model.code_space, last)
+    with np.errstate(invalid="ignore", divide="ignore"):  # codes that are all the same have no principal components
+        projection, lattice = project(last), plane(model.code_space, last)
     points = np.stack([_spread(projection(_flat(snapshot.codes)), probes) for snapshot in snapshots])
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     names = ("PC 1", "PC 2") if projection.pca is not None else ("z₁", "z₂" if last.shape[1] > 1 else "")
@@ -151,7 +152,7 @@ def _packed(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
 
 def _decoded(grid: np.ndarray, model: Any, data: Data, rows: int, columns: int) -> str:
     images = images_of(grid, model, data)
-    return "" if images is None else pixel_data(mosaic(images, rows, columns, pad=0))
+    return "" if images is None else pixel_data(mosaic(images, rows, columns))
 
 
 def _sprite(pictures: np.ndarray, per_row: int) -> str:

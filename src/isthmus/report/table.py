@@ -52,9 +52,10 @@ class Line:
 
     @property
     def texts(self) -> list[str]:
-        """The cells as people read them, all with the same number of decimals."""
-        decimals = max((_decimals(cell) for cell in self.cells if cell is not None and cell.value), default=0)
-        return ["" if cell is None else _written(cell, decimals) for cell in self.cells]
+        """The cells as people read them; those with a standard error have the same number of decimals."""
+        errors = [cell.error for cell in self.cells if cell is not None and cell.error]
+        shared = _decimals(max(errors), 2) if errors else None
+        return ["" if cell is None else _written(cell, shared) for cell in self.cells]
 
 
 def lines_of(rows: Sequence[Row]) -> list[Line]:
@@ -116,14 +117,12 @@ def _merged(orders: Sequence[Sequence[tuple[str, str, str]]]) -> list[tuple[str,
     return merged
 
 
-def _decimals(measure: Measure) -> int:
-    """Two digits of the standard error, or three of the value."""
-    if measure.error:
-        return max(0, 1 - math.floor(math.log10(measure.error)))
-    return 0 if measure.value.is_integer() else max(0, 2 - math.floor(math.log10(abs(measure.value))))
+def _decimals(value: float, digits: int) -> int:
+    """How many decimals show so many digits of a value."""
+    return 0 if value.is_integer() else min(max(0, digits - 1 - math.floor(math.log10(abs(value)))), 6)
 
 
-def _written(measure: Measure, decimals: int) -> str:
-    decimals = min(decimals, 4)
+def _written(measure: Measure, shared: int | None) -> str:
+    decimals = _decimals(measure.value, 3) if shared is None else shared
     value = f"{measure.value:,.{decimals}f}".replace("-", "−")
     return value if measure.error is None else f"{value} ± {measure.error:.{decimals}f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isthmus.data.parts import Data
-from isthmus.report.table import Line, Row, lines_of
+from isthmus.report.table import Row, lines_of
 
 _CLAIMS = {
     "squared_error": ("reconstructs best", "reconstruct equally well"),
@@ -36,18 +36,14 @@ def premise(rows: Sequence[Row], data: Data) -> str:
 
 def findings(rows: Sequence[Row], data: Data) -> str:
     """Who is best at what on the test part, in one sentence; empty where nothing could be told apart."""
-    claims = [claim for line in lines_of(rows) if (claim := _claim(line, rows))]
+    claims: dict[tuple[int, ...], list[str]] = {}
+    for line in lines_of(rows):
+        if line.name in _CLAIMS and line.best:
+            claims.setdefault(line.best, []).append(_CLAIMS[line.name][len(line.best) > 1])
     if not claims:
         return ""
-    return f"On {len(data.test):,} examples that none of them has seen, {_listed(claims)}."
-
-
-def _claim(line: Line, rows: Sequence[Row]) -> str:
-    if line.name not in _CLAIMS or not line.best:
-        return ""
-    alone, together = _CLAIMS[line.name]
-    winners = _listed([rows[place].label for place in line.best])
-    return f"{winners} {alone if len(line.best) == 1 else together}"
+    clauses = [f"{_listed([rows[place].label for place in best])} {_listed(said)}" for best, said in claims.items()]
+    return f"On {len(data.test):,} examples that none of them has seen, {'; '.join(clauses)}."
 
 
 def _listed(words: Sequence[str], last: str = "and") -> str:

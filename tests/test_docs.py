@@ -1,0 +1,68 @@
+"""The documentation holds: its code runs, its commands exist, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import isthmus as ist
+from isthmus import fields, registry
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_the_example_of_a_new_member_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: np.ndarray) -> None:
+    member, line = blocks(ROOT / "docs" / "add-a-member.md", "python")[:2]
+    (tmp_path / "pulled.py").write_text(member)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name, target = re.findall(r'"([^"]+)"', line)
+    monkeypatch.setattr(registry.MEMBERS, "_targets", dict(registry.MEMBERS._targets))
+    registry.MEMBERS.add(name, target.replace("isthmus.models.", ""))
+    cls = registry.MEMBERS[name]
+    assert fields.read(registry.MEMBERS.target(name)) == fields.declared(cls)
+    weak, strong = (cls(pull=pull, epochs=20, random_state=0).fit(few) for pull in (0.0, 10.0))
+    assert np.abs(strong.transform(few)).mean() < 0.2 * np.abs(weak.transform(few)).mean()
+    assert "length" in strong.history_[-1]
+    again = ist.load(strong.save(tmp_path / "run"))
+    assert np.array_equal(again.transform(few), strong.transform(few))
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(blocks(ROOT / "README.md", "python"))
+    assert code
+    code = re.sub(r"epochs=\d+", "epochs=2", code)
+    exec(compile(code, "README.md", "exec"), {})
+
+
+def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
+    lines = [line for block in blocks(ROOT / "README.md", "sh") for line in block.splitlines() if line.startswith("isthmus ")]
+    assert len(lines) >= 5
+    for line in lines:
+        words = shlex.split(re.sub(r"--epochs \d+", "--epochs 2", line), comments=True)
+        done = subprocess.run([sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def test_the_readme_lists_every_member() -> None:
+    text = (ROOT / "README.md").read_text()
+    for name in ist.MEMBERS:
+        assert f"`{registry.MEMBERS.target(name).partition(':')[2]}`" in text
