@@ -26,11 +26,12 @@ def test_a_linear_ae_reaches_the_squared_error_of_pca(digits: ist.data.Data) -> 
 
 def test_a_linear_gaussian_vae_reaches_the_likelihood_of_probabilistic_pca() -> None:
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(2000, 3)) @ rng.normal(size=(3, 8)) + 0.5 * rng.normal(size=(2000, 8)) + rng.normal(size=8)
+    directions = np.linalg.qr(rng.normal(size=(8, 3)))[0] * [3.0, 2.0, 1.5]
+    x = rng.normal(size=(2000, 3)) @ directions.T + 0.5 * rng.normal(size=(2000, 8)) + rng.normal(size=8)
     x = x.astype(np.float32)
     best = PCA(3).fit(x).score(x)  # the log-likelihood per example under the model of Tipping and Bishop
-    model = ist.VAE(latent_dim=3, likelihood="gaussian", epochs=100, learning_rate=1e-2, **LINEAR).fit(x)
-    assert best * 1.01 <= model.score(x) <= best * 0.999  # both negative; a bound lies below
+    model = ist.VAE(latent_dim=3, likelihood="gaussian", epochs=150, learning_rate=1e-2, **LINEAR).fit(x)
+    assert best * 1.01 <= model.score(x) <= best + 0.01  # both negative, and a bound lies below
 
 
 def test_gaussian_kl_against_monte_carlo() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +28,7 @@ from isthmus.errors import InputError
 from isthmus.inference import like, precision_for, shared_noise
 from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError, squared_error
 from isthmus.module import Autoencoder, Bottleneck
-from isthmus.networks import choose
+from isthmus.networks import choose, initialise
 from isthmus.networks.base import Features
 from isthmus.networks.own import own_decoder, own_encoder
 from isthmus.planes import plane
@@ -93,7 +92,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         likelihood = self._likelihood(unit_range)
         parameters = likelihood.parameter_shape(shape)
         features = self._encoder(shape)
-        bottleneck = self._bottleneck(features.shape)
+        bottleneck = initialise(self._bottleneck(features.shape))
         decoder = self._decoder(bottleneck.code_shape, parameters)
         return Autoencoder(features.encoder, bottleneck, decoder, likelihood)
 
@@ -111,26 +110,27 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             DivergenceError: where a loss is not finite; the estimator keeps its last good weights.
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
-        x = self._open(X)
+        door, x = self._open(X)
         checkpoint = checkpoint_in(self.checkpoint_dir, self._identity(x))
         seed = _seed(self.random_state) if checkpoint is None else checkpoint.seed(_seed(self.random_state))
-        x, held_out = self._hold_out(x, validation_data, seed)
+        x, held_out = self._hold_out(door, x, validation_data, seed)
+        probed = x if probes is None else door.admit(self._array(probes))
         runtime = PlainRuntime(self.device, self.precision)
         with torch.random.fork_rng(), tuned(self.precision):
             torch.manual_seed(seed)
-            module = runtime.place(self.build(self.door_.layout.shape, unit_range=self.door_.scaling.unit_range))
-            feed = self.door_.feed(x, runtime.device)
+            module = runtime.place(self.build(door.layout.shape, unit_range=door.scaling.unit_range))
+            feed = door.feed(x, runtime.device)
             trainer = Trainer(
                 module, feed, self, runtime, seed,
-                validation=None if held_out is None else self.door_.feed(held_out, runtime.device),
+                validation=None if held_out is None else door.feed(held_out, runtime.device),
                 checkpoint=checkpoint,
-                snapshots=self._recorder(x if probes is None else self.door_.admit(self._array(probes)), runtime.device),
+                snapshots=self._recorder(door.feed(probed[:_PROBES], runtime.device)),
                 warm_epoch=self.warm_epoch,
             )  # fmt: skip
             try:
                 trainer.run()
             finally:
-                self._keep(module, trainer.state)
+                self._keep(door, module, trainer.state)
         self._say(feed)
         return self
 
@@ -161,7 +161,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def sample(self, n: int = 16, *, random_state: int | None = None) -> np.ndarray:
         """n new examples: codes drawn from the prior, decoded. The expected x is given, not a draw of its noise."""
-        check_is_fitted(self)
+        check_is_fitted(self, "module_")
         with torch.random.fork_rng():
             torch.manual_seed(_seed(random_state))
             codes = self._prior(n)
@@ -224,22 +224,21 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def _encoder(self, shape: Shape) -> Features:
         if self.encoder is None:
-            return choose(self.network, shape, self.hidden, self.activation).encoder(shape)
+            features = choose(self.network, shape, self.hidden, self.activation).encoder(shape)
+            return Features(initialise(features.encoder), features.shape)
         return own_encoder(self.encoder, shape)
 
     def _decoder(self, code_shape: Shape, parameters: Shape) -> nn.Module:
         if self.decoder is None:
-            return choose(self.network, parameters, self.hidden, self.activation).decoder(code_shape, parameters)
+            return initialise(choose(self.network, parameters, self.hidden, self.activation).decoder(code_shape, parameters))
         return own_decoder(self.decoder, code_shape, parameters)
 
-    def _open(self, X: Any) -> np.ndarray:
-        """Examples for training: they settle layout and scaling. Returned as they will be kept, ``(n, *shape)``."""
-        x = self._array(X, reset=True)
-        self.door_, inside = open_door(
-            x, scaling=self.scaling, likelihood=self.likelihood, channels=self.channels, image_shape=self.image_shape
-        )
-        self.n_features_in_ = int(np.prod(self.door_.layout.outer))
-        return inside
+    def _open(self, X: Any) -> tuple[Door, np.ndarray]:
+        """Examples for training, ``(n, *shape)``, and the layout and scaling that they settle."""
+        return open_door(
+            self._array(X, reset=True), scaling=self.scaling, likelihood=self.likelihood, channels=self.channels,
+            image_shape=self.image_shape,
+        )  # fmt: skip
 
     def _array(self, X: Any, reset: bool = False) -> np.ndarray:
         """A table through scikit-learn's own door (names, types, sparse matrices); anything with more axes as it is."""
@@ -255,7 +254,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return checked
 
     def _admit_codes(self, Z: Any) -> np.ndarray:
-        check_is_fitted(self)
+        check_is_fitted(self, "module_")
         shape = self.module_.bottleneck.code_shape
         z = np.ascontiguousarray(Z, dtype=np.float32)
         if z.shape[1:] != shape or len(z) == 0:
@@ -264,54 +263,53 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return z
 
     def _feed(self, X: Any) -> Feed:
-        check_is_fitted(self)
+        check_is_fitted(self, "module_")
         return self.door_.feed(self.door_.admit(self._array(X)), self._device, precision_for(X, self._device))
 
-    def _hold_out(self, x: np.ndarray, validation_data: Any, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _hold_out(self, door: Door, x: np.ndarray, given: Any, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Training examples, and those that are measured after every epoch."""
-        if validation_data is not None:
-            return x, self.door_.admit(self._array(validation_data))
+        if given is not None:
+            return x, door.admit(self._array(given))
         if self.validation > 0:
             return hold_out(x, self.validation, seed)
         if self.patience is not None:
             raise InputError(f"patience={self.patience} needs examples to measure: pass validation=0.1, or validation_data.")
         return x, None
 
-    def _recorder(self, probes: np.ndarray, device: torch.device) -> Snapshots | None:
+    def _recorder(self, probes: Feed) -> Snapshots | None:
         if self.snapshots == 0:
             return None
-        feed = self.door_.feed(probes[:_PROBES], device)
-        return Snapshots(self.snapshots, self.epochs, feed, lambda codes: plane(self.code_space, codes).codes)
+        return Snapshots(self.snapshots, self.epochs, probes, lambda codes: plane(self.code_space, codes).codes)
 
     def _identity(self, x: np.ndarray) -> dict[str, Any]:
         """What must be equal for a training to be taken up again."""
-        own = {name: _name(getattr(self, name)) for name in ("encoder", "decoder", "random_state")}
+        values = fields.plain_values(self)
         elsewhere = {"verbose", "device", "checkpoint_dir"}
-        plain = {name: value for name, value in self.get_params(deep=False).items() if name not in elsewhere}
-        return {"member": type(self).__name__, **json.loads(json.dumps(plain | own)), "data": fingerprint(x)}
+        kept = {name: value for name, value in values.items() if name not in elsewhere}
+        return {"member": type(self).__name__, **kept, "data": fingerprint(x)}
 
-    def _keep(self, module: Autoencoder, state: State) -> None:
+    def _keep(self, door: Door, module: Autoencoder, state: State) -> None:
         """What is learnt, also where training ended early."""
+        self.door_ = door
         self.module_ = module.eval()
+        self.n_features_in_ = int(np.prod(door.layout.outer))
         self.history_ = state.history
         self.likelihood_ = next(name for name in LIKELIHOODS if isinstance(module.likelihood, LIKELIHOODS[name]))
         kept = state.snapshots
         self.snapshots_ = [
-            Snapshot(epoch, kept[f"codes.{epoch}"].numpy(), self.door_.outside(kept[f"grid.{epoch}"].numpy()))
+            Snapshot(epoch, kept[f"codes.{epoch}"].numpy(), door.outside(kept[f"grid.{epoch}"].numpy()))
             for epoch in sorted(int(name.partition(".")[2]) for name in kept if name.startswith("codes."))
         ]
 
     def _restore(self, door: Door, weights: Mapping[str, Tensor], source: Path) -> None:
         """Become fitted with weights that were saved."""
-        self.door_ = door
-        self.n_features_in_ = int(np.prod(door.layout.outer))
         with torch.random.fork_rng():
             module = self.build(door.layout.shape, unit_range=door.scaling.unit_range)
         files.load_state(module, weights, source)
-        self._keep(PlainRuntime(self.device).place(module), State())
+        self._keep(door, PlainRuntime(self.device).place(module), State())
 
     def _fitted(self) -> Autoencoder:
-        check_is_fitted(self)
+        check_is_fitted(self, "module_")
         return self.module_
 
     def _say(self, feed: Feed) -> None:
@@ -337,7 +335,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     @contextmanager
     def _inference(self, X: Any = None) -> Iterator[Autoencoder]:
-        check_is_fitted(self)
+        check_is_fitted(self, "module_")
         module = self.module_.eval()
         if precision_for(X, self._device) == torch.float64:
             module = copy.deepcopy(module).double()
@@ -355,10 +353,3 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
 def _seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
-def _name(value: Any) -> Any:
-    """A value that JSON can hold, or the name of what it is."""
-    if value is None or isinstance(value, int):
-        return value
-    return getattr(value, "__qualname__", type(value).__qualname__)

@@ -166,6 +166,23 @@ def validate(values: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
         fields[name].check(value)
 
 
+def plain_values(estimator: Any) -> dict[str, Any]:
+    """The values of an estimator's fields as JSON holds them; what JSON cannot hold is given by its name."""
+    return {name: _plain(value) for name, value in estimator.get_params(deep=False).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return getattr(value, "__qualname__", type(value).__qualname__)
+
+
 @functools.cache
 def _source(module: str) -> ast.Module:
     spec = find_spec(module)

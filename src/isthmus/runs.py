@@ -149,10 +149,10 @@ def _member_name(cls: type) -> str:
 
 def _plain_fields(model: Estimator) -> dict[str, Any]:
     """The fields as JSON; own networks are recorded apart, and a generator is no seed that could be written down."""
-    values = {name: value for name, value in model.get_params(deep=False).items() if name not in _NETWORKS}
-    if not isinstance(values["random_state"], int | None):
+    values = {name: value for name, value in fields.plain_values(model).items() if name not in _NETWORKS}
+    if isinstance(values["random_state"], str):
         values["random_state"] = None
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+    return values
 
 
 def _importable(own: Any) -> str | None:

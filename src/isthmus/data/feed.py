@@ -30,7 +30,7 @@ class Feed:
         with warnings.catch_warnings():  # a read-only memory map: nothing here writes to it
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             stored = torch.from_numpy(x)
-        self._stored = stored if device.type == "cpu" or isinstance(x, np.memmap) else stored.to(device)
+        self._stored = stored.to(device) if _fits(x, device) else stored
         self._device, self._dtype = device, dtype
         self._shift = self._constant(scaling.offset)
         self._factor = self._constant(1 / scaling.scale)
@@ -64,6 +64,13 @@ class Feed:
 def inference_rows(shape: Sequence[int]) -> int:
     """How many examples of a shape to take at once where nothing is trained: about two million values."""
     return max(16, min(4096, (1 << 21) // max(1, math.prod(shape))))
+
+
+def _fits(x: np.ndarray, device: torch.device) -> bool:
+    """Whether the examples can live on the device: half of what is free there is left to the model."""
+    if device.type != "cuda":
+        return device.type != "cpu" and not isinstance(x, np.memmap)
+    return x.nbytes < torch.cuda.mem_get_info(device)[0] // 2
 
 
 def fingerprint(x: np.ndarray) -> str:

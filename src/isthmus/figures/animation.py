@@ -59,6 +59,8 @@ def evolution_gif(
     path = Path(path)
     if path.suffix.lower() != ".gif":
         raise InputError(f"path={str(path)!r} cannot hold an animation: give a name that ends in .gif.")
+    if frames < 2:
+        raise InputError(f"frames={frames} makes no animation: give 2 or more.")
     film = film_of(model, data, labels)
     pictures = list(_pictures(film, tiles_for(model, data), frames, heading(title, model, data.name, "while it trains")))
     durations = [_FRAME] * (len(pictures) - 1) + [round(1000 * hold)]
@@ -70,7 +72,7 @@ def _pictures(film: Film, tiles: Tiles, frames: int, title: str) -> Iterator[Ima
     """Draw the moments one after another; what never changes is drawn once, beneath all of them."""
     figure = new_figure(7.2, 3.8)
     figure.set_dpi(96)
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)  # whose methods have no types
     left, right, cloud = _stage(figure, film, tiles, title)
     canvas.draw()
     figure.set_layout_engine("none")  # settled by this first drawing, so that nothing jumps
@@ -104,7 +106,7 @@ def _stage(figure: Figure, film: Film, tiles: Tiles, title: str) -> tuple[Axes, 
     head(left, "codes")
     bare(right)
     right.set(xlim=(0, film.columns), ylim=(film.rows, 0), aspect=tiles.aspect)
-    head(right, "what the decoder says over the plane")
+    head(right, "the decoded plane" if film.rows > 1 else "the decoded line")
     legend(left if film.rows == 1 else right, film.classes)
     over(figure, title)
     return left, right, cloud

@@ -13,9 +13,8 @@ from matplotlib.colors import BoundaryNorm, ListedColormap, to_rgba_array
 from matplotlib.lines import Line2D
 
 from isthmus.data.parts import Data
-from isthmus.figures.style import INK, PALETTE, SMALL
+from isthmus.figures.style import INK, PALETTE, SMALL, shortened
 
-_LONGEST = 14
 _NAMED = 26  # classes that a colour bar names one by one
 
 
@@ -69,11 +68,6 @@ def legend(axes: Axes, classes: Classes, panels: Sequence[Axes] = ()) -> None:
         )  # fmt: skip
 
 
-def shortened(name: str) -> str:
-    """A name that fits beside a picture."""
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
-
-
 def _colours(count: int) -> np.ndarray:
     """The palette, or, for more classes than it has colours, steps of a colour map."""
     if count <= len(PALETTE):
@@ -89,5 +83,6 @@ def _colour_bar(panels: Sequence[Axes], classes: Classes) -> None:
     named = np.unique(np.linspace(0, count - 1, min(count, _NAMED)).round().astype(int))
     bar.set_ticks(named.tolist(), labels=[classes.names[i] for i in named])
     bar.ax.minorticks_off()
+    bar.ax.invert_yaxis()  # from the top downwards, as in a legend
     bar.ax.tick_params(length=0, labelsize=SMALL, labelcolor=INK)
     bar.outline.set_visible(False)

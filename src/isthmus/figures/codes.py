@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures.classes import NO_CLASSES, Classes, classes_of, colours_of, legend
-from isthmus.figures.style import INK, PALETTE, QUIET, SMALL, head, heading, label, new_figure, quiet, trim
+from isthmus.figures.style import INK, PALETTE, QUIET, head, heading, label, new_figure, quiet, trim
 
 POINTS = 3000
 _BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
@@ -41,9 +41,8 @@ def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = N
         draw_points(axes, projection(flat), colours_of(classes, part.y, len(part)))
         legend(axes, classes if part.y is not None else NO_CLASSES)
     frame(axes, projection(flat), space_of(model), flat.shape[1])
-    label(axes, *projection.labels)
-    kind = "test" if len(data.test) else "training"
-    head(axes, heading(title, model, data.name, f"codes of {len(part):,} {kind} examples"))
+    label(axes, *projection.labels, *["examples"] * (flat.shape[1] == 1 and part.y is None))
+    head(axes, heading(title, model, data.name, f"codes of {len(part):,} {kind_of(data)} examples"))
     return trim(figure)
 
 
@@ -91,6 +90,11 @@ def shown(data: Data, points: int = POINTS) -> Part:
     return part.take(np.sort(np.random.default_rng(0).choice(len(part), points, replace=False)))
 
 
+def kind_of(data: Data) -> str:
+    """Which examples figures show, in words."""
+    return "test" if len(data.test) else "training"
+
+
 def codes_of(model: Any, part: Part) -> np.ndarray:
     """The codes of examples, ``(n, *code_shape)``."""
     if not hasattr(model, "transform"):
@@ -108,11 +112,12 @@ def draw_points(axes: Axes, points: np.ndarray, colours: np.ndarray, size: float
     quiet(axes)
     size = float(np.clip(6000 / len(points), 4, 16)) if size is None else size
     # As pixels, even in a vector file: thousands of circles would make it large and slow.
-    return axes.scatter(*points.T, s=size, c=colours, alpha=0.85, linewidths=0, rasterized=True)
+    return axes.scatter(points[:, 0], points[:, 1], s=size, c=colours, alpha=0.85, linewidths=0, rasterized=True)
 
 
 def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
     """Limits around points ``(n, 1 or 2)``: the whole box of a bounded code, equal scales where a prior has them."""
+    points = points[:, :dimensions]  # the height of a one-dimensional code means nothing
     middle, half = (points.max(axis=0) + points.min(axis=0)) / 2, np.ptp(points, axis=0) / 2
     if space in _BOXES and dimensions <= 2:
         low, high = _BOXES[space]
@@ -120,7 +125,8 @@ def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
         for cloud in axes.collections:
             cloud.set_clip_on(False)  # a point on the edge stays whole
     else:
-        half = 1.05 * (half if space == "data" else np.full(2, half.max())) + 1e-6
+        half = half if space == "data" else np.full(2, half.max())
+        half = np.where(half > 1e-6, 1.05 * half, 1.0)  # codes that are all the same have no scale
     axes.set_xlim(middle[0] - half[0], middle[0] + half[0])
     if dimensions > 1:
         axes.set_ylim(middle[1] - half[1], middle[1] + half[1])
@@ -132,7 +138,6 @@ def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Cla
     quiet(axes)
     if y is None:
         axes.hist(codes, bins="auto", color=PALETTE[0], edgecolor="white", linewidth=0.5)
-        axes.set_ylabel("examples", fontsize=SMALL, color=INK)
         return
     heights = y + np.random.default_rng(0).uniform(-0.32, 0.32, len(y))  # spread, so that points do not hide each other
     axes.scatter(codes, heights, s=5, c=colours_of(classes, y, len(y)), alpha=0.85, linewidths=0, rasterized=True)

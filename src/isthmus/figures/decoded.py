@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from isthmus import planes
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
-from isthmus.figures.classes import shortened
-from isthmus.figures.codes import codes_of, project, shown, space_of
-from isthmus.figures.style import QUIET, SMALL, WIDTH, bare, head, heading, label, new_figure, rule, trim
+from isthmus.figures.codes import codes_of, kind_of, project, shown, space_of
+from isthmus.figures.style import WIDTH, bare, head, heading, label, new_figure, rule, shortened, trim
 from isthmus.figures.tiles import Tiles, tiles_for
 
 _COMPONENTS = ", first two principal components"  # the axes say so themselves
@@ -45,7 +44,7 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
         _mark(axes.set_yticks, at[:, 0, 1])
         label(axes, axes.get_xlabel(), projection.names[1])
     head(axes, heading(title, model, data.name, f"the decoded {'plane' if lattice.rows > 1 else 'line'}"))
-    return _finished(figure, tiles)
+    return _finished(figure, axes, tiles)
 
 
 def reconstructions(model: Any, data: Data, *, columns: int = 10, title: str | None = None) -> Figure:
@@ -58,15 +57,15 @@ def reconstructions(model: Any, data: Data, *, columns: int = 10, title: str | N
         title: a title of your own; an empty one leaves it out.
     """
     part, tiles = _by_class(shown(data), columns), tiles_for(model, data)
-    figure, axes = _sheet(tiles, len(part), 2.1, WIDTH)
+    figure, axes = _sheet(tiles, max(len(part), 6), 2.1, WIDTH)
     tiles.draw(axes, part.x, 1, len(part), pad=1)
     tiles.draw(axes, model.reconstruct(part.x), 1, len(part), top=1.1, pad=1)
     axes.set_yticks([0.5, 1.6], labels=["original", "reconstruction"])
     if part.y is not None:
         axes.xaxis.tick_top()
-        axes.set_xticks(np.arange(len(part)) + 0.5, labels=[_class_name(data, y) for y in part.y])
-    head(axes, heading(title, model, data.name, "reconstructions of test examples"))
-    return _finished(figure, tiles)
+        axes.set_xticks(np.arange(len(part)) + 0.5, labels=[_class_name(data, y, 100 // len(part)) for y in part.y])
+    head(axes, heading(title, model, data.name, f"reconstructions of {kind_of(data)} examples"))
+    return _finished(figure, axes, tiles)
 
 
 def samples(
@@ -90,7 +89,7 @@ def samples(
     figure, axes = _sheet(tiles, columns, rows, WIDTH)
     tiles.draw(axes, drawn, rows, columns, pad=1)
     head(axes, heading(title, model, data.name, "samples"))
-    return _finished(figure, tiles)
+    return _finished(figure, axes, tiles)
 
 
 def walk(
@@ -106,9 +105,9 @@ def walk(
         title: a title of your own; an empty one leaves it out.
     """
     pair, tiles = _pair(data, between), tiles_for(model, data)
-    first, last = codes = codes_of(model, pair)
+    first, last = codes_of(model, pair)
     # (steps, 1, ..., 1), so that it multiplies codes of any shape
-    share = np.linspace(0, 1, steps, dtype=codes.dtype).reshape(-1, *[1] * first.ndim)
+    share = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * first.ndim)
     decoded = model.inverse_transform(first + share * (last - first))
     figure, axes = _sheet(tiles, steps + 2.6, 1, WIDTH + 1)
     tiles.draw(axes, pair.x[:1], 1, 1, pad=1)
@@ -119,7 +118,7 @@ def walk(
     )
     names = "" if pair.y is None else f" from {_class_name(data, pair.y[0])} to {_class_name(data, pair.y[1])}"
     head(axes, heading(title, model, data.name, f"a walk{names}"))
-    return _finished(figure, tiles)
+    return _finished(figure, axes, tiles)
 
 
 def _sheet(tiles: Tiles, columns: float, rows: float, width: float) -> tuple[Figure, Axes]:
@@ -132,9 +131,9 @@ def _sheet(tiles: Tiles, columns: float, rows: float, width: float) -> tuple[Fig
     return figure, axes
 
 
-def _finished(figure: Figure, tiles: Tiles) -> Figure:
-    if tiles.caption:
-        figure.supxlabel(tiles.caption, fontsize=SMALL, color=QUIET)
+def _finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
+    """Say under the axes what a tile shows, and take away the room that is left over."""
+    label(axes, "\n".join(filter(None, (axes.get_xlabel(), tiles.caption))), axes.get_ylabel())
     return trim(figure)
 
 
@@ -166,5 +165,5 @@ def _pair(data: Data, between: tuple[int, int] | None) -> Part:
     return part.take(np.asarray(between))
 
 
-def _class_name(data: Data, y: int) -> str:
-    return shortened(str(data.classes[y] if data.classes else y))
+def _class_name(data: Data, y: int, longest: int = 20) -> str:
+    return shortened(str(data.classes[y] if data.classes else y), longest)

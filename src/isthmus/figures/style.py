@@ -20,6 +20,7 @@ WIDTH = 7.2
 """The width of a figure that fills a page, in inches."""
 TITLE, TEXT, SMALL = 10.0, 9.0, 8.0
 """Sizes of type, in points."""
+_LINE = 48  # letters of a title that fit into the narrowest figure
 _MARGIN = 3 / 72  # inches, as the layout keeps around its panels
 
 
@@ -30,9 +31,11 @@ def new_figure(width: float, height: float) -> Figure:
 
 def trim(figure: Figure) -> Figure:
     """Give back the room that pictures of a fixed shape leave unused."""
-    figure.draw_without_rendering()
-    box = figure.get_tightbbox()
-    figure.set_size_inches(box.width + 2 * _MARGIN, box.height + 2 * _MARGIN)
+    width, height = figure.get_size_inches()
+    for _ in range(3):  # the layout comes nearer to its end with every drawing
+        figure.draw_without_rendering()
+        box = figure.get_tightbbox()
+        figure.set_size_inches(min(box.width + 2 * _MARGIN, width), min(box.height + 2 * _MARGIN, height))
     return figure
 
 
@@ -81,5 +84,13 @@ def over(figure: Figure, text: str) -> None:
 
 
 def heading(title: str | None, model: Any, data_name: str, what: str) -> str:
-    """The title that was asked for, or "VAE on digits: …" where none was."""
-    return f"{type(model).__name__} on {data_name}: {what}" if title is None else title
+    """The title that was asked for, or "VAE on digits: …" where none was; a long one takes two lines."""
+    if title is not None:
+        return title
+    subject = f"{type(model).__name__} on {shortened(data_name, 24)}:"
+    return f"{subject} {what}" if len(subject) + len(what) < _LINE else f"{subject}\n{what}"
+
+
+def shortened(name: str, longest: int = 14) -> str:
+    """A name that fits into the room for it."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"

@@ -20,6 +20,7 @@ _BARS = 128  # columns that a profile shows; of more, every so many
 _SEEN = 2000  # training examples from which the scale of a table is taken
 _COARSE = 16  # pixels; images of no more are shown with sharp pixels at any size
 _PIXELS_FROM = 2.0  # a decoded value above it cannot be meant for [0, 1]
+_LONGEST = 8  # sides of an image; what is longer is a signal, whatever its shape
 _SHEET = ((0, 0), (1, 0), (1, 1), (0, 1))
 _REACH = 2.0  # standard deviations from the middle of a profile to its edge
 
@@ -113,20 +114,30 @@ def tiles_for(model: Any, data: Data) -> Tiles:
     """How the examples of a data set are drawn, with the hints that the model was given about their layout."""
     hints: dict[str, Any] = {"channels": getattr(model, "channels", "auto"), "image_shape": getattr(model, "image_shape", None)}
     x = data.train.x[:: math.ceil(len(data.train) / _SEEN)]
-    try:
-        h, w = as_images(x[:1], **hints).shape[1:3]
-    except InputError:
+    aspect = _aspect(x[:1], hints)
+    if not 1 / _LONGEST <= aspect <= _LONGEST:
         return _profiles(x.reshape(len(x), -1))
     low, high = (0.0, 1.0) if x.dtype == np.uint8 else (float(x.min()), float(x.max()))
     span = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
-    return Pictures(h / w, span, x.dtype == np.uint8, **hints)
+    return Pictures(aspect, span, x.dtype == np.uint8, **hints)
+
+
+def _aspect(x: np.ndarray, hints: dict[str, Any]) -> float:
+    """Height over width of images, or 0 for what is none."""
+    try:
+        h, w = as_images(x, **hints).shape[1:3]
+    except InputError:
+        return 0.0
+    return float(h / w)
 
 
 def _profiles(x: np.ndarray) -> Profiles:
     """By the same rule as the scaling of a model: what lies in [0, 1] is left alone, all else is standardised."""
     columns = x.shape[1]
+    step = math.ceil(columns / _BARS)
+    bars = f"bars: {columns:,} column{'s' * (columns > 1)}" if step == 1 else f"bars: one in {step} of {columns:,} columns"
     if x.min() >= 0 and x.max() <= 1:
-        return Profiles(np.zeros(columns), np.ones(columns), 0.0, f"{columns} columns; height from 0 to 1")
+        return Profiles(np.zeros(columns), np.ones(columns), 0.0, f"{bars}, from 0 to 1")
     scale = x.std(axis=0, dtype=np.float64)
-    caption = f"{columns} columns; blue above and red below the column's mean, up to {_REACH:g} standard deviations"
+    caption = f"{bars}, from −{_REACH:g} to {_REACH:g} standard deviations"
     return Profiles(x.mean(axis=0, dtype=np.float64), np.where(scale > 0, scale, 1) * 2 * _REACH, 0.5, caption)

@@ -72,7 +72,7 @@ def _likelihood(model: Any, test: Any, dimensions: int) -> dict[str, Measure]:
     if not hasattr(model, "terms"):
         return {}
     terms, normalised = model.terms(test), model.module_.likelihood.normalised
-    distortion = likelihood.distortion(terms["distortion"], likelihood.NATS if normalised else likelihood.SQUARES)
+    distortion = likelihood.distortion(terms["distortion"], normalised)
     if not normalised or "rate" not in terms:
         return {"distortion": distortion}
     found = {"neg_elbo": likelihood.neg_elbo(terms["distortion"], terms["rate"])}

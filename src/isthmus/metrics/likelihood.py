@@ -30,10 +30,12 @@ def bits_per_dim(distortion: np.ndarray, rate: np.ndarray, dimensions: int) -> M
     )  # fmt: skip
 
 
-def distortion(values: np.ndarray, unit: str = NATS) -> Measure:
-    """−log p(x | z), or the squared error where the member has no likelihood."""
+def distortion(values: np.ndarray, normalised: bool = True) -> Measure:
+    """−log p(x | z), or the squared error where the member has no normalised likelihood."""
+    if not normalised:
+        return average("Distortion", values, SQUARES, "lower", "What is lost: here the squared error that training made small.")
     return average(
-        "Distortion", values, unit, "lower",
+        "Distortion", values, NATS, "lower",
         "What is lost: how unlikely the example is under what the decoder makes of its code.",
     )  # fmt: skip
 

@@ -71,15 +71,12 @@ def kmeans_nmi(train: Labelled, test: Labelled, random_state: int = 0) -> Measur
 def trustworthiness(x: np.ndarray, z: np.ndarray) -> Measure:
     """Whether neighbours among the codes are neighbours among the examples ``x: (n, dimensions)``; n above 10.
 
-    The standard error is made of the values of ten parts, each by itself, where these are large enough to have some.
+    The standard error comes from measuring up to ten parts of the examples, each by itself.
     """
-    value = float(manifold.trustworthiness(x, z, n_neighbors=NEIGHBOURS))
-    parts = [
-        manifold.trustworthiness(x[start::_PARTS], z[start::_PARTS], n_neighbors=NEIGHBOURS)
-        for start in range(_PARTS if len(x) > 2 * _PARTS * (NEIGHBOURS + 1) else 0)
-    ]
+    value, count = float(manifold.trustworthiness(x, z, n_neighbors=NEIGHBOURS)), min(_PARTS, len(x) // (2 * NEIGHBOURS + 2))
+    parts = [manifold.trustworthiness(x[i::count], z[i::count], n_neighbors=NEIGHBOURS) for i in range(count)]
     return Measure(
-        "Trustworthiness", value, "0 to 1", float(np.std(parts, ddof=1) / math.sqrt(_PARTS)) if parts else None, "higher",
+        "Trustworthiness", value, "0 to 1", float(np.std(parts, ddof=1) / math.sqrt(count)) if count > 1 else None, "higher",
         "Whether the five nearest neighbours of a code are also near in the data: 1 if no false neighbours were made.",
     )  # fmt: skip
 

@@ -4,6 +4,6 @@ A network is a pair of builders: ``encoder(shape)`` maps x to features, ``decode
 the parameters of a likelihood. :data:`isthmus.registry.NETWORKS` lists them.
 """
 
-from isthmus.networks.base import ACTIVATIONS, Features, Network, activation, choose
+from isthmus.networks.base import ACTIVATIONS, Features, Network, activation, choose, initialise
 
-__all__ = ["ACTIVATIONS", "Features", "Network", "activation", "choose"]
+__all__ = ["ACTIVATIONS", "Features", "Network", "activation", "choose", "initialise"]

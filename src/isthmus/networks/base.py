@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import nn
 
@@ -11,6 +12,7 @@ from isthmus.errors import InputError, unknown
 from isthmus.registry import NETWORKS
 
 Shape = tuple[int, ...]
+Module = TypeVar("Module", bound=nn.Module)
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -59,6 +61,20 @@ def activation(name: str) -> nn.Module:
     if name not in ACTIVATIONS:
         raise unknown("activation", name, ACTIVATIONS)
     return ACTIVATIONS[name]()
+
+
+def initialise(module: Module) -> Module:
+    """Glorot's uniform weights and zero biases for every linear and convolutional layer; returns the module.
+
+    torch's own start keeps a third of the variance at each layer: 784-256-128-64-32 and back then has twice the error
+    after ten epochs of MNIST.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return module
 
 
 def choose(name: str, shape: Shape, widths: tuple[int, ...] | None, activation: str) -> Network:

@@ -10,7 +10,6 @@ from typing import Any
 from isthmus.estimator import Estimator
 from isthmus.registry import DATA
 
-
 SNAPSHOTS = 24
 """Moments of training that are kept, where nobody says otherwise."""
 

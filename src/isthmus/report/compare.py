@@ -81,6 +81,9 @@ def compare(
     chosen = entrants(members, overrides, snapshots)
     _claim(out, [entrant.folder for entrant in chosen])
     rows = (*(_trained(entrant, data, out) for entrant in chosen), *_references([entrant.model for entrant in chosen], data))
+    for row in rows:
+        for complaint in row.complaints:
+            warnings.warn(f"{row.label}: {complaint}", LearningWarning, stacklevel=2)
     request = Request(tuple(members), overrides, snapshots, data.name, out.name)
     versions = {"isthmus": __version__, "Python": platform.python_version()}
     versions |= {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
@@ -111,19 +114,21 @@ def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
 
 
 def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
-    """Train; what training warned of is passed on, and given back where it is about learning."""
+    """Train; gives back what training has to say about learning, and passes other warnings on."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LearningWarning)
         model.fit(data.train, probes=data.test.x[:PROBES])
     for warning in caught:
-        warnings.warn(warning.message, stacklevel=4)
-    return tuple(str(warning.message) for warning in caught if issubclass(warning.category, LearningWarning))
+        if not issubclass(warning.category, LearningWarning):
+            warnings.warn(warning.message, stacklevel=2)
+    name = f"{type(model).__name__}: "
+    return tuple(str(w.message).removeprefix(name) for w in caught if issubclass(w.category, LearningWarning))
 
 
 def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
     """PCA once for every size of the code, with the layout and scaling of the first member of that size."""
     firsts = {model.latent_dim: model for model in reversed(models)}
-    return [_reference(firsts[size], data, f"PCA, {size}" if len(firsts) > 1 else "PCA") for size in sorted(firsts)]
+    return [_reference(firsts[size], data, f"PCA (latent dim {size})" if len(firsts) > 1 else "PCA") for size in sorted(firsts)]
 
 
 def _reference(like: Estimator, data: Data, label: str) -> Row:

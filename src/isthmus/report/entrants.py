@@ -25,7 +25,7 @@ class Entrant:
     """One member of a comparison, before it is trained.
 
     Attributes:
-        label: what the page calls it, such as ``"VAE"``, or ``"VAE, beta 4"`` beside another VAE.
+        label: what the page calls it, such as ``"VAE"``, or ``"VAE (beta 4)"`` beside another VAE.
         member: its registered name.
         folder: the name of the folder of its run.
         model: the estimator, unfitted.
@@ -47,6 +47,7 @@ def entrants(members: Sequence[str | Estimator], overrides: Mapping[str, Any], s
         raise InputError(f"members={members!r} is not usable: give a list such as ['ae', 'vae'].")
     drafts = [_draft(member) for member in members]
     known = {name: field for draft in drafts for name, field in fields.declared(type(draft)).items()}
+    del known["checkpoint_dir"]  # every member's own folder
     fields.validate({**overrides, "snapshots": snapshots}, known)
     models = [_prepared(draft, overrides, snapshots) for draft in drafts]
     names = [_registered(type(model)) for model in models]
@@ -97,7 +98,11 @@ def _registered(cls: type) -> str:
 
 def _labels(models: Sequence[Estimator]) -> list[str]:
     """The class of each, with the fields in which it differs from others of its class."""
-    return _distinct([", ".join([type(model).__name__, *_differences(model, models)]) for model in models], " ({})")
+    names = []
+    for model in models:
+        differences = ", ".join(_differences(model, models))
+        names.append(type(model).__name__ + (f" ({differences})" if differences else ""))
+    return _distinct(names, " {}")
 
 
 def _differences(model: Estimator, models: Sequence[Estimator]) -> list[str]:
@@ -120,7 +125,7 @@ def _distinct(names: Sequence[str], mark: str) -> list[str]:
 
 
 def _slug(member: str, label: str) -> str:
-    differences = label.partition(",")[2]
+    differences = label.partition(" (")[2]
     return re.sub(r"[^a-z0-9.]+", "-", f"{member} {differences}".lower()).strip("-")
 
 

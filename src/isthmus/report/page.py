@@ -23,7 +23,7 @@ from isthmus.report.player import player_of
 from isthmus.report.table import Row, lines_of
 
 PROBES = 1000
-_READABLE = 520  # points of the screen in which the widest figure can still be read
+_READABLE = 0.82  # of its width, in which the text of a figure is still easy to read
 _MOVES = "evolution"  # the player shows it moving
 _WORDS = {
     "curves": ("Training curves", "How every term of the loss fell while training went through the examples."),
@@ -63,8 +63,8 @@ class Section:
 
     @property
     def width(self) -> int:
-        """Points of the screen that a column should have, so that the widest picture can be read."""
-        return min(max(cell.width for cell in self.cells), _READABLE)
+        """Points of the screen that a column needs, so that the widest picture can be read."""
+        return round(_READABLE * max(cell.width for cell in self.cells))
 
 
 def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[str, str]) -> str:

@@ -29,6 +29,7 @@
   let moment = Math.max(last, 0); // where the planes are, between snapshots while they move
   let target = moment;
   let playing = false;
+  let moving = false; // whether a frame is asked for already
   let before = 0;
   let alone = null; // the class that is looked at by itself
   let touched = null; // the dot that the pointer is on
@@ -79,7 +80,7 @@
   }
 
   function ticks(low, high) {
-    const rough = (high - low) / 4;
+    const rough = (high - low) / 7;
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
     const found = [];
@@ -188,10 +189,13 @@
     }
     name(playing ? moment : target);
     render();
-    if (playing || moment !== target) requestAnimationFrame(frame);
+    moving = playing || moment !== target;
+    if (moving) requestAnimationFrame(frame);
   }
 
   function start() {
+    if (moving) return;
+    moving = true;
     before = performance.now();
     requestAnimationFrame(frame);
   }

@@ -23,6 +23,7 @@ from isthmus.training.snapshots import Snapshot
 
 _STEPS = 65535
 _THUMBNAIL = 32  # pixels along an edge, at the most
+_SIGMAS = 2  # of the prior, which are always in sight
 _BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
 
@@ -103,6 +104,7 @@ def _panel(row: Row, data: Data, probes: Part) -> Panel:
         projection, lattice = project(last), plane(model.code_space, last)
     points = np.stack([_spread(projection(_flat(snapshot.codes)), probes) for snapshot in snapshots])
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
+    space = model.code_space if projection.pca is None else "data"
     names = ("PC 1", "PC 2") if projection.pca is not None else ("z₁", "z₂" if last.shape[1] > 1 else "")
     return Panel(
         label=row.label,
@@ -110,8 +112,8 @@ def _panel(row: Row, data: Data, probes: Part) -> Panel:
         epochs=[snapshot.epoch for snapshot in snapshots],
         positions=_packed(points, low, high),
         bounds=(float(low[0]), float(high[0]), float(low[1]), float(high[1])),
-        view=_view(points, model.code_space if projection.pca is None else "data", last.shape[1] > 1),
-        rings=model.code_space == "normal" and last.shape[1] == 2,
+        view=_view(points, space, last.shape[1] > 1),
+        rings=space == "normal" and last.shape[1] > 1,
         grids=[grid for s in snapshots if (grid := _decoded(s.grid, model, data, lattice.rows, lattice.columns))],
         over=lattice.over,
     )
@@ -138,6 +140,9 @@ def _view(points: np.ndarray, space: str, is_plane: bool) -> tuple[float, float,
         return low, high, low, high
     quantiles = np.quantile(points, (0.004, 0.996), axis=1)  # (2, snapshots, 2)
     low, high = quantiles[0].min(0), quantiles[1].max(0)
+    if space == "normal":  # the prior stays in sight, also where codes have collapsed
+        axes = 2 if is_plane else 1
+        low[:axes], high[:axes] = np.minimum(low[:axes], -_SIGMAS), np.maximum(high[:axes], _SIGMAS)
     middle, reach = (low + high) / 2, np.maximum(high - low, 1e-6) * 0.55
     if is_plane:
         reach = np.repeat(reach.max(), 2)

@@ -11,6 +11,9 @@ from typing import Any
 from isthmus.metrics import Measure
 
 
+_ROUNDING = 1e-9  # a standard error below it is none
+
+
 @dataclass(frozen=True)
 class Row:
     """One model of a comparison, trained and measured.
@@ -53,7 +56,7 @@ class Line:
     @property
     def texts(self) -> list[str]:
         """The cells as people read them; those with a standard error have the same number of decimals."""
-        errors = [cell.error for cell in self.cells if cell is not None and cell.error]
+        errors = [cell.error for cell in self.cells if cell is not None and (cell.error or 0) > _ROUNDING]
         shared = _decimals(max(errors), 2) if errors else None
         return ["" if cell is None else _written(cell, shared) for cell in self.cells]
 
@@ -93,8 +96,8 @@ def _best(cells: Sequence[Measure | None]) -> tuple[int, ...]:
 
 
 def _is_as_good(cell: Measure, winner: Measure) -> bool:
-    """Whether the difference is within its standard error."""
-    return abs(cell.value - winner.value) <= math.hypot(cell.error or 0.0, winner.error or 0.0)
+    """Whether the difference is within two of its standard errors."""
+    return abs(cell.value - winner.value) <= 2 * math.hypot(cell.error or 0.0, winner.error or 0.0)
 
 
 def _scale(model: Any, unit: str) -> tuple[str, ...]:

@@ -1,0 +1,97 @@
+"""What is measured of a model, and what is left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+
+import isthmus as ist
+from isthmus.data import Data, Part
+from isthmus.metrics import Measure, evaluate
+from isthmus.report.reference import PCAReference
+
+CODES = ["linear_probe", "knn5", "kmeans_nmi", "trustworthiness"]
+
+
+@pytest.fixture(scope="module")
+def small(digits: Data) -> Data:
+    return replace(digits, train=digits.train.take(slice(300)), test=digits.test.take(slice(120)))
+
+
+@pytest.fixture(scope="module")
+def vae(small: Data) -> ist.Estimator:
+    return ist.VAE(epochs=2, random_state=0).fit(small.train)
+
+
+@pytest.fixture(scope="module")
+def table() -> Data:
+    random = np.random.default_rng(0)
+    x = random.normal(5, 3, (60, 4)).astype(np.float32)
+    return Data("table", Part(x[:40]), Part(x[40:]), columns=("a", "b", "c", "d"))
+
+
+def test_a_vae_on_images_has_everything_in_order(vae: ist.Estimator, small: Data) -> None:
+    measures = evaluate(vae, small)
+    first = ["squared_error", "mse", "psnr", "neg_elbo", "bits_per_dim", "distortion", "rate"]
+    assert list(measures) == [*first, *CODES, "prior_gap", "active_units"]
+    assert all(isinstance(m, Measure) and np.isfinite(m.value) and m.unit and m.help.endswith(".") for m in measures.values())
+    assert all(measures[name].error is not None for name in [*first, *CODES])
+
+
+def test_the_numbers_are_those_of_the_model(vae: ist.Estimator, small: Data) -> None:
+    measures = evaluate(vae, small)
+    assert measures["squared_error"].value == pytest.approx(vae.squared_error(small.test.x).mean(), rel=1e-5)
+    assert measures["neg_elbo"].value == pytest.approx(-vae.score(small.test.x), rel=1e-5)
+    parts = measures["distortion"].value + measures["rate"].value
+    assert measures["neg_elbo"].value == pytest.approx(parts, rel=1e-6)
+
+
+def test_two_evaluations_agree(vae: ist.Estimator, small: Data) -> None:
+    assert evaluate(vae, small) == evaluate(vae, small)
+
+
+def test_an_autoencoder_has_a_distortion_but_no_bound(small: Data) -> None:
+    measures = evaluate(ist.AE(epochs=1, random_state=0).fit(small.train), small)
+    assert list(measures) == ["squared_error", "mse", "psnr", "distortion", *CODES]
+
+
+def test_a_squared_error_makes_no_bound(small: Data) -> None:
+    measures = evaluate(ist.VAE(epochs=1, likelihood="mse", random_state=0).fit(small.train), small)
+    assert {"neg_elbo", "bits_per_dim", "rate"}.isdisjoint(measures)
+    assert measures["distortion"].unit == "squared units per example"
+
+
+def test_a_table_without_labels_has_neither_psnr_nor_probes(table: Data) -> None:
+    measures = evaluate(ist.VAE(epochs=1, random_state=0).fit(table.train), table)
+    kept = ["squared_error", "mse", "neg_elbo", "distortion", "rate", "trustworthiness", "prior_gap", "active_units"]
+    assert list(measures) == kept
+
+
+def test_a_model_that_knows_its_columns_is_measured_by_them(table: Data) -> None:
+    frame = pd.DataFrame(table.train.x, columns=list(table.columns or ()))
+    plain, named = (ist.AE(epochs=1, random_state=0).fit(x) for x in (table.train, frame))
+    assert evaluate(named, table)["squared_error"].value == pytest.approx(
+        evaluate(plain, table)["squared_error"].value, rel=1e-6
+    )
+
+
+def test_the_reference_leaves_what_pca_leaves(small: Data) -> None:
+    measures = evaluate(PCAReference(latent_dim=5).fit(small.train), small)
+    x, unseen = (part.x.reshape(len(part), -1) for part in (small.train, small.test))
+    pca = PCA(5).fit(x)
+    residual = np.square(unseen - pca.inverse_transform(pca.transform(unseen))).sum(1)
+    assert measures["squared_error"].value == pytest.approx(residual.mean(), rel=1e-4)
+    assert list(measures) == ["squared_error", "mse", "psnr", *CODES]
+
+
+def test_few_test_points_have_no_neighbourhood(vae: ist.Estimator, small: Data) -> None:
+    assert "trustworthiness" not in evaluate(vae, replace(small, test=small.test.take(slice(10))))
+
+
+def test_an_empty_test_part_is_refused(vae: ist.Estimator, small: Data) -> None:
+    with pytest.raises(ist.InputError, match=r"digits has no test part to measure on: load it with test_fraction=0\.2"):
+        evaluate(vae, replace(small, test=small.test.take(slice(0))))

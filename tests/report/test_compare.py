@@ -1,0 +1,168 @@
+"""A comparison: what it trains, what it refuses, what it writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import isthmus as ist
+from isthmus.data import Data, Part
+from isthmus.estimator import LearningWarning
+from isthmus.report import Comparison, compare
+
+
+@pytest.fixture
+def untrainable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training fails a test that must not come so far."""
+
+    def fit(*args: object, **kwargs: object) -> None:
+        raise AssertionError("training has begun")
+
+    monkeypatch.setattr(ist.Estimator, "fit", fit)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page stays empty, for tests that do not look at it."""
+    monkeypatch.setattr(import_module("isthmus.report.compare"), "page_of", lambda *args: "")
+
+
+@pytest.fixture(scope="module")
+def table() -> Data:
+    x = np.random.default_rng(0).normal(5, 3, (60, 4)).astype(np.float32)
+    return Data("<b>mine</b>", Part(x[:40]), Part(x[40:]))
+
+
+def test_pca_always_stands_beside_the_members(comparison: Comparison) -> None:
+    assert [(row.label, row.member) for row in comparison.rows] == [("AE", "ae"), ("VAE", "vae"), ("PCA", "pca")]
+    assert comparison.rows[2].model.transform(np.zeros((1, 1, 8, 8), np.float32)).shape == (1, 2)
+
+
+def test_results_hold_every_number_with_its_unit(comparison: Comparison, few_digits: Data) -> None:
+    record = json.loads(comparison.results.read_text())
+    assert record == comparison.to_json()
+    assert record["data"] == {
+        "name": "digits", "train": 300, "test": 80, "shape": [1, 8, 8], "classes": list("0123456789")
+    }  # fmt: skip
+    assert record["versions"]["isthmus"] == ist.__version__
+    ae, vae, pca = record["members"]
+    assert (ae["member"], ae["run"], ae["likelihood"]) == ("ae", "runs/ae", "bernoulli")
+    assert (ae["fields"]["epochs"], vae["fields"]["beta"], pca["fields"]["latent_dim"]) == (3, 0.5, 2)
+    assert vae["fields"]["random_state"] == 0
+    assert vae["measures"]["neg_elbo"]["unit"] == "nats per example"
+    assert vae["measures"]["neg_elbo"]["error"] > 0
+    assert ae["measures"]["seconds"]["value"] > 0
+    assert {"squared_error", "knn5", "trustworthiness", "seconds"} <= set(pca["measures"])
+
+
+def test_runs_are_kept_and_nothing_else(comparison: Comparison, few_digits: Data) -> None:
+    out = comparison.page.parent
+    again = ist.load(out / "runs" / "vae")
+    assert np.allclose(again.transform(few_digits.test.x), comparison.rows[1].model.transform(few_digits.test.x), atol=1e-6)
+    assert (again.checkpoint_dir, len(again.snapshots_)) == (None, 4)
+    assert sorted(path.name for path in out.iterdir()) == ["index.html", "results.json", "runs"]
+    assert not list(out.rglob("checkpoint*"))
+
+
+def test_snapshots_follow_the_test_examples(comparison: Comparison, few_digits: Data) -> None:
+    vae = comparison.rows[1].model
+    assert np.allclose(vae.snapshots_[-1].codes, vae.transform(few_digits.test.x), atol=1e-5)
+
+
+def test_the_table_is_text(comparison: Comparison) -> None:
+    lines = comparison.table().splitlines()
+    assert lines[0].split() == ["AE", "VAE", "PCA"]
+    assert re.fullmatch(r"Squared error +[\d.]+ ± [\d.]+.*squared units per example", lines[1])
+
+
+def test_the_page_stands_alone(comparison: Comparison) -> None:
+    page = comparison.page.read_text()
+    assert not re.search(r"https?:", page)
+    assert not re.search(r"<script[^>]+src|<link[^>]+stylesheet|@import|url\((?!\"\$)", page)
+    assert set(re.findall(r'(?:src|href)="([^":]*:)', page)) == {"data:"}
+    assert len(page) < 6e6
+
+
+def test_names_are_text_on_the_page(table: Data, tmp_path: Path) -> None:
+    page = compare(["ae"], table, tmp_path / "out", snapshots=0, overrides={"epochs": 1}).page.read_text()
+    assert "AE and PCA on &lt;b&gt;mine&lt;/b&gt;" in page
+    assert "<b>mine" not in page
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_two_of_one_kind_are_told_apart(few_digits: Data, tmp_path: Path) -> None:
+    members = [ist.VAE(epochs=1, beta=beta, latent_dim=dim) for beta, dim in ((1.0, 2), (4.0, 3))]
+    found = compare(members, few_digits, tmp_path / "out", snapshots=2)
+    labels = [row.label for row in found.rows]
+    assert labels == ["VAE (beta 1, latent dim 2)", "VAE (beta 4, latent dim 3)", "PCA (latent dim 2)", "PCA (latent dim 3)"]
+    assert [row.run for row in found.rows[:2]] == ["runs/vae-beta-1-latent-dim-2", "runs/vae-beta-4-latent-dim-3"]
+    assert not hasattr(members[0], "module_")  # estimators are copied
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_comparison_replaces_an_earlier_one(few_digits: Data, tmp_path: Path) -> None:
+    first, second = (compare(["ae"], few_digits, tmp_path, snapshots=0, overrides={"epochs": n}) for n in (1, 2))
+    assert first.page == second.page
+    assert second.to_json()["members"][0]["fields"]["epochs"] == 2
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_interrupted_comparison_goes_on(few_digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members, whole = ["ae", "vae"], {"epochs": 2}
+    with monkeypatch.context() as patch:
+        patch.setattr(ist.VAE, "fit", lambda *args, **kwargs: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            compare(members, few_digits, tmp_path, snapshots=2, overrides=whole)
+    assert not (tmp_path / "index.html").exists()
+    seconds = ist.load(tmp_path / "runs" / "ae").history_[-1]["seconds"]
+    found = compare(members, few_digits, tmp_path, snapshots=2, overrides=whole)
+    assert found.rows[0].model.history_[-1]["seconds"] == seconds  # not trained a second time
+
+
+def test_what_training_warns_of_stands_on_the_page(few_digits: Data, tmp_path: Path) -> None:
+    with pytest.warns(LearningWarning, match=r"VAE: all 2 dimensions .* \(posterior collapse\)"):
+        found = compare(["vae"], few_digits, tmp_path, snapshots=0, overrides={"epochs": 5, "beta": 100.0})
+    assert "posterior collapse" in found.rows[0].complaints[0]
+    assert "posterior collapse" in found.page.read_text()
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_a_foreign_folder_is_refused_before_training(few_digits: Data, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(ist.InputError, match=r"exists and is not a run of isthmus: choose another folder; nothing was written"):
+        compare(["ae"], few_digits, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.usefixtures("untrainable")
+@pytest.mark.parametrize(
+    ("members", "overrides", "message"),
+    [
+        (["ae", "vea"], {}, "unknown member 'vea': did you mean 'vae'?"),
+        ([], {}, r"members=\[\] is not usable: give a list such as \['ae', 'vae'\]"),
+        ("vae", {}, "members='vae' is not usable"),
+        ([3], {}, r"the member 3 is not usable: give a name \(ae, vae"),
+        (["ae"], {"epoch": 3}, "unknown field 'epoch': did you mean 'epochs'?"),
+        (["ae"], {"beta": 4.0}, "unknown field 'beta'"),  # a VAE has it, but there is none
+        (["ae", "vae"], {"beta": -1.0}, "beta=-1.0 is not usable: give a number, at least 0"),
+        (["ae"], {"checkpoint_dir": "x"}, "unknown field 'checkpoint_dir'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_training(
+    members: list[str], overrides: dict[str, object], message: str, few_digits: Data, tmp_path: Path
+) -> None:
+    with pytest.raises(ist.InputError, match=message):
+        compare(members, few_digits, tmp_path / "out", overrides=overrides)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("untrainable")
+def test_data_without_a_test_part_are_refused(table: Data, tmp_path: Path) -> None:
+    empty = Data("mine", table.train, table.test.take(slice(0)))
+    with pytest.raises(ist.InputError, match=r"mine has no test part to measure on: load it with test_fraction=0\.2"):
+        compare(["ae"], empty, tmp_path / "out")

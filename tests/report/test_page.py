@@ -1,0 +1,116 @@
+"""The page in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isthmus.report import Comparison
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+PIXELS = "canvas => canvas.toDataURL()"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed, so no page can be opened")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no browser at {CHROMIUM}, so no page can be opened")
+    with playwright.sync_playwright() as running:
+        found = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Any, comparison: Comparison) -> Iterator[Any]:
+    """The page of the comparison, opened from the disk; anything that the console says fails the test."""
+    said: list[str] = []
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
+    page.goto(comparison.page.resolve().as_uri())
+    yield page
+    page.close()
+    assert said == []
+
+
+def test_it_shows_the_end_of_training_first(page: Any) -> None:
+    assert page.title() == "AE, VAE and PCA on digits"
+    assert page.locator("#epoch").text_content() == "epoch 3 of 3"
+    assert page.locator("canvas").count() == 3
+
+
+def test_the_slider_moves_every_trained_plane(page: Any) -> None:
+    canvases = page.locator("canvas").all()
+    before = [canvas.evaluate(PIXELS) for canvas in canvases]
+    grids = [image.get_attribute("src") for image in page.locator("img.decoded").all()]
+    page.locator("#moment").fill("0")
+    page.wait_for_function("document.getElementById('epoch').textContent === 'before training'")
+    assert [canvas.evaluate(PIXELS) == old for canvas, old in zip(canvases, before, strict=True)] == [False, False, True]
+    now = [image.get_attribute("src") for image in page.locator("img.decoded").all()]
+    assert [new == old for new, old in zip(now, grids, strict=True)] == [False, False, True]
+
+
+def test_the_keyboard_moves_it_too(page: Any) -> None:
+    page.locator("#moment").focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("document.getElementById('epoch').textContent === 'epoch 2 of 3'")
+    assert page.locator("#moment").get_attribute("aria-valuetext") == "epoch 2 of 3"
+
+
+def test_play_runs_from_the_start_to_the_end(page: Any) -> None:
+    play = page.get_by_role("button", name="Play")
+    play.click()
+    page.wait_for_function("document.getElementById('play').textContent === 'Pause'")
+    page.wait_for_function("document.getElementById('play').textContent === 'Play'")
+    assert page.locator("#epoch").text_content() == "epoch 3 of 3"
+
+
+def test_a_dot_shows_its_class_and_its_picture(page: Any) -> None:
+    where = """canvas => {
+        const pen = canvas.getContext('2d'), { width, height } = canvas, shown = canvas.getBoundingClientRect();
+        const pixels = pen.getImageData(0, 0, width, height).data;
+        for (let i = 0; i < pixels.length; i += 4)
+            if (pixels[i + 3] > 200 && Math.max(pixels[i], pixels[i + 1], pixels[i + 2]) - Math.min(pixels[i], pixels[i + 1], pixels[i + 2]) > 90)
+                return [shown.x + (i / 4 % width) * shown.width / width, shown.y + Math.floor(i / 4 / width) * shown.height / height];
+    }"""
+    canvas = page.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    before = canvas.evaluate(PIXELS)
+    page.mouse.move(*canvas.evaluate(where))
+    tip = page.locator("#tip")
+    tip.wait_for(state="visible")
+    assert tip.text_content().removeprefix("class ") in set("0123456789")
+    assert "data:image/" in tip.locator("i").get_attribute("style")
+    assert canvas.evaluate(PIXELS) != before
+    page.mouse.move(0, 0)
+    tip.wait_for(state="hidden")
+
+
+def test_a_class_can_be_seen_alone(page: Any) -> None:
+    canvas, button = page.locator("canvas").first, page.locator("#legend button").nth(3)
+    before = canvas.evaluate(PIXELS)
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    assert canvas.evaluate(PIXELS) != before
+    button.click()
+    assert canvas.evaluate(PIXELS) == before
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_is_wider_than_the_window(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_picture_says_what_it_is(page: Any) -> None:
+    pictures = page.locator("img").all()
+    assert len(pictures) > 10
+    assert all(picture.get_attribute("alt") for picture in pictures)
+    assert page.evaluate("[...document.images].every(image => image.loading === 'lazy' || image.naturalWidth > 0)")
