@@ -30,7 +30,7 @@ def test_a_linear_gaussian_vae_reaches_the_likelihood_of_probabilistic_pca() -> 
     x = rng.normal(size=(2000, 3)) @ directions.T + 0.5 * rng.normal(size=(2000, 8)) + rng.normal(size=8)
     x = x.astype(np.float32)
     best = PCA(3).fit(x).score(x)  # the log-likelihood per example under the model of Tipping and Bishop
-    model = ist.VAE(latent_dim=3, likelihood="gaussian", epochs=150, learning_rate=1e-2, **LINEAR).fit(x)
+    model = ist.VAE(latent_dim=3, likelihood="gaussian", epochs=150, batch_size=50, learning_rate=1e-2, **LINEAR).fit(x)
     assert best * 1.01 <= model.score(x) <= best + 0.01  # both negative, and a bound lies below
 
 

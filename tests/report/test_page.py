@@ -13,6 +13,15 @@ from isthmus.report import Comparison
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PIXELS = "canvas => canvas.toDataURL()"
+COLOURFUL = """canvas => {  // where on the screen the first pixel of a dot is
+    const { width, height } = canvas, box = canvas.getBoundingClientRect();
+    const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
+    for (let i = 0; i < pixels.length; i += 4) {
+        const colour = [...pixels.slice(i, i + 3)];
+        if (pixels[i + 3] < 200 || Math.max(...colour) - Math.min(...colour) < 90) continue;
+        return [box.x + ((i / 4) % width) * box.width / width, box.y + Math.floor(i / 4 / width) * box.height / height];
+    }
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -73,17 +82,10 @@ def test_play_runs_from_the_start_to_the_end(page: Any) -> None:
 
 
 def test_a_dot_shows_its_class_and_its_picture(page: Any) -> None:
-    where = """canvas => {
-        const pen = canvas.getContext('2d'), { width, height } = canvas, shown = canvas.getBoundingClientRect();
-        const pixels = pen.getImageData(0, 0, width, height).data;
-        for (let i = 0; i < pixels.length; i += 4)
-            if (pixels[i + 3] > 200 && Math.max(pixels[i], pixels[i + 1], pixels[i + 2]) - Math.min(pixels[i], pixels[i + 1], pixels[i + 2]) > 90)
-                return [shown.x + (i / 4 % width) * shown.width / width, shown.y + Math.floor(i / 4 / width) * shown.height / height];
-    }"""
     canvas = page.locator("canvas").first
     canvas.scroll_into_view_if_needed()
     before = canvas.evaluate(PIXELS)
-    page.mouse.move(*canvas.evaluate(where))
+    page.mouse.move(*canvas.evaluate(COLOURFUL))
     tip = page.locator("#tip")
     tip.wait_for(state="visible")
     assert tip.text_content().removeprefix("class ") in set("0123456789")

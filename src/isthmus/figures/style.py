@@ -31,11 +31,12 @@ def new_figure(width: float, height: float) -> Figure:
 
 def trim(figure: Figure) -> Figure:
     """Give back the room that pictures of a fixed shape leave unused."""
-    width, height = figure.get_size_inches()
-    for _ in range(3):  # the layout comes nearer to its end with every drawing
-        figure.draw_without_rendering()
-        box = figure.get_tightbbox()
-        figure.set_size_inches(min(box.width + 2 * _MARGIN, width), min(box.height + 2 * _MARGIN, height))
+    layout = figure.get_layout_engine()
+    assert layout is not None
+    layout.execute(figure)
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    figure.set_size_inches(min(box.width + 2 * _MARGIN, width), min(box.height + 2 * _MARGIN, height))
+    layout.execute(figure)  # it settles in two steps, of which the drawing itself is the second
     return figure
 
 

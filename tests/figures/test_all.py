@@ -1,0 +1,66 @@
+"""All figures of real members, and what drawing them leaves alone."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import isthmus as ist
+from isthmus.registry import FIGURES
+
+QUICK = {"epochs": 2, "snapshots": 3, "random_state": 0, "verbose": 0, "validation": 0.1}
+
+
+@pytest.fixture(scope="module")
+def vae(digits: ist.data.Data) -> ist.Estimator:
+    return ist.VAE(latent_dim=3, **QUICK).fit(digits.train, probes=digits.test.x)
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_every_figure_of_a_vae_can_be_drawn(name: str, vae: ist.Estimator, digits: ist.data.Data) -> None:
+    figure = FIGURES[name](vae, digits)
+    assert isinstance(figure, Figure)
+    target = io.BytesIO()
+    figure.savefig(target, format="png")
+    assert len(target.getvalue()) > 3000
+
+
+def test_what_has_no_prior_passes_its_reason_on(digits: ist.data.Data) -> None:
+    ae = ist.AE(**QUICK).fit(digits.train.x[:200])
+    with pytest.raises(ist.InputError, match="AE has no prior over its codes"):
+        ist.figures.samples(ae, digits)
+
+
+def test_the_animation_of_a_vae_is_small(vae: ist.Estimator, digits: ist.data.Data, tmp_path: Path) -> None:
+    path = ist.figures.evolution_gif(vae, digits, tmp_path / "vae.gif")
+    assert path.stat().st_size < 2_000_000
+
+
+def test_a_model_on_flat_rows_draws_the_images_that_it_was_told_of(digits: ist.data.Data) -> None:
+    rows = ist.data.Part(digits.train.x.reshape(-1, 64)[:200])
+    data = ist.data.Data("rows", rows, rows)
+    ae = ist.AE(image_shape=(1, 8, 8), **QUICK).fit(rows)
+    assert ist.figures.grid(ae, data).axes[0].images[0].get_array().shape == (120, 120)
+
+
+def test_drawing_changes_no_setting_and_no_random_state(vae: ist.Estimator, digits: ist.data.Data) -> None:
+    settings = dict(matplotlib.rcParams)
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    ist.figures.plane(vae, digits)
+    ist.figures.walk(vae, digits)
+    assert dict(matplotlib.rcParams) == settings
+    assert (np.random.get_state()[1] == before).all()
+
+
+def test_importing_figures_loads_neither_torch_nor_pyplot() -> None:
+    code = "import sys, isthmus.figures; print([name for name in ('torch', 'matplotlib.pyplot') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
