@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from matplotlib.lines import Line2D
 from isthmus.data.parts import Data
 from isthmus.figures.style import INK, PALETTE, SMALL, shortened
 
-_NAMED = 26  # classes that a colour bar names one by one
+_NAMED = 26  # classes that an axis can name one by one
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ def colours_of(classes: Classes, y: np.ndarray | None, n: int) -> np.ndarray:
     return np.repeat(to_rgba_array(PALETTE[0]), n, axis=0) if y is None else classes.colours[np.asarray(y, dtype=int)]
 
 
+def named(classes: Classes) -> tuple[list[int], list[str]]:
+    """Labels with their names for an axis: all of them, or every so many where there are too many to be read."""
+    labels = list(range(0, len(classes), math.ceil(len(classes) / _NAMED)))
+    return labels, [classes.names[i] for i in labels]
+
+
 def legend(axes: Axes, classes: Classes, panels: Sequence[Axes] = ()) -> None:
     """The names of the classes right of the axes: a legend, or, for more than ten, a colour bar along all the panels."""
     if len(classes) > len(PALETTE):
@@ -80,8 +87,7 @@ def _colour_bar(panels: Sequence[Axes], classes: Classes) -> None:
     assert figure is not None
     shades = ScalarMappable(BoundaryNorm(np.arange(count + 1) - 0.5, count), ListedColormap(list(classes.colours)))
     bar = figure.colorbar(shades, ax=list(panels), fraction=0.04, pad=0.02, aspect=40)
-    named = np.unique(np.linspace(0, count - 1, min(count, _NAMED)).round().astype(int))
-    bar.set_ticks(named.tolist(), labels=[classes.names[i] for i in named])
+    bar.set_ticks(*named(classes))
     bar.ax.minorticks_off()
     bar.ax.invert_yaxis()  # from the top downwards, as in a legend
     bar.ax.tick_params(length=0, labelsize=SMALL, labelcolor=INK)

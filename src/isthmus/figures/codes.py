@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
-from isthmus.figures.classes import NO_CLASSES, Classes, classes_of, colours_of, legend
+from isthmus.figures.classes import NO_CLASSES, Classes, classes_of, colours_of, legend, named
 from isthmus.figures.style import INK, PALETTE, QUIET, head, heading, label, new_figure, quiet, trim
 
 POINTS = 3000
@@ -141,8 +141,7 @@ def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Cla
         return
     heights = y + np.random.default_rng(0).uniform(-0.32, 0.32, len(y))  # spread, so that points do not hide each other
     axes.scatter(codes, heights, s=5, c=colours_of(classes, y, len(y)), alpha=0.85, linewidths=0, rasterized=True)
-    named = np.unique(np.linspace(0, len(classes) - 1, min(len(classes), 30)).round().astype(int))
-    axes.set_yticks(named, labels=[classes.names[i] for i in named])
+    axes.set_yticks(*named(classes))
     axes.set_ylim(len(classes) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0, colors=QUIET, labelcolor=INK)

@@ -140,8 +140,10 @@ def _finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
 def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
     """Label up to five tiles of an axis with their codes, to about a hundredth of what the axis spans."""
     places = np.unique(np.linspace(0, len(values) - 1, 5).round().astype(int))
-    decimals = int(np.clip(np.ceil(1.5 - np.log10(max(np.ptp(values), 1e-6))), 0, 6))
-    set_ticks(places + 0.5, labels=[f"{values[i]:.{decimals}f}".replace("-", "−") for i in places])
+    span = np.ptp(values)
+    decimals = int(np.clip(np.ceil(1.5 - np.log10(span)), 0, 6)) if span > 1e-6 else 1
+    rounded = values.round(decimals) + 0.0  # which makes -0.0 zero
+    set_ticks(places + 0.5, labels=[f"{rounded[i]:.{decimals}f}".replace("-", "−") for i in places])
 
 
 def _by_class(part: Part, count: int) -> Part:

@@ -94,4 +94,4 @@ def heading(title: str | None, model: Any, data_name: str, what: str) -> str:
 
 def shortened(name: str, longest: int = 14) -> str:
     """A name that fits into the room for it."""
-    return name if len(name) <= longest else name[: longest - 1] + "…"
+    return name if len(name) <= longest else name[: longest - 2] + "…"  # which is as wide as two letters

@@ -18,7 +18,7 @@ from isthmus.figures.tiles import Pictures, tiles_for
 POINTS = 74  # points of the screen that an inch of a figure takes at the most, so that its text is as large as the page's
 _DENSITY = 2 * POINTS  # pixels an inch: sharp on a screen with two pixels a point
 _LONGEST = 720  # pixels along an edge of what is no figure
-_LARGE = 1 << 18  # values from which PNG would make the page heavy
+_LARGE = 1 << 16  # values from which PNG would make the page heavy
 
 
 def figure_data(figure: Figure) -> str:
@@ -33,8 +33,8 @@ def pixel_data(picture: np.ndarray) -> str:
     image, buffer = Image.fromarray((picture * 255).round().astype(np.uint8)), io.BytesIO()
     image.thumbnail((_LONGEST, _LONGEST))
     if math.prod(image.size) * len(image.getbands()) > _LARGE:
-        image.save(buffer, format="JPEG", quality=75)
-        return _uri(buffer.getvalue(), "jpeg")
+        image.save(buffer, format="WEBP", quality=80)
+        return _uri(buffer.getvalue(), "webp")
     image.save(buffer, format="PNG", optimize=True)
     return _uri(buffer.getvalue(), "png")
 
