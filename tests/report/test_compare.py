@@ -88,7 +88,10 @@ def test_the_page_stands_alone(comparison: Comparison) -> None:
     assert len(page) < 6e6
 
 
-def test_what_training_warns_of_stands_on_the_page_and_names_are_text(table: Data, tmp_path: Path) -> None:
+def test_what_training_warns_of_stands_on_the_page_and_names_are_text(
+    table: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("isthmus.report.page"), "FIGURES", {})
     with pytest.warns(LearningWarning, match=r"VAE: all 2 dimensions .* \(posterior collapse\)"):
         found = compare(["vae"], table, tmp_path / "out", snapshots=0, overrides={"epochs": 20, "beta": 1e4})
     page = found.page.read_text()

@@ -74,8 +74,9 @@ def _pictures(film: Film, tiles: Tiles, frames: int, title: str) -> Iterator[Ima
     figure.set_dpi(96)
     canvas: Any = FigureCanvasAgg(figure)  # whose methods have no types
     left, right, cloud = _stage(figure, film, tiles, title)
-    canvas.draw()
-    figure.set_layout_engine("none")  # settled by this first drawing, so that nothing jumps
+    for _ in range(2):  # the layout settles in two steps
+        canvas.draw()
+    figure.set_layout_engine("none")  # and stays, so that nothing jumps
     left.set_visible(False)
     canvas.draw()
     still = canvas.copy_from_bbox(figure.bbox)

@@ -87,7 +87,8 @@ def _colour_bar(panels: Sequence[Axes], classes: Classes) -> None:
     assert figure is not None
     shades = ScalarMappable(BoundaryNorm(np.arange(count + 1) - 0.5, count), ListedColormap(list(classes.colours)))
     bar = figure.colorbar(shades, ax=list(panels), fraction=0.04, pad=0.02, aspect=40)
-    bar.set_ticks(*named(classes))
+    ticks, names = named(classes)
+    bar.set_ticks(ticks, labels=names)
     bar.ax.minorticks_off()
     bar.ax.invert_yaxis()  # from the top downwards, as in a legend
     bar.ax.tick_params(length=0, labelsize=SMALL, labelcolor=INK)

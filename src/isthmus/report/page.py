@@ -27,7 +27,7 @@ _READABLE = 0.82  # of its width, in which the text of a figure is still easy to
 _MOVES = "evolution"  # the player shows it moving
 _WORDS = {
     "curves": ("Training curves", "How every term of the loss fell while training went through the examples."),
-    "plane": ("Code plane", "Where each test example lies in the code. Examples of one class should lie together."),
+    "plane": ("Code plane", "Where each test example lies in the code: what lies close is alike to the model."),
     "grid": ("Decoded grid", "What the decoder makes of codes on a regular grid: a map of what the code can say."),
     "reconstructions": ("Reconstructions", "Test examples above, and below what is left after the narrow code."),
     "samples": ("Samples", "New examples: codes drawn from the prior, decoded. This needs a model that has a prior."),

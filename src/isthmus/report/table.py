@@ -10,7 +10,6 @@ from typing import Any
 
 from isthmus.metrics import Measure
 
-
 _ROUNDING = 1e-9  # a standard error below it is none
 
 
@@ -56,8 +55,8 @@ class Line:
     @property
     def texts(self) -> list[str]:
         """The cells as people read them; those with a standard error have the same number of decimals."""
-        errors = [cell.error for cell in self.cells if cell is not None and (cell.error or 0) > _ROUNDING]
-        shared = _decimals(max(errors), 2) if errors else None
+        largest = max(cell.error or 0.0 for cell in self.cells if cell is not None)
+        shared = _decimals(largest, 2) if largest > _ROUNDING else None
         return ["" if cell is None else _written(cell, shared) for cell in self.cells]
 
 
