@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test lint types clean
 
 demo: $(READY)
-	$(BIN)/isthmus compare ae vae --data digits --latent-dim 2 --epochs 100 --out demo
+	$(BIN)/isthmus compare ae vae --data digits --latent-dim 2 --epochs 100 --batch-size 64 --learning-rate 0.002 --out demo
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -75,9 +75,7 @@ def test_fields_are_checked_at_fit_and_not_in_the_constructor(few: np.ndarray) -
 
 
 def test_own_networks_that_do_not_fit_are_refused(few: np.ndarray) -> None:
-    with pytest.raises(
-        ist.InputError, match=r"decoder gives \(3,\) for one code of shape \(2,\), but"
-    ):
+    with pytest.raises(ist.InputError, match=r"decoder gives \(3,\) for one code of shape \(2,\), but"):
         ist.AE(decoder=torch.nn.Linear(2, 3)).fit(few)
     with pytest.raises(ist.InputError, match=r"encoder cannot take examples of shape \(1, 8, 8\)"):
         ist.AE(encoder=torch.nn.Linear(3, 3)).fit(few)

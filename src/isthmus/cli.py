@@ -5,6 +5,7 @@ Nothing heavy is imported here: ``--help`` reads the declarations from their sou
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -51,6 +52,7 @@ def main() -> None:
     app()
 
 
+@functools.cache
 def _assemble() -> None:
     """Put the commands in the order of the help; ``train`` has one per registered member."""
     union: dict[str, Field] = {}
@@ -94,10 +96,11 @@ def _trainer(member: str) -> Callable[..., None]:
 
 def _train(member: str, data: Data, out: Path, overwrite: bool, as_json: bool, values: dict[str, Any]) -> None:
     from isthmus import runs
+    from isthmus.data.rows import named
 
     runs.refuse_target(out, overwrite)
     values = {"random_state": SEED, **values, "checkpoint_dir": str(out)}
-    model = MEMBERS[member](**values).fit(_named(data.train.x, data.columns))
+    model = MEMBERS[member](**values).fit(named(data.train.x, data.columns))
     model.checkpoint_dir = None  # the run is whole: nothing is left to take up again
     runs.save(model, out)
     (out / runs.CHECKPOINT).unlink(missing_ok=True)
@@ -131,10 +134,11 @@ def encode(
 ) -> None:  # fmt: skip
     """Write the codes of examples."""
     from isthmus import exports
+    from isthmus.data.rows import named
 
     exports.check_target(out, (exports.ARRAY, *exports.TABLES))
     model, rows = _open(run), _read(data, data_dir, label, size)
-    codes = model.transform(_named(rows.x, rows.columns))
+    codes = model.transform(named(rows.x, rows.columns))
     exports.write_codes(out, codes, model.get_feature_names_out())
     _wrote(out, codes, as_json)
 
@@ -162,11 +166,12 @@ def reconstruct(
 ) -> None:  # fmt: skip
     """Write reconstructions; a picture shows the first hundred examples, each row above its reconstructions."""
     from isthmus import exports
+    from isthmus.data.rows import named
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model, rows = _open(run), _read(data, data_dir, label, size)
     shown = min(len(rows), 100 if out.suffix.lower() == exports.PICTURE else len(rows))
-    examples = model.reconstruct(_named(rows.x[:shown], rows.columns))
+    examples = model.reconstruct(named(rows.x[:shown], rows.columns))
     if out.suffix.lower() == exports.PICTURE:
         from isthmus.figures import as_images
 
@@ -261,15 +266,6 @@ def _open(run: Path) -> Any:
     from isthmus import runs
 
     return runs.load(run)
-
-
-def _named(x: np.ndarray, columns: tuple[str, ...] | None) -> Any:
-    """Rows of a table with the names of their columns, so that a model can tell another table from its own."""
-    if columns is None:
-        return x
-    import pandas as pd
-
-    return pd.DataFrame(x, columns=list(columns))
 
 
 def _columns(model: Any) -> list[str] | None:

@@ -36,7 +36,7 @@ from isthmus.registry import LIKELIHOODS
 from isthmus.settings import Settings
 from isthmus.training.checkpoint import State
 from isthmus.training.loop import Trainer, checkpoint_in
-from isthmus.training.runtime import PlainRuntime, tuned
+from isthmus.training.runtime import PlainRuntime, tuned, useful_threads
 from isthmus.training.snapshots import Snapshot, Snapshots
 
 Shape = tuple[int, ...]
@@ -116,7 +116,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         x, held_out = self._hold_out(door, x, validation_data, seed)
         probed = x if probes is None else door.admit(self._array(probes))
         runtime = PlainRuntime(self.device, self.precision)
-        with torch.random.fork_rng(), tuned(self.precision):
+        with torch.random.fork_rng():
             torch.manual_seed(seed)
             module = runtime.place(self.build(door.layout.shape, unit_range=door.scaling.unit_range))
             feed = door.feed(x, runtime.device)
@@ -128,7 +128,8 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                 warm_epoch=self.warm_epoch,
             )  # fmt: skip
             try:
-                trainer.run()
+                with tuned(self.precision, useful_threads(module, self.batch_size)):
+                    trainer.run()
             finally:
                 self._keep(door, module, trainer.state)
         self._say(feed)
@@ -176,7 +177,8 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         feed = self._feed(X)
         with self._inference(X) as module:
             noise = shared_noise(module.bottleneck, next(module.parameters()))
-            rows = [[module.loss(x, e).terms for e in noise] for x in feed.chunks()]
+            pairs = ((module.encoder(x), x) for x in feed.chunks())
+            rows = [[module.cost(features, x, e).terms for e in noise] for features, x in pairs]
         means = [{name: torch.stack([draw[name] for draw in row]).mean(0) for name in row[0]} for row in rows]
         return {name: torch.cat([row[name] for row in means]).cpu().numpy() for name in means[0]}
 

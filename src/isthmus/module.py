@@ -114,7 +114,11 @@ class Autoencoder(nn.Module):
 
         ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
         """
-        code: Code = self.bottleneck(self.encoder(x), noise)
+        return self.cost(self.encoder(x), x, noise)
+
+    def cost(self, features: Tensor, x: Tensor, noise: Tensor | None = None) -> Loss:
+        """The same for examples whose features are known: several draws need the encoder once."""
+        code: Code = self.bottleneck(features, noise)
         distortion = self.likelihood.nll(full(self.decoder(code.z)), x)
         objective = distortion if code.penalty is None else distortion + code.penalty
         return Loss(objective, {"distortion": distortion, **code.terms})

@@ -38,7 +38,7 @@ def save(model: Estimator, path: Path) -> Path:
     config = {
         "format": FORMAT,
         "isthmus": __version__,
-        "member": _member_name(type(model)),
+        "member": member_name(type(model)),
         "fields": _plain_fields(model),
         "networks": {name: _importable(getattr(model, name)) for name in _NETWORKS if getattr(model, name) is not None},
         "data": model.door_.to_json(),
@@ -137,7 +137,8 @@ def _read_snapshots(path: Path) -> list[Snapshot]:
     return [Snapshot(epoch, tensors[f"codes.{epoch}"].numpy(), tensors[f"grid.{epoch}"].numpy()) for epoch in epochs]
 
 
-def _member_name(cls: type) -> str:
+def member_name(cls: type) -> str:
+    """The name under which a member's class is registered."""
     for name in MEMBERS:
         if MEMBERS.target(name) == f"{cls.__module__}:{cls.__qualname__}":
             return name

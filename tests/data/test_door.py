@@ -17,7 +17,10 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize(
     ("outer", "inside"),
-    [((8, 9), (1, 8, 9)), ((3, 8, 9), (3, 8, 9)), ((8, 9, 3), (3, 8, 9)), ((8, 9, 1), (1, 8, 9)), ((5,), (5,)), ((2, 3, 4, 5), (2, 3, 4, 5))],
+    [
+        ((8, 9), (1, 8, 9)), ((3, 8, 9), (3, 8, 9)), ((8, 9, 3), (3, 8, 9)), ((8, 9, 1), (1, 8, 9)),
+        ((5,), (5,)), ((2, 3, 4, 5), (2, 3, 4, 5)),
+    ],
 )  # fmt: skip
 def test_layouts_are_understood_and_come_back(outer: tuple[int, ...], inside: tuple[int, ...]) -> None:
     x = RNG.random((4, *outer))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,15 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.x)
+
+
+def named(x: np.ndarray, columns: Sequence[str] | None) -> Any:
+    """Rows of a table with the names of their columns, so that a model can tell another table from its own."""
+    if columns is None:
+        return x
+    import pandas as pd
+
+    return pd.DataFrame(x, columns=list(columns))
 
 
 def number_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -10,6 +10,7 @@ import torch
 
 from isthmus.data.door import Door
 from isthmus.data.parts import Data, Part
+from isthmus.data.rows import named
 from isthmus.errors import InputError
 from isthmus.metrics import likelihood, reconstruction, representation
 from isthmus.metrics.measure import Measure
@@ -123,11 +124,7 @@ def _some(part: Part, limit: int, random: np.random.Generator) -> Part:
 
 def _named(model: Any, x: np.ndarray, data: Data) -> Any:
     """Rows with the names of their columns where the model was trained with names, so that it can check them."""
-    if data.columns is None or not hasattr(model, "feature_names_in_"):
-        return x
-    import pandas as pd
-
-    return pd.DataFrame(x, columns=list(data.columns))
+    return named(x, data.columns if hasattr(model, "feature_names_in_") else None)
 
 
 def _inside(model: Model, x: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ class AE(Estimator):
         >>> data = ist.data.load("digits")
         >>> ae = ist.AE(latent_dim=2, epochs=1, random_state=0).fit(data.train)
         >>> ae.transform(data.test.x).shape
-        (360, 2)
+        (359, 2)
     """
 
     code_activation: str = field(

@@ -13,6 +13,7 @@ from typing import Any
 
 from isthmus import files, runs
 from isthmus.data.parts import Data
+from isthmus.data.rows import named
 from isthmus.errors import InputError
 from isthmus.estimator import Estimator, LearningWarning
 from isthmus.metrics import Measure, evaluate
@@ -117,7 +118,7 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
     """Train; gives back what training has to say about learning, and passes other warnings on."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LearningWarning)
-        model.fit(data.train, probes=data.test.x[:PROBES])
+        model.fit(named(data.train.x, data.columns), probes=named(data.test.x[:PROBES], data.columns))
     for warning in caught:
         if not issubclass(warning.category, LearningWarning):
             warnings.warn(warning.message, stacklevel=2)

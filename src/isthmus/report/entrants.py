@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sklearn.base import clone
 
 from isthmus import fields
 from isthmus.errors import InputError
 from isthmus.estimator import Estimator
 from isthmus.registry import MEMBERS
+from isthmus.runs import member_name
 
 _NOT_TOLD = {"snapshots", "verbose", "device", "checkpoint_dir"}
 _SEED = 0
@@ -50,7 +50,7 @@ def entrants(members: Sequence[str | Estimator], overrides: Mapping[str, Any], s
     del known["checkpoint_dir"]  # every member's own folder
     fields.validate({**overrides, "snapshots": snapshots}, known)
     models = [_prepared(draft, overrides, snapshots) for draft in drafts]
-    names = [_registered(type(model)) for model in models]
+    names = [member_name(type(model)) for model in models]
     labels = _labels(models)
     folders = _distinct([_slug(name, label) for name, label in zip(names, labels, strict=True)], "-{}")
     return [Entrant(*found) for found in zip(labels, names, folders, models, strict=True)]
@@ -58,7 +58,7 @@ def entrants(members: Sequence[str | Estimator], overrides: Mapping[str, Any], s
 
 def told(model: Any) -> dict[str, Any]:
     """The fields of a model that a reader wants to know, as JSON can hold them."""
-    return {name: _plain(value) for name, value in model.get_params(deep=False).items() if name not in _NOT_TOLD}
+    return {name: value for name, value in fields.plain_values(model).items() if name not in _NOT_TOLD}
 
 
 def unusual(model: Any) -> dict[str, Any]:
@@ -84,16 +84,6 @@ def _prepared(model: Estimator, overrides: Mapping[str, Any], snapshots: int) ->
     model.set_params(**{name: value for name, value in values.items() if name in declared})
     fields.validate(model.get_params(deep=False), declared)
     return model
-
-
-def _registered(cls: type) -> str:
-    for name in MEMBERS:
-        if MEMBERS.target(name) == f"{cls.__module__}:{cls.__qualname__}":
-            return name
-    raise InputError(
-        f"{cls.__qualname__} is not registered, so its run could not be kept: call "
-        f"isthmus.registry.MEMBERS.add('{cls.__name__.lower()}', '{cls.__module__}:{cls.__qualname__}') first."
-    )
 
 
 def _labels(models: Sequence[Estimator]) -> list[str]:
@@ -131,13 +121,3 @@ def _slug(member: str, label: str) -> str:
 
 def _word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else "×".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return getattr(value, "__qualname__", type(value).__qualname__)

@@ -8,10 +8,10 @@ from isthmus.data.parts import Data
 from isthmus.report.table import Row, lines_of
 
 _CLAIMS = {
-    "squared_error": ("reconstructs best", "reconstruct equally well"),
+    "squared_error": ("reconstructs best", "reconstruct about equally well"),
     "neg_elbo": ("has the lowest bound on surprise (−ELBO)", "have the same bound on surprise (−ELBO)"),
-    "knn5": ("has the codes that tell the classes apart best", "have codes that tell the classes apart equally well"),
-    "trustworthiness": ("keeps neighbours together best", "keep neighbours together equally well"),
+    "knn5": ("has the codes that tell the classes apart best", "have codes that tell the classes apart about equally well"),
+    "trustworthiness": ("keeps neighbours together best", "keep neighbours together about equally well"),
 }
 
 
