@@ -15,8 +15,12 @@ def layers(module: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
 
 
 @pytest.mark.parametrize(
-    ("shape", "kind"), [((1, 28, 28), "Conv"), ((3, 32, 32), "Conv"), ((1, 8, 8), "MLP"), ((784,), "MLP"), ((5, 6), "MLP")]
-)
+    ("shape", "kind"),
+    [
+        ((1, 64, 48), "Conv"), ((3, 32, 32), "Conv"), ((1, 28, 28), "MLP"), ((3, 8, 8), "MLP"), ((784,), "MLP"),
+        ((5, 6), "MLP"),
+    ],
+)  # fmt: skip
 def test_auto_chooses_by_shape(shape: tuple[int, ...], kind: str) -> None:
     assert type(choose("auto", shape, None, "relu")).__name__ == kind
 

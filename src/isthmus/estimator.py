@@ -111,9 +111,10 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         door, x = self._open(X)
-        checkpoint = checkpoint_in(self.checkpoint_dir, self._identity(x))
+        measured = None if validation_data is None else door.admit(self._array(validation_data))
+        checkpoint = checkpoint_in(self.checkpoint_dir, self._identity(x, measured))
         seed = _seed(self.random_state) if checkpoint is None else checkpoint.seed(_seed(self.random_state))
-        x, held_out = self._hold_out(door, x, validation_data, seed)
+        x, held_out = self._hold_out(x, seed) if measured is None else (x, measured)
         probed = x if probes is None else door.admit(self._array(probes))
         runtime = PlainRuntime(self.device, self.precision)
         with torch.random.fork_rng():
@@ -268,10 +269,8 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         check_is_fitted(self, "module_")
         return self.door_.feed(self.door_.admit(self._array(X)), self._device, precision_for(X, self._device))
 
-    def _hold_out(self, door: Door, x: np.ndarray, given: Any, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _hold_out(self, x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Training examples, and those that are measured after every epoch."""
-        if given is not None:
-            return x, door.admit(self._array(given))
         if self.validation > 0:
             return hold_out(x, self.validation, seed)
         if self.patience is not None:
@@ -283,12 +282,13 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             return None
         return Snapshots(self.snapshots, self.epochs, probes, lambda codes: plane(self.code_space, codes).codes)
 
-    def _identity(self, x: np.ndarray) -> dict[str, Any]:
+    def _identity(self, x: np.ndarray, measured: np.ndarray | None) -> dict[str, Any]:
         """What must be equal for a training to be taken up again."""
         values = fields.plain_values(self)
         elsewhere = {"verbose", "device", "checkpoint_dir"}
         kept = {name: value for name, value in values.items() if name not in elsewhere}
-        return {"member": type(self).__name__, **kept, "data": fingerprint(x)}
+        prints = {name: fingerprint(part) for name, part in (("data", x), ("validation_data", measured)) if part is not None}
+        return {"member": type(self).__name__, **kept, **prints}
 
     def _keep(self, door: Door, module: Autoencoder, state: State) -> None:
         """What is learnt, also where training ended early."""

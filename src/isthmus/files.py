@@ -53,10 +53,7 @@ def read_json(path: Path) -> Any:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Any = None) -> str:
     """Write tensors in the safetensors format, with a JSON value in the header; returns the SHA-256 of the file."""
-    ready = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
-    # Tensors that share memory (tied weights) are refused by the format: each is written by itself.
-    ready = {name: tensor.clone() if tensor.data_ptr() in _shared(ready) else tensor for name, tensor in ready.items()}
-    content = save(ready, metadata={_META: json.dumps(meta)})
+    content = save(_apart(tensors), metadata={_META: json.dumps(meta)})
     write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
 
@@ -130,9 +127,16 @@ def refuse_foreign(folder: Path, marks: tuple[str, ...]) -> None:
         raise InputError(f"{folder} exists and is not a run of isthmus: choose another folder; nothing was written.")
 
 
-def _shared(tensors: Mapping[str, Tensor]) -> set[int]:
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, each with memory of its own: the format refuses tied weights and views."""
+    apart: dict[str, Tensor] = {}
     seen: set[int] = set()
-    return {p for p in (t.data_ptr() for t in tensors.values()) if p in seen or seen.add(p)}  # type: ignore[func-returns-value]
+    for name, tensor in tensors.items():
+        ready = tensor.detach().to("cpu").contiguous()
+        storage = ready.untyped_storage().data_ptr()
+        apart[name] = ready.clone() if storage in seen else ready
+        seen.add(storage)
+    return apart
 
 
 def _umask() -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,11 +15,13 @@ from torch import nn
 from isthmus import fields, files
 from isthmus.data.door import Door
 from isthmus.errors import InputError, RunError, unknown
-from isthmus.estimator import Estimator
 from isthmus.registry import MEMBERS
 from isthmus.training.checkpoint import FILE
 from isthmus.training.snapshots import Snapshot
 from isthmus.version import __version__
+
+if TYPE_CHECKING:
+    from isthmus.estimator import Estimator
 
 FORMAT = 1
 CHECKPOINT = FILE
@@ -104,7 +106,7 @@ def refuse_target(path: Path, overwrite: bool) -> None:
 
 def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_dir():
-        raise RunError(f"there is no run at {path}: the folder does not exist.")
+        raise RunError(f"there is no run at {path}: {'it is a file' if path.exists() else 'the folder does not exist'}.")
     if not (path / CONFIG).exists():
         raise RunError(f"{path} is not a finished run of isthmus: it holds no {CONFIG}.")
     config = files.read_json(path / CONFIG)

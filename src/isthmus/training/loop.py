@@ -55,6 +55,7 @@ class Trainer:
         """Train to the end, or to where it is interrupted; the module then holds the result."""
         if self.checkpoint is not None and (found := self.checkpoint.read(self.module, self.optimizer)) is not None:
             self.state = found
+            self.state.log = None if found.log is None else found.log.to(self.runtime.device)
         if self.state.epoch == 0 and self.state.position == 0:
             self._snapshot()
         done = self.state.epoch * self.steps + self.state.position
@@ -132,7 +133,7 @@ class Trainer:
         weights = (sizes / sizes.sum()).to(state.log)
         row = {"epoch": state.epoch + 1.0, **self._row(self.runtime.mean(weights @ state.log))}
         if self.validation is not None:
-            row |= {f"val_{name}": value for name, value in measure(self.module, self.validation, self.settings.epochs).items()}
+            row |= {f"val_{name}": value for name, value in measure(self.module, self.validation).items()}
         row |= {"learning_rate": float(self.optimizer.param_groups[0]["lr"]), "seconds": state.seconds}
         state.history.append(row)
         state.epoch, state.position, state.log, state.seconds = state.epoch + 1, 0, None, 0.0
