@@ -74,6 +74,10 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def _bottleneck(self, features: Shape) -> Bottleneck:
         """The member's own bottleneck, for features of a shape."""
 
+    def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
+        """The parts put together; a member that corrupts, charges or weighs otherwise says so here."""
+        return Autoencoder(encoder, bottleneck, decoder, likelihood)
+
     def _prior(self, n: int) -> Tensor:
         """n codes drawn from the prior, ``(n, *code_shape)``."""
         raise InputError(
@@ -94,7 +98,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         features = self._encoder(shape)
         bottleneck = initialise(self._bottleneck(features.shape))
         decoder = self._decoder(bottleneck.code_shape, parameters)
-        return Autoencoder(features.encoder, bottleneck, decoder, likelihood)
+        return self._assembled(features.encoder, bottleneck, decoder, likelihood)
 
     def fit(self, X: Any, y: Any = None, *, validation_data: Any = None, probes: Any = None) -> Self:
         """Train on examples.

@@ -8,7 +8,7 @@ It is usable without the estimator: ``module = ist.VAE(latent_dim=8).build((1, 2
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -80,6 +80,26 @@ class Bottleneck(nn.Module, ABC):
         """Set what changes as training goes on; ``epoch`` counts finished epochs, with fractions."""
 
 
+class Penalty(nn.Module, ABC):
+    """What a member charges for the way in which examples become features."""
+
+    @abstractmethod
+    def forward(self, encode: Callable[[Tensor], Tensor], x: Tensor) -> Code:
+        """The charge for examples ``(n, *shape)``: ``encode`` maps them to their codes; only ``penalty`` and ``terms`` count."""
+
+
+Objective = Callable[["Autoencoder", Tensor, Tensor, Tensor | None], Loss]
+"""From a module, features, examples and noise to the cost of each example."""
+
+
+def single_draw(module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None) -> Loss:
+    """Distortion under one code, plus whatever the bottleneck adds: the objective of most members."""
+    code: Code = module.bottleneck(features, noise)
+    distortion = module.likelihood.nll(full(module.decoder(code.z)), x)
+    objective = distortion if code.penalty is None else distortion + code.penalty
+    return Loss(objective, {"distortion": distortion, **code.terms})
+
+
 class Autoencoder(nn.Module):
     """An encoder, a bottleneck, a decoder and a likelihood, put together.
 
@@ -88,14 +108,24 @@ class Autoencoder(nn.Module):
         bottleneck: features to the code z ``(n, *code_shape)``.
         decoder: z to the parameters of the likelihood.
         likelihood: p(x | z).
+        corruption: what is done to x before the encoder sees it, in :meth:`loss`; the target stays clean.
+        penalty: what is charged for the encoder's behaviour, in :meth:`loss`.
+        objective: how distortion and code make a cost.
     """
 
-    def __init__(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> None:
+    def __init__(
+        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood, *,
+        corruption: Callable[[Tensor], Tensor] | None = None, penalty: Penalty | None = None,
+        objective: Objective = single_draw,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
         self.likelihood = likelihood
+        self.corruption = corruption
+        self.penalty = penalty
+        self.objective = objective
 
     def encode(self, x: Tensor) -> tuple[Tensor, ...]:
         """The posterior of each example, a named tuple; nothing is drawn."""
@@ -110,18 +140,20 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(x)[0])
 
     def loss(self, x: Tensor, noise: Tensor | None = None) -> Loss:
-        """What x ``(n, *shape)`` costs, per example: distortion, plus whatever the bottleneck adds.
+        """What x ``(n, *shape)`` costs in training, per example.
 
         ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
         """
-        return self.cost(self.encoder(x), x, noise)
+        seen = x if self.corruption is None else self.corruption(x)
+        loss = self.cost(self.encoder(seen), x, noise)
+        if self.penalty is None:
+            return loss
+        charge = self.penalty(lambda y: self.encode(y)[0], seen)
+        return Loss(loss.objective + charge.penalty, {**loss.terms, **charge.terms})
 
     def cost(self, features: Tensor, x: Tensor, noise: Tensor | None = None) -> Loss:
-        """The same for examples whose features are known: several draws need the encoder once."""
-        code: Code = self.bottleneck(features, noise)
-        distortion = self.likelihood.nll(full(self.decoder(code.z)), x)
-        objective = distortion if code.penalty is None else distortion + code.penalty
-        return Loss(objective, {"distortion": distortion, **code.terms})
+        """What x costs given its features, without corruption or penalty: several draws need the encoder once."""
+        return self.objective(self, features, x, noise)
 
     def anneal(self, epoch: float) -> None:
         """Tell the bottleneck how far training has come."""

@@ -56,6 +56,7 @@ MEMBERS = Registry(
     {
         "ae": "isthmus.models.ae:AE",
         "vae": "isthmus.models.vae:VAE",
+        "iwae": "isthmus.models.iwae:IWAE",
     },
 )
 

@@ -1,0 +1,131 @@
+"""What members with a Gaussian posterior share: the posterior, the prior, and the likelihood of examples."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isthmus.divergences import gaussian_kl
+from isthmus.errors import InputError
+from isthmus.estimator import Estimator, Shape
+from isthmus.likelihoods import full
+from isthmus.module import Autoencoder, Bottleneck, Code
+
+_ROWS = 2048  # rows decoded at once: more of them leave the cache and fault pages
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Variational(Estimator, ABC):
+    """A member whose code has a Gaussian posterior and a standard normal prior."""
+
+    unbounded_likelihood = "gaussian"
+
+    @property
+    def code_space(self) -> str:
+        return "normal"
+
+    def nll(self, X: Any, samples: int = 500, *, random_state: int = 0) -> np.ndarray:
+        r"""The importance-sampled estimate of -log p(x) of each example, ``(n,)``, in nats.
+
+        .. math:: -\log \frac1S \sum_{s=1}^S \frac{p(x \mid z_s) \, p(z_s)}{q(z_s \mid x)}, \quad z_s \sim q(z \mid x)
+
+        It lies above the truth on the average, and approaches it as ``samples`` grows. The standard error of its mean over
+        examples is their standard deviation divided by the root of their number.
+
+        Raises:
+            InputError: under ``likelihood="mse"``, which is no density, and for fewer than one sample.
+
+        Reference:
+            Y. Burda, R. Grosse and R. Salakhutdinov, Importance weighted autoencoders, ICLR 2016.
+        """
+        if samples < 1:
+            raise InputError(f"samples={samples} is not usable: give a whole number, at least 1.")
+        feed = self._feed(X)
+        with self._inference(X) as module, torch.random.fork_rng():
+            if not module.likelihood.normalised:
+                raise InputError("likelihood='mse' is no density, so there is no likelihood of x: train with 'gaussian'.")
+            torch.manual_seed(random_state)
+            return torch.cat([-_log_evidence(module, x, samples) for x in feed.chunks(_ROWS)]).cpu().numpy()
+
+    def _prior(self, n: int) -> Tensor:
+        return torch.randn(n, self.latent_dim)
+
+
+def log_weights(module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor) -> Tensor:
+    """log p(x, z) - log q(z | x) for draws z = mu + sigma * noise: noise ``(s, n, latent_dim)`` to weights ``(s, n)``."""
+    mu, log_var = module.bottleneck.posterior(features)  # each (n, latent_dim)
+    z = mu + (0.5 * log_var).exp() * noise  # (s, n, latent_dim)
+    repeated = x.expand(len(noise), *x.shape).flatten(0, 1)  # (s * n, *shape)
+    nll = module.likelihood.nll(full(module.decoder(z.flatten(0, 1))), repeated).view(len(noise), len(x))
+    return 0.5 * (noise.square() + log_var - z.square()).sum(-1) - nll
+
+
+def _log_evidence(module: Autoencoder, x: Tensor, samples: int) -> Tensor:
+    """log of the mean weight of each example, ``(n,)``, in portions of samples that keep the rows few."""
+    features = module.encoder(x)
+    size = max(1, _ROWS // len(x))
+    portions = [min(size, samples - start) for start in range(0, samples, size)]
+    shape = (len(x), *module.bottleneck.code_shape)
+    parts = [log_weights(module, features, x, torch.randn(s, *shape, device=x.device, dtype=x.dtype)) for s in portions]
+    return torch.cat(parts).logsumexp(0) - math.log(samples)
+
+
+class Gaussian(NamedTuple):
+    """A diagonal Gaussian per example: its mean and the logarithm of its variance, each ``(n, latent_dim)``."""
+
+    mu: Tensor
+    log_var: Tensor
+
+
+class GaussianPosterior(Bottleneck):
+    """q(z | x), a diagonal Gaussian; the code is drawn by z = μ + σ·ε, and the rate is its divergence from N(0, I).
+
+    ``features: (n, *features)`` to ``z: (n, latent_dim)``.
+    """
+
+    is_random = True
+
+    def __init__(
+        self, features: Shape, latent_dim: int, beta: float = 1.0, kl_warmup: float = 0.0, free_bits: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.code_shape = (latent_dim,)
+        self.project = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(features), 2 * latent_dim))
+        self.beta, self.kl_warmup, self.free_bits = beta, kl_warmup, free_bits
+        self.register_buffer("weight", torch.tensor(beta), persistent=False)
+        self.weight: Tensor
+
+    def posterior(self, features: Tensor) -> Gaussian:
+        mu, log_var = full(self.project(features)).chunk(2, dim=-1)  # each (n, latent_dim)
+        # Beyond these bounds the exponential overflows or the noise vanishes; no trained model comes near them.
+        return Gaussian(mu, log_var.clamp(-20.0, 10.0))
+
+    def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
+        mu, log_var = self.posterior(features)
+        z = mu + (0.5 * log_var).exp() * (torch.randn_like(mu) if noise is None else noise)
+        kl = gaussian_kl(mu, log_var)  # (n, latent_dim)
+        rate = kl.sum(1)
+        # Free bits look at the mean over the batch, so every example carries the same charge.
+        charge = kl.mean(0).clamp(min=self.free_bits).sum().expand_as(rate) if self.free_bits > 0 else rate
+        return Code(z, self.weight * charge, {"rate": rate})
+
+    def anneal(self, epoch: float) -> None:
+        if self.kl_warmup > 0:
+            self.weight.fill_(self.beta * min(1.0, epoch / self.kl_warmup))
+
+    def complaints(self, posterior: Sequence[Tensor]) -> list[str]:
+        rates = gaussian_kl(posterior[0], posterior[1]).mean(0)
+        collapsed = int((rates < 0.01).sum())
+        if collapsed < len(rates):
+            return []
+        return [
+            f"all {collapsed} dimensions of the code carry less than 0.01 nats (posterior collapse), so the decoder ignores "
+            f"the code: lower beta (it is {self.beta:g}), set kl_warmup to some epochs, or free_bits to about 0.1."
+        ]
