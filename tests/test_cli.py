@@ -106,6 +106,18 @@ def test_reconstruct_writes_originals_above_reconstructions(run: Path, isthmus: 
     assert np.load(tmp_path / "x.npy").shape == (359, 1, 8, 8)
 
 
+def test_denoise_writes_cleaned_examples(run: Path, isthmus: Command, tmp_path: Path) -> None:
+    data = ist.data.load("digits")
+    model = ist.DenoisingAE(epochs=2, random_state=0).fit(data.train)
+    model.save(tmp_path / "run")
+    noisy = np.random.default_rng(0).normal(data.test.x, 0.3).astype(np.float32)
+    np.save(tmp_path / "noisy.npy", noisy)
+    assert isthmus("denoise", tmp_path / "run", tmp_path / "noisy.npy", tmp_path / "clean.npy")[0] == 0
+    np.testing.assert_allclose(np.load(tmp_path / "clean.npy"), model.denoise(noisy), atol=1e-6)
+    status, _, complaint = isthmus("denoise", run, tmp_path / "noisy.npy", tmp_path / "x.npy")
+    assert (status, "VAE does not clean examples: train 'denoising'" in complaint) == (2, True)
+
+
 def test_sample_is_the_same_for_the_same_seed(run: Path, isthmus: Command, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert isthmus("sample", run, "-n", 9, "--seed", seed, "--out", tmp_path / f"{name}.npy")[0] == 0

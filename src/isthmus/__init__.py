@@ -1,7 +1,7 @@
 """isthmus: every autoencoder of the published family, under one roof.
 
 >>> import isthmus as ist
->>> sorted(ist.MEMBERS)[:2]
+>>> list(ist.MEMBERS)[:2]
 ['ae', 'vae']
 
 Names are imported at their first use, so that ``import isthmus`` takes milliseconds; members are found by their

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus import fields
-from isthmus.errors import unknown
+from isthmus.errors import InputError, unknown
 from isthmus.fields import Field
 from isthmus.options import SEED, guarded, plain, with_fields
 from isthmus.registry import DATA, MEMBERS
@@ -65,7 +65,7 @@ def _assemble() -> None:
     app.command(rich_help_panel="Train and compare")(with_fields(compare, union))
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Use a trained member": {
-            "encode": encode, "decode": decode, "reconstruct": reconstruct, "sample": sample, "evaluate": evaluate
+            "encode": encode, "decode": decode, "reconstruct": reconstruct, "denoise": denoise, "sample": sample, "evaluate": evaluate
         },
         "Look up": {"models": models, "data": data_sets, "info": info},
     }  # fmt: skip
@@ -178,6 +178,22 @@ def reconstruct(
         exports.write_picture(out, exports.interleave(as_images(rows.x[:shown]), as_images(examples), columns), columns)
     else:
         exports.write_examples(out, examples, _columns(model))
+    _wrote(out, examples, as_json)
+
+
+def denoise(
+    run: Run, data: Input, out: Annotated[Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for a table")],
+    data_dir: DataDir = None, label: Label = None, size: Size = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write cleaned examples, by a denoising member."""
+    from isthmus import exports
+
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    model, rows = _open(run), _read(data, data_dir, label, size)
+    if not hasattr(model, "denoise"):
+        raise InputError(f"{type(model).__name__} does not clean examples: train 'denoising'.")
+    examples = model.denoise(rows.x)
+    exports.write_examples(out, examples, _columns(model))
     _wrote(out, examples, as_json)
 
 

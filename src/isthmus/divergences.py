@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor
 
 
@@ -11,3 +14,33 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
     .. math:: \tfrac12 (\mu^2 + \sigma^2 - 1 - \log \sigma^2)
     """
     return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
+
+
+def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
+    r"""The squared maximum mean discrepancy of two samples ``(n, d)``, a number, by the unbiased estimate.
+
+    .. math:: \frac{\sum_{i \ne j} k(a_i, a_j)}{n (n - 1)} + \frac{\sum_{i \ne j} k(b_i, b_j)}{n (n - 1)}
+              - \frac{2}{n^2} \sum_{i, j} k(a_i, b_j)
+
+    with inverse multiquadratic kernels :math:`k(x, y) = \sum_s C_s / (C_s + \lVert x - y \rVert^2)`, :math:`C_s = 2 d s`,
+    of seven widths s from 0.1 to 10. It lies around 0 where both samples come from one distribution, and can be negative.
+    With a single example a side there is nothing to compare, and it is 0.
+    """
+    n = len(a)
+    if n < 2:
+        return a.sum() * 0
+    widths = 2 * a.shape[1] * torch.tensor([0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0], device=a.device, dtype=a.dtype)
+    points = torch.cat([a, b])
+    products = points @ points.T
+    squares = products.diagonal()
+    distances = (squares[:, None] + squares - 2 * products).clamp(min=0)
+    kernels = (widths / (widths + distances[..., None])).sum(-1)  # (2n, 2n)
+    between_others = kernels - torch.diag(kernels.diagonal())
+    within = between_others[:n, :n].sum() + between_others[n:, n:].sum()
+    return within / (n * (n - 1)) - 2 * kernels[:n, n:].sum() / n**2
+
+
+def bernoulli_kl(target: float, rate: Tensor) -> Tensor:
+    """KL(Bernoulli(target) ‖ Bernoulli(rate)) of every entry of ``rate``, in nats."""
+    rate = rate.clamp(1e-6, 1 - 1e-6)
+    return target * (math.log(target) - rate.log()) + (1 - target) * (math.log1p(-target) - (-rate).log1p())

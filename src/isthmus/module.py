@@ -76,6 +76,10 @@ class Bottleneck(nn.Module, ABC):
         """What went wrong in training, judged by the posterior of some examples, in plain words with the remedy."""
         return []
 
+    def close_epoch(self) -> dict[str, float]:
+        """Look back on an epoch of training: what to add to its row in the history. Unused units may be renewed here."""
+        return {}
+
     def anneal(self, epoch: float) -> None:
         """Set what changes as training goes on; ``epoch`` counts finished epochs, with fractions."""
 
@@ -84,8 +88,8 @@ class Penalty(nn.Module, ABC):
     """What a member charges for the way in which examples become features."""
 
     @abstractmethod
-    def forward(self, encode: Callable[[Tensor], Tensor], x: Tensor) -> Code:
-        """The charge for examples ``(n, *shape)``: ``encode`` maps them to their codes; only ``penalty`` and ``terms`` count."""
+    def forward(self, module: Autoencoder, x: Tensor) -> Loss:
+        """The charge for examples ``(n, *shape)``: ``objective`` is what is added, weighted; ``terms`` are reported."""
 
 
 Objective = Callable[["Autoencoder", Tensor, Tensor, Tensor | None], Loss]
@@ -148,8 +152,8 @@ class Autoencoder(nn.Module):
         loss = self.cost(self.encoder(seen), x, noise)
         if self.penalty is None:
             return loss
-        charge = self.penalty(lambda y: self.encode(y)[0], seen)
-        return Loss(loss.objective + charge.penalty, {**loss.terms, **charge.terms})
+        charge: Loss = self.penalty(self, seen)
+        return Loss(loss.objective + charge.objective, {**loss.terms, **charge.terms})
 
     def cost(self, features: Tensor, x: Tensor, noise: Tensor | None = None) -> Loss:
         """What x costs given its features, without corruption or penalty: several draws need the encoder once."""

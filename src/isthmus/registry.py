@@ -57,6 +57,10 @@ MEMBERS = Registry(
         "ae": "isthmus.models.ae:AE",
         "vae": "isthmus.models.vae:VAE",
         "iwae": "isthmus.models.iwae:IWAE",
+        "sparse": "isthmus.models.sparse:SparseAE",
+        "denoising": "isthmus.models.denoising:DenoisingAE",
+        "contractive": "isthmus.models.contractive:ContractiveAE",
+        "wae": "isthmus.models.wae:WAE",
     },
 )
 

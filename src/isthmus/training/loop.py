@@ -132,6 +132,7 @@ class Trainer:
         assert state.log is not None
         weights = (sizes / sizes.sum()).to(state.log)
         row = {"epoch": state.epoch + 1.0, **self._row(self.runtime.mean(weights @ state.log))}
+        row |= self.module.bottleneck.close_epoch()
         if self.validation is not None:
             row |= {f"val_{name}": value for name, value in measure(self.module, self.validation).items()}
         row |= {"learning_rate": float(self.optimizer.param_groups[0]["lr"]), "seconds": state.seconds}

@@ -1,0 +1,49 @@
+"""What is done to examples before a denoising member sees them; a fresh draw at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Corruption = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Add independent Gaussian noise of a standard deviation, in the model's units."""
+
+    level: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x + self.level * torch.randn_like(x)
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Set each value to 0 with a probability."""
+
+    level: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x * (torch.rand_like(x) >= self.level)
+
+
+@dataclass(frozen=True)
+class SaltAndPepper:
+    """Replace each value, with a probability, by the least or the greatest value of the batch, either as often."""
+
+    level: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        drawn = torch.rand_like(x)
+        return torch.where(drawn < self.level / 2, x.min(), torch.where(drawn < self.level, x.max(), x))
+
+
+CORRUPTIONS: dict[str, Callable[[float], Corruption]] = {
+    "gaussian": GaussianNoise,
+    "masking": Masking,
+    "salt-and-pepper": SaltAndPepper,
+}

@@ -1,0 +1,159 @@
+"""Sparse, contractive, denoising and Wasserstein autoencoders do what their names say."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import isthmus as ist
+from isthmus.corruptions import GaussianNoise, Masking, SaltAndPepper
+from isthmus.divergences import bernoulli_kl, squared_mmd
+from isthmus.models.contractive import jacobian_norm, layer_norm, projected_norm, sigmoid_layer
+
+
+def test_topk_keeps_the_k_largest_and_nothing_else() -> None:
+    dense = ist.SparseAE(latent_dim=20, sparsity="l1", hidden=(16,)).build((1, 8, 8))
+    sparse = ist.SparseAE(latent_dim=20, sparsity="topk", k=3, hidden=(16,)).build((1, 8, 8))
+    sparse.load_state_dict(dense.state_dict())
+    x = torch.rand(5, 1, 8, 8)
+    full, kept = dense.encode(x)[0], sparse.encode(x)[0]
+    threshold = full.topk(3, dim=1).values[:, -1:]
+    torch.testing.assert_close(kept, torch.where(full >= threshold, full, 0))
+
+
+@pytest.mark.parametrize("sparsity", ["l1", "kl"])
+def test_a_larger_weight_makes_codes_sparser(sparsity: str, digits: ist.data.Data) -> None:
+    shares = []
+    for weight in (0.0, 5.0):
+        model = ist.SparseAE(sparsity=sparsity, sparsity_weight=weight, epochs=30, random_state=0).fit(digits.train)
+        shares.append(model.history_[-1]["active"])
+    assert shares[1] < 0.6 * shares[0]
+
+
+def test_kl_draws_the_mean_activation_to_the_target(digits: ist.data.Data) -> None:
+    model = ist.SparseAE(sparsity="kl", target=0.1, sparsity_weight=20.0, epochs=40, random_state=0).fit(digits.train)
+    assert abs(model.transform(digits.train.x).mean() - 0.1) < 0.02
+
+
+def test_dead_units_are_renewed(digits: ist.data.Data) -> None:
+    model = ist.SparseAE(latent_dim=16, epochs=10, random_state=0, sparsity_weight=0.0)
+    bottleneck = model.build((1, 8, 8)).bottleneck.train()
+    with torch.no_grad():
+        bottleneck.linear.bias[:4] = -1e6
+    bottleneck(torch.rand(50, 128))
+    assert bottleneck.close_epoch() == {"dead": pytest.approx(0.25, abs=0.2)}
+    assert bool((bottleneck.linear.bias[:4] == 0).all())
+    history = model.fit(digits.train).history_
+    assert all(0 <= row["dead"] <= 1 for row in history)
+
+
+def test_bernoulli_kl_against_torch() -> None:
+    rate = torch.tensor([0.01, 0.2, 0.9])
+    expected = torch.distributions.kl_divergence(torch.distributions.Bernoulli(0.05), torch.distributions.Bernoulli(rate))
+    torch.testing.assert_close(bernoulli_kl(0.05, rate), expected)
+
+
+def test_the_closed_form_is_the_exact_jacobian_of_a_sigmoid_layer() -> None:
+    module = ist.ContractiveAE(latent_dim=5, hidden=()).build((7,)).double()
+    x = torch.rand(4, 7, dtype=torch.float64)
+    layer = sigmoid_layer(module)
+    assert layer is not None
+    torch.testing.assert_close(layer_norm(layer, module.encode(x)[0]), jacobian_norm(module, x))
+
+
+def test_hutchinson_is_unbiased_for_a_deep_encoder() -> None:
+    torch.manual_seed(0)
+    module = ist.ContractiveAE(latent_dim=5, hidden=(9, 8), activation="tanh").build((7,)).double()
+    x = torch.rand(3, 7, dtype=torch.float64)
+    assert sigmoid_layer(module) is None
+    exact = jacobian_norm(module, x)
+    draws = torch.stack([projected_norm(module, x) for _ in range(4000)])
+    error = draws.std(0) / math.sqrt(len(draws))
+    assert bool(((draws.mean(0) - exact).abs() < 4 * error).all())
+
+
+@pytest.mark.parametrize("values", [{"hidden": ()}, {"jacobian": "exact"}, {"jacobian": "hutchinson", "probes": 2}])
+def test_the_charge_alone_drives_the_jacobian_down(values: dict[str, object]) -> None:
+    torch.manual_seed(0)
+    module = ist.ContractiveAE(latent_dim=8, contraction=2.0, **values).build((1, 8, 8))
+    x, optimizer = torch.rand(64, 1, 8, 8), torch.optim.Adam(module.parameters(), lr=1e-2)
+    before = jacobian_norm(module, x).mean().detach()
+    for _ in range(30):
+        charge = module.penalty(module, x)
+        torch.testing.assert_close(charge.objective, 2 * charge.terms["jacobian"])
+        optimizer.zero_grad()
+        charge.objective.mean().backward()
+        optimizer.step()
+    assert float(jacobian_norm(module, x).mean().detach()) < 0.5 * float(before)
+
+
+def test_corruptions_hit_the_share_that_is_named() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(400, 100) * 0.8 + 0.1
+    assert float((Masking(0.25)(x) == 0).float().mean()) == pytest.approx(0.25, abs=0.01)
+    damaged = SaltAndPepper(0.3)(x)
+    assert float((damaged == x.max()).float().mean()) == pytest.approx(0.15, abs=0.01)
+    assert float((damaged == x.min()).float().mean()) == pytest.approx(0.15, abs=0.01)
+    assert float((GaussianNoise(0.5)(x) - x).std()) == pytest.approx(0.5, abs=0.01)
+
+
+def test_denoising_removes_noise_better_than_a_plain_autoencoder(digits: ist.data.Data) -> None:
+    rng = np.random.default_rng(0)
+    clean = digits.test.x
+    noisy = (clean + 0.4 * rng.normal(size=clean.shape)).astype(np.float32)
+    values = {"latent_dim": 32, "epochs": 60, "random_state": 0, "likelihood": "mse", "scaling": "none"}
+    denoised = ist.DenoisingAE(level=0.4, **values).fit(digits.train).denoise(noisy)
+    plain = ist.AE(**values).fit(digits.train).reconstruct(noisy)
+    before, after, other = (float(((x - clean) ** 2).mean()) for x in (noisy, denoised, plain))
+    assert after < 0.4 * before
+    assert after < other
+
+
+def test_missing_values_are_filled_and_the_others_left_alone(digits: ist.data.Data) -> None:
+    clean = digits.test.x[:100]
+    holes = np.random.default_rng(0).random(clean.shape) < 0.2
+    model = ist.DenoisingAE(corruption="masking", level=0.2, epochs=60, random_state=0).fit(digits.train)
+    filled = model.denoise(np.where(holes, np.nan, clean))
+    assert np.array_equal(filled[~holes], clean[~holes])
+    assert ((filled - clean)[holes] ** 2).mean() < 0.5 * (clean[holes] ** 2).mean()
+    np.testing.assert_allclose(model.denoise(clean, missing=holes), filled, atol=1e-6)
+
+
+def test_denoising_refuses_what_it_cannot_use(few: np.ndarray) -> None:
+    with pytest.raises(ist.InputError, match=r"level=1\.5 is not usable under corruption='masking': give at most 1"):
+        ist.DenoisingAE(corruption="masking", level=1.5).fit(few)
+    with pytest.raises(ist.InputError, match=r"missing has the shape \(3,\), X has"):
+        ist.DenoisingAE(epochs=1).fit(few).denoise(few, missing=np.zeros(3, bool))
+
+
+def test_mmd_is_zero_for_one_distribution_and_positive_for_two() -> None:
+    torch.manual_seed(0)
+    same = torch.stack([squared_mmd(torch.randn(100, 2), torch.randn(100, 2)) for _ in range(200)])
+    assert abs(float(same.mean())) < 4 * float(same.std()) / math.sqrt(200)
+    assert float(squared_mmd(torch.randn(100, 2), torch.randn(100, 2) + 1)) > 10 * float(same.std())
+
+
+def test_mmd_against_the_double_sum() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(5, 2, dtype=torch.float64), torch.randn(5, 2, dtype=torch.float64)
+
+    def kernel(x: torch.Tensor, y: torch.Tensor) -> float:
+        return sum(4 * s / (4 * s + float((x - y).square().sum())) for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
+
+    pairs = [(i, j) for i in range(5) for j in range(5)]
+    within = sum(kernel(a[i], a[j]) + kernel(b[i], b[j]) for i, j in pairs if i != j) / 20
+    across = sum(kernel(a[i], b[j]) for i, j in pairs) / 25
+    assert float(squared_mmd(a, b)) == pytest.approx(within - 2 * across)
+
+
+def test_the_codes_of_a_wae_look_like_the_prior(digits: ist.data.Data) -> None:
+    values = {"latent_dim": 4, "epochs": 40, "random_state": 0}
+    codes = [
+        model.fit(digits.train).transform(digits.test.x) for model in (ist.AE(**values), ist.WAE(mmd_weight=50.0, **values))
+    ]
+    gaps = [abs(z.mean(0)).max() + abs(z.std(0) - 1).max() for z in codes]
+    assert gaps[1] < 0.35
+    assert gaps[1] < 0.3 * gaps[0]
