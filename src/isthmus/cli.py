@@ -65,7 +65,8 @@ def _assemble() -> None:
     app.command(rich_help_panel="Train and compare")(with_fields(compare, union))
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Use a trained member": {
-            "encode": encode, "decode": decode, "reconstruct": reconstruct, "denoise": denoise, "sample": sample, "evaluate": evaluate
+            "encode": encode, "decode": decode, "reconstruct": reconstruct, "denoise": denoise, "sample": sample,
+            "evaluate": evaluate,
         },
         "Look up": {"models": models, "data": data_sets, "info": info},
     }  # fmt: skip
