@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 CHECKPOINT = FILE
 CONFIG, WEIGHTS, HISTORY, SNAPSHOTS = "config.json", "model.safetensors", "history.jsonl", "snapshots.safetensors"
-_NETWORKS = ("encoder", "decoder")
 
 
 def save(model: Estimator, path: Path) -> Path:
@@ -42,7 +41,7 @@ def save(model: Estimator, path: Path) -> Path:
         "isthmus": __version__,
         "member": member_name(type(model)),
         "fields": _plain_fields(model),
-        "networks": {name: _importable(getattr(model, name)) for name in _NETWORKS if getattr(model, name) is not None},
+        "networks": {name: _importable(value) for name, value in _own(model).items()},
         "data": model.door_.to_json(),
         "columns": list(getattr(model, "feature_names_in_", [])) or None,
         "likelihood": model.likelihood_,
@@ -70,7 +69,8 @@ def load(
 
     Args:
         path: the folder.
-        networks: the run's own networks, ``{"encoder": ..., "decoder": ...}``, as they were given to the member.
+        networks: what the run has of the user's own code, such as ``{"encoder": ..., "decoder": ...}``, as it was given to
+            the member.
         trust: whether to import own networks from the path that the configuration names, which runs their code.
         device: where the model shall compute from now on.
 
@@ -150,9 +150,14 @@ def member_name(cls: type) -> str:
     )
 
 
+def _own(model: Estimator) -> dict[str, Any]:
+    """What the user brought as code, by the name of its field: networks, a corruption."""
+    return {name: value for name, value in model.get_params(deep=False).items() if callable(value)}
+
+
 def _plain_fields(model: Estimator) -> dict[str, Any]:
     """The fields as JSON; own networks are recorded apart, and a generator is no seed that could be written down."""
-    values = {name: value for name, value in fields.plain_values(model).items() if name not in _NETWORKS}
+    values = {name: value for name, value in fields.plain_values(model).items() if name not in _own(model)}
     if isinstance(values["random_state"], str):
         values["random_state"] = None
     return values

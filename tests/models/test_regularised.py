@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +121,21 @@ def test_missing_values_are_filled_and_the_others_left_alone(digits: ist.data.Da
     assert np.array_equal(filled[~holes], clean[~holes])
     assert ((filled - clean)[holes] ** 2).mean() < 0.5 * (clean[holes] ** 2).mean()
     np.testing.assert_allclose(model.denoise(clean, missing=holes), filled, atol=1e-6)
+
+
+def halved(x: torch.Tensor) -> torch.Tensor:
+    return x * 0.5
+
+
+def test_a_corruption_of_ones_own(few: np.ndarray, tmp_path: Path) -> None:
+    model = ist.DenoisingAE(corruption=halved, epochs=2, random_state=0).fit(few)
+    plain = ist.DenoisingAE(corruption=lambda x: x, epochs=2, random_state=0).fit(few)
+    assert not np.array_equal(model.transform(few), plain.transform(few))
+    model.save(tmp_path / "run")
+    with pytest.raises(ist.RunError, match=r"has its own corruption: pass load\(\.\.\., networks=\{'corruption'"):
+        ist.load(tmp_path / "run")
+    again = ist.load(tmp_path / "run", networks={"corruption": halved})
+    assert np.array_equal(again.transform(few), model.transform(few))
 
 
 def test_denoising_refuses_what_it_cannot_use(few: np.ndarray) -> None:

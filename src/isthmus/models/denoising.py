@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from isthmus.corruptions import CORRUPTIONS
+from isthmus.corruptions import CORRUPTIONS, Corruption
 from isthmus.data.parts import Part
 from isthmus.errors import InputError
 from isthmus.estimator import Estimator, Shape
@@ -43,7 +43,10 @@ class DenoisingAE(Estimator):
     """
 
     latent_dim: int = field(32, "size of the code", low=1)
-    corruption: str = field("gaussian", "how examples are damaged", choices=("gaussian", "masking", "salt-and-pepper"))
+    corruption: str | Corruption = field(
+        "gaussian", "how examples are damaged; or, in Python, a function of your own from a batch (n, *shape) to a damaged one",
+        choices=("gaussian", "masking", "salt-and-pepper"),
+    )  # fmt: skip
     level: float = field(0.3, "standard deviation of gaussian noise, or share of the values that are hit", above=0)
 
     def denoise(self, X: Any, missing: Any = None) -> np.ndarray:
@@ -76,6 +79,7 @@ class DenoisingAE(Estimator):
         return Deterministic(features, self.latent_dim)
 
     def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
-        if self.corruption != "gaussian" and self.level > 1:
+        if self.corruption in ("masking", "salt-and-pepper") and self.level > 1:
             raise InputError(f"level={self.level:g} is not usable under corruption={self.corruption!r}: give at most 1.")
-        return Autoencoder(encoder, bottleneck, decoder, likelihood, corruption=CORRUPTIONS[self.corruption](self.level))
+        corruption = CORRUPTIONS[self.corruption](self.level) if isinstance(self.corruption, str) else self.corruption
+        return Autoencoder(encoder, bottleneck, decoder, likelihood, corruption=corruption)
