@@ -218,6 +218,14 @@ def test_wrong_targets_and_wrong_shapes(run: Path, isthmus: Command, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["wide.npy"]
 
 
+def test_a_place_that_cannot_be_written_to(run: Path, isthmus: Command) -> None:
+    for arguments in (["sample", run, "--out", "/proc/x/y.npy"], ["train", "ae", "--data", "digits", "--out", "/proc/x"]):
+        status, _, complaint = isthmus(*arguments, *(["--epochs", "1"] if arguments[0] == "train" else []))
+        assert status == 2
+        assert "/proc/x" in complaint
+        assert "cannot be read or written" in complaint
+
+
 def test_an_ae_has_nothing_to_sample_from(isthmus: Command, tmp_path: Path) -> None:
     ist.AE(epochs=1, random_state=0).fit(ist.data.load("digits").train).save(tmp_path / "ae")
     status, _, complaint = isthmus("sample", tmp_path / "ae", "--out", tmp_path / "x.png")

@@ -42,6 +42,8 @@ def test_what_a_run_holds(run: Path) -> None:
         ({"member": "vea"}, r"unknown member 'vea': did you mean 'vae'\?"),
         ({"fields": {"latent_dmi": 2}}, r"unknown field 'latent_dmi': did you mean 'latent_dim'\?"),
         ({"fields": {"latent_dim": 3}}, r"does not fit the model: .* has the shape"),
+        ({"fields": [1]}, r"config\.json is damaged: fields is no table of names and values"),
+        ({"data": {"layout": 3}}, r"config\.json is damaged: its data cannot be read"),
         ({"format": None}, r"is not the configuration of a run of isthmus"),
     ],
 )

@@ -29,6 +29,10 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             command(*args, **kwargs)
         except InputError as error:
             _fail(str(error), 2)
+        except OSError as error:  # a full disk, a folder that may not be written to
+            _fail(
+                f"{error.filename or 'a file'} cannot be read or written ({error.strerror or error}): choose another place.", 2
+            )
         except ArithmeticError as error:
             _fail(str(error), 1)
         except KeyboardInterrupt as interruption:

@@ -84,7 +84,7 @@ def load(
     fields.validate(values, fields.declared(cls))
     model: Estimator = cls(**values | {"device": device}, **_own_networks(config["networks"], networks or {}, trust, path))
     weights, _ = files.read_tensors(path / WEIGHTS, config["sha256"])
-    model._restore(Door.from_json(config["data"]), weights, path / WEIGHTS)
+    model._restore(_read_door(config["data"], path), weights, path / WEIGHTS)
     model.history_, model.snapshots_ = _read_rows(path), _read_snapshots(path)
     if config["columns"] is not None:
         model.feature_names_in_ = np.asarray(config["columns"], dtype=object)
@@ -118,9 +118,21 @@ def _read_config(path: Path) -> dict[str, Any]:
     missing = {"member", "fields", "networks", "data", "columns", "sha256"} - set(config)
     if missing:
         raise RunError(f"{path / CONFIG} is damaged: it lacks {', '.join(sorted(missing))}; restore it, or train again.")
+    strange = [name for name in ("fields", "networks", "data") if not isinstance(config[name], dict)]
+    if strange:
+        raise RunError(f"{path / CONFIG} is damaged: {strange[0]} is no table of names and values; restore it, or train again.")
     if config["member"] not in MEMBERS:
         raise unknown("member", config["member"], MEMBERS)
     return dict(config)
+
+
+def _read_door(values: dict[str, Any], path: Path) -> Door:
+    try:
+        return Door.from_json(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{path / CONFIG} is damaged: its data cannot be read ({error!r}); restore it, or train again."
+        ) from error
 
 
 def _read_rows(path: Path) -> list[dict[str, float]]:
