@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -34,10 +35,14 @@ from isthmus.networks.own import own_decoder, own_encoder
 from isthmus.planes import plane
 from isthmus.registry import LIKELIHOODS
 from isthmus.settings import Settings
+from isthmus.stages import Stage
 from isthmus.training.checkpoint import State
 from isthmus.training.loop import Trainer, checkpoint_in
 from isthmus.training.runtime import PlainRuntime, tuned, useful_threads
 from isthmus.training.snapshots import Snapshot, Snapshots
+
+if TYPE_CHECKING:
+    from isthmus.priors import Prior
 
 Shape = tuple[int, ...]
 
@@ -78,11 +83,15 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """The parts put together; a member that corrupts, charges or weighs otherwise says so here."""
         return Autoencoder(encoder, bottleneck, decoder, likelihood)
 
-    def _prior(self, n: int) -> Tensor:
-        """n codes drawn from the prior, ``(n, *code_shape)``."""
+    def _stages(self, module: Autoencoder) -> Sequence[Stage]:
+        """The parts of training; a member that pretrains, or that must look at the data first, says so here."""
+        return [Stage(self.epochs, module.players())]
+
+    def _prior(self, n: int, temperature: float) -> Tensor:
+        """n codes drawn from the member's own prior, ``(n, *code_shape)``."""
         raise InputError(
-            f"{type(self).__name__} has no prior over its codes, so there is nothing to sample from: "
-            "train a VAE, or decode codes of your own with inverse_transform."
+            f"{type(self).__name__} has no prior over its codes, so there is nothing to sample from: call fit_prior(X) once "
+            "(isthmus fit-prior RUN on the command line), then sample again."
         )
 
     # ------------------------------------------------------------------ building and training
@@ -97,7 +106,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         parameters = likelihood.parameter_shape(shape)
         features = self._encoder(shape)
         bottleneck = initialise(self._bottleneck(features.shape))
-        decoder = self._decoder(bottleneck.code_shape, parameters)
+        decoder = self._decoder(bottleneck.passed_shape, parameters)
         return self._assembled(features.encoder, bottleneck, decoder, likelihood)
 
     def fit(self, X: Any, y: Any = None, *, validation_data: Any = None, probes: Any = None) -> Self:
@@ -125,11 +134,13 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             torch.manual_seed(seed)
             module = runtime.place(self.build(door.layout.shape, unit_range=door.scaling.unit_range))
             feed = door.feed(x, runtime.device)
+            stages = self._stages(module)
             trainer = Trainer(
-                module, feed, self, runtime, seed,
+                module, stages, feed, self, runtime, seed,
                 validation=None if held_out is None else door.feed(held_out, runtime.device),
+                patience=self.patience,
                 checkpoint=checkpoint,
-                snapshots=self._recorder(door.feed(probed[:_PROBES], runtime.device)),
+                snapshots=self._recorder(door.feed(probed[:_PROBES], runtime.device), sum(stage.epochs for stage in stages)),
                 warm_epoch=self.warm_epoch,
             )  # fmt: skip
             try:
@@ -143,35 +154,62 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     # ------------------------------------------------------------------ using
 
     def transform(self, X: Any) -> np.ndarray:
-        """The code of each example, ``(n, latent_dim)``, the same at every call (a posterior's mean)."""
-        return self._codes(X)[0]
+        """The code of each example as a row, ``(n, features)``, the same at every call (a posterior's mean)."""
+        return self.codes(X)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """What the decoder says of codes ``(n, features)``: examples in the layout and units of the data."""
+        return self.decode(X)
+
+    def codes(self, X: Any) -> np.ndarray:
+        """The code of each example as a row, ``(n, features)``; a code of several axes is laid out flat."""
+        codes = self._posterior(X)[0]
+        return codes.reshape(len(codes), -1)
 
     def encode(self, X: Any) -> Any:
         """What the encoder says of each example: a named tuple of arrays where it is a distribution, else the codes."""
-        codes = self._codes(X)
-        return codes[0] if len(codes) == 1 else codes
+        posterior = self._posterior(X)
+        return posterior[0] if len(posterior) == 1 else posterior
 
-    def inverse_transform(self, X: Any) -> np.ndarray:
-        """What the decoder says of codes ``(n, latent_dim)``: examples in the layout and units of the data."""
-        z = torch.from_numpy(self._admit_codes(X))
-        with self._inference(X) as module:
-            chunks = z.to(self._device, precision_for(X, self._device)).split(inference_rows(self.door_.layout.shape))
-            decoded = np.concatenate([module.decode(chunk).cpu().numpy() for chunk in chunks])
-        return like(self.door_.outside(decoded), X)
-
-    decode = inverse_transform
+    def decode(self, Z: Any) -> np.ndarray:
+        """What the decoder says of codes, flat or ``(n, *code_shape)``: examples in the layout and units of the data."""
+        return self._decoded(torch.from_numpy(self._admit_codes(Z)), Z)
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """What comes back when examples are encoded and decoded, in the layout and units of the data."""
-        return self.inverse_transform(self.transform(X))
+        feed = self._feed(X)
+        with self._inference(X) as module:
+            decoded = np.concatenate([module(x).cpu().numpy() for x in feed.chunks()])
+        return like(self.door_.outside(decoded), X)
 
-    def sample(self, n: int = 16, *, random_state: int | None = None) -> np.ndarray:
-        """n new examples: codes drawn from the prior, decoded. The expected x is given, not a draw of its noise."""
+    def sample(
+        self, n: int = 16, *, label: Any = None, temperature: float = 1.0, random_state: int | None = None
+    ) -> np.ndarray:
+        """n new examples: codes drawn from the prior, decoded. The expected x is given, not a draw of its noise.
+
+        Args:
+            n: how many.
+            label: the class to draw, or one for each example ``(n,)``, of a prior that was fitted with labels.
+            temperature: below 1 draws closer to what is most likely, at 1 from the prior as it is.
+            random_state: the same seed gives the same samples.
+
+        Raises:
+            InputError: where the codes have no prior, or one that knows no labels; the message names the missing call.
+        """
         check_is_fitted(self, "module_")
+        if not (isinstance(n, int) and n > 0 and temperature >= 0):
+            raise InputError(f"n={n!r}, temperature={temperature!r}: give at least 1 example and a temperature of at least 0.")
         with torch.random.fork_rng():
             torch.manual_seed(_seed(random_state))
-            codes = self._prior(n)
-        return self.inverse_transform(codes.numpy())
+            if self.prior_ is not None:
+                codes = self.prior_.sample(n, label=label, temperature=temperature)
+            elif label is None:
+                codes = self._prior(n, temperature)
+            else:
+                raise InputError(
+                    f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once, then sample again."
+                )
+        return self._decoded(codes)
 
     def terms(self, X: Any) -> dict[str, np.ndarray]:
         """The terms of the loss of each example, each ``(n,)``: ``"distortion"`` and, where there is one, ``"rate"``.
@@ -208,6 +246,25 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of :meth:`score_samples`."""
         return float(self.score_samples(X).mean())
+
+    def fit_prior(self, X: Any, y: Any = None, *, prior: str | Prior = "auto") -> Self:
+        """Fit a distribution over the codes of examples; ``sample`` draws from it from then on, and it is saved with the run.
+
+        Args:
+            X: examples, as for :meth:`fit`; or a part of a data set, whose labels are used.
+            y: labels ``(n,)``, for priors that can draw a class at a time.
+            prior: a name in :data:`isthmus.registry.PRIORS`, a prior with settings of your own, or ``"auto"``: a Gaussian
+                mixture for vectors, a gated PixelCNN for indices.
+
+        Raises:
+            InputError: for a prior that does not fit the codes, and for members whose prior is learnt in training.
+        """
+        from isthmus.priors import fitted  # priors are trained by the loop that this module uses
+
+        labels = X.y if y is None and isinstance(X, Part) else y
+        codes, levels = self._codes_for_prior(X), self.module_.bottleneck.levels
+        self.prior_: Prior | None = fitted(prior, codes, labels, levels, seed=_seed(self.random_state))
+        return self
 
     def save(self, path: str | Path) -> Path:
         """Write the run to a folder: weights, configuration, history. See :func:`isthmus.load`."""
@@ -264,10 +321,19 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         check_is_fitted(self, "module_")
         shape = self.module_.bottleneck.code_shape
         z = np.ascontiguousarray(Z, dtype=np.float32)
-        if z.shape[1:] != shape or len(z) == 0:
+        if z.shape[1:] not in (shape, (math.prod(shape),)) or len(z) == 0:
             raise InputError(f"codes have the shape {z.shape}, but this model takes (n, {', '.join(map(str, shape))}).")
         extent(z, "codes")
-        return z
+        return z.reshape(len(z), *shape)
+
+    def _decoded(self, z: Tensor, Z: Any = None) -> np.ndarray:
+        """Examples of codes ``(n, *code_shape)``, in the floating type of what was handed in."""
+        with self._inference(Z) as module:
+            rows = inference_rows(self.door_.layout.shape)
+            dtype = precision_for(Z, self._device) if z.is_floating_point() else z.dtype
+            chunks = z.to(self._device, dtype).split(rows)
+            decoded = np.concatenate([module.decode(chunk).cpu().numpy() for chunk in chunks])
+        return like(self.door_.outside(decoded), Z)
 
     def _feed(self, X: Any) -> Feed:
         check_is_fitted(self, "module_")
@@ -281,10 +347,10 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             raise InputError(f"patience={self.patience} needs examples to measure: pass validation=0.1, or validation_data.")
         return x, None
 
-    def _recorder(self, probes: Feed) -> Snapshots | None:
+    def _recorder(self, probes: Feed, epochs: int) -> Snapshots | None:
         if self.snapshots == 0:
             return None
-        return Snapshots(self.snapshots, self.epochs, probes, lambda codes: plane(self.code_space, codes).codes)
+        return Snapshots(self.snapshots, epochs, probes, lambda codes: plane(self.code_space, codes).codes)
 
     def _identity(self, x: np.ndarray, measured: np.ndarray | None) -> dict[str, Any]:
         """What must be equal for a training to be taken up again."""
@@ -298,6 +364,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """What is learnt, also where training ended early."""
         self.door_ = door
         self.module_ = module.eval()
+        self.prior_ = None
         self.n_features_in_ = int(np.prod(door.layout.outer))
         self.history_ = state.history
         self.likelihood_ = next(name for name in LIKELIHOODS if isinstance(module.likelihood, LIKELIHOODS[name]))
@@ -322,7 +389,8 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """Warn, in plain words, where training ended with little learnt."""
         with self._inference() as module:
             complaints = module.bottleneck.complaints(module.encode(next(feed.chunks())))
-        settled = [row["objective"] for row in self.history_ if row["epoch"] > self.warm_epoch]
+        last = [row for row in self.history_ if row.get("stage") == self.history_[-1].get("stage")]
+        settled = [row["objective"] for row in last if row["epoch"] - last[0]["epoch"] >= self.warm_epoch]
         if len(settled) > 2 and settled[-1] >= settled[0]:
             complaints.append(
                 f"the objective did not fall (from {settled[0]:.4g} to {settled[-1]:.4g}): "
@@ -330,6 +398,13 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             )
         for complaint in complaints:
             warnings.warn(f"{type(self).__name__}: {complaint}", LearningWarning, stacklevel=3)
+
+    def _codes_for_prior(self, X: Any) -> Tensor:
+        """The codes that a prior is fitted on, ``(n, *code_shape)``: drawn once where the posterior is a distribution."""
+        feed = self._feed(X)
+        with self._inference() as module, torch.random.fork_rng():
+            torch.manual_seed(0)
+            return torch.cat([module.bottleneck(module.encoder(x)).z.cpu() for x in feed.chunks()])
 
     @property
     def _device(self) -> torch.device:
@@ -348,7 +423,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         with torch.inference_mode():
             yield module
 
-    def _codes(self, X: Any) -> Any:
+    def _posterior(self, X: Any) -> Any:
         """The posterior of each example, as the bottleneck's own named tuple, of arrays."""
         feed = self._feed(X)
         with self._inference(X) as module:

@@ -144,7 +144,7 @@ def read(target: str) -> dict[str, Field]:
     origins |= {node.name: f"{module}:{node.name}" for node in tree.body if isinstance(node, ast.ClassDef)}
     written = _definition(tree, name)
     found: dict[str, Field] = {}
-    for base in written.bases:
+    for base in reversed(written.bases):  # as the order of a dataclass's fields
         origin = origins.get(ast.unparse(base), "")
         # Declarations stand in isthmus and in the member's own package; scikit-learn's mixins hold none.
         if re.split(r"[.:]", origin)[0] in ("isthmus", module.partition(".")[0]):

@@ -27,8 +27,12 @@ class Likelihood(nn.Module, ABC):
         return shape
 
     @abstractmethod
+    def each(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """−log p of every value in nats, ``(n, *shape)``, from two tensors of that shape."""
+
     def nll(self, parameters: Tensor, x: Tensor) -> Tensor:
         """−log p(x | parameters) in nats, ``(n,)``, from two tensors of shape ``(n, *shape)``."""
+        return sum_dimensions(self.each(parameters, x))
 
     @abstractmethod
     def mean(self, parameters: Tensor) -> Tensor:
@@ -48,8 +52,8 @@ class Bernoulli(Likelihood):
     and not 0.
     """
 
-    def nll(self, parameters: Tensor, x: Tensor) -> Tensor:
-        return sum_dimensions(F.binary_cross_entropy_with_logits(parameters, x, reduction="none"))
+    def each(self, parameters: Tensor, x: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(parameters, x, reduction="none")
 
     def mean(self, parameters: Tensor) -> Tensor:
         return parameters.sigmoid()
@@ -77,10 +81,10 @@ class Gaussian(Likelihood):
         else:
             self.register_buffer("log_scale", start)
 
-    def nll(self, parameters: Tensor, x: Tensor) -> Tensor:
+    def each(self, parameters: Tensor, x: Tensor) -> Tensor:
         log_scale = self.log_scale.clamp(min=-6.0)
-        squares = squared_error(self.mean(parameters), x)
-        return 0.5 * squares * (-2 * log_scale).exp() + x[0].numel() * (log_scale + 0.5 * math.log(2 * math.pi))
+        squares = (self.mean(parameters) - x).square()
+        return 0.5 * squares * (-2 * log_scale).exp() + (log_scale + 0.5 * math.log(2 * math.pi))
 
     def mean(self, parameters: Tensor) -> Tensor:
         return parameters.sigmoid() if self.unit_range else parameters
@@ -102,8 +106,8 @@ class SquaredError(Likelihood):
         super().__init__()
         self.unit_range = unit_range
 
-    def nll(self, parameters: Tensor, x: Tensor) -> Tensor:
-        return squared_error(self.mean(parameters), x)
+    def each(self, parameters: Tensor, x: Tensor) -> Tensor:
+        return (self.mean(parameters) - x).square()
 
     def mean(self, parameters: Tensor) -> Tensor:
         return parameters.sigmoid() if self.unit_range else parameters

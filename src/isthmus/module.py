@@ -15,6 +15,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from isthmus.likelihoods import Likelihood, full
+from isthmus.stages import Loss, Player, Trainee
 
 Shape = tuple[int, ...]
 
@@ -30,7 +31,7 @@ class Code:
     """What the bottleneck passes on while a loss is computed.
 
     Attributes:
-        z: the code that the decoder gets, ``(n, *code_shape)``.
+        z: what the decoder gets, ``(n, *passed_shape)``.
         penalty: what the bottleneck adds to the objective, weighted, ``(n,)``; None adds nothing.
         terms: what it reports, unweighted, each ``(n,)``.
     """
@@ -40,26 +41,32 @@ class Code:
     terms: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Loss:
-    """The cost of some examples, each by itself.
+class Level(NamedTuple):
+    """Integer codes of one level: a grid of indices, and how many entries they choose from."""
 
-    Attributes:
-        objective: what training minimises the mean of, ``(n,)``.
-        terms: its parts without weights, in nats per example (squared units where the likelihood is the squared
-            error), each ``(n,)``; ``"distortion"`` is always there.
-    """
-
-    objective: Tensor
-    terms: Mapping[str, Tensor]
+    grid: Shape
+    size: int
 
 
 class Bottleneck(nn.Module, ABC):
     """From features to the code: where most members differ."""
 
     code_shape: Shape
+    """The shape of the code of one example, as it is kept and handed out."""
     is_random: bool = False
     """Whether the code is drawn, so that a bound is an average over draws."""
+
+    levels: tuple[Level, ...] = ()
+    """The grids of integer codes, from the coarsest; empty where codes are vectors."""
+
+    @property
+    def passed_shape(self) -> Shape:
+        """The shape of what the decoder gets for one example; the code itself, unless :meth:`expand` makes more of it."""
+        return self.code_shape
+
+    def expand(self, code: Tensor) -> Tensor:
+        """From codes ``(n, *code_shape)`` to what the decoder gets, ``(n, *passed_shape)``."""
+        return code
 
     @abstractmethod
     def posterior(self, features: Tensor) -> tuple[Tensor, ...]:
@@ -83,6 +90,10 @@ class Bottleneck(nn.Module, ABC):
     def anneal(self, epoch: float) -> None:
         """Set what changes as training goes on; ``epoch`` counts finished epochs, with fractions."""
 
+    def opponents(self, module: Autoencoder) -> tuple[Player, ...]:
+        """Who plays against the autoencoder, with parameters of this bottleneck; nobody in most members."""
+        return ()
+
 
 class Penalty(nn.Module, ABC):
     """What a member charges for the way in which examples become features."""
@@ -104,7 +115,7 @@ def single_draw(module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor 
     return Loss(objective, {"distortion": distortion, **code.terms})
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(Trainee):
     """An encoder, a bottleneck, a decoder and a likelihood, put together.
 
     Args:
@@ -137,7 +148,7 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """The expected x of each code: ``(n, *code_shape)`` to ``(n, *shape)``."""
-        return self.likelihood.mean(full(self.decoder(z)))
+        return self.likelihood.mean(full(self.decoder(self.bottleneck.expand(z))))
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstruction of x through its first-named code; the same at every call."""
@@ -159,6 +170,17 @@ class Autoencoder(nn.Module):
         """What x costs given its features, without corruption or penalty: several draws need the encoder once."""
         return self.objective(self, features, x, noise)
 
+    def players(self) -> tuple[Player, ...]:
+        """The autoencoder itself, and whoever its bottleneck sets against it."""
+        opponents = self.bottleneck.opponents(self)
+        theirs = {id(parameter) for opponent in opponents for parameter in opponent.parameters}
+        own = tuple(parameter for parameter in self.parameters() if id(parameter) not in theirs)
+        return (Player(own, self.loss), *opponents)
+
     def anneal(self, epoch: float) -> None:
         """Tell the bottleneck how far training has come."""
         self.bottleneck.anneal(epoch)
+
+    def close_epoch(self) -> dict[str, float]:
+        """Let the bottleneck look back on an epoch."""
+        return self.bottleneck.close_epoch()

@@ -16,6 +16,7 @@ from isthmus.errors import InputError
 from isthmus.fields import Field
 
 SEED = 0  # a command gives the same numbers when it is given again
+_PANELS = {"Settings": "All members", "TrainingSettings": "Training"}
 _ELSEWHERE = {"checkpoint_dir"}  # the run's folder takes its place
 
 
@@ -78,7 +79,7 @@ def _option(declaration: Field) -> inspect.Parameter:
     notes = "; ".join(filter(None, (declaration.limits, f"default {shown}")))
     option = typer.Option(
         declaration.flag, help=f"{declaration.help} ({notes})", metavar=metavar,
-        rich_help_panel="All members" if declaration.owner == "Settings" else declaration.owner,
+        rich_help_panel=_PANELS.get(declaration.owner, declaration.owner),
     )  # fmt: skip
     return inspect.Parameter(
         declaration.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]

@@ -81,6 +81,15 @@ LIKELIHOODS = Registry(
     },
 )
 
+PRIORS = Registry(
+    "prior",
+    {
+
+
+
+    },
+)
+
 DATA = Registry(
     "data set",
     {

@@ -14,7 +14,24 @@ if TYPE_CHECKING:  # the command line reads these declarations without importing
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Settings:
+class TrainingSettings:
+    """How anything is trained: members, priors over their codes, classifiers on top of them."""
+
+    epochs: int = field(30, "how often training goes through the data", low=1)
+    batch_size: int = field(128, "examples per step", low=1)
+    optimizer: str = field("adam", "how weights are updated", choices=("adam", "adamw", "sgd"))
+    learning_rate: float = field(1e-3, "step size of the optimiser", above=0)
+    schedule: str = field("constant", "how the learning rate changes over training", choices=("constant", "cosine"))
+    weight_decay: float = field(0.0, "weight decay of the optimiser", low=0)
+    clip_norm: float | None = field(None, "greatest norm of the gradient; none: not clipped", above=0)
+    device: str = field("auto", "where to compute: auto, cpu, cuda, cuda:1, mps")
+    precision: str = field("float32", "precision of training", choices=("float32", "tf32", "bfloat16"))
+    random_state: int | np.random.RandomState | None = field(None, "seed; the same seed gives the same numbers")
+    verbose: int = field(1, "0: silent; 1: a progress bar on a terminal; 2: a line per epoch", low=0, high=2)
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Settings(TrainingSettings):
     """What is built, and how it is trained; every member adds its own fields to these."""
 
     latent_dim: int = field(2, "size of the code", low=1)
@@ -50,18 +67,7 @@ class Settings:
     channels: str = field("auto", "where the colours of an image are", choices=("auto", "first", "last"))
     image_shape: tuple[int, ...] | None = field(None, "channels, height, width of the image that a flat row holds", low=1)
 
-    epochs: int = field(30, "how often training goes through the data", low=1)
-    batch_size: int = field(128, "examples per step", low=1)
-    optimizer: str = field("adam", "how weights are updated", choices=("adam", "adamw", "sgd"))
-    learning_rate: float = field(1e-3, "step size of the optimiser", above=0)
-    schedule: str = field("constant", "how the learning rate changes over training", choices=("constant", "cosine"))
-    weight_decay: float = field(0.0, "weight decay of the optimiser", low=0)
-    clip_norm: float | None = field(None, "greatest norm of the gradient; none: not clipped", above=0)
     validation: float = field(0.0, "share of the examples that is set aside and measured after every epoch", low=0, below=1)
     patience: int | None = field(None, "epochs without a better validation objective before training stops", low=1)
     snapshots: int = field(0, "moments of training at which codes and decoded plane are kept", low=0)
     checkpoint_dir: str | None = field(None, "folder in which an interrupted training is kept, and taken up again")
-    device: str = field("auto", "where to compute: auto, cpu, cuda, cuda:1, mps")
-    precision: str = field("float32", "precision of training", choices=("float32", "tf32", "bfloat16"))
-    random_state: int | np.random.RandomState | None = field(None, "seed; the same seed gives the same numbers")
-    verbose: int = field(1, "0: silent; 1: a progress bar on a terminal; 2: a line per epoch", low=0, high=2)

@@ -103,7 +103,7 @@ def test_measuring_leaves_weights_statistics_and_random_state_alone(few: np.ndar
     model = ist.VAE(epochs=1, random_state=0).fit(few)
     feed = model.door_.feed(model.door_.admit(few), torch.device("cpu"))
     before = torch.get_rng_state()
-    assert measure(model.module_, feed) == measure(model.module_, feed)
+    assert measure(model.module_, model.module_.loss, feed) == measure(model.module_, model.module_.loss, feed)
     assert torch.equal(before, torch.get_rng_state())
 
 

@@ -99,7 +99,12 @@ def codes_of(model: Any, part: Part) -> np.ndarray:
     """The codes of examples, ``(n, *code_shape)``."""
     if not hasattr(model, "transform"):
         raise InputError(f"{type(model).__name__} has no transform, so it has no codes to draw: give a fitted model.")
-    return np.asarray(model.transform(part.x))
+    return np.asarray(getattr(model, "codes", model.transform)(part.x))
+
+
+def decoded_by(model: Any, codes: np.ndarray) -> np.ndarray:
+    """What a model makes of codes ``(n, *code_shape)``."""
+    return np.asarray(getattr(model, "decode", model.inverse_transform)(codes))
 
 
 def space_of(model: Any) -> str:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from isthmus import planes
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
-from isthmus.figures.codes import codes_of, kind_of, project, shown, space_of
+from isthmus.figures.codes import codes_of, decoded_by, kind_of, project, shown, space_of
 from isthmus.figures.style import WIDTH, bare, head, heading, label, new_figure, rule, shortened, trim
 from isthmus.figures.tiles import Tiles, tiles_for
 
@@ -32,7 +32,7 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
     flat = codes.reshape(len(codes), -1)
     with np.errstate(invalid="ignore", divide="ignore"):  # codes that are all the same have no principal components
         lattice = planes.plane(space_of(model), flat, side)
-    decoded = model.inverse_transform(lattice.codes.reshape(-1, *codes.shape[1:]))
+    decoded = decoded_by(model, lattice.codes.reshape(-1, *codes.shape[1:]))
     figure, axes = _sheet(tiles, lattice.columns, lattice.rows, 5.6)
     tiles.draw(axes, decoded, lattice.rows, lattice.columns)
     rule(axes, lattice.rows, lattice.columns)
@@ -108,7 +108,7 @@ def walk(
     first, last = codes_of(model, pair)
     # (steps, 1, ..., 1), so that it multiplies codes of any shape
     share = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * first.ndim)
-    decoded = model.inverse_transform(first + share * (last - first))
+    decoded = decoded_by(model, first + share * (last - first))
     figure, axes = _sheet(tiles, steps + 2.6, 1, WIDTH + 1)
     tiles.draw(axes, pair.x[:1], 1, 1, pad=1)
     tiles.draw(axes, decoded, 1, steps, left=1.3, pad=1)

@@ -13,7 +13,8 @@ from isthmus.estimator import Estimator, Shape
 from isthmus.fields import field
 from isthmus.likelihoods import Likelihood, sum_dimensions
 from isthmus.models.ae import Deterministic
-from isthmus.module import Autoencoder, Bottleneck, Loss, Penalty
+from isthmus.module import Autoencoder, Bottleneck, Penalty
+from isthmus.stages import Loss
 
 
 @dataclass(repr=False, eq=False, kw_only=True)

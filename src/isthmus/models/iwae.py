@@ -12,8 +12,9 @@ from isthmus.divergences import gaussian_kl
 from isthmus.estimator import Shape
 from isthmus.fields import field
 from isthmus.likelihoods import Likelihood
-from isthmus.models.variational import GaussianPosterior, Variational, log_weights
-from isthmus.module import Autoencoder, Bottleneck, Loss
+from isthmus.models.variational import GaussianPosterior, Variational, drawn
+from isthmus.module import Autoencoder, Bottleneck
+from isthmus.stages import Loss
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -55,10 +56,6 @@ class ImportanceWeighted:
     def __call__(self, module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None) -> Loss:
         mu, log_var = module.bottleneck.posterior(features)
         draws = torch.randn(self.samples, *mu.shape, device=mu.device, dtype=mu.dtype) if noise is None else noise[None]
-        weights = log_weights(module, features, x, draws.expand(-1, *mu.shape))  # (k, n)
-        rate = gaussian_kl(mu, log_var).sum(1)
-        # log w = −distortion + log p(z) − log q(z | x), whose last two are −rate on the average over z.
-        z = mu + (0.5 * log_var).exp() * draws
-        ratio = 0.5 * (draws.square() + log_var - z.square()).sum(-1)
-        distortion = (ratio - weights).mean(0)
-        return Loss(math.log(len(draws)) - weights.logsumexp(0), {"distortion": distortion, "rate": rate})
+        log_ratio, nll = drawn(module, features, x, draws.expand(-1, *mu.shape))  # each (k, n)
+        evidence = (log_ratio - nll).logsumexp(0) - math.log(len(draws))
+        return Loss(-evidence, {"distortion": nll.mean(0), "rate": gaussian_kl(mu, log_var).sum(1)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -54,17 +54,19 @@ class Variational(Estimator, ABC):
             torch.manual_seed(random_state)
             return torch.cat([-_log_evidence(module, x, samples) for x in feed.chunks(_ROWS)]).cpu().numpy()
 
-    def _prior(self, n: int) -> Tensor:
-        return torch.randn(n, self.latent_dim)
+    def _prior(self, n: int, temperature: float) -> Tensor:
+        return temperature * torch.randn(n, self.latent_dim)
 
 
-def log_weights(module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor) -> Tensor:
-    """log p(x, z) - log q(z | x) for draws z = mu + sigma * noise: noise ``(s, n, latent_dim)`` to weights ``(s, n)``."""
-    mu, log_var = module.bottleneck.posterior(features)  # each (n, latent_dim)
-    z = mu + (0.5 * log_var).exp() * noise  # (s, n, latent_dim)
+def drawn(module: Autoencoder, features: Any, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Several draws of each code: noise ``(s, n, *code_shape)`` to log p(z) - log q(z | x) and -log p(x | z), each ``(s, n)``.
+
+    The first minus the second is the logarithm of the importance weight p(x, z) / q(z | x).
+    """
+    assert isinstance(module.bottleneck, DrawnCode)
+    z, log_ratio = module.bottleneck.draw(features, noise)  # (s * n, *passed_shape), (s, n)
     repeated = x.expand(len(noise), *x.shape).flatten(0, 1)  # (s * n, *shape)
-    nll = module.likelihood.nll(full(module.decoder(z.flatten(0, 1))), repeated).view(len(noise), len(x))
-    return 0.5 * (noise.square() + log_var - z.square()).sum(-1) - nll
+    return log_ratio, module.likelihood.nll(full(module.decoder(z)), repeated).view(len(noise), len(x))
 
 
 def _log_evidence(module: Autoencoder, x: Tensor, samples: int) -> Tensor:
@@ -73,8 +75,8 @@ def _log_evidence(module: Autoencoder, x: Tensor, samples: int) -> Tensor:
     size = max(1, _ROWS // len(x))
     portions = [min(size, samples - start) for start in range(0, samples, size)]
     shape = (len(x), *module.bottleneck.code_shape)
-    parts = [log_weights(module, features, x, torch.randn(s, *shape, device=x.device, dtype=x.dtype)) for s in portions]
-    return torch.cat(parts).logsumexp(0) - math.log(samples)
+    draws = (drawn(module, features, x, torch.randn(s, *shape, device=x.device, dtype=x.dtype)) for s in portions)
+    return torch.cat([log_ratio - nll for log_ratio, nll in draws]).logsumexp(0) - math.log(samples)
 
 
 class Gaussian(NamedTuple):
@@ -84,13 +86,24 @@ class Gaussian(NamedTuple):
     log_var: Tensor
 
 
-class GaussianPosterior(Bottleneck):
+class DrawnCode(Bottleneck, ABC):
+    """A code that is drawn from a posterior, whose density and the prior's are known."""
+
+    is_random = True
+
+    @abstractmethod
+    def draw(self, features: Any, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Several codes of each example: noise ``(s, n, *code_shape)`` to what the decoder gets, ``(s * n, *passed_shape)``.
+
+        The second result is log p(z) - log q(z | x) of each draw, ``(s, n)``.
+        """
+
+
+class GaussianPosterior(DrawnCode):
     """q(z | x), a diagonal Gaussian; the code is drawn by z = μ + σ·ε, and the rate is its divergence from N(0, I).
 
     ``features: (n, *features)`` to ``z: (n, latent_dim)``.
     """
-
-    is_random = True
 
     def __init__(
         self, features: Shape, latent_dim: int, beta: float = 1.0, kl_warmup: float = 0.0, free_bits: float = 0.0
@@ -106,6 +119,11 @@ class GaussianPosterior(Bottleneck):
         mu, log_var = full(self.project(features)).chunk(2, dim=-1)  # each (n, latent_dim)
         # Beyond these bounds the exponential overflows or the noise vanishes; no trained model comes near them.
         return Gaussian(mu, log_var.clamp(-20.0, 10.0))
+
+    def draw(self, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        mu, log_var = self.posterior(features)  # each (n, latent_dim)
+        z = mu + (0.5 * log_var).exp() * noise  # (s, n, latent_dim)
+        return z.flatten(0, 1), 0.5 * (noise.square() + log_var - z.square()).sum(-1)
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         mu, log_var = self.posterior(features)

@@ -43,8 +43,8 @@ class WAE(Estimator):
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return Matched(features, self.latent_dim, self.mmd_weight)
 
-    def _prior(self, n: int) -> Tensor:
-        return torch.randn(n, self.latent_dim)
+    def _prior(self, n: int, temperature: float) -> Tensor:
+        return temperature * torch.randn(n, self.latent_dim)
 
 
 class Matched(Bottleneck):

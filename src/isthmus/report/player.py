@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 
 from isthmus.data.parts import Data, Part
 from isthmus.figures.classes import classes_of
-from isthmus.figures.codes import project
+from isthmus.figures.codes import codes_of, decoded_by, project
 from isthmus.figures.images import mosaic
 from isthmus.figures.style import PALETTE
 from isthmus.planes import plane
@@ -120,9 +120,9 @@ def _panel(row: Row, data: Data, probes: Part) -> Panel:
 
 
 def _standstill(model: Any, probes: Part) -> Snapshot:
-    codes = model.transform(probes.x)
+    codes = codes_of(model, probes)
     lattice = plane(model.code_space, _flat(codes))
-    return Snapshot(0, codes, model.inverse_transform(lattice.codes.reshape(-1, *codes.shape[1:])))
+    return Snapshot(0, codes, decoded_by(model, lattice.codes.reshape(-1, *codes.shape[1:])))
 
 
 def _spread(points: np.ndarray, probes: Part) -> np.ndarray:

@@ -60,7 +60,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
         x = self.pca_.inverse_transform(np.asarray(X, dtype=np.float32)).astype(np.float32)
         return self.door_.outside(x.reshape(len(x), *self.door_.layout.shape))  # (n, dimensions) -> (n, *shape)
 
-    encode = transform
+    encode = codes = transform
     decode = inverse_transform
 
     def reconstruct(self, X: Any) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ class State:
 
     Attributes:
         epoch: finished epochs; ``position``: finished steps of the next one.
+        stage: which stage was entered last, counted from 0; -1 before the first.
         history: one row per finished epoch.
         log: the terms of the steps of the epoch under way, ``(steps, terms)``.
         best, best_epoch, best_weights: the validation objective at its best, for early stopping.
@@ -39,6 +40,7 @@ class State:
 
     epoch: int = 0
     position: int = 0
+    stage: int = -1
     history: list[dict[str, float]] = field(default_factory=list)
     log: Tensor | None = None
     best: float = float("inf")
@@ -70,7 +72,7 @@ class Checkpoint:
         """Whether enough time has passed since the last one, measured by what writing costs."""
         return time.monotonic() - self._written >= max(_LEAST_INTERVAL, _SHARE * self._cost)
 
-    def write(self, state: State, module: nn.Module, optimizer: Optimizer) -> None:
+    def write(self, state: State, module: nn.Module, optimizers: Sequence[Optimizer]) -> None:
         """Write the run as it stands, between two steps."""
         start = time.monotonic()
         tensors: dict[str, Tensor] = {"generator": torch.get_rng_state()}
@@ -80,7 +82,7 @@ class Checkpoint:
             name: files.pack(part, tensors, name)
             for name, part in (
                 ("module", module.state_dict()),
-                ("optimizer", optimizer.state_dict()),
+                ("optimizers", [optimizer.state_dict() for optimizer in optimizers]),
                 ("state", {**vars(state), "best": None if state.best == float("inf") else state.best}),
             )
         }
@@ -88,20 +90,20 @@ class Checkpoint:
         self._written = time.monotonic()
         self._cost = self._written - start
 
-    def read(self, module: nn.Module, optimizer: Optimizer) -> State | None:
-        """Take the run up where it stood, or return None where there is none."""
+    def read(self, module: nn.Module) -> tuple[State, list[dict[str, Any]]] | None:
+        """Take the run up where it stood: its state and those of its optimisers, or None where there is none."""
         meta = self._meta()
         if meta is None:
             return None
         self._compare(meta["identity"])
         tensors, _ = files.read_tensors(self.path)
         files.load_state(module, files.unpack(meta["module"], tensors), self.path)
-        optimizer.load_state_dict(files.unpack(meta["optimizer"], tensors))
         torch.set_rng_state(tensors["generator"])
         if "generator.cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["generator.cuda"])
         values = files.unpack(meta["state"], tensors)
-        return State(**{**values, "best": float("inf") if values["best"] is None else values["best"]})
+        state = State(**{**values, "best": float("inf") if values["best"] is None else values["best"]})
+        return state, files.unpack(meta["optimizers"], tensors)
 
     def seed(self, fresh: int) -> int:
         """The seed that the kept run was started with, or ``fresh`` where there is none."""

@@ -1,23 +1,26 @@
-"""The training loop, the only one: every member is trained by it."""
+"""The training loop, the only one: members, priors and classifiers are all trained by it."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import Optimizer
 
-from isthmus.data.feed import Feed
 from isthmus.errors import DivergenceError
-from isthmus.module import Autoencoder, Loss
-from isthmus.settings import Settings
+from isthmus.module import Autoencoder
+from isthmus.settings import TrainingSettings
+from isthmus.stages import Batches, Loss, Player, Stage, Trainee
 from isthmus.training.checkpoint import Checkpoint, State
 from isthmus.training.interruption import Interruption, listening
+from isthmus.training.optimizers import make_optimizer, set_learning_rates
 from isthmus.training.progress import Progress, showing
 from isthmus.training.runtime import Runtime
 from isthmus.training.snapshots import Snapshots
@@ -30,41 +33,48 @@ class Trainer:
 
     Args:
         module: what is trained; it must already be on the runtime's device.
+        stages: the parts of training, in their order; early stopping looks at the last one alone.
         feed: the training examples.
-        settings: epochs, batch size, optimiser and the like.
+        settings: batch size, optimiser and the like.
         runtime: where it runs.
         seed: the order of the examples is made from it, epoch by epoch.
         validation: examples that are measured after every epoch; needed for early stopping.
+        patience: epochs without a better validation objective before training stops.
         checkpoint: where the run is kept, if anywhere.
         snapshots: what is recorded while it moves.
-        warm_epoch: before this epoch the objective still changes (a warm-up), so that no epoch counts as the best.
+        warm_epoch: before this epoch of the last stage the objective still changes (a warm-up), so that none counts as best.
+        title: what the progress bar calls it; the name of the settings' class if nothing is given.
     """
 
     def __init__(
-        self, module: Autoencoder, feed: Feed, settings: Settings, runtime: Runtime, seed: int, *,
-        validation: Feed | None = None, checkpoint: Checkpoint | None = None, snapshots: Snapshots | None = None,
-        warm_epoch: float = 0.0,
+        self, module: Trainee, stages: Sequence[Stage], feed: Batches, settings: TrainingSettings, runtime: Runtime, seed: int,
+        *, validation: Batches | None = None, patience: int | None = None, checkpoint: Checkpoint | None = None,
+        snapshots: Snapshots | None = None, warm_epoch: float = 0.0, title: str | None = None,
     ) -> None:  # fmt: skip
         self.module, self.feed, self.settings, self.runtime = module, feed, settings, runtime
-        self.validation, self.checkpoint, self.snapshots, self.warm_epoch = validation, checkpoint, snapshots, warm_epoch
-        self.optimizer = make_optimizer(module, settings)
+        self.stages = [stage for stage in stages if stage.epochs > 0]
+        self.ends = list(accumulate(stage.epochs for stage in self.stages))
+        self.validation, self.patience, self.checkpoint, self.snapshots = validation, patience, checkpoint, snapshots
+        self.warm_epoch = warm_epoch
+        self.title = title or type(settings).__name__
+        self.optimizers: list[Optimizer] = []
         self.steps = steps_per_epoch(len(feed), settings.batch_size)
         self.state = State(seed=seed)
 
     def run(self) -> State:
         """Train to the end, or to where it is interrupted; the module then holds the result."""
-        if self.checkpoint is not None and (found := self.checkpoint.read(self.module, self.optimizer)) is not None:
-            self.state = found
-            self.state.log = None if found.log is None else found.log.to(self.runtime.device)
+        self._take_up()
         if self.state.epoch == 0 and self.state.position == 0:
             self._snapshot()
         done = self.state.epoch * self.steps + self.state.position
         with (
             listening(self.checkpoint is not None) as interruption,
-            showing(type(self.settings).__name__, self.settings.epochs, self.steps, done, self.settings.batch_size,
+            showing(self.title, self.ends[-1], self.steps, done, self.settings.batch_size,
                     self.settings.verbose if self.runtime.is_main else 0) as progress,
         ):  # fmt: skip
-            while self.state.epoch < self.settings.epochs and not self.state.stopped:
+            while self.state.epoch < self.ends[-1] and not self.state.stopped:
+                if self.state.stage < 0 or self.state.epoch >= self.ends[self.state.stage]:
+                    self._enter_stage()
                 self._epoch(progress, interruption)
             self._write_checkpoint()
         if self.state.best_weights is not None:
@@ -72,13 +82,45 @@ class Trainer:
         self.module.eval()
         return self.state
 
+    def _take_up(self) -> None:
+        """Go on with the run that the checkpoint keeps, if there is one."""
+        kept = None if self.checkpoint is None else self.checkpoint.read(self.module)
+        if kept is None:
+            return
+        self.state, moments = kept
+        self.state.log = None if self.state.log is None else self.state.log.to(self.runtime.device)
+        if self.state.stage >= 0:
+            self.optimizers = self._make_optimizers()
+            for optimizer, state in zip(self.optimizers, moments, strict=True):
+                optimizer.load_state_dict(state)
+
+    def _enter_stage(self) -> None:
+        self.state.stage += 1
+        self.optimizers = self._make_optimizers()
+        if self._stage.prepare is not None:
+            self.module.eval()
+            with torch.no_grad():
+                self._stage.prepare(self.feed)
+
+    @property
+    def _stage(self) -> Stage:
+        return self.stages[self.state.stage]
+
+    @property
+    def _stage_epoch(self) -> int:
+        """Finished epochs of the stage under way."""
+        return self.state.epoch - (self.ends[self.state.stage] - self._stage.epochs)
+
+    def _make_optimizers(self) -> list[Optimizer]:
+        return [make_optimizer(player, self.settings) for player in self._stage.players]
+
     def _epoch(self, progress: Progress, interruption: Interruption) -> None:
         good = {name: value.clone() for name, value in self.module.state_dict().items()}
         start = time.monotonic() - self.state.seconds
         batches = self._batches()
         self.module.train()
         for position in range(self.state.position, self.steps):
-            terms = self._step(batches[position], self.state.epoch + position / self.steps)
+            terms = self._step(batches[position], self._stage_epoch + position / self.steps)
             log = self.state.log
             if log is None:
                 log = self.state.log = torch.zeros(self.steps, len(terms), device=terms.device)
@@ -97,20 +139,31 @@ class Trainer:
         self._close(torch.tensor([len(rows) for rows in batches]), progress)
 
     def _step(self, rows: Tensor, epoch: float) -> Tensor:
-        """One update; returns the mean objective and terms of the batch, ``(1 + terms,)``."""
+        """One update of every player; returns the mean objective and terms of the batch, ``(1 + terms,)``."""
         self.module.anneal(epoch)
-        self._set_learning_rate(epoch)
-        x = self.feed.batch(rows)
+        set_learning_rates(self._moves(), self.settings, epoch / self._stage.epochs)
+        batch = self.feed.batch(rows)
+        first, *others = [self._move(player, optimizer, batch) for player, optimizer in self._moves()]
+        terms = {
+            "objective": first.objective,
+            **first.terms,
+            **{name: term for loss in others for name, term in loss.terms.items()},
+        }
+        self.state.terms = list(terms)
+        return torch.stack([values.detach().mean() for values in terms.values()])
+
+    def _move(self, player: Player, optimizer: Optimizer, batch: Any) -> Loss:
         with self.runtime.autocast():
-            loss: Loss = self.module.loss(x)
-        objective = loss.objective.mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.runtime.backward(objective, self.module)
+            loss = player.loss(batch)
+        optimizer.zero_grad(set_to_none=True)
+        self.runtime.backward(loss.objective.mean(), player.parameters)
         if self.settings.clip_norm is not None:
-            self.runtime.clip(self.module, self.settings.clip_norm)
-        self.runtime.step(self.optimizer)
-        self.state.terms = ["objective", *loss.terms]
-        return torch.stack([objective.detach(), *(term.detach().mean() for term in loss.terms.values())])
+            self.runtime.clip(player.parameters, self.settings.clip_norm)
+        self.runtime.step(optimizer)
+        return loss
+
+    def _moves(self) -> list[tuple[Player, Optimizer]]:
+        return list(zip(self._stage.players, self.optimizers, strict=True))
 
     def _batches(self) -> tuple[Tensor, ...]:
         """The rows of every step of this epoch; a last batch of one example joins the one before it."""
@@ -120,40 +173,37 @@ class Trainer:
         size = self.settings.batch_size
         return order.tensor_split(list(range(size, self.steps * size, size)))
 
-    def _set_learning_rate(self, epoch: float) -> None:
-        if self.settings.schedule == "constant":
-            return
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / self.settings.epochs))
-
     def _close(self, sizes: Tensor, progress: Progress) -> None:
         """Finish an epoch: its row in the history, early stopping, a snapshot."""
         state = self.state
         assert state.log is not None
         weights = (sizes / sizes.sum()).to(state.log)
-        row = {"epoch": state.epoch + 1.0, **self._row(self.runtime.mean(weights @ state.log))}
-        row |= self.module.bottleneck.close_epoch()
+        row = {"epoch": state.epoch + 1.0, **({"stage": state.stage + 1.0} if len(self.stages) > 1 else {})}
+        row |= self._row(self.runtime.mean(weights @ state.log)) | self.module.close_epoch()
         if self.validation is not None:
-            row |= {f"val_{name}": value for name, value in measure(self.module, self.validation).items()}
-        row |= {"learning_rate": float(self.optimizer.param_groups[0]["lr"]), "seconds": state.seconds}
+            measured = measure(self.module, self._stage.players[0].loss, self.validation)
+            row |= {f"val_{name}": value for name, value in measured.items()}
+        row |= {"learning_rate": float(self.optimizers[0].param_groups[0]["lr"]), "seconds": state.seconds}
         state.history.append(row)
         state.epoch, state.position, state.log, state.seconds = state.epoch + 1, 0, None, 0.0
         self._compare(row)
         self._snapshot()
-        progress.epoch(row)
+        progress.epoch(row, state.terms)
 
     def _compare(self, row: Mapping[str, float]) -> None:
         """Early stopping: keep the best weights by the validation objective, once that has its final form."""
         state = self.state
-        if self.settings.patience is None or state.epoch < self.warm_epoch:
+        warm = self.ends[-1] - self.stages[-1].epochs + self.warm_epoch
+        if self.patience is None or state.epoch < warm or state.stage < len(self.stages) - 1:
             return
         if row["val_objective"] < state.best:
             state.best, state.best_epoch = row["val_objective"], state.epoch
             state.best_weights = {name: value.clone() for name, value in self.module.state_dict().items()}
-        state.stopped = state.epoch - max(state.best_epoch, math.ceil(self.warm_epoch)) >= self.settings.patience
+        state.stopped = state.epoch - max(state.best_epoch, math.ceil(warm)) >= self.patience
 
     def _snapshot(self) -> None:
         if self.snapshots is not None:
+            assert isinstance(self.module, Autoencoder)  # nothing else has codes to look at
             self.snapshots.take(self.module, self.state.epoch, self.state.snapshots, at_end=self.state.stopped)
 
     def _row(self, values: Tensor) -> dict[str, float]:
@@ -176,7 +226,7 @@ class Trainer:
 
     def _write_checkpoint(self) -> None:
         if self.checkpoint is not None and self.runtime.is_main:
-            self.checkpoint.write(self.state, self.module, self.optimizer)
+            self.checkpoint.write(self.state, self.module, self.optimizers)
 
     def _interrupt(self, interruption: Interruption) -> None:
         assert self.checkpoint is not None
@@ -187,15 +237,6 @@ class Trainer:
         )
 
 
-def make_optimizer(module: Autoencoder, settings: Settings) -> Optimizer:
-    """The optimiser that the settings name, over all parameters of the module."""
-    makers: dict[str, Callable[..., Optimizer]] = {"adam": Adam, "adamw": AdamW, "sgd": SGD}
-    extra = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
-    return makers[settings.optimizer](
-        module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True, **extra
-    )
-
-
 def steps_per_epoch(n: int, batch_size: int) -> int:
     """How many batches n examples make; a last one of a single example does not count, it joins its neighbour."""
     steps = math.ceil(n / batch_size)
@@ -203,8 +244,8 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
 
 
 @torch.no_grad()
-def measure(module: Autoencoder, feed: Feed, epoch: float = math.inf) -> dict[str, float]:
-    """The mean objective and terms over a feed, in evaluation mode and with the weights of a finished warm-up.
+def measure(module: Trainee, loss_of: Callable[[Any], Loss], feed: Batches, epoch: float = math.inf) -> dict[str, float]:
+    """The mean objective and terms of a loss over a feed, in evaluation mode and with the weights of a finished warm-up.
 
     The same noise is drawn at every call, so that epochs can be compared, and the caller's random state is left alone.
     """
@@ -214,7 +255,7 @@ def measure(module: Autoencoder, feed: Feed, epoch: float = math.inf) -> dict[st
     with torch.random.fork_rng():
         torch.manual_seed(0)
         for x in feed.chunks():
-            loss = module.loss(x)
+            loss = loss_of(x)
             for name, values in {"objective": loss.objective, **loss.terms}.items():
                 totals[name] = totals.get(name, 0.0) + float(values.sum(dtype=torch.float64))
     module.train()

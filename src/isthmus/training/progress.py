@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -17,8 +17,8 @@ class Progress(Protocol):
     def step(self, finished: int, terms: Any) -> None:
         """``finished`` steps in all are done; ``terms`` is called for the last values when they are shown."""
 
-    def epoch(self, row: Mapping[str, float]) -> None:
-        """An epoch is done, with this row of the history."""
+    def epoch(self, row: Mapping[str, float], seen: Collection[str]) -> None:
+        """An epoch is done, with this row of the history; ``seen`` are the terms that every step shows by itself."""
 
 
 class Silent:
@@ -27,7 +27,7 @@ class Silent:
     def step(self, finished: int, terms: Any) -> None:
         pass
 
-    def epoch(self, row: Mapping[str, float]) -> None:
+    def epoch(self, row: Mapping[str, float], seen: Collection[str]) -> None:
         pass
 
 
@@ -37,7 +37,7 @@ class Lines(Silent):
     def __init__(self, title: str, epochs: int) -> None:
         self._title, self._epochs = title, epochs
 
-    def epoch(self, row: Mapping[str, float]) -> None:
+    def epoch(self, row: Mapping[str, float], seen: Collection[str]) -> None:
         print(f"{self._title} epoch {row['epoch']:.0f}/{self._epochs}: {_words(row)}", file=sys.stderr, flush=True)
 
 
@@ -47,6 +47,7 @@ class Bar(Silent):
     def __init__(self, bar: Any, task: Any, batch_size: int, done: int) -> None:
         self._bar, self._task, self._batch_size = bar, task, batch_size
         self._shown, self._start, self._done = 0.0, time.monotonic(), done
+        self._last_epoch: dict[str, float] = {}
 
     def step(self, finished: int, terms: Any) -> None:
         now = time.monotonic()
@@ -54,9 +55,11 @@ class Bar(Silent):
             return
         self._shown = now
         speed = (finished - self._done) * self._batch_size / max(now - self._start, 1e-9)
-        self._bar.update(self._task, completed=finished, terms=f"{_words(terms())} · {speed:,.0f} examples/s")
+        words = _words({**terms(), **self._last_epoch})
+        self._bar.update(self._task, completed=finished, terms=f"{words} · {speed:,.0f} examples/s")
 
-    def epoch(self, row: Mapping[str, float]) -> None:
+    def epoch(self, row: Mapping[str, float], seen: Collection[str]) -> None:
+        self._last_epoch = {name: value for name, value in row.items() if name not in seen}
         self._bar.update(self._task, epoch=f"epoch {row['epoch']:.0f}")
 
 
@@ -82,5 +85,5 @@ def showing(title: str, epochs: int, steps: int, done: int, batch_size: int, ver
 
 
 def _words(terms: Mapping[str, float]) -> str:
-    hidden = {"epoch", "learning_rate", "seconds"}
+    hidden = {"epoch", "stage", "learning_rate", "seconds"}
     return " · ".join(f"{name} {value:.4g}" for name, value in terms.items() if name not in hidden)

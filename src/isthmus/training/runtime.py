@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
@@ -38,10 +38,10 @@ class Runtime(Protocol):
     def autocast(self) -> AbstractContextManager[None]:
         """The precision in which the forward pass runs."""
 
-    def backward(self, objective: Tensor, module: nn.Module) -> None:
-        """Compute gradients, and agree on them with the other processes."""
+    def backward(self, objective: Tensor, parameters: Sequence[nn.Parameter]) -> None:
+        """Compute the gradients of these parameters alone, and agree on them with the other processes."""
 
-    def clip(self, module: nn.Module, norm: float) -> None:
+    def clip(self, parameters: Sequence[nn.Parameter], norm: float) -> None:
         """Scale the gradients down to a greatest norm."""
 
     def step(self, optimizer: Optimizer) -> None:
@@ -77,11 +77,11 @@ class PlainRuntime:
             return torch.autocast(self.device.type, torch.bfloat16)
         return contextlib.nullcontext()
 
-    def backward(self, objective: Tensor, module: nn.Module) -> None:
-        objective.backward()
+    def backward(self, objective: Tensor, parameters: Sequence[nn.Parameter]) -> None:
+        objective.backward(inputs=parameters)
 
-    def clip(self, module: nn.Module, norm: float) -> None:
-        nn.utils.clip_grad_norm_(module.parameters(), norm)
+    def clip(self, parameters: Sequence[nn.Parameter], norm: float) -> None:
+        nn.utils.clip_grad_norm_(parameters, norm)
 
     def step(self, optimizer: Optimizer) -> None:
         optimizer.step()

@@ -50,7 +50,7 @@ class Snapshots:
             return
         module.eval()
         codes = torch.cat([module.encode(x)[0] for x in self.probes.chunks()])
-        grid = torch.from_numpy(self.plane(codes.float().cpu().numpy())).to(codes)
+        grid = torch.from_numpy(self.plane(codes.float().cpu().numpy())).to(codes).reshape(-1, *codes.shape[1:])
         kept[f"codes.{epoch}"] = codes.float().cpu()
         kept[f"grid.{epoch}"] = module.decode(grid).float().cpu()
         module.train()
