@@ -51,7 +51,7 @@ def test_trains_and_reports_under_every_likelihood(name: str, likelihood: str, f
     model = make(name, likelihood=likelihood, epochs=8).fit(few)
     assert model.likelihood_ == likelihood
     last = [row for row in model.history_ if row.get("stage") == model.history_[-1].get("stage")]
-    assert last[-1]["objective"] < last[0]["objective"]
+    assert last[-1]["objective"] < last[0]["objective"] or model.moving_objective
     terms = model.terms(few)
     np.testing.assert_allclose(model.score_samples(few), -(terms["distortion"] + terms.get("rate", 0)), rtol=1e-6)
 
@@ -82,7 +82,7 @@ def test_save_and_load_give_the_same_bits(name: str, few: np.ndarray, tmp_path: 
     assert np.array_equal(model.reconstruct(few), again.reconstruct(few))
     assert np.array_equal(model.score_samples(few), again.score_samples(few))
     assert again.history_ == model.history_
-    assert [s.epoch for s in again.snapshots_] == [0, 2]
+    assert [s.epoch for s in again.snapshots_] == [0, len(model.history_)]
     assert np.array_equal(again.snapshots_[-1].grid, model.snapshots_[-1].grid)
 
 
@@ -181,12 +181,13 @@ def test_the_floating_type_comes_back(name: str, given: Any, few: np.ndarray) ->
 
 @every_member
 def test_the_torch_module_is_usable_alone(name: str) -> None:
-    module = ist.MEMBERS[name](latent_dim=8).build((1, 28, 28))
+    model = ist.MEMBERS[name](latent_dim=8)
+    module = model.build((1, 28, 28))
     x = torch.rand(5, 1, 28, 28)
     loss = module.loss(x)
     assert loss.objective.shape == (5,)
     assert all(term.shape == (5,) for term in loss.terms.values())
-    for player in module.players():
+    for player in (player for stage in model._stages(module) for player in stage.players):
         player.loss(x).objective.mean().backward(inputs=player.parameters)
     assert all(parameter.grad is not None for parameter in module.parameters())
     assert module(x).shape == x.shape

@@ -65,6 +65,9 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     unbounded_likelihood: ClassVar[str] = "mse"
     """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
 
+    moving_objective: ClassVar[bool] = False
+    """Whether what is made small changes with the model itself, so that a rise says nothing about learning."""
+
     @property
     def code_space(self) -> str:
         """Where codes live: ``"data"`` (anywhere), ``"normal"`` (around N(0, I)), ``"unit"`` or ``"symmetric"`` (a box)."""
@@ -391,7 +394,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             complaints = module.bottleneck.complaints(module.encode(next(feed.chunks())))
         last = [row for row in self.history_ if row.get("stage") == self.history_[-1].get("stage")]
         settled = [row["objective"] for row in last if row["epoch"] - last[0]["epoch"] >= self.warm_epoch]
-        if len(settled) > 2 and settled[-1] >= settled[0]:
+        if len(settled) > 2 and settled[-1] >= settled[0] and not self.moving_objective:
             complaints.append(
                 f"the objective did not fall (from {settled[0]:.4g} to {settled[-1]:.4g}): "
                 f"try another learning_rate (it is {self.learning_rate:g}), or look at the data."

@@ -55,12 +55,15 @@ MEMBERS = Registry(
     "member",
     {
         "ae": "isthmus.models.ae:AE",
+        "stacked": "isthmus.models.stacked:StackedAE",
         "vae": "isthmus.models.vae:VAE",
         "iwae": "isthmus.models.iwae:IWAE",
         "sparse": "isthmus.models.sparse:SparseAE",
         "denoising": "isthmus.models.denoising:DenoisingAE",
         "contractive": "isthmus.models.contractive:ContractiveAE",
+        "aae": "isthmus.models.aae:AAE",
         "wae": "isthmus.models.wae:WAE",
+        "clustering": "isthmus.models.clustering:ClusteringAE",
     },
 )
 
@@ -83,11 +86,7 @@ LIKELIHOODS = Registry(
 
 PRIORS = Registry(
     "prior",
-    {
-
-
-
-    },
+    {},
 )
 
 DATA = Registry(

@@ -14,7 +14,7 @@ from isthmus.data.parts import Data
 from isthmus.errors import InputError
 from isthmus.figures.style import INK, PALETTE, SMALL, TEXT, head, heading, label, new_figure, over, quiet
 
-_NO_TERMS = ("epoch", "learning_rate", "seconds")
+_NO_TERMS = ("epoch", "stage", "learning_rate", "seconds")
 _COLOURS = {"objective": INK, "distortion": PALETTE[0], "rate": PALETTE[2]}  # the same in every figure
 _PANELS = 3  # side by side
 
@@ -53,8 +53,9 @@ def curves(model: Any, data: Data, *, title: str | None = None) -> Figure:
 
 def _terms(history: Sequence[Mapping[str, float]]) -> dict[str, str]:
     """The terms with their colours; an objective that is nothing but the distortion is not shown twice."""
-    names = [name for name in history[0] if name not in _NO_TERMS and not name.startswith("val_")]
-    if "distortion" in names and all(row["objective"] == row["distortion"] for row in history):
+    known = dict.fromkeys(name for row in history for name in row)  # stages differ in what they report
+    names = [name for name in known if name not in _NO_TERMS and not name.startswith("val_")]
+    if "distortion" in names and all(row["objective"] == row.get("distortion") for row in history):
         names.remove("objective")
     spare = (colour for colour in PALETTE * len(names) if colour not in _COLOURS.values())
     return {name: _COLOURS.get(name) or next(spare) for name in names}
@@ -69,9 +70,11 @@ def _unit(model: Any, term: str) -> str:
 def _draw(axes: Axes, history: Sequence[Mapping[str, float]], term: str, colour: str) -> None:
     quiet(axes)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
-    epochs = [row["epoch"] for row in history]
-    marker = "o" if len(epochs) < 3 else ""  # a line of one epoch has no length
     for key, style, name in ((term, "-", "training"), (f"val_{term}", "--", "validation")):
-        if key in history[0]:
-            axes.plot(epochs, [row[key] for row in history], style, marker=marker, color=colour, linewidth=1.4, label=name)
+        for stage in dict.fromkeys(row.get("stage") for row in history):
+            rows = [row for row in history if key in row and row.get("stage") == stage]
+            marker = "o" if len(rows) < 3 else ""  # a line of one epoch has no length
+            epochs, values = [row["epoch"] for row in rows], [row[key] for row in rows]
+            axes.plot(epochs, values, style, marker=marker, color=colour, linewidth=1.4, label=name)
+            name = "_"  # every stage has a line of its own, the legend one entry
     head(axes, term.replace("_", " "), TEXT)

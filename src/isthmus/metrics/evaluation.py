@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from sklearn.base import is_clusterer
 
 from isthmus.data.door import Door
 from isthmus.data.parts import Data, Part
 from isthmus.data.rows import named
 from isthmus.errors import InputError
-from isthmus.metrics import likelihood, reconstruction, representation
+from isthmus.metrics import clustering, likelihood, reconstruction, representation
 from isthmus.metrics.measure import Measure
 from isthmus.metrics.representation import Labelled
 
@@ -89,6 +90,10 @@ def _representation(model: Model, data: Data, random: np.random.Generator, seed:
         found["linear_probe"] = representation.linear_probe(train, test)
         found["knn5"] = representation.knn5(train, test)
         found["kmeans_nmi"] = representation.kmeans_nmi(train, test, seed)
+        if is_clusterer(model):
+            clusters = model.predict(_named(model, data.test.x, data))  # type: ignore[attr-defined]
+            found["cluster_accuracy"] = clustering.cluster_accuracy(data.test.y, clusters)
+            found["cluster_nmi"] = clustering.cluster_nmi(data.test.y, clusters)
     points = _some(data.test, _TEST_POINTS, random)
     if len(points) > 2 * representation.NEIGHBOURS:
         codes = _flat(model.transform(_named(model, points.x, data)))

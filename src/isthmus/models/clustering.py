@@ -1,0 +1,197 @@
+"""The clustering autoencoder: codes gather around centres, by deep embedded clustering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import ClusterMixin
+from sklearn.cluster import KMeans
+from torch import Tensor, nn
+
+from isthmus.errors import InputError
+from isthmus.estimator import Estimator, Shape
+from isthmus.fields import field
+from isthmus.inference import like
+from isthmus.likelihoods import Likelihood, full
+from isthmus.models.ae import Deterministic
+from isthmus.module import Autoencoder, Bottleneck, Code, Point, single_draw
+from isthmus.stages import Batches, Loss, Player, Stage
+
+_STARTS = 20  # of k-means, of which the best is kept
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class ClusteringAE(ClusterMixin, Estimator):
+    r"""Clustering autoencoder (DEC, IDEC): after pretraining, codes are drawn to centres by their own confident guesses.
+
+    .. math:: q_{ij} \propto \left(1 + \lVert z_i - \mu_j \rVert^2\right)^{-1}, \quad
+              p_{ij} \propto q_{ij}^2 / \textstyle\sum_i q_{ij}, \quad
+              L = \sum_j p_{ij} \log \frac{p_{ij}}{q_{ij}}
+
+    First an autoencoder is trained for ``pretrain_epochs``; k-means of its codes makes the centres μ; then encoder and centres
+    make L small for ``epochs``. ``variant="idec"`` keeps the reconstruction in the objective:
+    :math:`-\log p(x \mid z) + \gamma L`. The targets p are held fixed within a step; the sums over all examples in them are
+    those of the epoch before.
+
+    ``predict`` gives clusters, ``transform`` the distances to the centres ``(n, n_clusters)``, ``encode`` the codes
+    ``(n, latent_dim)``; ``labels_`` are the clusters of the training examples.
+
+    Raises:
+        InputError: at ``fit``, for fewer examples than clusters.
+
+    References:
+        J. Xie, R. Girshick and A. Farhadi, Unsupervised deep embedding for clustering analysis, ICML 2016.
+        X. Guo, L. Gao, X. Liu and J. Yin, Improved deep embedded clustering, IJCAI 2017 (``"idec"``).
+
+    Example:
+        >>> import isthmus as ist
+        >>> data = ist.data.load("digits")
+        >>> model = ist.ClusteringAE(n_clusters=10, pretrain_epochs=1, epochs=1, random_state=0).fit(data.train)
+        >>> model.predict(data.test.x).shape, model.transform(data.test.x).shape
+        ((359,), (359, 10))
+    """
+
+    moving_objective = True
+
+    latent_dim: int = field(10, "size of the code", low=1)
+    n_clusters: int = field(8, "how many centres", low=1)
+    variant: str = field("dec", "'dec' drops the reconstruction after pretraining, 'idec' keeps it", choices=("dec", "idec"))
+    clustering_weight: float = field(
+        10.0, "weight of the clustering loss beside the reconstruction, under idec (gamma)", above=0
+    )
+    pretrain_epochs: int = field(30, "epochs as a plain autoencoder before there are centres", low=0)
+
+    def fit(self, X: Any, y: Any = None, **others: Any) -> Self:
+        """Train, and assign the training examples to clusters: see :meth:`Estimator.fit`."""
+        super().fit(X, y, **others)
+        self.labels_ = self.predict(X)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The cluster of each example, ``(n,)``: whole numbers from 0."""
+        return np.asarray(self.transform(X).argmin(1).astype(np.int64))
+
+    def transform(self, X: Any) -> np.ndarray:
+        """The distance of each example's code to every centre, ``(n, n_clusters)``."""
+        codes = self.codes(X)
+        return np.linalg.norm(codes[:, None] - self.cluster_centers_.astype(codes.dtype), axis=2)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Examples from distances ``(n, n_clusters)``, of which there must be more than dimensions of the code to be exact.
+
+        The code is found from :math:`d_j^2 - d_0^2`, which is linear in z; where distances leave it open, it is the one in
+        the space that the centres span.
+        """
+        self._fitted()
+        distances, centres = np.asarray(X, dtype=np.float64), self.cluster_centers_.astype(np.float64)
+        if distances.ndim != 2 or distances.shape[1] != len(centres):
+            raise InputError(f"distances have the shape {distances.shape}, but this model takes (n, {len(centres)}).")
+        offset = np.square(distances[:, 1:]) - np.square(distances[:, :1])  # (n, n_clusters - 1)
+        lengths = np.square(centres[1:] - centres[0]).sum(1)
+        solved = np.linalg.lstsq(2 * (centres[1:] - centres[0]), (lengths - offset).T, rcond=None)[0].T
+        return like(self.decode(solved + centres[0]), X)
+
+    @property
+    def cluster_centers_(self) -> np.ndarray:
+        """The centres, ``(n_clusters, latent_dim)``."""
+        bottleneck: Any = self._fitted().bottleneck
+        return np.asarray(bottleneck.centres.detach().cpu().numpy())
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_clusters
+
+    def _bottleneck(self, features: Shape) -> Bottleneck:
+        return Clustered(features, self.latent_dim, self.n_clusters, self.clustering_weight)
+
+    def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
+        objective = single_draw if self.variant == "idec" else gathering
+        return Autoencoder(encoder, bottleneck, decoder, likelihood, objective=objective)
+
+    def _stages(self, module: Autoencoder) -> Sequence[Stage]:
+        assert isinstance(module.bottleneck, Clustered)
+        network = tuple(parameter for parameter in module.parameters() if parameter is not module.bottleneck.centres)
+        kept = [*module.decoder.parameters(), *module.likelihood.parameters()] if self.variant == "dec" else []
+        moved = tuple(p for p in module.parameters() if not any(p is other for other in kept))
+        return [
+            Stage(self.pretrain_epochs, (Player(network, partial(reconstruction, module)),)),
+            Stage(self.epochs, (Player(moved, module.loss),), prepare=partial(module.bottleneck.start, module)),
+        ]
+
+
+class Clustered(Bottleneck):
+    """A linear map to the code, charged by how far the code's soft assignment is from a sharpened one.
+
+    ``features: (n, *features)`` to ``z: (n, latent_dim)``.
+    """
+
+    def __init__(self, features: Shape, latent_dim: int, n_clusters: int, weight: float) -> None:
+        super().__init__()
+        self.inner = Deterministic(features, latent_dim)
+        self.code_shape = self.inner.code_shape
+        self.centres = nn.Parameter(torch.randn(n_clusters, latent_dim))
+        self.weight = weight
+        self.register_buffer("sums", torch.ones(n_clusters))  # of q over the examples of the epoch before
+        self.register_buffer("gathered", torch.zeros(n_clusters))  # the same, for the epoch under way
+        self.sums: Tensor
+        self.gathered: Tensor
+
+    def posterior(self, features: Tensor) -> Point:
+        return self.inner.posterior(features)
+
+    def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
+        z = self.posterior(features).z
+        q = assignment(z, self.centres)  # (n, n_clusters)
+        if self.training:
+            self.gathered += q.detach().sum(0)
+        p = sharpened(q.detach(), self.sums)
+        divergence = (p * (p.clamp(min=1e-12).log() - q.clamp(min=1e-12).log())).sum(1)
+        return Code(z, self.weight * divergence, {"clustering": divergence})
+
+    def start(self, module: Autoencoder, feed: Batches) -> None:
+        """Place the centres where k-means finds them among the codes of all examples."""
+        codes = torch.cat([module.encode(x)[0] for x in feed.chunks()])
+        count = len(self.centres)
+        if len(codes) < count:
+            raise InputError(f"n_clusters={count} needs at least as many examples, but X holds {len(codes)}: ask for fewer.")
+        seed = int(torch.randint(2**31, ()))
+        found = KMeans(count, n_init=_STARTS, random_state=seed).fit(codes.float().cpu().numpy()).cluster_centers_
+        self.centres.copy_(torch.from_numpy(found))
+        self.sums.copy_(assignment(codes, self.centres).sum(0))
+
+    def close_epoch(self) -> dict[str, float]:
+        if bool(self.gathered.sum() > 0):
+            self.sums.copy_(self.gathered)
+            self.gathered.zero_()
+        return {}
+
+
+def assignment(z: Tensor, centres: Tensor) -> Tensor:
+    """q, the share of each centre in a code: Student's t with one degree of freedom, ``(n, n_clusters)``."""
+    kernel = 1 / (1 + (z[:, None] - centres).square().sum(2))
+    return kernel / kernel.sum(1, keepdim=True)
+
+
+def sharpened(q: Tensor, sums: Tensor) -> Tensor:
+    """p, the target: q squared and divided by the size of each cluster, so that large ones do not swallow the rest."""
+    weight = q.square() / sums.clamp(min=1e-12)
+    return weight / weight.sum(1, keepdim=True)
+
+
+def gathering(module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None) -> Loss:
+    """The clustering loss alone, as an objective; what the decoder would lose is reported and moves nothing."""
+    code: Code = module.bottleneck(features, noise)
+    with torch.no_grad():
+        distortion = module.likelihood.nll(full(module.decoder(code.z)), x)
+    return Loss(code.terms["clustering"], {"distortion": distortion, **code.terms})
+
+
+def reconstruction(module: Autoencoder, x: Tensor) -> Loss:
+    """The distortion alone: a plain autoencoder, before there are centres."""
+    distortion = module.likelihood.nll(full(module.decoder(module.encode(x)[0])), x)
+    return Loss(distortion, {"distortion": distortion})

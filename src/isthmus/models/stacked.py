@@ -1,0 +1,162 @@
+"""The stacked autoencoder: as deep as one likes, its layers trained one by one before all are fine-tuned together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from isthmus.errors import InputError
+from isthmus.estimator import Estimator, Shape
+from isthmus.fields import field
+from isthmus.likelihoods import Likelihood, full, squared_error
+from isthmus.models.ae import Deterministic
+from isthmus.module import Autoencoder, Bottleneck
+from isthmus.stages import Loss, Player, Stage
+
+_Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class StackedAE(Estimator):
+    r"""Stacked (deep) autoencoder: greedy layer-wise pretraining, then fine-tuning of the whole.
+
+    Layer l is first an autoencoder by itself, of what the layers below it, which stand still, make of x:
+
+    .. math:: \min_{f_l, g_l} \; \mathbb{E}_x \lVert h_{l-1} - g_l(f_l(h_{l-1})) \rVert^2, \quad h_l = f_l(h_{l-1}), \; h_0 = x
+
+    (the lowest one with the likelihood of x). Then :math:`-\log p(x \mid z)` of the whole is made small, with the layers as a
+    start. With ``tied=True`` each decoding layer uses the weights of its encoding layer, transposed:
+    :math:`g_l(h) = s(W_l^\top h + c_l)`. Fully connected and convolutional networks work alike;
+    ``hidden=(1000, 500, 250), latent_dim=30`` is 784-1000-500-250-30.
+
+    The history counts the epochs of all layers; ``stage`` says which layer was trained, and the last stage is the
+    fine-tuning, for ``epochs`` epochs. With an encoder or decoder of your own the whole counts as one layer.
+    ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+
+    Raises:
+        InputError: at ``fit``, for ``tied=True`` with networks of your own.
+
+    References:
+        G. E. Hinton and R. R. Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 2006.
+        Y. Bengio, P. Lamblin, D. Popovici and H. Larochelle, Greedy layer-wise training of deep networks, NeurIPS 2006.
+        J. Masci, U. Meier, D. Cireşan and J. Schmidhuber, Stacked convolutional auto-encoders, ICANN 2011.
+
+    Example:
+        >>> import isthmus as ist
+        >>> data = ist.data.load("digits")
+        >>> model = ist.StackedAE(hidden=(40, 20), latent_dim=5, pretrain_epochs=1, epochs=1, random_state=0).fit(data.train)
+        >>> [row["stage"] for row in model.history_]
+        [1.0, 2.0, 3.0, 4.0]
+    """
+
+    pretrain_epochs: int = field(5, "epochs for which each layer is trained by itself first; 0 for none", low=0)
+    tied: bool = field(False, "whether the decoder uses the encoder's weights, transposed")
+
+    def _bottleneck(self, features: Shape) -> Bottleneck:
+        return Deterministic(features, self.latent_dim)
+
+    def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
+        if self.tied:
+            if not self._own_is_absent():
+                raise InputError("tied=True needs the networks of isthmus, whose decoder mirrors the encoder: pass tied=False.")
+            tie(encoder, bottleneck, decoder)
+        return Autoencoder(encoder, bottleneck, decoder, likelihood)
+
+    def _stages(self, module: Autoencoder) -> Sequence[Stage]:
+        if self._own_is_absent():
+            layers = [(Player(layer.parameters, layer.loss),) for layer in stack(module)]
+        else:
+            layers = [module.players()]
+        return [*(Stage(self.pretrain_epochs, players) for players in layers), Stage(self.epochs, module.players())]
+
+    def _own_is_absent(self) -> bool:
+        return self.encoder is None and self.decoder is None
+
+
+class Layer:
+    """One layer as an autoencoder of its own: the layers below it make its input, and stand still.
+
+    Args:
+        below: the encoding layers under this one; none under the lowest, whose input is x.
+        encode, decode: this one.
+        likelihood: judges the lowest one.
+    """
+
+    def __init__(
+        self, below: Sequence[nn.Module], encode: Sequence[nn.Module], decode: Sequence[nn.Module], likelihood: Likelihood
+    ) -> None:
+        self.below, self.encode, self.decode = below, encode, decode
+        self.likelihood = None if below else likelihood
+        moved = [*encode, *decode] if below else [*encode, *decode, likelihood]
+        self.parameters = tuple(parameter for part in moved for parameter in part.parameters())
+
+    def loss(self, x: Tensor) -> Loss:
+        """What this layer loses of its input, per example."""
+        with torch.no_grad():
+            seen = _through(self.below, x)
+        decoded = full(_through(self.decode, _through(self.encode, seen)))
+        distortion = squared_error(decoded, seen) if self.likelihood is None else self.likelihood.nll(decoded, x)
+        return Loss(distortion, {"distortion": distortion})
+
+
+def stack(module: Autoencoder) -> Iterator[Layer]:
+    """The layers of an autoencoder whose decoder mirrors its encoder, from the lowest."""
+    inner = module.bottleneck
+    assert isinstance(inner, Deterministic)
+    encoding = [*_segments(module.encoder), list(inner.project)]
+    decoding = _segments(module.decoder)[::-1]
+    below: list[nn.Module] = []
+    for encode, decode in zip(encoding, decoding, strict=True):
+        yield Layer(list(below), encode, decode, module.likelihood)
+        below += encode
+
+
+def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
+    """Let each layer of the decoder use the weights of its counterpart in the encoder; biases stay its own."""
+    sources = [layer for part in (encoder, bottleneck) for layer in part.modules() if isinstance(layer, _Weighted)]
+    mirrors = [(parent, name, layer) for parent, name, layer in _children(decoder) if isinstance(layer, _Weighted)]
+    if len(sources) != len(mirrors):
+        raise InputError("tied=True needs a decoder that mirrors the encoder layer by layer: pass network='mlp' or 'conv'.")
+    for source, (parent, name, layer) in zip(sources, reversed(mirrors), strict=True):
+        setattr(parent, name, Tied(source, layer))
+
+
+class Tied(nn.Module):
+    """A decoding layer with the weights of an encoding layer, transposed, and a bias of its own."""
+
+    def __init__(self, source: nn.Module, layer: nn.Module) -> None:
+        super().__init__()
+        self._source = (source,)  # in a tuple, so that the weights are saved and moved once, where they belong
+        self.bias = layer.bias
+
+    def forward(self, h: Tensor) -> Tensor:
+        source = self._source[0]
+        if isinstance(source, nn.Linear):
+            return F.linear(h, source.weight.T, self.bias)
+        assert isinstance(source, nn.Conv2d)
+        return F.conv_transpose2d(h, source.weight, self.bias, stride=source.stride[0], padding=int(source.padding[0]))
+
+
+def _segments(network: nn.Module) -> list[list[nn.Module]]:
+    """A sequential network cut before each layer that has weights, but the first; what follows a layer belongs to it."""
+    layers = list(network.children())
+    starts = [place for place, layer in enumerate(layers) if isinstance(layer, _Weighted | Tied)]
+    cuts = [0, *starts[1:], len(layers)]
+    return [layers[start:end] for start, end in pairwise(cuts)] if starts else []
+
+
+def _children(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
+    for name, child in module.named_children():
+        yield module, name, child
+        yield from _children(child)
+
+
+def _through(layers: Sequence[nn.Module], h: Tensor) -> Tensor:
+    for layer in layers:
+        h = layer(h)
+    return h

@@ -1,0 +1,77 @@
+"""Stacked autoencoders: greedy pretraining moves one layer at a time; tied weights are one set of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import isthmus as ist
+from isthmus.models.stacked import stack
+
+
+@pytest.mark.parametrize("values", [{"hidden": (20, 10)}, {"hidden": (4, 6), "network": "conv"}, {"hidden": ()}])
+@pytest.mark.parametrize("tied", [False, True])
+def test_every_layer_moves_its_own_weights_and_sees_what_the_layers_below_make(tied: bool, values: dict[str, object]) -> None:
+    torch.manual_seed(0)
+    module = ist.StackedAE(latent_dim=3, tied=tied, activation="sigmoid", **values).build((1, 8, 8))
+    layers = list(stack(module))
+    assert len(layers) == len(values["hidden"]) + 1
+    owned = [{id(parameter) for parameter in layer.parameters} for layer in layers]
+    assert sum(map(len, owned)) == len(set.union(*owned)) == len(list(module.parameters()))
+    x = torch.rand(5, 1, 8, 8)
+    for layer in layers:
+        loss = layer.loss(x)
+        assert loss.objective.shape == (5,)
+        loss.objective.mean().backward()
+        moved = {id(parameter) for parameter in module.parameters() if parameter.grad is not None}
+        assert moved == {id(parameter) for parameter in layer.parameters}
+        module.zero_grad(set_to_none=True)
+
+
+def test_pretraining_makes_each_layer_better(digits: ist.data.Data) -> None:
+    model = ist.StackedAE(hidden=(40, 20), latent_dim=5, pretrain_epochs=8, epochs=3, random_state=0).fit(digits.train)
+    for stage in (1, 2, 3):
+        objectives = [row["objective"] for row in model.history_ if row["stage"] == stage]
+        assert len(objectives) == 8
+        assert objectives[-1] < 0.8 * objectives[0]
+    assert [row["epoch"] for row in model.history_] == list(range(1, 28))
+
+
+def test_pretraining_is_a_better_start(digits: ist.data.Data) -> None:
+    values = {"hidden": (64, 32, 16), "latent_dim": 8, "epochs": 2, "random_state": 0, "activation": "sigmoid"}
+    start, cold = (
+        ist.StackedAE(pretrain_epochs=epochs, **values).fit(digits.train).squared_error(digits.test.x).mean()
+        for epochs in (15, 0)
+    )
+    assert start < 0.8 * cold
+
+
+def test_tied_weights_are_transposed_and_stay_tied(digits: ist.data.Data, tmp_path: Path) -> None:
+    model = ist.StackedAE(hidden=(20,), latent_dim=4, tied=True, pretrain_epochs=2, epochs=2, random_state=0).fit(digits.train)
+    module = model.module_
+    up, code = module.encoder[1].weight, module.bottleneck.project[1].weight
+    h = torch.randn(3, 4)
+    expected = torch.relu(h @ code + module.decoder[1].bias) @ up + module.decoder[3].bias
+    torch.testing.assert_close(module.decoder(h).flatten(1), expected)
+    free = ist.StackedAE(hidden=(20,), latent_dim=4).build((1, 8, 8))
+    assert sum(p.numel() for p in free.parameters()) - sum(p.numel() for p in module.parameters()) == 64 * 20 + 20 * 4
+    assert "decoder.1.weight" not in module.state_dict()
+    again = ist.load(model.save(tmp_path / "run"))
+    assert np.array_equal(again.reconstruct(digits.test.x), model.reconstruct(digits.test.x))
+
+
+def test_tied_convolutions_are_the_adjoint() -> None:
+    torch.manual_seed(0)
+    module = ist.StackedAE(network="conv", hidden=(3,), latent_dim=2, tied=True, activation="linear").build((1, 8, 8)).double()
+    convolve, back = module.encoder[1], module.decoder[-2]
+    x, h = torch.randn(1, 1, 8, 8, dtype=torch.float64), torch.randn(1, 3, 4, 4, dtype=torch.float64)
+    torch.testing.assert_close((convolve(x) * h).sum(), (x * back(h)).sum())  # biases start at zero
+
+
+def test_tied_weights_need_networks_that_mirror(few: np.ndarray) -> None:
+    own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8))
+    with pytest.raises(ist.InputError, match=r"tied=True needs the networks of isthmus.*pass tied=False"):
+        ist.StackedAE(encoder=own, tied=True).fit(few)
