@@ -69,7 +69,7 @@ class StackedAE(Estimator):
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         if self._own_is_absent():
-            layers = [(Player(layer.parameters, layer.loss),) for layer in stack(module)]
+            layers: list[tuple[Player, ...]] = [(Player(layer.parameters, layer.loss),) for layer in stack(module)]
         else:
             layers = [module.players()]
         return [*(Stage(self.pretrain_epochs, players) for players in layers), Stage(self.epochs, module.players())]
@@ -123,13 +123,14 @@ def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
     if len(sources) != len(mirrors):
         raise InputError("tied=True needs a decoder that mirrors the encoder layer by layer: pass network='mlp' or 'conv'.")
     for source, (parent, name, layer) in zip(sources, reversed(mirrors), strict=True):
+        assert isinstance(source, nn.Linear | nn.Conv2d) and isinstance(layer, nn.Linear | nn.ConvTranspose2d)
         setattr(parent, name, Tied(source, layer))
 
 
 class Tied(nn.Module):
     """A decoding layer with the weights of an encoding layer, transposed, and a bias of its own."""
 
-    def __init__(self, source: nn.Module, layer: nn.Module) -> None:
+    def __init__(self, source: nn.Linear | nn.Conv2d, layer: nn.Linear | nn.ConvTranspose2d) -> None:
         super().__init__()
         self._source = (source,)  # in a tuple, so that the weights are saved and moved once, where they belong
         self.bias = layer.bias
@@ -138,7 +139,6 @@ class Tied(nn.Module):
         source = self._source[0]
         if isinstance(source, nn.Linear):
             return F.linear(h, source.weight.T, self.bias)
-        assert isinstance(source, nn.Conv2d)
         return F.conv_transpose2d(h, source.weight, self.bias, stride=source.stride[0], padding=int(source.padding[0]))
 
 

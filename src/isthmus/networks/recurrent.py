@@ -1,0 +1,99 @@
+"""Recurrent networks for sequences: one vector after another goes in, and one after another comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.networks.base import Features, Network, Shape, activation
+
+CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+
+
+@dataclass(frozen=True)
+class Recurrent(Network):
+    """Recurrent layers, one for every width, in encoder and decoder.
+
+    An example is read as a sequence: (time, features) as it is, a row of columns as steps of one number, an image row by row.
+    The encoder gives its state after the last step. The decoder gets the code again at every step, and a layer of the first
+    width with the activation makes each step's values of its states. Steps that are NaN are padding and are left out.
+
+    Attributes:
+        cell: ``"gru"`` or ``"lstm"``.
+    """
+
+    cell: str = "gru"
+
+    def encoder(self, shape: Shape) -> Features:
+        features = math.prod(shape) // steps_of(shape)
+        first = nn.Sequential(nn.Linear(features, self._widths[0]), activation(self.activation))
+        return Features(SequenceEncoder(shape, first, self._cells(self._widths)), (self._widths[-1],))
+
+    def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
+        widths = self._widths[::-1]
+        features = math.prod(shape) // steps_of(shape)
+        entry = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(code_shape), widths[0]))
+        last = nn.Sequential(nn.Linear(widths[-1], widths[-1]), activation(self.activation), nn.Linear(widths[-1], features))
+        return SequenceDecoder(shape, entry, self._cells(widths), last)
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        return self.widths or (64,)
+
+    def _cells(self, widths: Sequence[int]) -> list[nn.GRU | nn.LSTM]:
+        return [CELLS[self.cell](a, b, batch_first=True) for a, b in pairwise([widths[0], *widths])]
+
+
+class SequenceEncoder(nn.Module):
+    """Reads examples ``(n, *shape)`` step by step and gives the last state, ``(n, width)``."""
+
+    def __init__(self, shape: Shape, first: nn.Module, cells: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.shape, self.first, self.cells = shape, first, nn.ModuleList(cells)
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = as_steps(x)  # (n, time, features)
+        missing = steps.isnan().any(2)  # (n, time)
+        h = self.first(steps.masked_fill(missing[..., None], 0.0))
+        for cell in self.cells:
+            h = cell(h)[0]
+        last = (~missing).sum(1).clamp(min=1) - 1  # what comes after it has not been seen by then
+        return h[torch.arange(len(h), device=h.device), last]
+
+
+class SequenceDecoder(nn.Module):
+    """Writes examples ``(n, *shape)`` step by step from codes ``(n, *code_shape)``."""
+
+    def __init__(self, shape: Shape, entry: nn.Module, cells: Sequence[nn.Module], last: nn.Module) -> None:
+        super().__init__()
+        self.shape, self.entry, self.cells, self.last = shape, entry, nn.ModuleList(cells), last
+
+    def forward(self, z: Tensor) -> Tensor:
+        h = self.entry(z)[:, None].expand(-1, steps_of(self.shape), -1)  # (n, time, width)
+        for cell in self.cells:
+            h = cell(h)[0]
+        return from_steps(self.last(h), self.shape)
+
+
+def steps_of(shape: Shape) -> int:
+    """How many steps an example has: its rows, if it is an image, else the entries of its first axis."""
+    return shape[1] if len(shape) == 3 else shape[0]
+
+
+def as_steps(x: Tensor) -> Tensor:
+    """Examples ``(n, *shape)`` as sequences ``(n, time, features)``; the columns and channels of an image are features."""
+    if x.dim() == 4:
+        return x.transpose(1, 2).flatten(2)  # (n, channels, rows, columns) -> (n, rows, channels * columns)
+    return x.flatten(2) if x.dim() > 2 else x[..., None]
+
+
+def from_steps(steps: Tensor, shape: Shape) -> Tensor:
+    """The inverse of :func:`as_steps`."""
+    if len(shape) == 3:
+        return steps.unflatten(2, (shape[0], shape[2])).transpose(1, 2)
+    return steps.unflatten(2, shape[1:]) if len(shape) > 1 else steps.squeeze(2)
