@@ -69,6 +69,7 @@ NETWORKS = Registry(
     {
         "mlp": "isthmus.networks.mlp:MLP",
         "conv": "isthmus.networks.conv:Conv",
+        "residual": "isthmus.networks.residual:Residual",
     },
 )
 
@@ -83,11 +84,7 @@ LIKELIHOODS = Registry(
 
 PRIORS = Registry(
     "prior",
-    {
-
-
-
-    },
+    {},
 )
 
 DATA = Registry(
