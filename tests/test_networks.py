@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import isthmus as ist
 from isthmus.networks import choose
+from isthmus.networks.residual import Block
 
 
 def layers(module: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
@@ -23,6 +25,8 @@ def layers(module: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
 )  # fmt: skip
 def test_auto_chooses_by_shape(shape: tuple[int, ...], kind: str) -> None:
     assert type(choose("auto", shape, None, "relu")).__name__ == kind
+    named = "Residual" if len(shape) == 3 else kind
+    assert type(choose("auto", shape, None, "relu", images="residual")).__name__ == named
 
 
 def test_the_decoder_mirrors_the_encoder() -> None:
@@ -39,13 +43,41 @@ def test_no_hidden_layer_is_a_linear_map() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (1, 27, 27), (3, 33, 20), (3, 100, 75), (1, 1, 1), (2, 5, 64)])
 @pytest.mark.parametrize("widths", [(4,), (4, 8), (4, 8, 8)])
-def test_convolutions_come_back_to_any_size(shape: tuple[int, ...], widths: tuple[int, ...]) -> None:
-    network = choose("conv", shape, widths, "relu")
+@pytest.mark.parametrize("name", ["conv", "residual"])
+def test_convolutions_come_back_to_any_size(name: str, shape: tuple[int, ...], widths: tuple[int, ...]) -> None:
+    network = choose(name, shape, widths, "relu")
     features = network.encoder(shape)
     given = features.encoder(torch.rand(2, *shape))
     assert given.shape[1:] == features.shape
-    for code in ((6,), (6, *features.shape[1:])):
+    for code in ((6,), (6, *features.shape[1:]), (6, 3), (2, 3, 9)):
         assert network.decoder(code, shape)(torch.rand(2, *code)).shape == (2, *shape)
+
+
+def test_a_grid_of_the_coarse_size_enters_by_position() -> None:
+    # Changing one place of a grid changes what is around it, and nothing far away.
+    decoder = choose("residual", (1, 64, 64), (4, 8), "relu").decoder((3, 16, 16), (1, 64, 64))
+    grid = torch.rand(1, 3, 16, 16)
+    moved = grid.clone()
+    moved[..., 0, 0] += 1
+    change = (decoder(moved) - decoder(grid)).detach().abs().amax(dim=(0, 1))
+    assert float(change[:4, :4].max()) > 0
+    assert float(change[32:, 32:].max()) == 0
+
+
+def test_a_block_adds_to_what_passes_it() -> None:
+    block = Block(4, "relu")
+    x = torch.randn(2, 4, 5, 5)
+    inner = torch.conv2d(x.relu(), block.change[1].weight, block.change[1].bias, padding=1)
+    outer = torch.conv2d(inner.relu(), block.change[3].weight, block.change[3].bias)
+    torch.testing.assert_close(block(x), x + outer)
+    assert inner.shape[1] == 2
+
+
+def test_residual_networks_serve_any_member(few: np.ndarray) -> None:
+    model = ist.VAE(network="residual", hidden=(8, 16), epochs=3, random_state=0).fit(few)
+    assert len(layers(model.module_.encoder, Block)) == len(layers(model.module_.decoder, Block)) == 2
+    assert model.history_[-1]["objective"] < model.history_[0]["objective"]
+    assert model.reconstruct(few).shape == few.shape
 
 
 def test_convolutions_need_images() -> None:

@@ -30,7 +30,7 @@ from isthmus.inference import like, precision_for, shared_noise
 from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError, squared_error
 from isthmus.module import Autoencoder, Bottleneck
 from isthmus.networks import choose, initialise
-from isthmus.networks.base import Features
+from isthmus.networks.base import Features, Network
 from isthmus.networks.own import own_decoder, own_encoder
 from isthmus.planes import plane
 from isthmus.registry import LIKELIHOODS
@@ -64,6 +64,8 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     unbounded_likelihood: ClassVar[str] = "mse"
     """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
+    image_network: ClassVar[str | None] = None
+    """The network that ``"auto"`` takes for images; None lets it choose by their size."""
 
     moving_objective: ClassVar[bool] = False
     """Whether what is made small changes with the model itself, so that a rise says nothing about learning."""
@@ -289,15 +291,18 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         }
         return makers[name]()
 
+    def _network(self, shape: Shape) -> Network:
+        return choose(self.network, shape, self.hidden, self.activation, self.image_network)
+
     def _encoder(self, shape: Shape) -> Features:
         if self.encoder is None:
-            features = choose(self.network, shape, self.hidden, self.activation).encoder(shape)
+            features = self._network(shape).encoder(shape)
             return Features(initialise(features.encoder), features.shape)
         return own_encoder(self.encoder, shape)
 
     def _decoder(self, code_shape: Shape, parameters: Shape) -> nn.Module:
         if self.decoder is None:
-            return initialise(choose(self.network, parameters, self.hidden, self.activation).decoder(code_shape, parameters))
+            return initialise(self._network(parameters).decoder(code_shape, parameters))
         return own_decoder(self.decoder, code_shape, parameters)
 
     def _open(self, X: Any) -> tuple[Door, np.ndarray]:

@@ -72,6 +72,7 @@ NETWORKS = Registry(
     {
         "mlp": "isthmus.networks.mlp:MLP",
         "conv": "isthmus.networks.conv:Conv",
+        "residual": "isthmus.networks.residual:Residual",
     },
 )
 

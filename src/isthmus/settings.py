@@ -37,10 +37,12 @@ class Settings(TrainingSettings):
     latent_dim: int = field(2, "size of the code", low=1)
     hidden: tuple[int, ...] | None = field(
         None,
-        "units of the encoder's hidden layers (channels, for conv), mirrored by the decoder; none: the network's own",
+        "units of the encoder's hidden layers (channels, for convolutions), mirrored by the decoder; none: the network's own",
         low=1,
     )
-    network: str = field("auto", "kind of network; 'auto' chooses by the shape of the data", choices=("auto", "mlp", "conv"))
+    network: str = field(
+        "auto", "kind of network; 'auto' chooses by the shape of the data", choices=("auto", "mlp", "conv", "residual")
+    )
     activation: str = field(
         "relu", "nonlinearity between layers",
         choices=("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"),
