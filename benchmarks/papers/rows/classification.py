@@ -25,11 +25,11 @@ SEEDS = (0, 1, 2)
     "The paper tunes on 50,000 images and ties the weights of encoder and decoder.",
     metric="test error", unit="%, mean of three seeds", published={"contractive": 1.14, "denoising": 1.18, "plain": 1.78},
     source="Rifai, Vincent, Muller, Glorot and Bengio, Contractive auto-encoders, ICML 2011, table 1",
-    wanted=rising("contractive", "denoising", "plain"), epochs=(20, 100), error="standard deviation over three seeds",
+    wanted=rising("contractive", "denoising", "plain"), epochs=(10, 100), error="standard deviation over three seeds",
 )  # fmt: skip
 def contractive(bench: Bench) -> Mapping[str, Measure]:
     """What the penalty does for the codes, beside noise, and beside nothing."""
-    images, epochs = bench.length("images", 10_000, 60_000), bench.length("fine_tuning", 20, 50)
+    images, epochs = bench.length("images", 10_000, 60_000), bench.length("fine_tuning", 15, 50)
     train, errors = bench.data.train.take(slice(images)), {}
     shared = {"latent_dim": 1000, "hidden": (), "network": "mlp", "schedule": "cosine"}
     makers = {
