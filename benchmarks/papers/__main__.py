@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.papers import rows  # noqa: F401 - declares the rows
 from benchmarks.papers.page import PAGE, page
-from benchmarks.papers.record import ROOT, append, has_accelerator, read, record
+from benchmarks.papers.record import ROOT, append, commit, has_accelerator, read, record
 from benchmarks.papers.row import ROWS, Bench, Row
 
 import isthmus as ist
@@ -33,20 +33,21 @@ def main(words: list[str]) -> None:
     for name in chosen.rows:
         if name not in ROWS:
             raise unknown("row", name, ROWS)
+    loaded = commit()  # sources may change while a row is measured
     for name in chosen.rows:
-        measure(ROWS[name])
+        measure(ROWS[name], loaded)
     if chosen.page:
         PAGE.write_text(page(read()), encoding="utf-8")
     if not chosen.rows and not chosen.page:
         print("\n".join(f"{row.name:14} {row.what}" for row in ROWS.values()))
 
 
-def measure(row: Row) -> None:
+def measure(row: Row, loaded: str) -> None:
     """Measure a row and add its line; its checkpoints are removed once the line is written."""
     accelerated = has_accelerator()
     folder = ROOT / "runs" / "papers" / row.name
     bench = Bench(mnist(), row.epochs[accelerated], accelerated, folder)
-    line = record(row, row.measure(bench), bench)
+    line = record(row, row.measure(bench), bench, loaded)
     append(line)
     shutil.rmtree(folder, ignore_errors=True)
     print(f"{row.name}: {line['value']}, wanted {line['wanted']}: {'holds' if line['holds'] else 'falls short'}", flush=True)

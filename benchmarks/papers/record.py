@@ -21,8 +21,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "papers.jsonl"
 Record = dict[str, Any]
 
 
-def record(row: Row, found: Mapping[str, Measure], bench: Bench) -> Record:
-    """Everything about one measurement of a row, without names of hosts and places."""
+def record(row: Row, found: Mapping[str, Measure], bench: Bench, loaded: str) -> Record:
+    """Everything about one measurement of a row by the code of a commit, without names of hosts and places."""
     values = {name: round(measure.value, 5) for name, measure in found.items()}
     return {
         "row": row.name, "what": row.what, "metric": row.metric, "unit": row.unit,
@@ -32,7 +32,7 @@ def record(row: Row, found: Mapping[str, Measure], bench: Bench) -> Record:
         "wanted": row.wanted.words, "holds": row.wanted.holds(values),
         "epochs": bench.epochs, "settings": bench.settings, "data": "mnist",
         "seconds": round(bench.seconds, 1), "device": device(), "machine": machine(), "threads": torch.get_num_threads(),
-        "torch": torch.__version__, "commit": commit(), "date": datetime.now(UTC).date().isoformat(),
+        "torch": torch.__version__, "commit": loaded, "date": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip
 
 
