@@ -138,11 +138,12 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             module = runtime.place(self.build(door.layout.shape, unit_range=door.scaling.unit_range))
-            feed = door.feed(x, runtime.device)
+drawn = self.binarize == "dynamic"
+            feed = door.feed(x, runtime.device, binarize=drawn)
             stages = self._stages(module)
             trainer = Trainer(
                 module, stages, feed, self, runtime, seed,
-                validation=None if held_out is None else door.feed(held_out, runtime.device),
+                validation=None if held_out is None else door.feed(held_out, runtime.device, binarize=drawn),
                 patience=self.patience,
                 checkpoint=checkpoint,
                 snapshots=self._recorder(door.feed(probed[:_PROBES], runtime.device), sum(stage.epochs for stage in stages)),
@@ -153,7 +154,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
                     trainer.run()
             finally:
                 self._keep(door, module, trainer.state)
-        self._say(feed)
+            self._say(feed)
         return self
 
     # ------------------------------------------------------------------ using
@@ -307,10 +308,16 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     def _open(self, X: Any) -> tuple[Door, np.ndarray]:
         """Examples for training, ``(n, *shape)``, and the layout and scaling that they settle."""
-        return open_door(
+        door, x = open_door(
             self._array(X, reset=True), scaling=self.scaling, likelihood=self.likelihood, channels=self.channels,
             image_shape=self.image_shape,
         )  # fmt: skip
+        if self.binarize == "dynamic" and not door.scaling.unit_range:
+            raise InputError(
+                "binarize='dynamic' reads values as probabilities, but X is not in [0, 1]: pass scaling='minmax' if its values "
+                "can be read so, else binarize='none'."
+            )
+        return door, x
 
     def _array(self, X: Any, reset: bool = False) -> np.ndarray:
         """A table through scikit-learn's own door (names, types, sparse matrices); anything with more axes as it is."""

@@ -66,6 +66,10 @@ class Settings(TrainingSettings):
         "auto", "what is done to the data first; 'auto' standardises what lies outside [0, 1]",
         choices=("auto", "none", "standard", "minmax"),
     )  # fmt: skip
+    binarize: str = field(
+        "none", "'dynamic' reads values in [0, 1] as probabilities, and draws black or white afresh at every step of training",
+        choices=("none", "dynamic"),
+    )  # fmt: skip
     channels: str = field("auto", "where the colours of an image are", choices=("auto", "first", "last"))
     image_shape: tuple[int, ...] | None = field(None, "channels, height, width of the image that a flat row holds", low=1)
 

@@ -46,14 +46,19 @@ class Door:
             )
         return self.layout.inside(x)
 
-    def feed(self, inside: np.ndarray, device: torch.device, dtype: torch.dtype = torch.float32) -> Feed:
-        """Admitted examples, ready to be handed out in batches; pixels and [0, 1] meet, whichever was trained on."""
+    def feed(
+        self, inside: np.ndarray, device: torch.device, dtype: torch.dtype = torch.float32, *, binarize: bool = False
+    ) -> Feed:
+        """Admitted examples, ready to be handed out in batches; pixels and [0, 1] meet, whichever was trained on.
+
+        ``binarize`` draws 0 or 1 with the values, then in [0, 1], as probabilities.
+        """
         scaling = self.scaling
         if scaling.kind == "pixels" and inside.dtype != np.uint8:
             scaling = replace(scaling, kind="none", scale=np.ones_like(scaling.scale))
         elif scaling.kind == "none" and scaling.unit_range and inside.dtype == np.uint8:
             scaling = replace(scaling, kind="pixels", scale=np.full_like(scaling.scale, 255))
-        return Feed(inside, scaling, device, dtype)
+        return Feed(inside, scaling, device, dtype, binarize=binarize)
 
     def outside(self, decoded: np.ndarray) -> np.ndarray:
         """What the decoder says, ``(n, *shape)`` in the model's units, in the layout and units of the data."""

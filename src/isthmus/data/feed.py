@@ -24,14 +24,18 @@ class Feed:
         scaling: from their units to the model's.
         device: where batches go; the examples follow, unless they are on the disk.
         dtype: the floating type of the batches.
+        binarize: whether values, then probabilities in [0, 1], become draws of 0 or 1, by torch's random state.
     """
 
-    def __init__(self, x: np.ndarray, scaling: Scaling, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, x: np.ndarray, scaling: Scaling, device: torch.device, dtype: torch.dtype = torch.float32, *,
+        binarize: bool = False,
+    ) -> None:  # fmt: skip
         with warnings.catch_warnings():  # a read-only memory map: nothing here writes to it
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             stored = torch.from_numpy(x)
         self._stored = stored.to(device) if _fits(x, device) else stored
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._binarize = device, dtype, binarize
         self._shift = self._constant(scaling.offset)
         self._factor = self._constant(1 / scaling.scale)
         self._scales = bool((scaling.offset != 0).any() or (scaling.scale != 1).any())
@@ -53,7 +57,8 @@ class Feed:
         x = x.to(self._device, self._dtype, copy=self._scales)
         if self._shifts:
             x.sub_(self._shift)
-        return x.mul_(self._factor) if self._scales else x
+        x = x.mul_(self._factor) if self._scales else x
+        return torch.rand_like(x).lt_(x) if self._binarize else x
 
     def _constant(self, value: np.ndarray) -> Tensor:
         """A number, or one per column: shaped so that it meets ``(n, *shape)``."""

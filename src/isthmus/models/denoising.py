@@ -11,17 +11,16 @@ from torch import nn
 from isthmus.corruptions import CORRUPTIONS, Corruption
 from isthmus.data.parts import Part
 from isthmus.errors import InputError
-from isthmus.estimator import Estimator, Shape
 from isthmus.fields import field
 from isthmus.likelihoods import Likelihood
-from isthmus.models.ae import Deterministic
+from isthmus.models.ae import AE
 from isthmus.module import Autoencoder, Bottleneck
 
 _ROUNDS = 5  # of filling in: each starts from what the one before it made of the missing values
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class DenoisingAE(Estimator):
+class DenoisingAE(AE):
     r"""Denoising autoencoder: x is damaged before it is encoded, and the clean x is asked for.
 
     .. math:: \min_{f, g} \; \mathbb{E}_{x, \, \tilde x \sim c(\tilde x \mid x)} \left[ -\log p(x \mid z = f(\tilde x)) \right]
@@ -74,9 +73,6 @@ class DenoisingAE(Estimator):
         for _ in range(_ROUNDS):
             filled = np.where(unknown, self.reconstruct(filled), known)
         return filled
-
-    def _bottleneck(self, features: Shape) -> Bottleneck:
-        return Deterministic(features, self.latent_dim)
 
     def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
         if self.corruption in ("masking", "salt-and-pepper") and self.level > 1:
