@@ -138,7 +138,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             module = runtime.place(self.build(door.layout.shape, unit_range=door.scaling.unit_range))
-drawn = self.binarize == "dynamic"
+            drawn = self.binarize == "dynamic"
             feed = door.feed(x, runtime.device, binarize=drawn)
             stages = self._stages(module)
             trainer = Trainer(

@@ -13,7 +13,7 @@ from isthmus.data.door import Door
 from isthmus.data.parts import Data, Part
 from isthmus.data.rows import named
 from isthmus.errors import InputError
-from isthmus.metrics import clustering, likelihood, reconstruction, representation
+from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
 from isthmus.metrics.measure import Measure
 from isthmus.metrics.representation import Labelled
 
@@ -39,13 +39,13 @@ class Model(Protocol):
 def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Measure]:
     """Measure a fitted model on the test part: reconstruction, likelihood, and what the codes are good for.
 
-    What does not apply is left out: PSNR for anything but images in [0, 1], the evidence bound for members that have
-    none, classifiers where there are no labels.
+    What does not apply is left out: PSNR for anything but images in [0, 1], what cleaning gains for members that do not
+    train on damaged images, the evidence bound for members that have none, classifiers where there are no labels.
 
     Args:
         model: a fitted member.
         data: its test part is measured; classifiers of codes learn from its training part.
-        random_state: picks the rows where not all are used, and starts k-means.
+        random_state: picks the rows where not all are used, damages images for a denoising member, and starts k-means.
 
     Raises:
         InputError: where the test part is empty.
@@ -56,6 +56,7 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Me
     dimensions = math.prod(model.door_.layout.shape)
     return {
         **_reconstruction(model, test, dimensions),
+        **_cleaning(model, data.test.x, random_state),
         **_likelihood(model, test, dimensions),
         **_representation(model, data, np.random.default_rng(random_state), random_state),
         **_posterior(model, test),
@@ -68,6 +69,15 @@ def _reconstruction(model: Model, test: Any, dimensions: int) -> dict[str, Measu
     if _is_picture(model):
         found["psnr"] = reconstruction.psnr(errors, dimensions)
     return found
+
+
+def _cleaning(model: Any, x: np.ndarray, seed: int) -> dict[str, Measure]:
+    """What a member that trains on damaged images makes of images that are damaged in the same way."""
+    module: Any = getattr(model, "module_", None)
+    if getattr(module, "corruption", None) is None or not _is_picture(model):
+        return {}
+    feed = model.door_.feed(model.door_.admit(x), next(module.parameters()).device)
+    return images.cleaning(module, feed, seed)
 
 
 def _likelihood(model: Any, test: Any, dimensions: int) -> dict[str, Measure]:

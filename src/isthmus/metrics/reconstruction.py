@@ -31,8 +31,12 @@ def mse(errors: np.ndarray, dimensions: int) -> Measure:
 
 def psnr(errors: np.ndarray, dimensions: int) -> Measure:
     """The peak signal-to-noise ratio of each image whose pixels lie in [0, 1], averaged over images."""
-    ratios = -10 * np.log10(np.maximum(errors / dimensions, _LEAST_MSE))
     return average(
-        "PSNR", ratios, "dB", "higher",
+        "PSNR", decibels(errors / dimensions), "dB", "higher",
         "How far the brightest possible pixel stands above the error of a reconstruction: 10 dB more is a tenth of the error.",
     )  # fmt: skip
+
+
+def decibels(mse: np.ndarray) -> np.ndarray:
+    """Mean squared errors of images in [0, 1] as peak signal-to-noise ratios."""
+    return np.asarray(-10 * np.log10(np.maximum(mse, _LEAST_MSE)))
