@@ -22,6 +22,9 @@ class Likelihood(nn.Module, ABC):
     normalised: bool = True
     """Whether :meth:`nll` is a true −log density (or mass), so that an evidence bound can be made of it."""
 
+    padded: bool = False
+    """Whether NaN marks what an example does not have (the steps behind the end of a sequence); it costs nothing."""
+
     def parameter_shape(self, shape: Shape) -> Shape:
         """The shape that the decoder must put out for one example of ``shape``."""
         return shape
@@ -32,7 +35,9 @@ class Likelihood(nn.Module, ABC):
 
     def nll(self, parameters: Tensor, x: Tensor) -> Tensor:
         """−log p(x | parameters) in nats, ``(n,)``, from two tensors of shape ``(n, *shape)``."""
-        return sum_dimensions(self.each(parameters, x))
+        if not self.padded:
+            return sum_dimensions(self.each(parameters, x))
+        return sum_dimensions(self.each(parameters, x.nan_to_num()).masked_fill(x.isnan(), 0.0))
 
     @abstractmethod
     def mean(self, parameters: Tensor) -> Tensor:

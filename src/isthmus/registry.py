@@ -64,6 +64,7 @@ MEMBERS = Registry(
         "aae": "isthmus.models.aae:AAE",
         "wae": "isthmus.models.wae:WAE",
         "clustering": "isthmus.models.clustering:ClusteringAE",
+        "recurrent": "isthmus.models.recurrent:RecurrentAE",
     },
 )
 
@@ -73,6 +74,7 @@ NETWORKS = Registry(
         "mlp": "isthmus.networks.mlp:MLP",
         "conv": "isthmus.networks.conv:Conv",
         "residual": "isthmus.networks.residual:Residual",
+        "recurrent": "isthmus.networks.recurrent:Recurrent",
     },
 )
 

@@ -41,7 +41,9 @@ class Settings(TrainingSettings):
         low=1,
     )
     network: str = field(
-        "auto", "kind of network; 'auto' chooses by the shape of the data", choices=("auto", "mlp", "conv", "residual")
+        "auto",
+        "kind of network; 'auto' chooses by the shape of the data",
+        choices=("auto", "mlp", "conv", "residual", "recurrent"),
     )
     activation: str = field(
         "relu", "nonlinearity between layers",

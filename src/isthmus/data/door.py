@@ -11,6 +11,7 @@ import torch
 from isthmus.data.feed import Feed
 from isthmus.data.layout import Layout, Shape, as_stored, extent, layout_of
 from isthmus.data.scaling import Scaling, fit_scaling
+from isthmus.data.sequences import steps
 from isthmus.errors import InputError
 
 _SLACK = 1e-4  # pixels that went through a resize or a decoder may pass 1 by rounding
@@ -24,11 +25,13 @@ class Door:
         layout: the shape of an example outside and inside.
         scaling: the units outside and inside.
         strict: whether values outside [0, 1] must be refused, because the likelihood has no place for them.
+        padded: whether examples are sequences, whose missing steps behind the end are NaN.
     """
 
     layout: Layout
     scaling: Scaling
     strict: bool
+    padded: bool = False
 
     def admit(self, x: np.ndarray) -> np.ndarray:
         """Examples as they will be kept, ``(n, *shape)``; wrong shapes, NaN and foreign ranges are refused."""
@@ -38,7 +41,7 @@ class Door:
                 f"X has examples of shape {tuple(x.shape[1:])}, but the model was trained on {self.layout.outer}: "
                 "bring them into that shape."
             )
-        low, high = extent(x)
+        low, high = extent(steps(x) if self.padded and _is_sequence(x) else x)
         if self._must_be_unit(x) and not (low >= -_SLACK and high <= 1 + _SLACK):
             raise InputError(
                 f"X lies in [{low:g}, {high:g}], but the model was trained on values in [0, 1]: scale it in the same way "
@@ -66,14 +69,20 @@ class Door:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``."""
-        return {"layout": asdict(self.layout), "scaling": self.scaling.to_json(), "strict": self.strict}
+        kept = {"layout": asdict(self.layout), "scaling": self.scaling.to_json(), "strict": self.strict}
+        return kept | ({"padded": True} if self.padded else {})
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Door:
         """The inverse of :meth:`to_json`."""
         layout = values["layout"]
         outer, shape = (tuple(int(size) for size in layout[key]) for key in ("outer", "shape"))
-        return cls(Layout(outer, shape, layout["channels"]), Scaling.from_json(values["scaling"]), bool(values["strict"]))
+        return cls(
+            Layout(outer, shape, layout["channels"]),
+            Scaling.from_json(values["scaling"]),
+            bool(values["strict"]),
+            bool(values.get("padded")),
+        )
 
     def _must_be_unit(self, x: np.ndarray) -> bool:
         if x.dtype == np.uint8:
@@ -82,18 +91,29 @@ class Door:
 
 
 def open_door(
-    x: np.ndarray, *, scaling: str, likelihood: str, channels: str = "auto", image_shape: Shape | None = None
-) -> tuple[Door, np.ndarray]:
-    """Settle layout and scaling by the training examples; returns the door and the examples inside."""
+    x: np.ndarray, *, scaling: str, likelihood: str, channels: str = "auto", image_shape: Shape | None = None,
+    padded: bool = False,
+) -> tuple[Door, np.ndarray]:  # fmt: skip
+    """Settle layout and scaling by the training examples; returns the door and the examples inside.
+
+    ``padded`` says that examples are sequences, which may end in steps of NaN: their features are scaled over all steps.
+    """
     x = as_stored(x)
     layout = layout_of(tuple(x.shape[1:]), channels, image_shape)
     if len(x) < 2:
         raise InputError(f"X holds {len(x)} examples (n_samples = {len(x)}): at least 2 are needed to train.")
-    inside, reach = layout.inside(x), extent(x)
-    fitted = fit_scaling(scaling, inside, reach)
+    inside = layout.inside(x)
+    values = steps(x) if padded and _is_sequence(x) else inside
+    reach = extent(values)
+    fitted = fit_scaling(scaling, values, reach)
     if likelihood == "bernoulli" and not fitted.unit_range:
         raise InputError(
             f"X lies in [{reach[0]:g}, {reach[1]:g}], but likelihood='bernoulli' needs values in [0, 1]: "
             "pass scaling='minmax', or another likelihood ('gaussian' or 'mse')."
         )
-    return Door(layout, fitted, likelihood == "bernoulli" or (likelihood == "auto" and fitted.unit_range)), inside
+    return Door(layout, fitted, likelihood == "bernoulli" or (likelihood == "auto" and fitted.unit_range), padded), inside
+
+
+def _is_sequence(x: np.ndarray) -> bool:
+    """Whether an array can hold padded sequences: (n, time) or (n, time, features), of numbers that can be NaN."""
+    return x.ndim <= 3 and x.dtype != np.uint8

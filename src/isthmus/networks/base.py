@@ -88,7 +88,7 @@ def choose(name: str, shape: Shape, widths: tuple[int, ...] | None, activation: 
     if name == "auto":
         is_large = is_image and min(shape[1:]) >= 16 and (shape[0] > 1 or max(shape[1:]) > 32)
         name = images if is_image and images else "conv" if is_large else "mlp"
-    if name != "mlp" and not is_image:
+    if name not in ("mlp", "recurrent") and not is_image:
         raise InputError(
             f"network={name!r} needs images, but an example has the shape {shape}: "
             "pass network='mlp', or say with image_shape=(channels, height, width) how a row becomes an image."
