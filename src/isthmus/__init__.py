@@ -18,6 +18,7 @@ from isthmus.registry import MEMBERS
 from isthmus.version import __version__
 
 _NAMES = {
+    "AutoencoderClassifier": "isthmus.classifier",
     "Estimator": "isthmus.estimator",
     "LearningWarning": "isthmus.estimator",
     "load": "isthmus.runs",

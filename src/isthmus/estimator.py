@@ -350,9 +350,13 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             decoded = np.concatenate([module.decode(chunk).cpu().numpy() for chunk in chunks])
         return like(self.door_.outside(decoded), Z)
 
-    def _feed(self, X: Any) -> Feed:
+    def _admitted(self, X: Any) -> np.ndarray:
+        """Examples as they are kept inside, ``(n, *shape)``."""
         check_is_fitted(self, "module_")
-        return self.door_.feed(self.door_.admit(self._array(X)), self._device, precision_for(X, self._device))
+        return self.door_.admit(self._array(X))
+
+    def _feed(self, X: Any) -> Feed:
+        return self.door_.feed(self._admitted(X), self._device, precision_for(X, self._device))
 
     def _hold_out(self, x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Training examples, and those that are measured after every epoch."""

@@ -66,6 +66,32 @@ class Feed:
         return tensor if tensor.numel() > 1 else tensor.reshape(())
 
 
+class LabelledFeed:
+    """Examples with their labels: a batch is the pair (x, y).
+
+    Args:
+        examples: n examples.
+        labels: ``(n,)``, on the device.
+    """
+
+    def __init__(self, examples: Feed, labels: Tensor) -> None:
+        self._examples, self._labels = examples, labels
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The examples and the labels of some rows."""
+        return self._examples.batch(rows), self._labels[rows.to(self._labels.device)]
+
+    def chunks(self, size: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """All examples with their labels, in their order."""
+        start = 0
+        for x in self._examples.chunks(size):
+            yield x, self._labels[start : start + len(x)]
+            start += len(x)
+
+
 def inference_rows(shape: Sequence[int]) -> int:
     """How many examples of a shape to take at once where nothing is trained: about two million values."""
     return max(16, min(4096, (1 << 21) // max(1, math.prod(shape))))

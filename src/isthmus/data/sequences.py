@@ -58,8 +58,8 @@ def steps(x: np.ndarray) -> np.ndarray:
     NaN that something follows, and steps of which a part is NaN, are refused: they are no padding.
     """
     table = x.reshape(*x.shape[:2], -1)  # (n, time, features)
-    missing = np.isnan(table) if x.dtype.kind == "f" else np.zeros(table.shape, dtype=bool)
-    gone = missing.all(2)
+    missing: np.ndarray = np.isnan(table) if x.dtype.kind == "f" else np.zeros(table.shape, dtype=bool)
+    gone = np.asarray(missing.all(axis=2))
     later = np.asarray(np.logical_or.accumulate(~gone[:, ::-1], axis=1))[:, ::-1]  # whether something follows
     wrong = (missing.any(2) & ~gone) | (gone & later) | gone[:, :1]
     if wrong.any():
