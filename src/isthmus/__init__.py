@@ -20,6 +20,7 @@ from isthmus.version import __version__
 _NAMES = {
     "Estimator": "isthmus.estimator",
     "LearningWarning": "isthmus.estimator",
+    "OutlierDetector": "isthmus.outliers",
     "load": "isthmus.runs",
     "compare": "isthmus.report.compare",
     "evaluate": "isthmus.metrics",
