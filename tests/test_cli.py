@@ -118,6 +118,41 @@ def test_denoise_writes_cleaned_examples(run: Path, isthmus: Command, tmp_path: 
     assert (status, "VAE does not clean examples: train 'denoising'" in complaint) == (2, True)
 
 
+def test_outliers_of_a_data_set_by_its_own_scores(run: Path, isthmus: Command, tmp_path: Path) -> None:
+    import pandas as pd
+
+    out, picture = tmp_path / "outliers.csv", tmp_path / "outliers.png"
+    status, printed, _ = isthmus("outliers", run, "digits", "--out", out, "--contamination", 0.05, "--figure", picture)
+    assert status == 0
+    found, scores = pd.read_csv(out), -ist.load(run).squared_error(ist.data.load("digits").test.x)
+    limit, least = np.quantile(scores, 0.05), scores.argmin()
+    assert f"18 of 359 examples score below {limit:.4g}; the least typical is row {least}" in printed
+    np.testing.assert_allclose(found["score"], scores, rtol=1e-5)
+    assert found["outlier"].sum() == 18 and found["rank"][least] == 1
+    with Image.open(picture) as image:
+        assert image.width > 900
+    status, printed, _ = isthmus("outliers", run, "digits", "--out", tmp_path / "o.parquet", "--criterion", "score", "--json")
+    told = json.loads(printed)
+    assert told["outliers"] == pd.read_parquet(tmp_path / "o.parquet")["outlier"].sum()
+    status, _, complaint = isthmus("outliers", run, "digits", "--out", out, "--figure", tmp_path / "x.gif")
+    assert (status, "x.gif cannot be written: give a name that ends in .png, .svg, .pdf" in complaint) == (2, True)
+
+
+def test_outliers_in_a_folder_of_images_are_named_by_their_files(isthmus: Command, tmp_path: Path) -> None:
+    import pandas as pd
+
+    x = (ist.data.load("digits").test.x[:40, 0] * 255).astype(np.uint8)
+    x[7] = 255 - x[7]
+    (tmp_path / "images").mkdir()
+    for i, image in enumerate(x):
+        Image.fromarray(image).save(tmp_path / "images" / f"{i:02}.png")
+    ist.AE(epochs=10, random_state=0).fit(ist.data.read(tmp_path / "images").x).save(tmp_path / "run")
+    status, printed, _ = isthmus("outliers", tmp_path / "run", tmp_path / "images", "--out", tmp_path / "o.csv")
+    assert status == 0
+    assert "the least typical is row 7 (07.png)" in printed
+    assert pd.read_csv(tmp_path / "o.csv")["file"].tolist() == [f"{i:02}.png" for i in range(40)]
+
+
 def test_sample_is_the_same_for_the_same_seed(run: Path, isthmus: Command, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert isthmus("sample", run, "-n", 9, "--seed", seed, "--out", tmp_path / f"{name}.npy")[0] == 0

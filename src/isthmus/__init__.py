@@ -21,6 +21,7 @@ _NAMES = {
     "AutoencoderClassifier": "isthmus.classifier",
     "Estimator": "isthmus.estimator",
     "LearningWarning": "isthmus.estimator",
+    "OutlierDetector": "isthmus.outliers",
     "load": "isthmus.runs",
     "compare": "isthmus.report.compare",
     "evaluate": "isthmus.metrics",

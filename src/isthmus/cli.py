@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +67,7 @@ def _assemble() -> None:
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Use a trained member": {
             "encode": encode, "decode": decode, "reconstruct": reconstruct, "denoise": denoise, "sample": sample,
-            "evaluate": evaluate,
+            "outliers": with_fields(outliers, _judging()), "evaluate": evaluate,
         },
         "Look up": {"models": models, "data": data_sets, "info": info},
     }  # fmt: skip
@@ -212,6 +213,38 @@ def sample(
     examples = model.sample(n, random_state=seed)
     exports.write_examples(out, examples, _columns(model))
     _wrote(out, examples, as_json)
+
+
+def outliers(
+    run: Run, data: Input, out: Annotated[Path, typer.Option("--out", help=".csv or .parquet")],
+    figure: Annotated[Path | None, typer.Option("--figure", help="also draw the extremes: .png, .svg or .pdf")] = None,
+    data_dir: DataDir = None, label: Label = None, size: Size = None, as_json: Json = False, **values: Any,
+) -> None:  # fmt: skip
+    """Write how typical each example is, and which are outliers: by a threshold that the scores of DATA themselves settle."""
+    from isthmus import exports
+    from isthmus.data.rows import named
+    from isthmus.outliers import OutlierDetector, table
+
+    exports.check_target(out, exports.TABLES)
+    if figure is not None:
+        exports.check_target(figure, exports.FIGURES)
+    model, rows = _open(run), _read(data, data_dir, label, size)
+    detector = OutlierDetector.from_run(model, **values).fit(named(rows.x, rows.columns))
+    found = table(detector, rows)
+    exports.write_table(out, found)
+    if figure is not None:
+        exports.write_extremes(figure, detector, rows, Path(data).name)
+    count, least = int(found["outlier"].sum()), int(found["rank"].argmin())
+    name = f" ({rows.files[least]})" if rows.files else ""
+    text = f"{out}: {count} of {len(rows)} examples score below {detector.offset_:.4g}; the least typical is row {least}{name}"
+    result = {"out": out, "examples": len(rows), "outliers": count, "threshold": detector.offset_, "least_typical": least}
+    _say(text, result, as_json)
+
+
+def _judging() -> dict[str, Field]:
+    """What a detector lets one choose of a member that is trained already."""
+    declared = fields.read("isthmus.outliers:OutlierDetector")
+    return {name: replace(declared[name], owner="What counts as an outlier") for name in ("contamination", "criterion")}
 
 
 def evaluate(

@@ -6,14 +6,20 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.data.parts import Data, Part
+from isthmus.data.rows import Rows
 from isthmus.errors import InputError, missing_extra
 from isthmus.files import write_bytes
 
+if TYPE_CHECKING:
+    from isthmus.outliers import OutlierDetector
+
 ARRAY, TABLES, PICTURE = ".npy", (".csv", ".parquet"), ".png"
+FIGURES = (PICTURE, ".svg", ".pdf")
 
 
 def check_target(path: Path, endings: Sequence[str]) -> None:
@@ -78,6 +84,16 @@ def write_picture(path: Path, x: np.ndarray, per_row: int, least: int = 640) -> 
     pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+    write_bytes(path, buffer.getvalue())
+
+
+def write_extremes(path: Path, detector: OutlierDetector, rows: Rows, name: str) -> None:
+    """Write the figure of the least and the most typical of some rows."""
+    from isthmus.figures import outliers
+
+    part, buffer = Part(rows.x, rows.y), io.BytesIO()
+    figure = outliers(detector, Data(name, part, part, rows.classes, rows.columns))
+    figure.savefig(buffer, format=path.suffix[1:].lower())
     write_bytes(path, buffer.getvalue())
 
 

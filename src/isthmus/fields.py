@@ -71,7 +71,8 @@ class Field:
         """What the field takes, in words."""
         if self.choices and not set(self.alternatives) - {"str", "None"}:
             return "one of " + ", ".join(self.choices)
-        names = {"int": "a whole number", "float": "a number", "bool": "True or False", "str": "a name",
+        names = {"int": "a whole number", "float": "a number", "bool": "True or False",
+                 "str": " or ".join(map(repr, self.choices)) if self.choices else "a name",
                  "tuple[int, ...]": "whole numbers such as (256, 128)", "None": "None"}  # fmt: skip
         words = " or ".join(names.get(kind, kind) for kind in self.alternatives)
         return f"{words}, {self.limits}" if self.limits else words

@@ -75,7 +75,9 @@ def _option(declaration: Field) -> inspect.Parameter:
     default = SEED if declaration.name == "random_state" else declaration.default
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()
     kinds = {"tuple[int, ...]": "N,N,…", "int": "N", "float": "X", "str": "NAME", "bool": "true|false"}
-    metavar = "|".join(declaration.choices or [kinds[k] for k in declaration.alternatives if k in kinds])
+    if declaration.choices:
+        kinds["str"] = "|".join(declaration.choices)
+    metavar = "|".join(kinds[k] for k in declaration.alternatives if k in kinds)
     notes = "; ".join(filter(None, (declaration.limits, f"default {shown}")))
     option = typer.Option(
         declaration.flag, help=f"{declaration.help} ({notes})", metavar=metavar,

@@ -112,6 +112,7 @@ FIGURES = Registry(
         "reconstructions": "isthmus.figures.decoded:reconstructions",
         "samples": "isthmus.figures.decoded:samples",
         "walk": "isthmus.figures.decoded:walk",
+        "outliers": "isthmus.figures.outliers:outliers",
         "evolution": "isthmus.figures.evolution:evolution",
     },
 )

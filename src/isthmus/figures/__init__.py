@@ -11,6 +11,7 @@ from isthmus.figures.codes import plane
 from isthmus.figures.decoded import grid, reconstructions, samples, walk
 from isthmus.figures.evolution import evolution
 from isthmus.figures.images import as_images, mosaic
+from isthmus.figures.outliers import outliers
 from isthmus.figures.training import curves
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "evolution_gif",
     "grid",
     "mosaic",
+    "outliers",
     "plane",
     "reconstructions",
     "samples",

@@ -60,6 +60,11 @@ def named(classes: Classes) -> tuple[list[int], list[str]]:
     return labels, [classes.names[i] for i in labels]
 
 
+def class_name(data: Data, y: int, longest: int = 20) -> str:
+    """The name of a label, or the label itself where the classes have no names."""
+    return shortened(str(data.classes[y] if data.classes else y), longest)
+
+
 def legend(axes: Axes, classes: Classes, panels: Sequence[Axes] = ()) -> None:
     """The names of the classes right of the axes: a legend, or, for more than ten, a colour bar along all the panels."""
     if len(classes) > len(PALETTE):

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from isthmus import planes
 from isthmus.data.parts import Data, Part
 from isthmus.errors import InputError
+from isthmus.figures.classes import class_name
 from isthmus.figures.codes import codes_of, decoded_by, kind_of, project, shown, space_of
-from isthmus.figures.style import WIDTH, bare, head, heading, label, new_figure, rule, shortened, trim
+from isthmus.figures.style import WIDTH, bare, head, heading, label, new_figure, rule, trim
 from isthmus.figures.tiles import Tiles, tiles_for
 
 _COMPONENTS = ", first two principal components"  # the axes say so themselves
@@ -63,7 +64,7 @@ def reconstructions(model: Any, data: Data, *, columns: int = 10, title: str | N
     axes.set_yticks([0.5, 1.6], labels=["original", "reconstruction"])
     if part.y is not None:
         axes.xaxis.tick_top()
-        axes.set_xticks(np.arange(len(part)) + 0.5, labels=[_class_name(data, y, 100 // len(part)) for y in part.y])
+        axes.set_xticks(np.arange(len(part)) + 0.5, labels=[class_name(data, y, 100 // len(part)) for y in part.y])
     head(axes, heading(title, model, data.name, f"reconstructions of {kind_of(data)} examples"))
     return _finished(figure, axes, tiles)
 
@@ -116,7 +117,7 @@ def walk(
     axes.set_xticks(
         [0.5, 1.3 + steps / 2, steps + 2.1], labels=["original", f"decoded, in {steps} equal steps of the code", "original"]
     )
-    names = "" if pair.y is None else f" from {_class_name(data, pair.y[0])} to {_class_name(data, pair.y[1])}"
+    names = "" if pair.y is None else f" from {class_name(data, pair.y[0])} to {class_name(data, pair.y[1])}"
     head(axes, heading(title, model, data.name, f"a walk{names}"))
     return _finished(figure, axes, tiles)
 
@@ -165,7 +166,3 @@ def _pair(data: Data, between: tuple[int, int] | None) -> Part:
     if not all(0 <= i < len(part) for i in between):
         raise InputError(f"between={between} names rows that data does not have: its test part has {len(part)}, from 0 on.")
     return part.take(np.asarray(between))
-
-
-def _class_name(data: Data, y: int, longest: int = 20) -> str:
-    return shortened(str(data.classes[y] if data.classes else y), longest)

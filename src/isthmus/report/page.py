@@ -32,6 +32,7 @@ _WORDS = {
     "reconstructions": ("Reconstructions", "Test examples above, and below what is left after the narrow code."),
     "samples": ("Samples", "New examples: codes drawn from the prior, decoded. This needs a model that has a prior."),
     "walk": ("A walk through the code", "From one example to another, in equal steps along the line between their codes."),
+    "outliers": ("Outliers", "The test examples that the model rebuilds worst, and those that it rebuilds best."),
 }  # fmt: skip
 
 
