@@ -61,6 +61,8 @@ MEMBERS = Registry(
         "denoising": "isthmus.models.denoising:DenoisingAE",
         "contractive": "isthmus.models.contractive:ContractiveAE",
         "wae": "isthmus.models.wae:WAE",
+        "vqvae": "isthmus.models.vqvae:VQVAE",
+        "vqvae2": "isthmus.models.vqvae2:VQVAE2",
     },
 )
 
