@@ -27,7 +27,9 @@ def precision_for(X: Any, device: torch.device) -> torch.dtype:
 
 
 def like(values: np.ndarray, X: Any) -> np.ndarray:
-    """The values in the floating type that was handed in: float64 where X is float64, else float32."""
+    """The values in the floating type that was handed in: float64 where X is float64, else float32. Indices stay whole."""
+    if values.dtype.kind != "f":
+        return values
     return values.astype(np.float64 if dtype_of(X) == np.float64 else np.float32, copy=False)
 
 

@@ -65,6 +65,8 @@ MEMBERS = Registry(
         "wae": "isthmus.models.wae:WAE",
         "clustering": "isthmus.models.clustering:ClusteringAE",
         "recurrent": "isthmus.models.recurrent:RecurrentAE",
+        "vqvae": "isthmus.models.vqvae:VQVAE",
+        "vqvae2": "isthmus.models.vqvae2:VQVAE2",
     },
 )
 
