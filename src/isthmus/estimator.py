@@ -29,7 +29,7 @@ from isthmus.errors import InputError
 from isthmus.inference import like, precision_for, shared_noise
 from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError, squared_error
 from isthmus.module import Autoencoder, Bottleneck
-from isthmus.networks import choose, initialise
+from isthmus.networks import Network, choose, initialise
 from isthmus.networks.base import Features
 from isthmus.networks.own import own_decoder, own_encoder
 from isthmus.planes import plane
@@ -64,6 +64,10 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     unbounded_likelihood: ClassVar[str] = "mse"
     """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
+    wants_grid: ClassVar[bool] = False
+    """Whether ``network="auto"`` takes convolutions for every image, also for small and grey ones."""
+    learns_prior: ClassVar[bool] = False
+    """Whether a prior over the codes is learnt in training, so that none can be fitted afterwards."""
 
     @property
     def code_space(self) -> str:
@@ -261,6 +265,10 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         from isthmus.priors import fitted  # priors are trained by the loop that this module uses
 
+        if self.learns_prior:
+            raise InputError(
+                f"{type(self).__name__} learns the prior of its codes in training, so there is none to fit: call sample(n)."
+            )
         labels = X.y if y is None and isinstance(X, Part) else y
         codes, levels = self._codes_for_prior(X), self.module_.bottleneck.levels
         self.prior_: Prior | None = fitted(prior, codes, labels, levels, seed=_seed(self.random_state))
@@ -286,15 +294,18 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         }
         return makers[name]()
 
+    def _network(self, shape: Shape) -> Network:
+        return choose(self.network, shape, self.hidden, self.activation, wants_grid=self.wants_grid)
+
     def _encoder(self, shape: Shape) -> Features:
         if self.encoder is None:
-            features = choose(self.network, shape, self.hidden, self.activation).encoder(shape)
+            features = self._network(shape).encoder(shape)
             return Features(initialise(features.encoder), features.shape)
         return own_encoder(self.encoder, shape)
 
     def _decoder(self, code_shape: Shape, parameters: Shape) -> nn.Module:
         if self.decoder is None:
-            return initialise(choose(self.network, parameters, self.hidden, self.activation).decoder(code_shape, parameters))
+            return initialise(self._network(parameters).decoder(code_shape, parameters))
         return own_decoder(self.decoder, code_shape, parameters)
 
     def _open(self, X: Any) -> tuple[Door, np.ndarray]:

@@ -57,6 +57,7 @@ MEMBERS = Registry(
         "ae": "isthmus.models.ae:AE",
         "vae": "isthmus.models.vae:VAE",
         "iwae": "isthmus.models.iwae:IWAE",
+        "nvae": "isthmus.models.nvae:NVAE",
         "sparse": "isthmus.models.sparse:SparseAE",
         "denoising": "isthmus.models.denoising:DenoisingAE",
         "contractive": "isthmus.models.contractive:ContractiveAE",

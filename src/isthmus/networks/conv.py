@@ -40,10 +40,10 @@ class Conv(Network):
         return self.widths or (32, 64)
 
     def _entry(self, code_shape: Shape, features: Shape) -> list[nn.Module]:
-        """From the code to the coarsest features: a linear map of a vector, a 1×1 convolution of a grid."""
-        if len(code_shape) == 3:
+        """From the code to the coarsest features: a 1×1 convolution of a grid of their size, else a linear map."""
+        if code_shape[1:] == features[1:]:
             return [nn.Conv2d(code_shape[0], features[0], 1)]
-        return [nn.Linear(math.prod(code_shape), math.prod(features)), nn.Unflatten(1, features)]
+        return [nn.Flatten(), nn.Linear(math.prod(code_shape), math.prod(features)), nn.Unflatten(1, features)]
 
     def _coarse(self, shape: Shape) -> tuple[int, int]:
         height, width = self._padded(shape)
