@@ -144,9 +144,10 @@ class Hierarchy(DrawnCode):
 
     def draw(self, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         seen = [level.expand(len(noise), *level.shape).flatten(0, 1) for level in self._look(features)]
-        state, choices = self._follow(seen, self._apart(noise.flatten(0, 1)))
-        ratio = sum(_log_ratio(choice, noise) for choice, noise in zip(choices, self._apart(noise.flatten(0, 1)), strict=True))
-        return state, torch.as_tensor(ratio).view(noise.shape[:2])
+        parts = self._apart(noise.flatten(0, 1))
+        state, choices = self._follow(seen, parts)
+        ratios = [_log_ratio(choice, part) for choice, part in zip(choices, parts, strict=True)]
+        return state, torch.stack(ratios).sum(0).view(noise.shape[:2])
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         if noise is None:
@@ -177,7 +178,7 @@ class Hierarchy(DrawnCode):
 
     def _look(self, features: Tensor) -> list[Tensor]:
         """What the upward tower shows to each group, from the coarsest."""
-        state, seen = self.stem(features.reshape(-1, *self.grid)), []
+        state, seen = self.stem(_laid_out(features.reshape(-1, *self.grid))), []
         for step in self.ascent:
             state = step(state)
             seen.append(state)
@@ -185,7 +186,7 @@ class Hierarchy(DrawnCode):
 
     def _descend(self, n: int, pick: Pick) -> Tensor:
         """The downward tower, with codes as they are picked; its final state, ``(n, *passed_shape)``."""
-        state = self.start.expand(n, *self.start.shape)
+        state = _laid_out(self.start.expand(n, *self.start.shape))
         for number, group in enumerate(self._groups):
             state = group.approach(state)
             state = group(state, pick(number, group.prior(state), state))
@@ -289,6 +290,11 @@ def _descent(floors: Sequence[Floor], plan: Plan) -> list[Group]:
         cells = [generating(floor.channels, floor.size, plan.expansion) for _ in range(plan.cells)]
         groups.append(Group(nn.Sequential(*doubling, *cells), floor, plan.latent_dim, is_first=False))
     return groups
+
+
+def _laid_out(state: Tensor) -> Tensor:
+    """Channel beside channel in memory: convolutions of single channels then take a third of the time on a processor."""
+    return state.contiguous(memory_format=torch.channels_last)
 
 
 def _bounded(log_var: Tensor) -> Tensor:
