@@ -16,6 +16,16 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
     return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
 
 
+def kl_between(mu: Tensor, log_var: Tensor, prior_mu: Tensor, prior_log_var: Tensor) -> Tensor:
+    r"""KL(N(μ, σ²) ‖ N(m, s²)) of every dimension, in nats, of the shape of ``mu``.
+
+    .. math:: \tfrac12 \left(\frac{(\mu - m)^2}{s^2} + \frac{\sigma^2}{s^2} - 1 - \log \frac{\sigma^2}{s^2}\right)
+
+    In units of s it is the divergence from the standard normal.
+    """
+    return gaussian_kl((mu - prior_mu) * (-0.5 * prior_log_var).exp(), log_var - prior_log_var)
+
+
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
     r"""The squared maximum mean discrepancy of two samples ``(n, d)``, a number, by the unbiased estimate.
 

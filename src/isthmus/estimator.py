@@ -69,6 +69,8 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     moving_objective: ClassVar[bool] = False
     """Whether what is made small changes with the model itself, so that a rise says nothing about learning."""
+    learns_prior: ClassVar[bool] = False
+    """Whether a prior over the codes is learnt in training, so that none can be fitted afterwards."""
 
     @property
     def code_space(self) -> str:
@@ -267,6 +269,10 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         from isthmus.priors import fitted  # priors are trained by the loop that this module uses
 
+        if self.learns_prior:
+            raise InputError(
+                f"{type(self).__name__} learns the prior of its codes in training, so there is none to fit: call sample(n)."
+            )
         labels = X.y if y is None and isinstance(X, Part) else y
         codes, levels = self._codes_for_prior(X), self.module_.bottleneck.levels
         self.prior_: Prior | None = fitted(prior, codes, labels, levels, seed=_seed(self.random_state))

@@ -58,6 +58,7 @@ MEMBERS = Registry(
         "stacked": "isthmus.models.stacked:StackedAE",
         "vae": "isthmus.models.vae:VAE",
         "iwae": "isthmus.models.iwae:IWAE",
+        "nvae": "isthmus.models.nvae:NVAE",
         "sparse": "isthmus.models.sparse:SparseAE",
         "denoising": "isthmus.models.denoising:DenoisingAE",
         "contractive": "isthmus.models.contractive:ContractiveAE",

@@ -23,7 +23,7 @@ _ROWS = 2048  # rows decoded at once: more of them leave the cache and fault pag
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Variational(Estimator, ABC):
-    """A member whose code has a Gaussian posterior and a standard normal prior."""
+    """A member whose code has a Gaussian posterior, and a prior that is standard normal unless the member says otherwise."""
 
     unbounded_likelihood = "gaussian"
 
