@@ -67,6 +67,8 @@ def test_the_member_is_copied_and_its_name_will_do(few: np.ndarray, digits: ist.
     probabilities = model.predict_proba(few)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     assert np.array_equal(model.predict(few), model.classes_[probabilities.argmax(1)])
+    logits = torch.from_numpy(model.codes(few)) @ model.module_.head.weight.T + model.module_.head.bias
+    np.testing.assert_allclose(logits.softmax(1).detach().numpy(), probabilities, atol=1e-6)
 
 
 def test_labels_of_any_kind(few: np.ndarray, digits: ist.data.Data) -> None:

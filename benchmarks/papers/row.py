@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from isthmus.fields import plain_values
-from isthmus.metrics.measure import Measure
+from isthmus.metrics.measure import Better, Measure
 
 if TYPE_CHECKING:
     import isthmus as ist
@@ -79,9 +81,9 @@ class Bench:
     settings: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def train(self, name: str, model: Member, x: Any = None) -> Member:
+    def train(self, name: str, model: Member, x: Any = None, epochs: int | None = None) -> Member:
         """Fit a member on MNIST's training part, or on x, under a name; a training that was interrupted goes on."""
-        model.set_params(epochs=self.epochs, checkpoint_dir=str(self.folder / re.sub(r"\W+", "-", name)))
+        model.set_params(epochs=epochs or self.epochs, checkpoint_dir=str(self.folder / re.sub(r"\W+", "-", name)))
         model.fit(self.data.train if x is None else x)
         fields = {key: value for key, value in plain_values(model).items() if key not in _KEPT_ELSEWHERE}
         self.settings[name] = {"member": type(model).__name__, **fields}
@@ -147,3 +149,8 @@ def row(name: str, **declared: Any) -> Callable[[Callable[[Bench], Mapping[str, 
         return ROWS[name]
 
     return add
+
+
+def over_seeds(title: str, values: Sequence[float], unit: str, better: Better) -> Measure:
+    """The mean over seeds, with their standard deviation in place of an error."""
+    return Measure(title, float(np.mean(values)), unit, float(np.std(values, ddof=1)), better, "The mean over seeds.")

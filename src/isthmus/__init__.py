@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from isthmus.errors import DivergenceError, InputError, RunError
-from isthmus.registry import MEMBERS
+from isthmus.registry import MEMBERS, PRIORS
 from isthmus.version import __version__
 
 _NAMES = {
@@ -28,7 +28,7 @@ _NAMES = {
 }
 _SUBMODULES = ("data", "figures", "metrics", "networks", "likelihoods", "registry", "report")
 
-__all__ = ["MEMBERS", "DivergenceError", "InputError", "RunError", "__version__", *_NAMES, *_SUBMODULES]
+__all__ = ["MEMBERS", "PRIORS", "DivergenceError", "InputError", "RunError", "__version__", *_NAMES, *_SUBMODULES]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -87,6 +88,10 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
         """The probability of each class, ``(n, classes)``, in the order of ``classes_``."""
         return like(self._logits(X).softmax(1).numpy(), X)
 
+    def codes(self, X: Any) -> np.ndarray:
+        """The fine-tuned code of each example, which the softmax layer sees, ``(n, features)``."""
+        return like(self._computed(X, lambda module, x: module.code(x)).numpy(), X)
+
     def _prepared(self, seed: int) -> Estimator:
         if isinstance(self.member, str):
             built: Estimator = MEMBERS[self.member](random_state=seed, verbose=self.verbose, device=self.device)
@@ -108,12 +113,15 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
                 self.history_ = trainer.run().history
 
     def _logits(self, X: Any) -> Tensor:
+        return self._computed(X, lambda module, x: module(x))
+
+    def _computed(self, X: Any, compute: Callable[[SoftmaxOnCode, Tensor], Tensor]) -> Tensor:
         check_is_fitted(self, "module_")
-        module: nn.Module = self.module_
+        module: SoftmaxOnCode = self.module_
         if precision_for(X, next(module.parameters()).device) == torch.float64:
             module = copy.deepcopy(module).double()
         with torch.inference_mode():
-            return torch.cat([module(x).cpu() for x in self.member_._feed(X).chunks()])
+            return torch.cat([compute(module, x).cpu() for x in self.member_._feed(X).chunks()])
 
 
 class SoftmaxOnCode(Trainee):
@@ -132,8 +140,13 @@ class SoftmaxOnCode(Trainee):
         nn.init.zeros_(self.head.bias)
         self.freeze = freeze
 
+    def code(self, x: Tensor) -> Tensor:
+        """What the linear map sees, ``(n, features)``."""
+        code: Tensor = self.bottleneck.posterior(self.encoder(x))[0].flatten(1)
+        return code
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.bottleneck.posterior(self.encoder(x))[0].flatten(1))
+        return self.head(self.code(x))
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Loss:
         """The cross-entropy of each example, in nats, and whether it is wrong, from ``(x, y)``."""

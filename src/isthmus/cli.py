@@ -40,7 +40,7 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="folder that ho
 Label = Annotated[str | None, typer.Option("--label", help="the column of a table that holds the classes")]
 Size = Annotated[int | None, typer.Option("--size", help="height and width to which the images of a folder are brought")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a trained member")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a trained member, or pretrained:NAME")]
 Input = Annotated[
     str, typer.Argument(metavar="DATA", help="a file, a folder of images, or the name of a data set (its test part)")
 ]
@@ -258,9 +258,17 @@ def evaluate(
     _say("\n".join(lines), {name: vars(m) for name, m in measures.items()}, as_json)
 
 
-def models(as_json: Json = False) -> None:
-    """List the members."""
-    known = {name: fields.describe(MEMBERS.target(name)) for name in MEMBERS}
+def models(
+    ready: Annotated[bool, typer.Option("--pretrained", help="list the trained ones that come with the package")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the members, or those that come trained."""
+    from isthmus import pretrained
+
+    if ready:
+        known = {pretrained.PREFIX + name: pretrained.summary(name) for name in pretrained.names()}
+    else:
+        known = {name: fields.describe(MEMBERS.target(name)) for name in MEMBERS}
     _say(_listing(known), known, as_json)
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from isthmus import fields, files
 from isthmus.data.door import Door
 from isthmus.errors import InputError, RunError, unknown
+from isthmus.pretrained import resolved
 from isthmus.registry import MEMBERS
 from isthmus.training.checkpoint import FILE
 from isthmus.training.snapshots import Snapshot
@@ -68,7 +69,7 @@ def load(
     """Read a run that :meth:`~isthmus.estimator.Estimator.save` wrote; gives the fitted member.
 
     Args:
-        path: the folder.
+        path: the folder, or ``"pretrained:NAME"`` for one that comes with the package.
         networks: what the run has of the user's own code, such as ``{"encoder": ..., "decoder": ...}``, as it was given to
             the member.
         trust: whether to import own networks from the path that the configuration names, which runs their code.
@@ -77,7 +78,7 @@ def load(
     Raises:
         RunError: for a folder that is missing, foreign, damaged, or of a newer format.
     """  # fmt: skip
-    path = Path(path)
+    path = resolved(path)
     config = _read_config(path)
     cls = MEMBERS[config["member"]]
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in config["fields"].items()}
@@ -93,7 +94,7 @@ def load(
 
 def info(path: str | Path) -> dict[str, Any]:
     """The configuration of a run and the last row of its history, without loading weights."""
-    path = Path(path)
+    path = resolved(path)
     return _read_config(path) | {"history": _read_rows(path)[-1:]}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from benchmarks.papers.row import Bench, rising, row
+from benchmarks.papers.row import Bench, over_seeds, rising, row
 from torch import nn
 from torch.nn import functional as F
 
@@ -41,7 +41,7 @@ def contractive(bench: Bench) -> Mapping[str, Measure]:
         fitted = [bench.train(f"{name} {seed}", make(seed), train) for seed in SEEDS]
         with bench.clock():
             errors[name] = [fine_tuned_error(model, train, bench.data.test, epochs) for model in fitted]
-    return {name: over_seeds(values) for name, values in errors.items()}
+    return {name: over_seeds("Test error", values, "%", "lower") for name, values in errors.items()}
 
 
 def fine_tuned_error(model: ist.AE | ist.ContractiveAE, train: Part, test: Part, epochs: int) -> float:
@@ -65,11 +65,3 @@ def fine_tuned_error(model: ist.AE | ist.ContractiveAE, train: Part, test: Part,
 def tensors(part: Part, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Images in [0, 1], ``(n, 1, 28, 28)``, and their classes, ``(n,)``."""
     return torch.from_numpy(part.x).to(device).float() / 255, torch.from_numpy(np.asarray(part.y)).long().to(device)
-
-
-def over_seeds(values: list[float]) -> Measure:
-    """The mean over seeds, with their standard deviation."""
-    spread = float(np.std(values, ddof=1))
-    return Measure(
-        "Test error", float(np.mean(values)), "%", spread, "lower", "The share of test images that are taken for another class."
-    )
