@@ -13,6 +13,6 @@ def test_frechet_distance_of_gaussians_that_are_known() -> None:
     a = rng.normal(size=(4000, 3))
     a = (a - a.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(a, rowvar=False))).T  # exactly N(0, I)
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
-    assert frechet_distance(a, a + [1.0, 2.0, 0.0]) == pytest.approx(5)
-    assert frechet_distance(a, a * [2.0, 3.0, 1.0]) == pytest.approx(1 + 4)
+    assert frechet_distance(a, a + np.array([1.0, 2.0, 0.0])) == pytest.approx(5)
+    assert frechet_distance(a, a * np.array([2.0, 3.0, 1.0])) == pytest.approx(1 + 4)
     assert frechet_distance(a[:, :1], 3 * a[:, :1]) == pytest.approx(4)
