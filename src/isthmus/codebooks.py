@@ -45,7 +45,7 @@ class Codebook(nn.Module, ABC):
     """``size`` vectors of ``dim`` dimensions, of which the nearest is chosen.
 
     It counts what is chosen in an epoch of training. Entries that nothing chose in an epoch, or for twenty steps (more
-    where a batch has few vectors), start anew at vectors of the last batch, before epoch ``renewed_until``; ``epoch`` says how far training has come.
+    where a batch has few vectors), start anew at vectors of the last batch, until ``epoch`` reaches ``renewed_until``.
     """
 
     vectors: Tensor
@@ -72,7 +72,7 @@ class Codebook(nn.Module, ABC):
 
     def embed(self, indices: Tensor) -> Tensor:
         """The entries of indices ``(n, *grid)``, as ``(n, dim, *grid)``."""
-        return F.embedding(indices, self.vectors).movedim(-1, 1)
+        return F.embedding(indices, self.vectors).movedim(-1, 1).contiguous()
 
     @torch.no_grad()
     def start(self, proposed: Tensor) -> None:
