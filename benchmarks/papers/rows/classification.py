@@ -29,9 +29,9 @@ SEEDS = (0, 1, 2)
 )  # fmt: skip
 def contractive(bench: Bench) -> Mapping[str, Measure]:
     """What the penalty does for the codes, beside noise, and beside nothing."""
-    images, epochs = bench.length("images", 10_000, 60_000), bench.length("fine_tuning", 15, 50)
+    images, epochs = bench.length("images", 5_000, 60_000), bench.length("fine_tuning", 15, 50)
     train, errors = bench.data.train.take(slice(images)), {}
-    shared = {"latent_dim": 1000, "hidden": (), "network": "mlp", "schedule": "cosine"}
+    shared = {"latent_dim": 1000, "hidden": (), "network": "mlp", "batch_size": 50, "schedule": "cosine"}
     makers = {
         "contractive": lambda seed: ist.ContractiveAE(contraction=0.1, random_state=seed, **shared),
         "denoising": lambda seed: ist.DenoisingAE(level=0.3, code_activation="sigmoid", random_state=seed, **shared),

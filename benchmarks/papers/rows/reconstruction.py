@@ -66,7 +66,7 @@ def simple_ae(bench: Bench) -> Mapping[str, Measure]:
     setting="Strided convolutions of 16, 8 and 8 channels to 8×4×4 features, a linear code of 128, cosine schedule, "
     "{epochs} epochs; the tutorial has max pooling, upsampling and 50 epochs.",
     metric="cross-entropy", unit="nats per pixel", published={"convolutional AE": 0.094}, source=TUTORIAL,
-    wanted=at_most(0.094), epochs=(4, 50),
+    wanted=at_most(0.094), epochs=(3, 50),
 )  # fmt: skip
 def conv_ae(bench: Bench) -> Mapping[str, Measure]:
     """The same code size as the tutorial's, by our own convolutional network."""
