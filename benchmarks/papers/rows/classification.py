@@ -48,9 +48,7 @@ def fine_tuned_error(model: ist.AE | ist.ContractiveAE, train: Part, test: Part,
     """The share of test images, in per cent, that the encoder with a linear softmax layer gets wrong, all weights tuned."""
     torch.manual_seed(model.random_state)
     module, device = model.module_, next(model.module_.parameters()).device
-    classifier = nn.Sequential(module.encoder, module.bottleneck.project, nn.Linear(module.bottleneck.code_shape[0], 10)).to(
-        device
-    )
+    classifier = nn.Sequential(module.encoder, module.bottleneck.project, nn.Linear(model.latent_dim, 10)).to(device)
     (x, y), (test_x, test_y) = (tensors(part, device) for part in (train, test))
     optimizer = torch.optim.Adam(classifier.parameters(), lr=3e-4, fused=True)
     with tuned():
