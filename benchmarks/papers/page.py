@@ -21,7 +21,7 @@ numbers for the fixed binarisation or for grey values.
 On a CPU most rows are shorter than what was published: the setting says how. On an accelerator the same command runs the
 published length. `python -m benchmarks.papers` lists the rows, `python -m benchmarks.papers NAME` measures one and adds a line
 to `benchmarks/results/papers.jsonl`, and `python -m benchmarks.papers --page` makes this page from the lines. MNIST is taken
-from `ISTHMUS_DATA`, or downloaded.
+from `ISTHMUS_DATA`, or downloaded. Times are wall-clock, and the machine may have had other work to do.
 """
 
 

@@ -1,4 +1,15 @@
-"""What a row is: a published number, the function that measures it again, and what we want of it."""
+"""What a row is: a published number, the function that measures it again, and what we want of it.
+
+A new row is a function in a file of ``benchmarks/papers/rows``, under :func:`row` with its declaration:
+
+    @row("my-row", what=…, setting="… {epochs} epochs.", metric=…, unit=…, published={"AE": 3.0}, source=…,
+         wanted=at_most(3.5), epochs=(20, 200))
+    def my_row(bench: Bench) -> Mapping[str, Measure]:
+        model = bench.train("AE", ist.AE(random_state=0))
+        return {"AE": squared_error(model.squared_error(bench.data.test))}
+
+The command, the kept line and the page pick it up from there.
+"""
 
 from __future__ import annotations
 

@@ -173,3 +173,13 @@ def test_the_codes_of_a_wae_look_like_the_prior(digits: ist.data.Data) -> None:
     gaps = [abs(z.mean(0)).max() + abs(z.std(0) - 1).max() for z in codes]
     assert gaps[1] < 0.35
     assert gaps[1] < 0.3 * gaps[0]
+
+
+def test_the_code_of_a_denoising_autoencoder_can_be_squashed(digits: ist.data.Data) -> None:
+    model = ist.DenoisingAE(code_activation="sigmoid", latent_dim=4, hidden=(), epochs=1, random_state=0).fit(digits.train)
+    z = model.transform(digits.test.x)
+    assert 0 < z.min() < z.max() < 1
+    assert model.code_space == "unit"
+    layer = sigmoid_layer(model.module_)
+    assert layer is not None
+    assert layer.weight.shape == (4, 64)

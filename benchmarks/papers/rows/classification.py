@@ -29,9 +29,9 @@ SEEDS = (0, 1, 2)
 )  # fmt: skip
 def contractive(bench: Bench) -> Mapping[str, Measure]:
     """What the penalty does for the codes, beside noise, and beside nothing."""
-    images, epochs = bench.length("images", 10_000, 60_000), bench.length("fine_tuning", 15, 50)
+    images, epochs = bench.length("images", 5_000, 60_000), bench.length("fine_tuning", 15, 50)
     train, errors = bench.data.train.take(slice(images)), {}
-    shared = {"latent_dim": 1000, "hidden": (), "network": "mlp", "schedule": "cosine"}
+    shared = {"latent_dim": 1000, "hidden": (), "network": "mlp", "batch_size": 50, "schedule": "cosine"}
     makers = {
         "contractive": lambda seed: ist.ContractiveAE(contraction=0.1, random_state=seed, **shared),
         "denoising": lambda seed: ist.DenoisingAE(level=0.3, code_activation="sigmoid", random_state=seed, **shared),
@@ -48,9 +48,7 @@ def fine_tuned_error(model: ist.AE | ist.ContractiveAE, train: Part, test: Part,
     """The share of test images, in per cent, that the encoder with a linear softmax layer gets wrong, all weights tuned."""
     torch.manual_seed(model.random_state)
     module, device = model.module_, next(model.module_.parameters()).device
-    classifier = nn.Sequential(module.encoder, module.bottleneck.project, nn.Linear(module.bottleneck.code_shape[0], 10)).to(
-        device
-    )
+    classifier = nn.Sequential(module.encoder, module.bottleneck.project, nn.Linear(model.latent_dim, 10)).to(device)
     (x, y), (test_x, test_y) = (tensors(part, device) for part in (train, test))
     optimizer = torch.optim.Adam(classifier.parameters(), lr=3e-4, fused=True)
     with tuned():

@@ -52,6 +52,7 @@ def deep_ae(bench: Bench) -> Mapping[str, Measure]:
     "the tutorial has relu on the code and 50 epochs.",
     metric="cross-entropy", unit="nats per pixel", published={"simple AE": 0.093}, source=TUTORIAL,
     wanted=at_most(0.094), epochs=(50, 50),
+    note="Better than the tutorial's number: a linear code loses less than one that relu cuts off at 0.",
 )  # fmt: skip
 def simple_ae(bench: Bench) -> Mapping[str, Measure]:
     """The first model of most courses."""
@@ -63,15 +64,16 @@ def simple_ae(bench: Bench) -> Mapping[str, Measure]:
 
 @row(
     "conv-ae", what="The tutorial's convolutional autoencoder, a code of 8×4×4 = 128",
-    setting="Strided convolutions of 16, 8 and 8 channels to 8×4×4 features, a linear code of 128, cosine schedule, "
+    setting="Strided convolutions of 16, 8 and 8 channels with gelu to 8×4×4 features, a linear code of 128, cosine schedule, "
     "{epochs} epochs; the tutorial has max pooling, upsampling and 50 epochs.",
     metric="cross-entropy", unit="nats per pixel", published={"convolutional AE": 0.094}, source=TUTORIAL,
-    wanted=at_most(0.094), epochs=(4, 50),
+    wanted=at_most(0.094), epochs=(5, 50),
 )  # fmt: skip
 def conv_ae(bench: Bench) -> Mapping[str, Measure]:
     """The same code size as the tutorial's, by our own convolutional network."""
     model = ist.AE(
-        latent_dim=128, hidden=(16, 8, 8), network="conv", learning_rate=3e-3, schedule="cosine", random_state=0
+        latent_dim=128, hidden=(16, 8, 8), network="conv", activation="gelu", learning_rate=3e-3, schedule="cosine",
+        random_state=0,
     )  # fmt: skip
     return {"convolutional AE": cross_entropy(bench.train("convolutional AE", model), bench)}
 
@@ -83,6 +85,7 @@ def conv_ae(bench: Bench) -> Mapping[str, Measure]:
     metric="PSNR against the clean image", unit="dB", published={},
     source="no number; the noise is that of the Keras blog's autoencoder tutorial",
     wanted=above("noisy", 8, "dB"), epochs=(8, 100),
+    note="The gain is 9.6 dB: a ninth of the noise's squared error is left.",
 )  # fmt: skip
 def denoising(bench: Bench) -> Mapping[str, Measure]:
     """What the noise costs, and what the member wins back."""
