@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import isthmus as ist
+from benchmarks import course, pages
 from isthmus import cli, fields, registry
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+COURSE = ROOT / "docs" / "course.md"
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -73,3 +77,46 @@ def test_the_members_and_settings_of_the_readme_exist() -> None:
     assert len(rows) > 1
     for member, settings in rows:
         assert set(re.findall(r"`(\w+)`", settings)) <= set(fields.declared(getattr(ist, member)))
+
+
+@pytest.mark.slow
+def test_the_python_of_the_course_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(blocks(COURSE, "python")).replace('"mnist"', '"digits"')
+    code = re.sub(r'(epochs"?[=:] ?)\d+', r"\g<1>2", code).replace("frames=40", "frames=2")
+    names: dict[str, Any] = {}
+    exec(compile(code, "course.md", "exec"), names)
+    assert names["z"].shape == (359, 2)
+    for row, name in zip(names["found"].rows, ("ae", "vae"), strict=False):  # the page says: bit for bit
+        assert np.array_equal(row.model.transform(names["data"].test.x), names[name].transform(names["data"].test.x))
+    pictures = set(re.findall(r'"([\w-]+\.(?:png|gif))"', code))
+    assert pictures == {path.name for path in tmp_path.iterdir() if path.is_file()}
+
+
+def test_the_course_shows_what_its_code_makes() -> None:
+    """The models of the pictures are those of the page: the same settings, the same command."""
+    code = "\n".join(blocks(COURSE, "python"))
+    assert f"settings = {json.dumps(course.SETTINGS)}" in code
+    for member in ("ae = ist.AE", "vae = ist.VAE"):
+        assert (
+            f"{member}(latent_dim=2, epochs={course.SETTINGS['epochs']}, validation=0.1, snapshots=24, random_state=0)" in code
+        )
+    assert f"for beta in {course.BETAS}" in code
+    shown = set(re.findall(r"images/course/([\w-]+)\.png", COURSE.read_text()))
+    assert shown == {path.stem for path in course.PICTURES.glob("*.png")}
+
+
+def test_the_numbers_of_the_course_are_those_of_its_run() -> None:
+    text = COURSE.read_text()
+    assert pages.filled(text, course.numbers()) == text
+    assert len(pages.MARKED.findall(text)) > 10
+    prose = pages.MARKED.sub("", re.sub(r"```.*?```|`[^`]*`|^ {4}.*?$", "", text, flags=re.DOTALL | re.MULTILINE))
+    assert re.findall(r"\d+\.\d+", prose) == []  # every measured number has its mark
+
+
+def test_a_mark_takes_the_number_of_its_name_and_keeps_the_decimals() -> None:
+    text = "an error of 1.00<!--ae.error-->, or −3<!--ae.share%--> % of 10<!--n.all-->; 2.5 is no mark"
+    found = pages.filled(text, {"ae.error": -12.345, "ae.share": 0.4567, "n.all": 60000})
+    assert found == "an error of −12.35<!--ae.error-->, or 46<!--ae.share%--> % of 60,000<!--n.all-->; 2.5 is no mark"
+    with pytest.raises(KeyError, match=r"ae\.error"):
+        pages.filled(text, {})
