@@ -39,11 +39,11 @@ class Classes:
         given = np.asarray(labels)
         if given.shape not in ((), (n,)):
             raise InputError(f"label has the shape {given.shape}: give one label, or one for each of the {n} examples.")
-        known = {name: index for index, name in enumerate(self.names)}
-        for label in np.unique(given):
-            if str(label) not in known:
-                raise unknown("label", str(label), self.names)
-        return torch.tensor([known[str(label)] for label in np.broadcast_to(given, n)])
+        order, names = number_labels(np.atleast_1d(given), "label")
+        for name in names:
+            if name not in self.names:
+                raise unknown("label", name, self.names)
+        return torch.tensor([self.names.index(name) for name in names])[order].expand(n)
 
     def draw(self, n: int) -> Tensor:
         """The classes of n examples, drawn by their shares, ``(n,)``."""

@@ -49,18 +49,19 @@ class Flow(TrainedPrior):
         except ImportError as error:
             raise missing_extra("zuko", "flows", "the prior Flow") from error
         size = prod(self.code_shape_)
+        kinds = max(1, self._kinds)  # a map that depends on nothing has bare parameters, which learn far more slowly
         shared = {"transforms": self.transforms, "hidden_features": self.hidden}
-        flow = NSF(size, self._kinds, bins=self.bins, **shared) if self.kind == "spline" else MAF(size, self._kinds, **shared)
-        return StandardisedFlow(flow, size, self._kinds, self.noise)
+        flow = NSF(size, kinds, bins=self.bins, **shared) if self.kind == "spline" else MAF(size, kinds, **shared)
+        return StandardisedFlow(flow, size, kinds, self.noise)
 
 
 class StandardisedFlow(Density):
     """A flow of zuko's over standardised codes, on the scale of the codes.
 
     Args:
-        flow: from a context ``(n, kinds)``, or None, to a distribution over ``(size,)``.
+        flow: from a context ``(n, kinds)`` to a distribution over ``(size,)``.
         size: values of a code, all axes taken together.
-        kinds: how many classes there are; 0 without labels.
+        kinds: how many classes there are; 1 without labels.
         noise: standard deviation of what is added in training.
     """
 
@@ -84,12 +85,13 @@ class StandardisedFlow(Density):
             u = (codes.flatten(1) - self.mean) / self.scale  # (n, size)
             if self.training:
                 u = u + self.noise * torch.randn_like(u)
-            density: Tensor = self.flow(self._context(kinds)).log_prob(u)
+            density: Tensor = self.flow(self._context(len(u), kinds)).log_prob(u)
         return density - self.scale.log().sum()
 
     def draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
         noise = temperature * torch.randn(n, len(self.mean), device=self.mean.device)
-        return self.flow(self._context(kinds)).transform.inv(noise) * self.scale + self.mean
+        return self.flow(self._context(n, kinds)).transform.inv(noise) * self.scale + self.mean
 
-    def _context(self, kinds: Tensor | None) -> Tensor | None:
-        return None if kinds is None else one_hot(kinds, self.kinds).to(self.mean)  # (n, kinds)
+    def _context(self, n: int, kinds: Tensor | None) -> Tensor:
+        """The class of each of n codes, ``(n, kinds)``."""
+        return self.mean.new_ones(n, 1) if kinds is None else one_hot(kinds, self.kinds).to(self.mean)

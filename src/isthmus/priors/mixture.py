@@ -16,6 +16,7 @@ from isthmus.fields import field
 from isthmus.priors.base import Prior
 
 _ITERATIONS = 1000
+_LEAST_VARIANCE = 1e-12  # codes that are all the same still have a density
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -39,7 +40,7 @@ class Mixture(Prior):
 
     def _learn(self, codes: Tensor, kinds: Tensor | None, seed: int) -> None:
         z = codes.detach().flatten(1).cpu().double().numpy()
-        floor = self.regularisation * float(z.var(0).mean()) or np.finfo(np.float64).tiny
+        floor = max(self.regularisation * float(z.var(0).mean()), _LEAST_VARIANCE)
         groups = [z] if kinds is None else [z[kinds.numpy() == kind] for kind in range(int(kinds.max()) + 1)]
         found = [self._mixture(group, floor, seed) for group in groups]
         self.owners_ = torch.cat([torch.full((mixture.n_components,), kind) for kind, mixture in enumerate(found)])
