@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.pretrained import RECIPES
 
 import isthmus as ist
+from benchmarks.pretrained import RECIPES
 from isthmus import cli, pretrained
 
 ALL = pytest.mark.parametrize("name", pretrained.names())

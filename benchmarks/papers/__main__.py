@@ -16,12 +16,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import isthmus as ist
 from benchmarks.papers import rows  # noqa: F401 - declares the rows
 from benchmarks.papers.page import PAGE, page
 from benchmarks.papers.record import ROOT, append, commit, has_accelerator, read, record
 from benchmarks.papers.row import ROWS, Bench, Row
-
-import isthmus as ist
 from isthmus.errors import InputError, unknown
 
 

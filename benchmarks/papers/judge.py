@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from benchmarks.papers.row import Bench
 
 import isthmus as ist
+from benchmarks.papers.row import Bench
 from isthmus.metrics.generation import frechet_distance
 from isthmus.metrics.measure import Measure, average
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.papers.row import Bench, Row
 
+from benchmarks.papers.row import Bench, Row
 from isthmus.metrics.measure import Measure
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -26,7 +26,7 @@ _NAMES = {
     "compare": "isthmus.report.compare",
     "evaluate": "isthmus.metrics",
 }
-_SUBMODULES = ("data", "figures", "metrics", "networks", "likelihoods", "registry", "report")
+_SUBMODULES = ("data", "figures", "metrics", "networks", "likelihoods", "priors", "registry", "report")
 
 __all__ = ["MEMBERS", "PRIORS", "DivergenceError", "InputError", "RunError", "__version__", *_NAMES, *_SUBMODULES]
 

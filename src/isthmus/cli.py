@@ -18,13 +18,14 @@ from isthmus import fields
 from isthmus.errors import InputError, unknown
 from isthmus.fields import Field
 from isthmus.options import SEED, guarded, plain, with_fields
-from isthmus.registry import DATA, MEMBERS
+from isthmus.registry import DATA, MEMBERS, PRIORS
 from isthmus.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
 
     from isthmus.data import Data
+    from isthmus.data.parts import Part
     from isthmus.data.rows import Rows
 
 app = typer.Typer(
@@ -64,12 +65,14 @@ def _assemble() -> None:
         train.command(name, help=fields.describe(MEMBERS.target(name)))(with_fields(_trainer(name), own | declared))
     app.add_typer(train, name="train", rich_help_panel="Train and compare")
     app.command(rich_help_panel="Train and compare")(with_fields(compare, union))
+    of_priors = {key: d for name in PRIORS for key, d in plain(fields.read(PRIORS.target(name))).items()}
+    app.command("fit-prior", rich_help_panel="Train and compare")(with_fields(fit_prior, of_priors))
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Use a trained member": {
             "encode": encode, "decode": decode, "reconstruct": reconstruct, "denoise": denoise, "sample": sample,
             "outliers": with_fields(outliers, _judging()), "evaluate": evaluate,
         },
-        "Look up": {"models": models, "data": data_sets, "info": info},
+        "Look up": {"models": models, "priors": priors, "data": data_sets, "info": info},
     }  # fmt: skip
     for panel, commands in panels.items():
         for name, command in commands.items():
@@ -103,6 +106,7 @@ def _train(member: str, data: Data, out: Path, overwrite: bool, as_json: bool, v
     runs.refuse_target(out, overwrite)
     values = {"random_state": SEED, **values, "checkpoint_dir": str(out)}
     model = MEMBERS[member](**values).fit(named(data.train.x, data.columns))
+    model.source_ = data.source
     model.checkpoint_dir = None  # the run is whole: nothing is left to take up again
     runs.save(model, out)
     (out / runs.CHECKPOINT).unlink(missing_ok=True)
@@ -128,6 +132,31 @@ def compare(
     loaded = _load(data, data_dir, label, size)
     result = compare_members(members, loaded, out, snapshots=snapshots, overrides={"random_state": SEED, **values})
     _say(f"{result.table()}\n\n{result.page}", result.to_json(), as_json)
+
+
+def fit_prior(
+    run: Run, *,
+    data: Annotated[str | None, typer.Option("--data", help="as for train; what the run was trained on if not given")] = None,
+    data_dir: DataDir = None, label: Label = None, size: Size = None,
+    prior: Annotated[str, typer.Option("--prior", metavar="NAME", help=f"auto, {', '.join(PRIORS)}")] = "auto",
+    as_json: Json = False, **values: Any,
+) -> None:  # fmt: skip
+    """Fit a distribution over the codes of the training examples, and keep it in the run: `sample` draws from it."""
+    from isthmus import runs
+    from isthmus.priors import resolved
+
+    model = _open(run)
+    name = resolved(prior, model.module_.bottleneck.levels)
+    _refuse_others(name, values)
+    given = {"source": data, "data_dir": data_dir, "label": label, "size": size}
+    loaded = _trained_on(run, model.source_, {key: value for key, value in given.items() if value is not None})
+    parts = {"training": loaded.train, **({"test": loaded.test} if len(loaded.test) else {})}
+    examples = {part: _with_names(rows, loaded) for part, rows in parts.items()}
+    model.fit_prior(*examples["training"], prior=PRIORS[name](**{"random_state": SEED, **values}))
+    runs.save_prior(model, run)
+    scores = {part: model.score_prior(x) for part, (x, _) in examples.items()}
+    text = ", ".join(f"{-score:.4g} nats on the {part} part" for part, score in scores.items())
+    _say(f"{name}: -log p of a code is {text}\nsaved in {run}", {"run": run, "prior": name, "log_prob": scores}, as_json)
 
 
 def encode(
@@ -202,6 +231,8 @@ def denoise(
 def sample(
     run: Run, out: Annotated[Path, typer.Option("--out", help=".npy, .png; .csv or .parquet for rows of a table")],
     n: Annotated[int, typer.Option("-n", help="how many", min=1)] = 64,
+    label: Annotated[str | None, typer.Option(help="the class to draw, where the prior was fitted with labels")] = None,
+    temperature: Annotated[float, typer.Option(help="below 1: closer to what is most likely", min=0)] = 1.0,
     seed: Annotated[int, typer.Option(help="the same seed gives the same samples", min=0)] = SEED,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -210,7 +241,7 @@ def sample(
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model = _open(run)
-    examples = model.sample(n, random_state=seed)
+    examples = model.sample(n, label=label, temperature=temperature, random_state=seed)
     exports.write_examples(out, examples, _columns(model))
     _wrote(out, examples, as_json)
 
@@ -272,6 +303,12 @@ def models(
     _say(_listing(known), known, as_json)
 
 
+def priors(as_json: Json = False) -> None:
+    """List the distributions that can be fitted to codes."""
+    known = {name: fields.describe(PRIORS.target(name)) for name in PRIORS}
+    _say(_listing(known), known, as_json)
+
+
 def data_sets(as_json: Json = False) -> None:
     """List the data sets that are known by name."""
     known = {name: fields.describe(DATA.target(name)) for name in DATA}
@@ -286,6 +323,7 @@ def info(run: Run, as_json: Json = False) -> None:
     layout, last = known["data"]["layout"], (known["history"] or [{}])[-1]
     lines = {
         "member": known["member"], "written by": f"isthmus {known['isthmus']}", "likelihood": known["likelihood"],
+        "fitted prior": (known.get("prior") or {"name": "none"})["name"],
         "examples": " × ".join(map(str, layout["outer"])), "scaling": known["data"]["scaling"]["kind"],
         **{f"  {name}": value for name, value in known["fields"].items()},
         **{f"last {name}": f"{value:.6g}" for name, value in last.items()},
@@ -318,6 +356,36 @@ def _read(source: str, data_dir: Path | None, label: str | None, size: int | Non
         test = _load(source, data_dir, label, size)
         return Rows(test.test.x, test.test.y, test.classes, test.columns)
     return read(source, data_dir=data_dir, label=label, size=size)
+
+
+def _with_names(part: Part, data: Data) -> tuple[Any, Any]:
+    """The examples of a part with the names of their columns, and their labels as the names of their classes."""
+    import numpy as np
+
+    from isthmus.data.rows import named
+
+    labels = part.y if part.y is None or data.classes is None else np.asarray(data.classes)[part.y]
+    return named(part.x, data.columns), labels
+
+
+def _refuse_others(prior: str, values: Mapping[str, Any]) -> None:
+    """Refuse settings of other priors: they would change nothing."""
+    for name in set(values) - set(fields.read(PRIORS.target(prior))):
+        owners = " and ".join(repr(other) for other in PRIORS if name in fields.read(PRIORS.target(other)))
+        raise InputError(
+            f"--{name.replace('_', '-')} is a setting of {owners}, not of {prior!r}: leave it out, or choose another --prior."
+        )
+
+
+def _trained_on(run: Path, source: Mapping[str, Any] | None, given: Mapping[str, Any]) -> Data:
+    """The data that are given, or else those that the run says it was trained on."""
+    from isthmus.data import load
+
+    if "source" not in given and source is None:
+        raise InputError(
+            f"{run} does not say what it was trained on: pass --data, and --label or --size, as they were for train."
+        )
+    return load(**given if "source" in given else {**(source or {}), **given})
 
 
 def _open(run: Path) -> Any:

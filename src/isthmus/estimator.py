@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
@@ -34,7 +33,7 @@ from isthmus.networks.base import Features, Network
 from isthmus.networks.own import own_decoder, own_encoder
 from isthmus.planes import plane
 from isthmus.registry import LIKELIHOODS
-from isthmus.settings import Settings
+from isthmus.settings import Settings, seed_of
 from isthmus.stages import Stage
 from isthmus.training.checkpoint import State
 from isthmus.training.loop import Trainer, checkpoint_in
@@ -133,7 +132,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         door, x = self._open(X)
         measured = None if validation_data is None else door.admit(self._array(validation_data))
         checkpoint = checkpoint_in(self.checkpoint_dir, self._identity(x, measured))
-        seed = _seed(self.random_state) if checkpoint is None else checkpoint.seed(_seed(self.random_state))
+        seed = seed_of(self.random_state) if checkpoint is None else checkpoint.seed(seed_of(self.random_state))
         x, held_out = self._hold_out(x, seed) if measured is None else (x, measured)
         probed = x if probes is None else door.admit(self._array(probes))
         runtime = PlainRuntime(self.device, self.precision)
@@ -208,7 +207,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         if not (isinstance(n, int) and n > 0 and temperature >= 0):
             raise InputError(f"n={n!r}, temperature={temperature!r}: give at least 1 example and a temperature of at least 0.")
         with torch.random.fork_rng():
-            torch.manual_seed(_seed(random_state))
+            torch.manual_seed(seed_of(random_state))
             if self.prior_ is not None:
                 codes = self.prior_.sample(n, label=label, temperature=temperature)
             elif label is None:
@@ -275,8 +274,22 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             )
         labels = X.y if y is None and isinstance(X, Part) else y
         codes, levels = self._codes_for_prior(X), self.module_.bottleneck.levels
-        self.prior_: Prior | None = fitted(prior, codes, labels, levels, seed=_seed(self.random_state))
+        seed = seed_of(self.random_state)
+        self.prior_: Prior | None = fitted(prior, codes, labels, levels, seed=seed, settings=self)
         return self
+
+    def score_prior(self, X: Any, y: Any = None) -> float:
+        """The mean of log p of the codes of examples under the prior of :meth:`fit_prior`, in nats; given labels, log p(z | y).
+
+        A code that has a distribution is drawn once.
+
+        Raises:
+            InputError: where no prior was fitted.
+        """
+        check_is_fitted(self, "module_")
+        if self.prior_ is None:
+            raise InputError(f"{type(self).__name__} has no fitted prior: call fit_prior(X) once.")
+        return float(self.prior_.log_prob(self._codes_for_prior(X), y).mean())
 
     def save(self, path: str | Path) -> Path:
         """Write the run to a folder: weights, configuration, history. See :func:`isthmus.load`."""
@@ -390,6 +403,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         self.door_ = door
         self.module_ = module.eval()
         self.prior_ = None
+        self.source_: Mapping[str, Any] | None = None
         self.n_features_in_ = int(np.prod(door.layout.outer))
         self.history_ = state.history
         self.likelihood_ = next(name for name in LIKELIHOODS if isinstance(module.likelihood, LIKELIHOODS[name]))
@@ -427,9 +441,13 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def _codes_for_prior(self, X: Any) -> Tensor:
         """The codes that a prior is fitted on, ``(n, *code_shape)``: drawn once where the posterior is a distribution."""
         feed = self._feed(X)
-        with self._inference() as module, torch.random.fork_rng():
+        with self._inference(X) as module, torch.random.fork_rng():
             torch.manual_seed(0)
-            return torch.cat([module.bottleneck(module.encoder(x)).z.cpu() for x in feed.chunks()])
+            if module.bottleneck.is_random and not module.bottleneck.levels:
+                codes = torch.cat([module.bottleneck(module.encoder(x)).z.cpu() for x in feed.chunks()])
+            else:
+                codes = torch.cat([module.encode(x)[0].cpu() for x in feed.chunks()])
+        return codes.float() if codes.is_floating_point() else codes
 
     @property
     def _device(self) -> torch.device:
@@ -455,7 +473,3 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             chunks = [module.encode(x) for x in feed.chunks()]
         arrays = (like(torch.cat(parts).cpu().numpy(), X) for parts in zip(*chunks, strict=True))
         return type(chunks[0])(*arrays)
-
-
-def _seed(random_state: Any) -> int:
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -16,7 +16,7 @@ from isthmus.errors import InputError
 from isthmus.fields import Field
 
 SEED = 0  # a command gives the same numbers when it is given again
-_PANELS = {"Settings": "All members", "TrainingSettings": "Training"}
+_PANELS = {"Settings": "All members", "TrainingSettings": "Training", "TrainedPrior": "Training", "Prior": "All priors"}
 _ELSEWHERE = {"checkpoint_dir"}  # the run's folder takes its place
 
 

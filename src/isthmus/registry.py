@@ -37,6 +37,17 @@ class Registry(Mapping[str, Any]):
             raise unknown(self.kind, name, self._targets)
         return self._targets[name]
 
+    def name_of(self, cls: type) -> str:
+        """The name under which a member's or a prior's class is registered."""
+        wanted = f"{cls.__module__}:{cls.__qualname__}"
+        for name, target in self._targets.items():
+            if target == wanted:
+                return name
+        raise InputError(
+            f"{cls.__qualname__} is not registered, so a run of it could not be loaded: call "
+            f"isthmus.registry.{self.kind.upper()}S.add('{cls.__name__.lower()}', '{wanted}') first."
+        )
+
     def __getitem__(self, name: str) -> Any:
         module, attribute = self.target(name).split(":")
         return getattr(import_module(module), attribute)
@@ -93,6 +104,11 @@ LIKELIHOODS = Registry(
 PRIORS = Registry(
     "prior",
     {},
+    {
+        "mixture": "isthmus.priors.mixture:Mixture",
+        "flow": "isthmus.priors.flow:Flow",
+        "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
+    },
 )
 
 DATA = Registry(

@@ -16,6 +16,7 @@ from isthmus import fields, files
 from isthmus.data.door import Door
 from isthmus.errors import InputError, RunError, unknown
 from isthmus.pretrained import resolved
+from isthmus.priors import storage
 from isthmus.registry import MEMBERS
 from isthmus.training.checkpoint import FILE
 from isthmus.training.snapshots import Snapshot
@@ -40,12 +41,14 @@ def save(model: Estimator, path: Path) -> Path:
     config = {
         "format": FORMAT,
         "isthmus": __version__,
-        "member": member_name(type(model)),
+        "member": MEMBERS.name_of(type(model)),
         "fields": _plain_fields(model),
         "networks": {name: _importable(value) for name, value in _own(model).items()},
         "data": model.door_.to_json(),
         "columns": list(getattr(model, "feature_names_in_", [])) or None,
         "likelihood": model.likelihood_,
+        "source": model.source_,
+        "prior": storage.write(model.prior_, path),
         "sha256": files.write_tensors(path / WEIGHTS, module.state_dict()),
     }
     if model.snapshots_:
@@ -87,9 +90,17 @@ def load(
     weights, _ = files.read_tensors(path / WEIGHTS, config["sha256"])
     model._restore(_read_door(config["data"], path), weights, path / WEIGHTS)
     model.history_, model.snapshots_ = _read_rows(path), _read_snapshots(path)
+    model.source_, model.prior_ = config.get("source"), storage.read(config.get("prior"), path, device)
     if config["columns"] is not None:
         model.feature_names_in_ = np.asarray(config["columns"], dtype=object)
     return model
+
+
+def save_prior(model: Estimator, path: str | Path) -> None:
+    """Write the prior of a fitted member into the run that the member was loaded from; nothing else is touched."""
+    path = Path(path)
+    config = _read_config(path)
+    files.write_json(path / CONFIG, config | {"prior": storage.write(model.prior_, path)})
 
 
 def info(path: str | Path) -> dict[str, Any]:
@@ -150,17 +161,6 @@ def _read_snapshots(path: Path) -> list[Snapshot]:
     tensors, _ = files.read_tensors(path / SNAPSHOTS)
     epochs = sorted(int(name.partition(".")[2]) for name in tensors if name.startswith("codes."))
     return [Snapshot(epoch, tensors[f"codes.{epoch}"].numpy(), tensors[f"grid.{epoch}"].numpy()) for epoch in epochs]
-
-
-def member_name(cls: type) -> str:
-    """The name under which a member's class is registered."""
-    for name in MEMBERS:
-        if MEMBERS.target(name) == f"{cls.__module__}:{cls.__qualname__}":
-            return name
-    raise InputError(
-        f"{cls.__qualname__} is not registered, so a run of it could not be loaded: call "
-        f"isthmus.registry.MEMBERS.add('{cls.__name__.lower()}', '{cls.__module__}:{cls.__qualname__}') first."
-    )
 
 
 def _own(model: Estimator) -> dict[str, Any]:

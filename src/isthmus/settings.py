@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isthmus.fields import field
 
@@ -79,3 +79,10 @@ class Settings(TrainingSettings):
     patience: int | None = field(None, "epochs without a better validation objective before training stops", low=1)
     snapshots: int = field(0, "moments of training at which codes and decoded plane are kept", low=0)
     checkpoint_dir: str | None = field(None, "folder in which an interrupted training is kept, and taken up again")
+
+
+def seed_of(random_state: Any) -> int:
+    """The seed that a ``random_state`` stands for; another one at every call where it is None or a generator."""
+    from sklearn.utils import check_random_state
+
+    return int(check_random_state(random_state).randint(2**31 - 1))

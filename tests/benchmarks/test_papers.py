@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import isthmus as ist
 from benchmarks.papers import __main__ as command
 from benchmarks.papers.page import PAGE, page
 from benchmarks.papers.record import ROOT, append, read, record
 from benchmarks.papers.row import ROWS, Bench, Row, above, at_most, rising, row, within
-
-import isthmus as ist
 from isthmus.metrics.measure import Measure
 
 KEYS = {

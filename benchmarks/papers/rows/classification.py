@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from benchmarks.papers.row import Bench, over_seeds, rising, row
 from torch import nn
 from torch.nn import functional as F
 
 import isthmus as ist
+from benchmarks.papers.row import Bench, over_seeds, rising, row
 from isthmus.data.parts import Part
 from isthmus.metrics.measure import Measure
 from isthmus.training.runtime import tuned

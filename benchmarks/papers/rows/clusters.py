@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from benchmarks.papers.row import Bench, Values, Wanted, over_seeds, row
 from sklearn.cluster import KMeans
 
 import isthmus as ist
+from benchmarks.papers.row import Bench, Values, Wanted, over_seeds, row
 from isthmus.metrics.clustering import cluster_accuracy
 from isthmus.metrics.measure import Measure
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from benchmarks.papers.row import Bench, at_most, rising, row
 
 import isthmus as ist
+from benchmarks.papers.row import Bench, at_most, rising, row
 from isthmus.metrics.measure import Measure, average
 from isthmus.models.variational import Variational
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import isthmus as ist
 from benchmarks.papers.judge import SAMPLES, distance, judge
 from benchmarks.papers.row import Bench, Values, Wanted, row
-
-import isthmus as ist
 from isthmus.metrics.measure import Measure
 
 NETWORK = {"latent_dim": 8, "hidden": (512, 256), "network": "mlp", "schedule": "cosine", "random_state": 0}

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from benchmarks.papers.row import Bench, above, at_most, row, within
 
 import isthmus as ist
+from benchmarks.papers.row import Bench, above, at_most, row, within
 from isthmus.metrics import reconstruction
 from isthmus.metrics.measure import Measure, average
 from isthmus.report.reference import PCAReference

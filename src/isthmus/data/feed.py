@@ -92,6 +92,30 @@ class LabelledFeed:
             start += len(x)
 
 
+class TensorFeed:
+    """Tensors that belong together row by row, such as codes and their classes; a batch is a tuple of their rows.
+
+    Args:
+        tensors: each ``(n, *shape)``.
+        device: where they are kept.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor], device: torch.device) -> None:
+        self._tensors = tuple(tensor.to(device) for tensor in tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors[0])
+
+    def batch(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """Some rows of every tensor."""
+        return tuple(tensor.index_select(0, rows.to(tensor.device)) for tensor in self._tensors)
+
+    def chunks(self, size: int | None = None) -> Iterator[tuple[Tensor, ...]]:
+        """All rows in their order."""
+        size = size or inference_rows(self._tensors[0].shape[1:])
+        yield from zip(*(tensor.split(size) for tensor in self._tensors), strict=True)
+
+
 def inference_rows(shape: Sequence[int]) -> int:
     """How many examples of a shape to take at once where nothing is trained: about two million values."""
     return max(16, min(4096, (1 << 21) // max(1, math.prod(shape))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -52,8 +53,10 @@ def load(
     """
     check_fraction(test_fraction)
     if isinstance(source, str) and source in DATA:
-        return _known(source, data_dir, label, size)
-    return split(Path(source).resolve().name, _read_path(source, data_dir, label, size), test_fraction)
+        return replace(_known(source, data_dir, label, size), source={"source": source})
+    data = split(Path(source).resolve().name, _read_path(source, data_dir, label, size), test_fraction)
+    given = {"source": os.fspath(source), "label": label, "size": size, "test_fraction": test_fraction}
+    return replace(data, source={name: value for name, value in given.items() if value is not None})
 
 
 def read(source: Location, *, data_dir: Location | None = None, label: str | None = None, size: Size | None = None) -> Rows:

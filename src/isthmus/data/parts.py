@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +38,8 @@ class Data:
         train, test: the two parts.
         classes: the names that the labels index, or None.
         columns: the names of the columns of a table, or None.
+        source: the arguments with which :func:`isthmus.data.load` gives it again, where it came from there; no folder that
+            only this machine has.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Data:
     test: Part
     classes: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
+    source: Mapping[str, Any] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

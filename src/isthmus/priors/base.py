@@ -8,50 +8,164 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+import torch
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus import fields
 from isthmus.errors import InputError
-from isthmus.module import Level
+from isthmus.fields import field
+from isthmus.module import Level, Shape
+from isthmus.priors.classes import Classes
 from isthmus.registry import PRIORS
+from isthmus.settings import TrainingSettings, seed_of
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Prior(BaseEstimator, ABC):
-    """A distribution over codes: fitted once, then drawn from by ``sample``."""
+    r"""A distribution over codes: fitted once, then drawn from by ``sample``.
+
+    With labels it is a distribution for each class y, and over all classes
+
+    .. math:: p(z) = \sum_y p(y) \, p(z \mid y)
+
+    where p(y) is the share of the class among the examples of :meth:`fit`.
+    """
 
     takes_indices: ClassVar[bool] = False
     """Whether codes are indices on grids; else they are vectors."""
 
-    @abstractmethod
-    def fit(self, codes: Tensor, labels: np.ndarray | None, levels: Sequence[Level], *, seed: int) -> Self:
-        """Learn from codes ``(n, *code_shape)``, and labels ``(n,)`` where there are any."""
+    random_state: int | np.random.RandomState | None = field(None, "seed; none: the member's")
 
-    @abstractmethod
+    def fit(self, codes: Tensor, labels: Any = None, levels: Sequence[Level] = (), *, seed: int = 0) -> Self:
+        """Learn from codes ``(n, *code_shape)``, and labels ``(n,)`` where there are any.
+
+        Args:
+            codes: vectors of any shape, or indices ``(n, total)``: the grids of all levels, flat, one after another.
+            labels: whole numbers or text.
+            levels: the grids of indices, from the coarsest; empty for vectors.
+            seed: what learning starts from where ``random_state`` is None.
+
+        Raises:
+            InputError: for codes, labels or levels that cannot be used.
+        """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        self._admit(codes, levels)
+        self.code_shape_: Shape = tuple(codes.shape[1:])
+        self.levels_ = tuple(levels)
+        self.classes_: Classes | None = None
+        kinds = None
+        if labels is not None:
+            self.classes_, kinds = Classes.of(labels, len(codes))
+        self._learn(codes, kinds, seed if self.random_state is None else seed_of(self.random_state))
+        return self
+
     def sample(self, n: int, *, label: Any = None, temperature: float = 1.0) -> Tensor:
-        """n codes, ``(n, *code_shape)``, by torch's random state; of one class, or of one each ``(n,)``."""
+        """n codes, ``(n, *code_shape)``, by torch's random state; of one class, or of one each ``(n,)``.
 
-    @abstractmethod
-    def log_prob(self, codes: Tensor, labels: np.ndarray | None = None) -> Tensor:
-        """log p of codes ``(n, *code_shape)``, in nats, ``(n,)``."""
+        Without a label, classes come by their shares. Below a ``temperature`` of 1 codes are closer to what is likely.
+        """
+        check_is_fitted(self, "code_shape_")
+        if self.classes_ is not None:
+            kinds = self.classes_.draw(n) if label is None else self.classes_.indices(label, n)
+            return self._draw(n, kinds, temperature).reshape(n, *self.code_shape_)
+        if label is not None:
+            raise InputError(f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once, then sample again.")
+        return self._draw(n, None, temperature).reshape(n, *self.code_shape_)
 
-    @abstractmethod
+    def log_prob(self, codes: Tensor, labels: Any = None) -> Tensor:
+        """log p of codes ``(n, *code_shape)``, in nats, ``(n,)``; given their labels ``(n,)``, log p(z | y)."""
+        check_is_fitted(self, "code_shape_")
+        self._admit(codes, self.levels_)
+        if tuple(codes.shape[1:]) != self.code_shape_:
+            raise InputError(f"codes have the shape {tuple(codes.shape)}: this prior knows (n, *{self.code_shape_}).")
+        if self.classes_ is None:
+            if labels is not None:
+                raise InputError("this prior was fitted without labels: leave them out, or fit it with labels.")
+            return self._log_prob(codes, None)
+        if labels is not None:
+            return self._log_prob(codes, self.classes_.indices(labels, len(codes)))
+        shares = torch.tensor(self.classes_.shares, dtype=torch.float64).log()
+        each = [self._log_prob(codes, torch.full((len(codes),), y)) + share for y, share in enumerate(shares)]
+        return torch.stack(each).logsumexp(0)
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What was learnt, to be saved: tensors, and values that JSON holds."""
+        check_is_fitted(self, "code_shape_")
+        tensors, values = self._state()
+        classes = None if self.classes_ is None else vars(self.classes_)
+        return tensors, {"code_shape": self.code_shape_, "levels": self.levels_, "classes": classes, **values}
 
-    @abstractmethod
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> Self:
         """Become fitted with what :meth:`state` gave."""
+        classes = values["classes"]
+        self.code_shape_ = tuple(values["code_shape"])
+        self.levels_ = tuple(Level(tuple(grid), size) for grid, size in values["levels"])
+        self.classes_ = None if classes is None else Classes(tuple(classes["names"]), tuple(classes["shares"]))
+        self._restore(tensors, values)
+        return self
+
+    @abstractmethod
+    def _learn(self, codes: Tensor, kinds: Tensor | None, seed: int) -> None:
+        """Learn from codes ``(n, *code_shape)`` that were checked; ``kinds`` are the indices of their classes, ``(n,)``."""
+
+    @abstractmethod
+    def _draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
+        """n codes, of the classes ``kinds`` ``(n,)`` where there are classes."""
+
+    @abstractmethod
+    def _log_prob(self, codes: Tensor, kinds: Tensor | None) -> Tensor:
+        """log p of codes, given the classes ``kinds`` ``(n,)`` where there are classes; ``(n,)``."""
+
+    @abstractmethod
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The tensors and values of :meth:`state` that are this prior's own."""
+
+    @abstractmethod
+    def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+        """The inverse of :meth:`_state`."""
+
+    def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
+        """Refuse codes of the wrong kind."""
+        if self.takes_indices != bool(levels):
+            held, remedy = ("indices", "'pixelcnn'") if levels else ("vectors", "'mixture' or 'flow'")
+            raise InputError(f"{type(self).__name__} does not fit codes that are {held}: pass prior={remedy}.")
+        if codes.ndim < 2 or len(codes) == 0:
+            raise InputError(f"codes have the shape {tuple(codes.shape)}: give at least one, as (n, *code_shape).")
+        if not codes.isfinite().all():
+            raise InputError("codes hold NaN or infinity: look at the data, or train the member again.")
 
 
-def fitted(prior: str | Prior, codes: Tensor, labels: np.ndarray | None, levels: Sequence[Level], *, seed: int) -> Prior:
-    """A prior that fits the codes, fitted to them; the names stand in :data:`isthmus.registry.PRIORS`."""
+def fitted(
+    prior: str | Prior, codes: Tensor, labels: Any, levels: Sequence[Level], *, seed: int,
+    settings: TrainingSettings | None = None,
+) -> Prior:  # fmt: skip
+    """A prior that fits the codes, fitted to them.
+
+    Args:
+        prior: a name in :data:`isthmus.registry.PRIORS`, ``"auto"``, or a prior, which is copied.
+        codes, labels, levels, seed: as for :meth:`Prior.fit`.
+        settings: where a prior that is only named takes from how it computes and what it shows.
+    """
+    if isinstance(prior, str):
+        return _named(resolved(prior, levels), settings).fit(codes, labels, levels, seed=seed)
+    if not isinstance(prior, Prior):
+        raise InputError(f"prior={prior!r} is not usable: give 'auto', a name ({', '.join(PRIORS)}) or a prior.")
+    copied: Prior = clone(prior)
+    return copied.fit(codes, labels, levels, seed=seed)
+
+
+def resolved(prior: str, levels: Sequence[Level]) -> str:
+    """The registered name that a name stands for: ``"auto"`` is a mixture for vectors, a PixelCNN for indices."""
     if prior == "auto":
-        prior = "pixelcnn" if levels else "mixture"
-    chosen: Prior = PRIORS[prior]() if isinstance(prior, str) else prior
-    fields.validate(chosen.get_params(deep=False), fields.declared(type(chosen)))
-    if chosen.takes_indices != bool(levels):
-        held, remedy = ("indices", "pixelcnn") if levels else ("vectors", "mixture' or 'flow")
-        raise InputError(f"{type(chosen).__name__} does not fit codes that are {held}: pass prior='{remedy}'.")
-    return chosen.fit(codes, labels, levels, seed=seed)
+        return "pixelcnn" if levels else "mixture"
+    PRIORS.target(prior)  # a miss lists the known names
+    return prior
+
+
+def _named(name: str, settings: TrainingSettings | None) -> Prior:
+    declared = fields.declared(PRIORS[name])
+    shared = [] if settings is None else [key for key in ("device", "verbose") if key in declared]
+    built: Prior = PRIORS[name](**{key: getattr(settings, key) for key in shared})
+    return built

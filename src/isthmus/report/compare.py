@@ -108,6 +108,7 @@ def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
     model, folder = entrant.model, out / RUNS / entrant.folder
     complaints = _fit(model.set_params(checkpoint_dir=str(folder)), data)
     model.set_params(checkpoint_dir=None)  # the run is whole, and the place where it was made is nobody's business
+    model.source_ = data.source
     model.save(folder)
     measures = {**evaluate(model, data), "seconds": _seconds(sum(row["seconds"] for row in model.history_))}
     run = folder.relative_to(out).as_posix()

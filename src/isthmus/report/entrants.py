@@ -14,7 +14,6 @@ from isthmus import fields
 from isthmus.errors import InputError
 from isthmus.estimator import Estimator
 from isthmus.registry import MEMBERS
-from isthmus.runs import member_name
 
 _NOT_TOLD = {"snapshots", "verbose", "device", "checkpoint_dir"}
 _SEED = 0
@@ -50,7 +49,7 @@ def entrants(members: Sequence[str | Estimator], overrides: Mapping[str, Any], s
     del known["checkpoint_dir"]  # every member's own folder
     fields.validate({**overrides, "snapshots": snapshots}, known)
     models = [_prepared(draft, overrides, snapshots) for draft in drafts]
-    names = [member_name(type(model)) for model in models]
+    names = [MEMBERS.name_of(type(model)) for model in models]
     labels = _labels(models)
     folders = _distinct([_slug(name, label) for name, label in zip(names, labels, strict=True)], "-{}")
     return [Entrant(*found) for found in zip(labels, names, folders, models, strict=True)]

@@ -1,0 +1,97 @@
+"""The normalising flow: an exact density of any shape, from a Gaussian that is bent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from isthmus.errors import missing_extra
+from isthmus.fields import field
+from isthmus.priors.trained import Density, TrainedPrior
+from isthmus.stages import Batches
+
+_LEAST_SCALE = 1e-6
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Flow(TrainedPrior):
+    r"""Normalising flow over codes: an autoregressive map f between codes and a standard normal.
+
+    .. math:: \log p(z) = \log \mathcal N(f(z); 0, I) + \log \left| \det \frac{\partial f}{\partial z} \right|
+
+    Codes are standardised first, which is a part of f. With labels f depends on the class. ``sample(temperature=t)`` draws
+    from the normal with standard deviation t. Needs the extra ``flows``.
+
+    Raises:
+        MissingExtraError: where zuko is not installed.
+
+    Reference:
+        C. Durkan, A. Bekasov, I. Murray and G. Papamakarios, Neural spline flows, NeurIPS 2019;
+        G. Papamakarios, T. Pavlakou and I. Murray, Masked autoregressive flow for density estimation, NIPS 2017.
+    """
+
+    kind: str = field("spline", "how a coordinate is bent: rational-quadratic splines, or shifts and scales (MAF)",
+                      choices=("spline", "affine"))  # fmt: skip
+    transforms: int = field(3, "autoregressive maps one after another", low=1)
+    hidden: tuple[int, ...] = field((64, 64), "units of the hidden layers of each map's network", low=1)
+    bins: int = field(8, "pieces of a spline", low=2)
+    noise: float = field(
+        0.05, "standard deviation of the noise on the codes in training, in units of theirs; it keeps the density smooth", low=0
+    )
+
+    def _density(self) -> Density:
+        try:
+            from zuko.flows import MAF, NSF
+        except ImportError as error:
+            raise missing_extra("zuko", "flows", "the prior Flow") from error
+        size = prod(self.code_shape_)
+        kinds = max(1, self._kinds)  # a map that depends on nothing has bare parameters, which learn far more slowly
+        shared = {"transforms": self.transforms, "hidden_features": self.hidden}
+        flow = NSF(size, kinds, bins=self.bins, **shared) if self.kind == "spline" else MAF(size, kinds, **shared)
+        return StandardisedFlow(flow, size, kinds, self.noise)
+
+
+class StandardisedFlow(Density):
+    """A flow of zuko's over standardised codes, on the scale of the codes.
+
+    Args:
+        flow: from a context ``(n, kinds)`` to a distribution over ``(size,)``.
+        size: values of a code, all axes taken together.
+        kinds: how many classes there are; 1 without labels.
+        noise: standard deviation of what is added in training.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, flow: nn.Module, size: int, kinds: int, noise: float) -> None:
+        super().__init__()
+        self.flow, self.kinds, self.noise = flow, kinds, noise
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+
+    def look(self, feed: Batches) -> None:
+        """Take over mean and standard deviation of the codes."""
+        codes = torch.cat([batch[0].flatten(1) for batch in feed.chunks()])  # (n, size)
+        self.mean.copy_(codes.mean(0))
+        self.scale.copy_(codes.std(0, correction=0).clamp_min(_LEAST_SCALE))
+
+    def log_prob(self, codes: Tensor, kinds: Tensor | None = None) -> Tensor:
+        with torch.autocast(codes.device.type, enabled=False):  # a spline's knots need float32
+            u = (codes.flatten(1) - self.mean) / self.scale  # (n, size)
+            if self.training:
+                u = u + self.noise * torch.randn_like(u)
+            density: Tensor = self.flow(self._context(len(u), kinds)).log_prob(u)
+        return density - self.scale.log().sum()
+
+    def draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
+        noise = temperature * torch.randn(n, len(self.mean), device=self.mean.device)
+        return self.flow(self._context(n, kinds)).transform.inv(noise) * self.scale + self.mean
+
+    def _context(self, n: int, kinds: Tensor | None) -> Tensor:
+        """The class of each of n codes, ``(n, kinds)``."""
+        return self.mean.new_ones(n, 1) if kinds is None else one_hot(kinds, self.kinds).to(self.mean)

@@ -1,0 +1,144 @@
+"""The PixelCNN: what it may see, that it is a distribution, and that it learns what is there."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import isthmus as ist
+from isthmus.module import Level
+from isthmus.priors import PixelCNN
+from isthmus.priors.pixelcnn import Network
+
+SMALL = {
+    "channels": 12, "layers": 2, "batch_size": 32, "learning_rate": 1e-2, "dropout": 0.0, "random_state": 0, "verbose": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reach", [1, 2])
+def test_a_position_sees_all_before_it_and_none_after_it(reach: int) -> None:
+    torch.manual_seed(0)
+    network = Network(Level((5, 5), 4), (), 0, 6, 5, reach, 0.0).double()
+    x = torch.randn(1, 6, 5, 5, dtype=torch.float64, requires_grad=True)
+    logits = network._across(x, network._down(x, network._context((), None)))
+    for position in range(25):
+        (gradient,) = torch.autograd.grad(logits[..., position // 5, position % 5].sum(), x, retain_graph=True)
+        seen = gradient.abs().sum(1).flatten() > 0
+        assert seen.tolist() == [other < position for other in range(25)]
+
+
+def test_a_later_index_changes_no_earlier_logits() -> None:
+    torch.manual_seed(0)
+    network = Network(Level((4, 4), 5), (), 0, 6, 3, 1, 0.0).eval()
+    grid = torch.randint(5, (1, 4, 4))
+    other = grid.clone()
+    other[0, 2, 1] = (grid[0, 2, 1] + 1) % 5
+    with torch.no_grad():
+        change = (network(grid, (), None) - network(other, (), None)).abs().sum(1).flatten()
+    assert float(change[:10].max()) == 0.0  # up to the changed position itself
+    assert bool((change[10:] > 0).all())
+
+
+@pytest.mark.parametrize(
+    "levels", [(Level((2, 2), 3),), (Level((1, 1), 2), Level((3,), 3)), (Level((2,), 2), Level((2, 2), 2), Level((1,), 3))]
+)
+def test_probabilities_sum_to_one(levels: tuple[Level, ...]) -> None:
+    sizes = [level.size for level in levels for _ in range(math.prod(level.grid))]
+    every = torch.tensor(list(itertools.product(*map(range, sizes))))
+    random = torch.Generator().manual_seed(0)
+    some = every[torch.randint(len(every), (64,), generator=random)]
+    prior = PixelCNN(**SMALL, epochs=2).fit(some, np.arange(64) % 2, levels)
+    for labels in (None, np.zeros(len(every)), np.ones(len(every))):
+        assert float(prior.log_prob(every, labels).double().exp().sum()) == pytest.approx(1.0, abs=1e-5)
+
+
+def chain(n: int, length: int, stay: float, seed: int) -> torch.Tensor:
+    """A Markov chain over three values, that stays where it is with a probability."""
+    random = np.random.default_rng(seed)
+    steps = np.where(random.random((n, length)) < stay, 0, random.integers(1, 3, (n, length)))
+    steps[:, 0] = random.integers(0, 3, n)
+    return torch.from_numpy(steps.cumsum(1) % 3)
+
+
+def test_a_markov_chain_is_learnt_to_its_entropy() -> None:
+    length, stay = 10, 0.9
+    move = 1 - stay
+    entropy = math.log(3) + (length - 1) * -(stay * math.log(stay) + move * math.log(move / 2))
+    prior = PixelCNN(**SMALL, epochs=8).fit(chain(800, length, stay, 0), None, (Level((length,), 3),))
+    held_out = chain(2000, length, stay, 1)
+    given = stay * np.ones((2000, length - 1))
+    given[np.diff(held_out.numpy()) != 0] = move / 2
+    truth = np.log(given).sum(1) - math.log(3)
+    assert -truth.mean() == pytest.approx(entropy, rel=0.02)
+    excess = float(np.mean(truth - prior.log_prob(held_out).numpy()))  # an estimate of KL(truth || learnt)
+    assert -0.01 < excess < 0.03 * entropy
+    torch.manual_seed(0)
+    kept = prior.sample(1000).diff(dim=1) == 0
+    assert float(kept.float().mean()) == pytest.approx(stay, abs=0.03)
+    firm = prior.sample(1000, temperature=0.5).diff(dim=1) == 0
+    assert float(firm.float().mean()) > 0.96
+    assert len(prior.sample(20, temperature=0.0).unique(dim=0)) == 1
+
+
+def test_a_class_has_its_own_pattern() -> None:
+    random = torch.Generator().manual_seed(0)
+    lines = torch.randint(2, (400, 4, 1), generator=random).expand(-1, 4, 4)
+    labels = np.arange(400) % 2
+    stripes = torch.where(torch.from_numpy(labels == 1)[:, None, None], lines.mT, lines)
+    prior = PixelCNN(**SMALL, epochs=10).fit(stripes.flatten(1), labels, (Level((4, 4), 2),))
+    torch.manual_seed(0)
+    for label, axis in ((0, 2), (1, 1)):
+        drawn = prior.sample(100, label=label).view(100, 4, 4)
+        assert float((drawn.diff(dim=axis) == 0).float().mean()) > 0.97
+        assert 0.3 < float((drawn.diff(dim=3 - axis) == 0).float().mean()) < 0.7
+    assert float(prior.log_prob(stripes.flatten(1), labels).mean()) == pytest.approx(-4 * math.log(2), abs=0.25)
+
+
+def test_the_fine_level_follows_the_coarse_one() -> None:
+    random = torch.Generator().manual_seed(0)
+    coarse = torch.randint(3, (400, 2, 2), generator=random)
+    fine = (coarse.repeat_interleave(2, 1).repeat_interleave(2, 2) + 1) % 3
+    codes = torch.cat([coarse.flatten(1), fine.flatten(1)], 1)
+    levels = (Level((2, 2), 3), Level((4, 4), 3))
+    prior = PixelCNN(**SMALL, epochs=10).fit(codes, None, levels)
+    assert float(prior.log_prob(codes).mean()) == pytest.approx(-4 * math.log(3), abs=0.25)
+    torch.manual_seed(0)
+    drawn = prior.sample(200)
+    above = drawn[:, :4].view(-1, 2, 2).repeat_interleave(2, 1).repeat_interleave(2, 2)
+    assert float((drawn[:, 4:].view(-1, 4, 4) == (above + 1) % 3).float().mean()) > 0.97
+    last = prior.history_[-1]
+    assert last["objective"] == pytest.approx(last["level_1"] + last["level_2"], rel=1e-5)
+    assert last["level_2"] < 0.3
+
+
+def test_rows_drawn_one_by_one_have_the_logits_of_the_whole() -> None:
+    torch.manual_seed(0)
+    levels = (Level((2, 3), 4), Level((4, 5), 4))
+    upper = torch.randint(4, (3, 2, 3))
+    network = Network(levels[1], levels[:1], 2, 8, 3, 2, 0.0).eval()
+    kinds = torch.tensor([0, 1, 1])
+    greedy = network.draw(3, (upper,), kinds, 0.0)
+    assert torch.equal(network(greedy, (upper,), kinds).argmax(1), greedy)
+    assert len(greedy.unique()) > 1
+
+
+@pytest.mark.parametrize(
+    ("codes", "levels", "message"),
+    [
+        (
+            torch.zeros(5, 4),
+            (Level((2, 2), 3),),
+            r"codes of \(5, 4\) torch\.float32 are not usable: give whole numbers",
+        ),
+        (torch.zeros(5, 3).long(), (Level((2, 2), 3),), r"give whole numbers, \(n, 4\)"),
+        (torch.full((5, 4), 3), (Level((2, 2), 3),), r"an index of 3 does not stand in a level of 3 entries"),
+        (torch.zeros(5, 8).long(), (Level((2, 2, 2), 3),), r"PixelCNN takes grids of one or two axes, not \[\(2, 2, 2\)\]"),
+    ],
+)
+def test_indices_that_cannot_be_used(codes: torch.Tensor, levels: tuple[Level, ...], message: str) -> None:
+    with pytest.raises(ist.InputError, match=message):
+        PixelCNN(**SMALL, epochs=1).fit(codes, None, levels)
