@@ -103,7 +103,6 @@ LIKELIHOODS = Registry(
 
 PRIORS = Registry(
     "prior",
-    {},
     {
         "mixture": "isthmus.priors.mixture:Mixture",
         "flow": "isthmus.priors.flow:Flow",
