@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from isthmus import fields
 from isthmus.errors import InputError, unknown
 from isthmus.fields import Field
 from isthmus.options import SEED, guarded, plain, with_fields
-from isthmus.registry import DATA, MEMBERS, PRIORS
+from isthmus.registry import DATA, MEMBERS, PRIORS, Registry
 from isthmus.version import __version__
 
 if TYPE_CHECKING:
@@ -50,23 +51,30 @@ Out = Annotated[Path, typer.Option("--out", help="where to write")]
 
 def main() -> None:
     """The entry point of the command ``isthmus``."""
-    _assemble()
+    _assemble(tuple(sys.argv[1:3]))
     app()
 
 
 @functools.cache
-def _assemble() -> None:
-    """Put the commands in the order of the help; ``train`` has one per registered member."""
-    union: dict[str, Field] = {}
+def _assemble(words: tuple[str, ...] | None = None) -> None:
+    """Put the commands in the order of the help; ``train`` has one per registered member.
+
+    Options made from declarations are hundreds: with the first ``words`` of the command line, only those that it can ask
+    for are made.
+    """
+
+    def asked(*path: str) -> bool:
+        return words is None or words[: len(path)] == path
+
     for name in MEMBERS:
-        declared = plain(fields.read(MEMBERS.target(name)))
-        own = {key: d for key, d in declared.items() if d.owner != "Settings"}
-        union |= declared
-        train.command(name, help=fields.describe(MEMBERS.target(name)))(with_fields(_trainer(name), own | declared))
+        target = MEMBERS.target(name)
+        command = with_fields(_trainer(name), _ordered(target) if asked("train", name) else {})
+        train.command(name, help=fields.describe(target))(command)
     app.add_typer(train, name="train", rich_help_panel="Train and compare")
-    app.command(rich_help_panel="Train and compare")(with_fields(compare, union))
-    of_priors = {key: d for name in PRIORS for key, d in plain(fields.read(PRIORS.target(name))).items()}
-    app.command("fit-prior", rich_help_panel="Train and compare")(with_fields(fit_prior, of_priors))
+    app.command(rich_help_panel="Train and compare")(with_fields(compare, _union(MEMBERS) if asked("compare") else {}))
+    app.command("fit-prior", rich_help_panel="Train and compare")(
+        with_fields(fit_prior, _union(PRIORS) if asked("fit-prior") else {})
+    )
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Use a trained member": {
             "encode": encode, "decode": decode, "reconstruct": reconstruct, "denoise": denoise, "sample": sample,
@@ -77,6 +85,18 @@ def _assemble() -> None:
     for panel, commands in panels.items():
         for name, command in commands.items():
             app.command(name, rich_help_panel=panel)(guarded(command))
+
+
+def _ordered(target: str) -> dict[str, Field]:
+    """The fields of a member, its own first."""
+    declared = plain(fields.read(target))
+    own = {key: field for key, field in declared.items() if field.owner not in ("Settings", "TrainingSettings")}
+    return own | declared
+
+
+def _union(registry: Registry) -> dict[str, Field]:
+    """The fields of everything that is registered."""
+    return {key: field for name in registry for key, field in plain(fields.read(registry.target(name))).items()}
 
 
 def _say(text: str, result: Mapping[str, Any], as_json: bool) -> None:

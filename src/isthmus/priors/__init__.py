@@ -1,8 +1,25 @@
-"""Distributions over codes, fitted after training; :data:`isthmus.registry.PRIORS` lists them."""
+"""Distributions over codes, fitted after training; :data:`isthmus.registry.PRIORS` lists them.
 
-from isthmus.priors.base import Prior, fitted, resolved
-from isthmus.priors.flow import Flow
-from isthmus.priors.mixture import Mixture
-from isthmus.priors.pixelcnn import PixelCNN
+Names are imported at their first use: the command line reads the declarations of priors without importing torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus.priors.base import Prior, fitted, resolved
+    from isthmus.priors.flow import Flow
+    from isthmus.priors.mixture import Mixture
+    from isthmus.priors.pixelcnn import PixelCNN
 
 __all__ = ["Flow", "Mixture", "PixelCNN", "Prior", "fitted", "resolved"]
+
+_HOMES = {"Flow": "flow", "Mixture": "mixture", "PixelCNN": "pixelcnn", "Prior": "base", "fitted": "base", "resolved": "base"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"isthmus.priors.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'isthmus.priors' has no attribute {name!r}")
