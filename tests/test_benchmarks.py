@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks import course
+from benchmarks import course, data_specific, learnt, lossy, properties
 from isthmus.data import Data, Part
 
 
@@ -20,6 +23,59 @@ class Itself:
         return x
 
     inverse_transform = transform
+
+
+def as_jpeg(image: np.ndarray, streamtype: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=20, streamtype=streamtype)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("image", [np.zeros((28, 28), np.uint8), np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)])
+def test_the_scan_of_a_jpeg_is_the_same_with_and_without_tables(image: np.ndarray) -> None:
+    (whole, scan), (short, alone) = (lossy.jpeg_sizes(as_jpeg(image, kind)) for kind in (0, 2))
+    assert scan == alone < short < whole
+    assert short - alone == 2 + 18 + 13 + 10 + 2  # start, application header, frame header, scan header, end
+
+
+def test_a_blank_jpeg_has_the_bits_of_sixteen_empty_blocks() -> None:
+    _, scan = lossy.jpeg_sizes(as_jpeg(np.full((28, 28), 128, np.uint8), 0))
+    assert scan == 16 * (2 + 4) // 8  # for each block: no difference to the last, end of block
+
+
+def test_codes_are_rounded_to_256_equal_steps_and_clipped() -> None:
+    low, high = np.array([-1.0, 0.0]), np.array([1.0, 255.0])
+    z = np.array([[-1.0, 0.0], [1.0, 255.0], [0.0, 3.4], [7.0, -9.0]])
+    found = lossy.quantised(z, low, high)
+    assert found == pytest.approx(np.array([[-1, 0], [1, 255], [1 / 255, 3], [1, 0]]), abs=1e-6)
+    assert len(np.unique(lossy.quantised(np.linspace(-1, 1, 9999)[:, None], low[:1], high[:1]))) == 256
+
+
+def test_the_bytes_for_an_error_lie_between_those_measured() -> None:
+    curve = [{"squared_error": 10.0, "scan_bytes": 40.0}, {"squared_error": 4.0, "scan_bytes": 70.0}]
+    assert lossy.bytes_for(7.0, curve) == pytest.approx(55.0)
+    assert lossy.bytes_for(10.5, curve) is None is lossy.bytes_for(3.9, curve)
+
+
+def test_no_pixel_of_a_photograph_is_in_both_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.zeros((427, 640, 3), np.uint8)
+    image[:, data_specific.CUT :] = 255
+    monkeypatch.setattr(data_specific, "load_sample_images", lambda: SimpleNamespace(images=[image, image]))
+    data = data_specific.photographs()
+    assert data.train.x.shape == (60_000, 1, 28, 28)
+    assert data.train.x.max() == 0
+    assert data.test.x.min() == 255
+
+
+def test_the_mean_image_leaves_the_variance() -> None:
+    x = np.array([0, 255], np.uint8).repeat(4).reshape(2, 1, 2, 2)
+    assert data_specific._mean_image(Data("two", Part(x), Part(x))).tolist() == [1.0, 1.0]  # four pixels, 0.25 each
+
+
+def test_a_row_gives_mean_and_deviation_over_seeds() -> None:
+    row = learnt._row("ae", 100, np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]))
+    expected = {"name": "ae-100", "examples": 100, "train": 2.0, "train_sd": 1.0, "test": 5.0, "test_sd": 0.0}
+    assert row == expected
 
 
 def test_far_codes_are_those_beyond_what_test_codes_do() -> None:
@@ -46,3 +102,8 @@ def test_the_floor_of_the_cross_entropy_is_the_entropy_of_the_greys() -> None:
     x = np.array([0, 255, 51, 204], np.uint8).reshape(1, 1, 2, 2)
     expected = -2 * (0.2 * math.log(0.2) + 0.8 * math.log(0.8))
     assert course._entropy(Data("greys", Part(x), Part(x))) == pytest.approx(expected)
+
+
+def test_an_unknown_property_is_refused() -> None:
+    with pytest.raises(SystemExit, match="no property 'losy': choose among data-specific, lossy, learnt-from-examples"):
+        properties.main(["losy"])

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from benchmarks import course, pages
+from benchmarks import course, pages, properties
 from isthmus import cli, fields, registry
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 COURSE = ROOT / "docs" / "course.md"
+MEASURED = {name: ROOT / "docs" / "properties" / f"{name}.md" for name in properties.PROPERTIES}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -106,9 +107,11 @@ def test_the_course_shows_what_its_code_makes() -> None:
     assert shown == {path.stem for path in course.PICTURES.glob("*.png")}
 
 
-def test_the_numbers_of_the_course_are_those_of_its_run() -> None:
-    text = COURSE.read_text()
-    assert pages.filled(text, course.numbers()) == text
+@pytest.mark.parametrize("page", [COURSE, *MEASURED.values()], ids=lambda page: page.stem)
+def test_the_numbers_of_a_page_are_those_of_its_run(page: Path) -> None:
+    known = course.numbers() if page == COURSE else properties.numbers(properties.read(), page.stem)
+    text = page.read_text()
+    assert pages.filled(text, known) == text
     assert len(pages.MARKED.findall(text)) > 10
     prose = pages.MARKED.sub("", re.sub(r"```.*?```|`[^`]*`|^ {4}.*?$", "", text, flags=re.DOTALL | re.MULTILINE))
     assert re.findall(r"\d+\.\d+", prose) == []  # every measured number has its mark
