@@ -9,7 +9,7 @@ from isthmus import registry
 from isthmus.registry import Registry
 
 
-@pytest.mark.parametrize("kind", ["MEMBERS", "NETWORKS", "LIKELIHOODS", "DATA", "FIGURES"])
+@pytest.mark.parametrize("kind", ["MEMBERS", "NETWORKS", "LIKELIHOODS", "PRIORS", "DATA", "FIGURES"])
 def test_every_registration_can_be_imported_and_is_documented(kind: str) -> None:
     known = getattr(registry, kind)
     assert len(known) > 1

@@ -1,4 +1,4 @@
-"""The one place where members, networks, likelihoods, data sets and figures are found by name.
+"""The one place where members, networks, likelihoods, priors, data sets and figures are found by name.
 
 A registration is a line that maps a name to ``"module:attribute"``; nothing is imported until it is asked for.
 """
