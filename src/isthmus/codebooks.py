@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
@@ -45,7 +44,7 @@ class Codebook(nn.Module, ABC):
     """``size`` vectors of ``dim`` dimensions, of which the nearest is chosen.
 
     It counts what is chosen in an epoch of training. Entries that nothing chose in an epoch, or for twenty steps (more
-    where a batch has few vectors), start anew at vectors of the last batch, until ``epoch`` reaches ``renewed_until``.
+    where a batch has few vectors), start anew at vectors of the last batch, before epoch ``renewed_until``.
     """
 
     vectors: Tensor
@@ -53,10 +52,12 @@ class Codebook(nn.Module, ABC):
 
     def __init__(self, size: int, dim: int, renewed_until: float) -> None:
         super().__init__()
-        self.size, self.renewed_until, self.epoch = size, renewed_until, 0.0
+        self.size, self.renewed_until = size, renewed_until
+        self.register_buffer("epoch", torch.zeros(()))  # kept with the weights: a run may go on between last step and close
         self.register_buffer("uses", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("idle", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("recent", torch.zeros(size, dim))
+        self.epoch: Tensor
         self.uses: Tensor
         self.idle: Tensor
         self.recent: Tensor
@@ -73,6 +74,10 @@ class Codebook(nn.Module, ABC):
     def embed(self, indices: Tensor) -> Tensor:
         """The entries of indices ``(n, *grid)``, as ``(n, dim, *grid)``."""
         return F.embedding(indices, self.vectors).movedim(-1, 1).contiguous()
+
+    def anneal(self, epoch: float) -> None:
+        """Take note of how far training has come."""
+        self.epoch.fill_(epoch)
 
     @torch.no_grad()
     def start(self, proposed: Tensor) -> None:
@@ -99,7 +104,7 @@ class Codebook(nn.Module, ABC):
         shares = self.uses / self.uses.sum().clamp(min=1)
         dead = self.uses == 0
         self.uses.zero_()
-        self._renew(dead, math.floor(self.epoch) + 1)
+        self._renew(dead, self.epoch.floor() + 1)
         return {"usage": 1 - float(dead.float().mean()), "perplexity": float(torch.special.entr(shares).sum().exp())}
 
     @abstractmethod
@@ -109,10 +114,10 @@ class Codebook(nn.Module, ABC):
     def _follow(self, rows: Tensor, indices: Tensor) -> None:
         """Move entries towards the vectors ``(m, dim)`` that chose them, ``indices: (m,)``; not where gradients do it."""
 
-    def _renew(self, dead: Tensor, epoch: float) -> None:
-        if epoch < self.renewed_until:
-            self._place(dead, self.recent)
-            self.idle.masked_fill_(dead, 0)
+    def _renew(self, dead: Tensor, epoch: Tensor) -> None:
+        renewed = dead & (epoch < self.renewed_until)
+        self._place(renewed, self.recent)
+        self.idle.masked_fill_(renewed, 0)
 
     def _place(self, which: Tensor, vectors: Tensor) -> None:
         """Put the entries marked in ``which: (size,)`` at their rows of ``vectors: (size, dim)``."""

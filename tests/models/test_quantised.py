@@ -104,7 +104,7 @@ def test_both_ways_of_learning_entries_use_them_and_lower_the_distortion(codeboo
 
 
 def epoch_of(book: Codebook, rows: torch.Tensor, epoch: float) -> dict[str, float]:
-    book.epoch = epoch
+    book.anneal(epoch)
     book.learn(book(rows))
     return book.close_epoch()
 
@@ -126,6 +126,16 @@ def test_dead_entries_are_left_alone_at_the_end(epoch: float, renewed: bool) -> 
     book = book_at([[0.0], [50.0]], renewed_until=9.0)
     epoch_of(book, torch.ones(4, 1), epoch)
     assert (float(book.vectors[1]) != 50.0) == renewed
+
+
+def test_what_is_kept_says_whether_dead_entries_are_renewed() -> None:
+    # A run may be stopped after the last step of an epoch: its end is then closed without another step.
+    late, again = book_at([[0.0], [50.0]], renewed_until=9.0), book_at([[1.0], [2.0]], renewed_until=9.0)
+    late.anneal(9.5)
+    late.learn(late(torch.ones(4, 1)))
+    again.load_state_dict(late.state_dict())
+    again.close_epoch()
+    assert float(again.vectors[1]) == 50.0
 
 
 def test_entries_that_idle_within_an_epoch_start_anew() -> None:

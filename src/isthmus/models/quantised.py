@@ -172,7 +172,7 @@ class QuantisedCode(Bottleneck, ABC):
 
     def anneal(self, epoch: float) -> None:
         for book in self.books:
-            book.epoch = epoch
+            book.anneal(epoch)
 
     def close_epoch(self) -> dict[str, float]:
         looks = [(suffix, book.close_epoch()) for suffix, book in zip(self.suffixes, self.books, strict=True)]
