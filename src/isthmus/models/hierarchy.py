@@ -4,52 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from isthmus.divergences import kl_between
 from isthmus.likelihoods import full
+from isthmus.models.towers import Group, Plan, downward, laid_out, upward
 from isthmus.models.variational import DrawnCode, Gaussian
 from isthmus.module import Code
-from isthmus.networks.cells import Double, Halve, generating, recognising
+from isthmus.networks.cells import generating, normalised
 
 Shape = tuple[int, ...]
 Pick = Callable[[int, Gaussian, Tensor], Tensor]
 """From the number of a group, its prior and the state ``(n, c, h, w)`` to the group's code ``(n, latent_dim, h, w)``."""
-
-_BOUND = 10.0  # of a log-variance: beyond it lies nothing that trains
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a hierarchy is laid out.
-
-    Attributes:
-        latent_dim: channels of the code of a group.
-        groups: groups of codes at each scale, from the coarsest.
-        width: channels of both towers at the finest scale; they double from scale to scale.
-        cells: residual cells before each group, in either tower.
-        expansion: how much wider the inside of a generative cell is.
-    """
-
-    latent_dim: int
-    groups: tuple[int, ...]
-    width: int
-    cells: int
-    expansion: int
-
-
-class Floor(NamedTuple):
-    """One scale: the size of its grid, its channels, and how many groups it has."""
-
-    size: tuple[int, int]
-    channels: int
-    groups: int
 
 
 class Hierarchical(NamedTuple):
@@ -100,15 +69,15 @@ class Hierarchy(DrawnCode):
         super().__init__()
         is_grid = len(features) == 3
         self.grid = features if is_grid else (math.prod(features), 1, 1)
-        floors = _floors((self.grid[1], self.grid[2]), plan)
+        floors = laid_out((self.grid[1], self.grid[2]), plan)
         self.shapes = [(plan.latent_dim, *floor.size) for floor in floors[::-1] for _ in range(floor.groups)]
         self.code_shape = (sum(map(math.prod, self.shapes)),)
         self._passed: Shape = (plan.width, *floors[0].size) if is_grid else (plan.width,)
         self.stem = nn.Conv2d(self.grid[0], plan.width, 1)
-        self.ascent = nn.ModuleList(_ascent(floors, plan))
+        self.ascent = nn.ModuleList(upward(floors, plan))
         self.start = nn.Parameter(torch.zeros(floors[-1].channels, *floors[-1].size))
-        self.descent = nn.ModuleList(_descent(floors, plan))
-        self.finish = generating(plan.width, floors[0].size, plan.expansion)
+        self.descent = nn.ModuleList(downward(floors, plan))
+        self.finish = nn.Sequential(generating(plan.width, floors[0].size, plan.expansion), normalised(plan.width))
         self.beta, self.kl_warmup, self.balanced = beta, kl_warmup, balanced
         self.is_balancing = False
         self.register_buffer("weight", torch.tensor(beta), persistent=False)
@@ -178,7 +147,7 @@ class Hierarchy(DrawnCode):
 
     def _look(self, features: Tensor) -> list[Tensor]:
         """What the upward tower shows to each group, from the coarsest."""
-        state, seen = self.stem(_laid_out(features.reshape(-1, *self.grid))), []
+        state, seen = self.stem(_contiguous(features.reshape(-1, *self.grid))), []
         for step in self.ascent:
             state = step(state)
             seen.append(state)
@@ -186,7 +155,7 @@ class Hierarchy(DrawnCode):
 
     def _descend(self, n: int, pick: Pick) -> Tensor:
         """The downward tower, with codes as they are picked; its final state, ``(n, *passed_shape)``."""
-        state = _laid_out(self.start.expand(n, *self.start.shape))
+        state = _contiguous(self.start.expand(n, *self.start.shape))
         for number, group in enumerate(self._groups):
             state = group.approach(state)
             state = group(state, pick(number, group.prior(state), state))
@@ -210,43 +179,6 @@ class Hierarchy(DrawnCode):
         return [part.reshape(-1, *shape) for part, shape in zip(code.split(sizes, -1), self.shapes, strict=True)]
 
 
-class Group(nn.Module):
-    """One group of the downward tower: how the state comes to it, what is said of its code, and what the code changes.
-
-    Args:
-        approach: from the state that the group above left to the state of this one.
-        floor: the scale it belongs to.
-        latent_dim: channels of its code.
-        is_first: whether its prior is the standard normal.
-    """
-
-    def __init__(self, approach: nn.Module, floor: Floor, latent_dim: int, is_first: bool) -> None:
-        super().__init__()
-        channels = floor.channels
-        self.approach = approach
-        self.latent_dim = latent_dim
-        self.foresee = None if is_first else nn.Sequential(nn.SiLU(), nn.Conv2d(channels, 2 * latent_dim, 1))
-        self.join = nn.Conv2d(channels, channels, 1)
-        self.infer = nn.Sequential(nn.SiLU(), nn.Conv2d(channels, 2 * latent_dim, 1))
-        self.mix = nn.Conv2d(latent_dim, channels, 1)
-
-    def forward(self, state: Tensor, code: Tensor) -> Tensor:
-        return state + self.mix(code)
-
-    def prior(self, state: Tensor) -> Gaussian:
-        """p of this group's code, given the state that the groups above it made."""
-        if self.foresee is None:
-            zeros = full(state).new_zeros(len(state), self.latent_dim, *state.shape[2:])
-            return Gaussian(zeros, zeros)
-        mu, log_var = full(self.foresee(state)).chunk(2, 1)
-        return Gaussian(mu, _bounded(log_var))
-
-    def posterior(self, prior: Gaussian, state: Tensor, seen: Tensor) -> Gaussian:
-        """q of this group's code: the prior, moved and stretched by what the upward tower saw."""
-        shift, stretch = full(self.infer(state + self.join(F.silu(seen)))).chunk(2, 1)
-        return Gaussian(prior.mu + shift, prior.log_var + _bounded(stretch))
-
-
 def balance(rates: Tensor, shapes: Sequence[Shape]) -> Tensor:
     r"""Weights of the groups that keep any of them from carrying everything, or nothing: ``(n, groups)`` to ``(groups,)``.
 
@@ -262,44 +194,9 @@ def balance(rates: Tensor, shapes: Sequence[Shape]) -> Tensor:
     return raw / raw.mean().clamp(min=torch.finfo(raw.dtype).tiny)
 
 
-def _floors(size: tuple[int, int], plan: Plan) -> list[Floor]:
-    """The scales, from the finest."""
-    floors = []
-    for number, groups in enumerate(reversed(plan.groups)):
-        floors.append(Floor(size, plan.width << number, groups))
-        size = (math.ceil(size[0] / 2), math.ceil(size[1] / 2))
-    return floors
-
-
-def _ascent(floors: Sequence[Floor], plan: Plan) -> list[nn.Module]:
-    """The steps of the upward tower, one a group, from the finest."""
-    halvings = [[], *([Halve(above.channels, above.size)] for above in floors[:-1])]
-    return [
-        nn.Sequential(*(halving if group == 0 else []), *(recognising(floor.channels, floor.size) for _ in range(plan.cells)))
-        for floor, halving in zip(floors, halvings, strict=True)
-        for group in range(floor.groups)
-    ]
-
-
-def _descent(floors: Sequence[Floor], plan: Plan) -> list[Group]:
-    """The groups of the downward tower, from the coarsest."""
-    order = [floor for floor in floors[::-1] for _ in range(floor.groups)]
-    groups = [Group(nn.Identity(), order[0], plan.latent_dim, is_first=True)]
-    for above, floor in pairwise(order):
-        doubling = [] if above == floor else [Double(above.channels, floor.size)]
-        cells = [generating(floor.channels, floor.size, plan.expansion) for _ in range(plan.cells)]
-        groups.append(Group(nn.Sequential(*doubling, *cells), floor, plan.latent_dim, is_first=False))
-    return groups
-
-
-def _laid_out(state: Tensor) -> Tensor:
+def _contiguous(state: Tensor) -> Tensor:
     """Channel beside channel in memory: convolutions of single channels then take a third of the time on a processor."""
     return state.contiguous(memory_format=torch.channels_last)
-
-
-def _bounded(log_var: Tensor) -> Tensor:
-    """Softly kept within the bound, so that a gradient remains everywhere."""
-    return _BOUND * (log_var / _BOUND).tanh()
 
 
 def _log_ratio(choice: Choice, noise: Tensor) -> Tensor:
