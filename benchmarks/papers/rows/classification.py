@@ -29,7 +29,7 @@ SEEDS = (0, 1, 2)
 )  # fmt: skip
 def contractive(bench: Bench) -> Mapping[str, Measure]:
     """What the penalty does for the codes, beside noise, and beside nothing."""
-    images, epochs = bench.length("images", 5_000, 60_000), bench.length("fine_tuning", 15, 50)
+    images, epochs = bench.length("images", 5_000, 60_000), bench.length("fine_tuning", 30, 50)
     train, errors = bench.data.train.take(slice(images)), {}
     shared = {"latent_dim": 1000, "hidden": (), "network": "mlp", "batch_size": 50, "schedule": "cosine"}
     makers = {
@@ -50,7 +50,7 @@ def fine_tuned_error(model: ist.AE | ist.ContractiveAE, train: Part, test: Part,
     module, device = model.module_, next(model.module_.parameters()).device
     classifier = nn.Sequential(module.encoder, module.bottleneck.project, nn.Linear(model.latent_dim, 10)).to(device)
     (x, y), (test_x, test_y) = (tensors(part, device) for part in (train, test))
-    optimizer = torch.optim.Adam(classifier.parameters(), lr=3e-4, fused=True)
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-3, fused=True)
     with tuned():
         for rows in (rows for _ in range(epochs) for rows in torch.randperm(len(x)).to(device).split(100)):
             optimizer.zero_grad(set_to_none=True)
