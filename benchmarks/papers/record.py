@@ -30,7 +30,7 @@ def record(row: Row, found: Mapping[str, Measure], bench: Bench, loaded: str) ->
         "error": {name: round(measure.error, 5) for name, measure in found.items() if measure.error is not None},
         "published": dict(row.published), "source": row.source,
         "wanted": row.wanted.words, "holds": row.wanted.holds(values),
-        "epochs": bench.epochs, "settings": bench.settings, "data": "mnist",
+        "epochs": bench.epochs, "settings": bench.settings, "data": row.data,
         "seconds": round(bench.seconds, 1), "device": device(), "machine": machine(), "threads": torch.get_num_threads(),
         "torch": torch.__version__, "commit": loaded, "date": datetime.now(UTC).date().isoformat(),
     }  # fmt: skip

@@ -124,6 +124,7 @@ class Row:
         setting: how it is measured here, in words; ``{epochs}`` and the names given to :meth:`Bench.length` are filled in.
         metric, unit: what is measured, and what the numbers count.
         error: what stands behind ± in the measured values.
+        data: what it is measured on.
         published: the published numbers, by the names of the measured values; empty where nothing is published.
         source: where they were published.
         wanted: the bound that we want to hold.
@@ -143,6 +144,7 @@ class Row:
     measure: Callable[[Bench], Mapping[str, Measure]]
     epochs: tuple[int, int] = (0, 0)
     error: str = "standard error over test images"
+    data: str = "mnist"
     note: str = ""
 
 

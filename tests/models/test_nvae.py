@@ -203,8 +203,8 @@ def test_groups_that_carry_nothing_are_named(hierarchy: Hierarchy, features: tor
 
 
 def test_images_get_convolutions_however_small() -> None:
-    assert type(choose("auto", (1, 8, 8), None, "relu", wants_grid=True)).__name__ == "Conv"
-    assert type(choose("auto", (64,), None, "relu", wants_grid=True)).__name__ == "MLP"
+    assert type(choose("auto", (1, 8, 8), None, "relu", "conv")).__name__ == "Conv"
+    assert type(choose("auto", (64,), None, "relu", "conv")).__name__ == "MLP"
     assert ist.NVAE().build((1, 8, 8)).bottleneck.passed_shape == (32, 2, 2)
     assert ist.NVAE(network="mlp").build((1, 8, 8)).bottleneck.passed_shape == (32,)
 
