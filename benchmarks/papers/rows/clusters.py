@@ -24,7 +24,8 @@ def _reached(values: Values) -> bool:
     "clustering", what="Clusters of MNIST: k-means on pixels, on an autoencoder's codes, and deep embedded clustering",
     setting="The first {images} training images, which are also those that are clustered, five seeds; 784-500-250-10, "
     "{epochs} epochs as an autoencoder (squared error), k-means with 20 starts, then {gathering} epochs of DEC. The paper "
-    "has 784-500-500-2000-10 and pretrains layer by layer with dropout, 50,000 steps a layer, then 100,000 steps for all, on 70,000 images.",
+    "has 784-500-500-2000-10 and pretrains layer by layer with dropout, 50,000 steps a layer, then 100,000 steps for all, "
+    "on 70,000 images.",
     metric="accuracy under the best naming of clusters", unit="%, mean of five seeds",
     published={"k-means, pixels": 53.5, "AE + k-means": 81.8, "DEC": 84.3},
     source="Xie, Girshick and Farhadi, Unsupervised deep embedding for clustering analysis, ICML 2016, table 2",

@@ -59,8 +59,8 @@ def _two_levels_win(values: Values) -> bool:
     setting="The first training batch of 10,000 images and the first 1,000 test images, squared error, {epochs} epochs each: "
     "8×8 codes out of 512 against 4×4 and 8×8 codes out of 147 each, the same networks otherwise.",
     metric="squared error", unit="per test image of 3072 values in [0, 1]", published={},
-    source="Razavi, van den Oord and Vinyals, NeurIPS 2019, who compare on larger images", epochs=(5, 100), data="CIFAR-10, 10,000 images",
-    wanted=Wanted("VQ-VAE-2 below VQ-VAE", _two_levels_win),
+    source="Razavi, van den Oord and Vinyals, NeurIPS 2019, who compare on larger images", epochs=(5, 100),
+    data="CIFAR-10, 10,000 images", wanted=Wanted("VQ-VAE-2 below VQ-VAE", _two_levels_win),
 )  # fmt: skip
 def vqvae2(bench: Bench) -> Mapping[str, Measure]:
     """Whether a second level says more with as many bits."""
