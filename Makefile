@@ -13,7 +13,7 @@ demo: $(READY)
 	$(BIN)/isthmus compare ae vae --data digits --latent-dim 2 --epochs 100 --batch-size 64 --learning-rate 0.002 --out demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
