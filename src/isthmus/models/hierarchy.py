@@ -14,7 +14,7 @@ from isthmus.likelihoods import full
 from isthmus.models.towers import Group, Plan, downward, laid_out, upward
 from isthmus.models.variational import DrawnCode, Gaussian
 from isthmus.module import Code
-from isthmus.networks.cells import generating, normalised
+from isthmus.networks.cells import generating
 
 Shape = tuple[int, ...]
 Pick = Callable[[int, Gaussian, Tensor], Tensor]
@@ -77,7 +77,7 @@ class Hierarchy(DrawnCode):
         self.ascent = nn.ModuleList(upward(floors, plan))
         self.start = nn.Parameter(torch.zeros(floors[-1].channels, *floors[-1].size))
         self.descent = nn.ModuleList(downward(floors, plan))
-        self.finish = nn.Sequential(generating(plan.width, floors[0].size, plan.expansion), normalised(plan.width))
+        self.finish = generating(plan.width, floors[0].size, plan.expansion)
         self.beta, self.kl_warmup, self.balanced = beta, kl_warmup, balanced
         self.is_balancing = False
         self.register_buffer("weight", torch.tensor(beta), persistent=False)
