@@ -268,15 +268,16 @@ def test_an_ae_has_nothing_to_sample_from(isthmus: Command, tmp_path: Path) -> N
     assert "AE has no prior over its codes" in complaint
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize(("command", "option"), [(["train", "vae"], "--kl-warmup"), (["fit-prior"], "--transforms")])
+def test_help_imports_nothing_heavy(command: list[str], option: str) -> None:
     probe = (
-        "import sys\nfrom isthmus import cli\nsys.argv = ['isthmus', 'train', 'vae', '--help']\n"
+        f"import sys\nfrom isthmus import cli\nsys.argv = ['isthmus', *{command}, '--help']\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'sklearn', 'numpy', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)\nassert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "--kl-warmup" in done.stdout
+    assert option in done.stdout
 
 
 def test_the_module_is_a_command_and_names_its_version() -> None:

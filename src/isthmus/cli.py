@@ -163,7 +163,7 @@ def fit_prior(
 ) -> None:  # fmt: skip
     """Fit a distribution over the codes of the training examples, and keep it in the run: `sample` draws from it."""
     from isthmus import runs
-    from isthmus.priors import resolved
+    from isthmus.priors.base import resolved
 
     model = _open(run)
     name = resolved(prior, model.module_.bottleneck.levels)

@@ -41,7 +41,7 @@ from isthmus.training.runtime import PlainRuntime, tuned, useful_threads
 from isthmus.training.snapshots import Snapshot, Snapshots
 
 if TYPE_CHECKING:
-    from isthmus.priors import Prior
+    from isthmus.priors.base import Prior
 
 Shape = tuple[int, ...]
 
@@ -266,7 +266,7 @@ class Estimator(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         Raises:
             InputError: for a prior that does not fit the codes, and for members whose prior is learnt in training.
         """
-        from isthmus.priors import fitted  # priors are trained by the loop that this module uses
+        from isthmus.priors.base import fitted  # priors are trained by the loop that this module uses
 
         if self.learns_prior:
             raise InputError(

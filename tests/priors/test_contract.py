@@ -213,3 +213,10 @@ def test_a_member_with_indices_gets_a_pixelcnn(digits: ist.data.Data) -> None:
     entropy = -sum(share * np.log(share) for share in shares if share > 0)
     assert entropy > 1  # the codes say something
     assert model.score_prior(digits.test.x) == pytest.approx(-entropy, abs=0.25)
+
+
+def test_priors_are_found_by_their_class_names() -> None:
+    assert ist.priors.Flow is PRIORS["flow"]
+    assert {"Mixture", "Flow", "PixelCNN", "Prior"} <= set(dir(ist.priors))
+    with pytest.raises(AttributeError, match="has no attribute 'Flwo'"):
+        _ = ist.priors.Flwo
