@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -43,7 +44,10 @@ def test_the_example_of_a_new_member_works(tmp_path: Path, monkeypatch: pytest.M
     assert np.array_equal(again.transform(few), strong.transform(few))
 
 
-RUN = pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "outliers.md"], ids=lambda page: page.name)
+MEMBER_PAGES = [ROOT / "docs" / "members" / f"{name}.md" for name in registry.MEMBERS]
+RUN = pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "docs" / "outliers.md", *MEMBER_PAGES], ids=lambda page: page.stem
+)
 
 
 @RUN
@@ -60,16 +64,44 @@ def test_the_commands_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     cli._assemble()
     lines = [line for block in blocks(page, "sh") for line in block.splitlines() if line.startswith("isthmus ")]
-    assert len(lines) >= 3
+    assert lines
     for line in lines:
-        words = shlex.split(re.sub(r"--epochs \d+", "--epochs 2", line), comments=True)
+        words = shlex.split(re.sub(r"epochs \d+", "epochs 2", line), comments=True)
         with pytest.raises(SystemExit) as ending:
             cli.app(args=words[1:])
         assert not ending.value.code, line
 
 
-def test_the_members_and_settings_of_the_readme_exist() -> None:
+def test_the_members_and_settings_of_the_readme_are_those_there_are() -> None:
     rows = re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
-    assert len(rows) > 1
+    assert sorted(member for member, _ in rows) == sorted(cls.__name__ for cls in registry.MEMBERS.values())
     for member, settings in rows:
         assert set(re.findall(r"`(\w+)`", settings)) <= set(fields.declared(getattr(ist, member)))
+
+
+def test_the_index_and_the_changelog_name_every_member() -> None:
+    index, changes = (ROOT / "docs" / "members" / "README.md").read_text(), (ROOT / "CHANGELOG.md").read_text()
+    for name, cls in registry.MEMBERS.items():
+        assert f"| [`{cls.__name__}`]({name}.md) |" in index
+        assert re.search(rf"\b{cls.__name__}\b", changes), cls.__name__
+
+
+@pytest.mark.parametrize("name", registry.MEMBERS)
+def test_every_member_has_a_page(name: str) -> None:
+    page, doc = (ROOT / "docs" / "members" / f"{name}.md").read_text(), inspect.getdoc(registry.MEMBERS[name])
+    assert page.startswith(f"# {registry.MEMBERS[name].__name__}: ")
+    shown, declared = (re.search(pattern, text, re.DOTALL) for pattern, text in ((EQUATION, page), (MATH, doc)))
+    assert letters(shown[1]) == letters(declared[1])
+    picture = re.search(r"^!\[[^\]]+\]\((.+)\)$", page, re.MULTILINE)[1]
+    assert picture == f"../images/members/{name}.png"
+    assert (ROOT / "docs" / "members" / picture).stat().st_size < 150_000
+    papers, references = re.split("## Papers?\n", page)[1], re.split("References?:\n", doc)[1].split("Example:")[0]
+    assert YEAR.findall(papers) == YEAR.findall(references) != []
+
+
+EQUATION, MATH, YEAR = r"\n\$\$\n(.+?)\n\$\$\n", r"\.\. math:: (.+?)\n\n", re.compile(r"\b[12]\d{3}\b")
+
+
+def letters(formula: str) -> str:
+    """A formula without spaces, be they its author's or TeX's."""
+    return re.sub(r"\s|\\[,;]", "", formula)
