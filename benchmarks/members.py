@@ -117,7 +117,7 @@ def contractive() -> list[Figure]:
     for weight, colour in zip((0.0, 0.1, 1.0, 10.0), (QUIET, *PALETTE), strict=False):
         model = trained("contractive", latent_dim=16, hidden=(), network="mlp", epochs=100, contraction=weight)
         still = model.transform(DATA.test.x)
-        moved = (model.transform(DATA.test.x + np.float32(level) * noise) for level in levels)
+        moved = (model.transform((DATA.test.x + np.float32(level) * noise).clip(0, 1)) for level in levels)
         shifts = np.sqrt([np.square(codes - still).sum(1).mean() / still.var(axis=0).sum() for codes in moved])
         distortion = model.terms(DATA.test.x)["distortion"].mean()
         drawn[f"contraction={weight:g}, distortion {distortion:.1f}"] = levels, shifts, colour
@@ -135,7 +135,7 @@ def aae() -> list[Figure]:
     epochs, colours = [row["epoch"] for row in model.history_], {"adversary": PALETTE[0], "critic": PALETTE[2]}
     drawn: dict[str, Any] = {term: (epochs, [row[term] for row in model.history_], c) for term, c in colours.items()}
     drawn["2 log 2"] = epochs[:: len(epochs) - 1], [2 * np.log(2)] * 2, QUIET
-    return [rings(ist.figures.plane(model, DATA)), lines("What either side loses", "epoch", "nats per example", drawn)]
+    return [rings(ist.figures.plane(model, DATA)), lines("What either side loses", "epoch", "nats per example", drawn, 4.6)]
 
 
 def wae() -> list[Figure]:

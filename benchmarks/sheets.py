@@ -45,9 +45,9 @@ def tiled(x: np.ndarray, title: str) -> Figure:
     return trim(figure)
 
 
-def lines(title: str, x: str, y: str, drawn: Mapping[str, tuple[Any, Any, str]]) -> Figure:
+def lines(title: str, x: str, y: str, drawn: Mapping[str, tuple[Any, Any, str]], height: float = 3.6) -> Figure:
     """Lines with a legend: each a name, with its x, its y and its colour."""
-    figure = new_figure(5.6, 3.6)
+    figure = new_figure(5.6, height)
     axes = figure.subplots()
     quiet(axes)
     label(axes, x, y)
@@ -77,7 +77,7 @@ def coloured(model: Any, indices: np.ndarray, level: int) -> np.ndarray:
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:
-    """Figures side by side, in few colours, so that the file stays small."""
+    """Figures side by side, as one picture."""
     for figure in figures if len(figures) > 1 else ():
         width, height = figure.get_size_inches()
         figure.set_size_inches(width * _HEIGHT / height, _HEIGHT)
@@ -88,7 +88,7 @@ def write(figures: Sequence[Figure], path: Path) -> None:
         whole.paste(picture, (left, 0))
         left += picture.width
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole.quantize(255).save(path, optimize=True)
+    whole.save(path, optimize=True)
 
 
 def rendered(figure: Figure) -> Image.Image:
