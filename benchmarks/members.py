@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.sheets import coloured, lines, rings, sheet, tiled, write
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 import isthmus as ist
+from benchmarks.sheets import coloured, lines, rings, sheet, tiled, write
 from isthmus.corruptions import CORRUPTIONS
 from isthmus.data.parts import Part
 from isthmus.figures.style import INK, PALETTE, QUIET, SMALL, TEXT, WIDTH, head, new_figure, over, quiet
