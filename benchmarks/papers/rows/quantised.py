@@ -25,9 +25,9 @@ def _alive_and_told(values: Values) -> bool:
 @row(
     "vqvae", what="VQ-VAE of MNIST, 7×7 codes out of 128, with a PixelCNN prior that knows the digit",
     setting="Residual network of 16 and 32 channels, entries of 16 dimensions, {epochs} epochs; the prior has 32 channels and "
-    "5 layers, {prior_epochs} epochs on the codes of {prior_images} training images. Usage is that of the last epoch; bits are of the "
-    "cross-entropy with the grey values as probabilities, plus the prior's; recognised are 1,000 samples, 100 of each digit, "
-    "by a small classifier that the row trains.",
+    "5 layers, {prior_epochs} epochs on the codes of {prior_images} training images. Usage is that of the last epoch; bits are "
+    "of the cross-entropy with the grey values as probabilities, plus the prior's; recognised are 1,000 samples, 100 of each "
+    "digit, by a small classifier that the row trains.",
     metric="usage of the codebook, bits per dimension, share recognised", unit="share; bits; share", published={},
     source=f"{OORD}, which reports CIFAR-10 alone", epochs=(5, 100),
     wanted=Wanted("usage at least 0.95, recognised at least 0.85, fewer bits with the PixelCNN", _alive_and_told),
