@@ -22,7 +22,7 @@ KEYS = {
     "row", "what", "metric", "unit", "value", "error", "published", "source", "wanted", "holds", "epochs", "settings", "data",
     "seconds", "device", "machine", "threads", "torch", "commit", "date",
 }  # fmt: skip
-every_row = pytest.mark.parametrize("declared", ROWS.values(), ids=str)
+every_row = pytest.mark.parametrize("declared", ROWS.values(), ids=list(ROWS))
 
 
 def measured(value: float, error: float | None = None) -> Measure:
