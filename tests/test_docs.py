@@ -68,7 +68,7 @@ def test_the_commands_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     cli._assemble()
     lines = [line for block in blocks(page, "sh") for line in block.splitlines() if line.startswith("isthmus ")]
-    assert lines
+    assert len(lines) >= (1 if page in MEMBER_PAGES else 3)
     for line in lines:
         words = shlex.split(re.sub(r"epochs \d+", "epochs 2", line), comments=True)
         with pytest.raises(SystemExit) as ending:
