@@ -40,8 +40,7 @@ def vae(bench: Bench) -> Mapping[str, Measure]:
     metric="NLL, dynamic MNIST", unit="nats per test image",
     published={"k = 1": 86.76, "k = 5": 85.54, "k = 50": 84.78}, source=BURDA,
     wanted=rising("k = 50", "k = 5", "k = 1"), epochs=(2, 3280),
-    note="On the CPU this is the beginning of training, where more draws also mean a gradient with less noise: the ordering "
-    "holds, the distances say nothing about where training ends.",
+    note="On the CPU this is the beginning of training: the ordering holds, the distances say nothing about where it ends.",
 )  # fmt: skip
 def vae_iwae(bench: Bench) -> Mapping[str, Measure]:
     """The ordering that the paper is about."""
