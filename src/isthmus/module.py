@@ -20,6 +20,9 @@ from isthmus.stages import Loss, Player, Trainee
 Shape = tuple[int, ...]
 
 
+_STILL = 1e-4  # a standard deviation of codes over examples below which they are the same
+
+
 class Point(NamedTuple):
     """What a deterministic encoder says of an example: one code, ``z: (n, *code_shape)``."""
 
@@ -81,7 +84,10 @@ class Bottleneck(nn.Module, ABC):
 
     def complaints(self, posterior: Sequence[Tensor]) -> list[str]:
         """What went wrong in training, judged by the posterior of some examples, in plain words with the remedy."""
-        return []
+        spread = posterior[0].flatten(1).std(0)
+        if len(posterior[0]) < 2 or bool((spread > _STILL).any()):
+            return []
+        return ["all examples have the same code, so nothing is told apart: lower learning_rate, or change activation."]
 
     def close_epoch(self) -> dict[str, float]:
         """Look back on an epoch of training: what to add to its row in the history. Unused units may be renewed here."""
@@ -174,7 +180,7 @@ class Autoencoder(Trainee):
         """The autoencoder itself, and whoever its bottleneck sets against it."""
         opponents = self.bottleneck.opponents(self)
         theirs = {id(parameter) for opponent in opponents for parameter in opponent.parameters}
-        own = tuple(parameter for parameter in self.parameters() if id(parameter) not in theirs)
+        own = tuple(p for p in self.parameters() if p.requires_grad and id(p) not in theirs)
         return (Player(own, self.loss), *opponents)
 
     def anneal(self, epoch: float) -> None:

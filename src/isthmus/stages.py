@@ -61,11 +61,13 @@ class Stage:
         players: who moves, in their order within a step. The first one's objective is the one that is shown, measured on
             validation examples, and compared by early stopping.
         prepare: a look at the training examples before the first step.
+        refresh: a look at them before every epoch.
     """
 
     epochs: int
     players: tuple[Player, ...]
     prepare: Callable[[Batches], None] | None = None
+    refresh: Callable[[Batches], None] | None = None
 
 
 class Trainee(nn.Module, ABC):

@@ -75,6 +75,26 @@ def test_clusters_are_found(variant: str) -> None:
     assert moved > 0 if variant == "dec" else moved < 0
 
 
+def test_targets_stand_still_for_an_epoch_and_keep_codes_apart(digits: ist.data.Data) -> None:
+    model = ist.ClusteringAE(latent_dim=2, n_clusters=8, pretrain_epochs=5, epochs=20, learning_rate=5e-3, random_state=0)
+    model.fit(digits.train)
+    assert len(np.unique(model.labels_)) == 8  # with targets that move along, all codes fall into one point
+    bottleneck, x = model.module_.bottleneck, torch.rand(5, 1, 8, 8)
+    before = bottleneck.anchor(x)
+    with torch.no_grad():
+        bottleneck.centres += 1.0
+    torch.testing.assert_close(bottleneck.anchor(x), before)
+    q = bottleneck.anchor.assigned(x)
+    torch.testing.assert_close(before, sharpened(q, bottleneck.anchor.sums))
+    assert not any(parameter.requires_grad for parameter in bottleneck.anchor.parameters())
+
+
+def test_codes_that_tell_nothing_apart_are_named() -> None:
+    bottleneck = ist.AE().build((1, 8, 8)).bottleneck
+    assert bottleneck.complaints((torch.randn(9, 2),)) == []
+    assert "all examples have the same code" in bottleneck.complaints((torch.ones(9, 2),))[0]
+
+
 def test_distances_lead_back_to_the_code(few: np.ndarray) -> None:
     model = ist.ClusteringAE(n_clusters=8, latent_dim=3, pretrain_epochs=3, epochs=1, random_state=0).fit(few)
     distances = model.transform(few[:5])

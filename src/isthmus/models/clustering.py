@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +20,11 @@ from isthmus.fields import field
 from isthmus.inference import like
 from isthmus.likelihoods import Likelihood, full
 from isthmus.models.ae import Deterministic
-from isthmus.module import Autoencoder, Bottleneck, Code, Point, single_draw
+from isthmus.module import Autoencoder, Bottleneck, Code, Point
 from isthmus.stages import Batches, Loss, Player, Stage
 
 _STARTS = 20  # of k-means, of which the best is kept
+_LEAST = 1e-12  # of a probability whose logarithm is taken
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -35,8 +37,8 @@ class ClusteringAE(ClusterMixin, Estimator):
 
     First an autoencoder is trained for ``pretrain_epochs``; k-means of its codes makes the centres μ; then encoder and centres
     make L small for ``epochs``. ``variant="idec"`` keeps the reconstruction in the objective:
-    :math:`-\log p(x \mid z) + \gamma L`. The targets p are held fixed within a step; the sums over all examples in them are
-    those of the epoch before.
+    :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still for an epoch: they are those of the encoder and the centres
+    as they were at its beginning. Moving along, they would let all codes fall into one point, where L is 0.
 
     ``predict`` gives clusters, ``transform`` the distances to the centres ``(n, n_clusters)``, ``encode`` the codes
     ``(n, latent_dim)``; ``labels_`` are the clusters of the training examples.
@@ -107,51 +109,51 @@ class ClusteringAE(ClusterMixin, Estimator):
         return self.n_clusters
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return Clustered(features, self.latent_dim, self.n_clusters, self.clustering_weight)
+        return Clustered(features, self.latent_dim, self.n_clusters)
 
     def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
-        objective = single_draw if self.variant == "idec" else gathering
-        return Autoencoder(encoder, bottleneck, decoder, likelihood, objective=objective)
+        assert isinstance(bottleneck, Clustered)
+        gathering = Gathering(self.clustering_weight if self.variant == "idec" else None)
+        bottleneck.anchor = Anchor(encoder, bottleneck)
+        return Autoencoder(encoder, bottleneck, decoder, likelihood, objective=gathering)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
-        assert isinstance(module.bottleneck, Clustered)
-        network = tuple(parameter for parameter in module.parameters() if parameter is not module.bottleneck.centres)
-        kept = [*module.decoder.parameters(), *module.likelihood.parameters()] if self.variant == "dec" else []
-        moved = tuple(p for p in module.parameters() if not any(p is other for other in kept))
+        bottleneck = module.bottleneck
+        assert isinstance(bottleneck, Clustered)
+        moved = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        network = tuple(parameter for parameter in moved if parameter is not bottleneck.centres)
+        outer = [] if self.variant == "idec" else [*module.decoder.parameters(), *module.likelihood.parameters()]
+        gathered = tuple(parameter for parameter in moved if not any(parameter is other for other in outer))
         return [
             Stage(self.pretrain_epochs, (Player(network, partial(reconstruction, module)),)),
-            Stage(self.epochs, (Player(moved, module.loss),), prepare=partial(module.bottleneck.start, module)),
+            Stage(
+                self.epochs,
+                (Player(gathered, module.loss),),
+                partial(bottleneck.start, module),
+                partial(bottleneck.settle, module),
+            ),
         ]
 
 
 class Clustered(Bottleneck):
-    """A linear map to the code, charged by how far the code's soft assignment is from a sharpened one.
+    """A linear map to the code, and centres in the space of codes.
 
     ``features: (n, *features)`` to ``z: (n, latent_dim)``.
     """
 
-    def __init__(self, features: Shape, latent_dim: int, n_clusters: int, weight: float) -> None:
+    anchor: Anchor
+
+    def __init__(self, features: Shape, latent_dim: int, n_clusters: int) -> None:
         super().__init__()
         self.inner = Deterministic(features, latent_dim)
         self.code_shape = self.inner.code_shape
         self.centres = nn.Parameter(torch.randn(n_clusters, latent_dim))
-        self.weight = weight
-        self.register_buffer("sums", torch.ones(n_clusters))  # of q over the examples of the epoch before
-        self.register_buffer("gathered", torch.zeros(n_clusters))  # the same, for the epoch under way
-        self.sums: Tensor
-        self.gathered: Tensor
 
     def posterior(self, features: Tensor) -> Point:
         return self.inner.posterior(features)
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
-        z = self.posterior(features).z
-        q = assignment(z, self.centres)  # (n, n_clusters)
-        if self.training:
-            self.gathered += q.detach().sum(0)
-        p = sharpened(q.detach(), self.sums)
-        divergence = (p * (p.clamp(min=1e-12).log() - q.clamp(min=1e-12).log())).sum(1)
-        return Code(z, self.weight * divergence, {"clustering": divergence})
+        return self.inner(features)
 
     def start(self, module: Autoencoder, feed: Batches) -> None:
         """Place the centres where k-means finds them among the codes of all examples."""
@@ -162,13 +164,73 @@ class Clustered(Bottleneck):
         seed = int(torch.randint(2**31, ()))
         found = KMeans(count, n_init=_STARTS, random_state=seed).fit(codes.float().cpu().numpy()).cluster_centers_
         self.centres.copy_(torch.from_numpy(found))
-        self.sums.copy_(assignment(codes, self.centres).sum(0))
 
-    def close_epoch(self) -> dict[str, float]:
-        if bool(self.gathered.sum() > 0):
-            self.sums.copy_(self.gathered)
-            self.gathered.zero_()
-        return {}
+    def settle(self, module: Autoencoder, feed: Batches) -> None:
+        """Take encoder and centres as they stand for the source of the targets of the epoch to come."""
+        self.anchor.encoder.load_state_dict(module.encoder.state_dict())
+        self.anchor.inner.load_state_dict(self.inner.state_dict())
+        self.anchor.centres.copy_(self.centres)
+        self.anchor.sums.copy_(torch.stack([self.anchor.assigned(x).sum(0) for x in feed.chunks()]).sum(0))
+
+    def complaints(self, posterior: Sequence[Tensor]) -> list[str]:
+        used = assignment(posterior[0], self.centres).argmax(1).unique()
+        if len(used) > 1 or len(self.centres) == 1:
+            return []
+        return ["all examples ended in one cluster: pretrain for longer (pretrain_epochs), or lower learning_rate."]
+
+
+class Anchor(nn.Module):
+    """Encoder and centres as they were at the beginning of an epoch: what targets are made of. Nothing here is trained.
+
+    Args:
+        encoder, bottleneck: what is copied.
+    """
+
+    def __init__(self, encoder: nn.Module, bottleneck: Clustered) -> None:
+        super().__init__()
+        self.encoder, self.inner = copy.deepcopy(encoder), copy.deepcopy(bottleneck.inner)
+        self.requires_grad_(False)
+        self.register_buffer("centres", bottleneck.centres.detach().clone())
+        self.register_buffer("sums", torch.ones(len(bottleneck.centres)))  # of q over all examples
+        self.centres: Tensor
+        self.sums: Tensor
+
+    def assigned(self, x: Tensor) -> Tensor:
+        """q of examples, ``(n, n_clusters)``."""
+        return assignment(self.inner.posterior(self.encoder(x)).z, self.centres)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """p of examples, the targets, ``(n, n_clusters)``."""
+        return sharpened(self.assigned(x), self.sums)
+
+    def train(self, mode: bool = True) -> Self:
+        """Never in training mode: what is kept is judged as it is."""
+        return super().train(False)
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """The clustering loss as an objective, beside the distortion or alone.
+
+    Attributes:
+        weight: of the clustering loss beside the distortion; None leaves the distortion out, which is then reported and moves
+            nothing.
+    """
+
+    weight: float | None
+
+    def __call__(self, module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None) -> Loss:
+        bottleneck = module.bottleneck
+        assert isinstance(bottleneck, Clustered)
+        z = bottleneck.posterior(features).z
+        with torch.no_grad():
+            p = bottleneck.anchor(x)
+        q = assignment(z, bottleneck.centres)  # (n, n_clusters)
+        clustering = (p * (p.clamp(min=_LEAST).log() - q.clamp(min=_LEAST).log())).sum(1)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.weight is not None):
+            distortion = module.likelihood.nll(full(module.decoder(z)), x)
+        objective = clustering if self.weight is None else distortion + self.weight * clustering
+        return Loss(objective, {"distortion": distortion, "clustering": clustering})
 
 
 def assignment(z: Tensor, centres: Tensor) -> Tensor:
@@ -179,16 +241,8 @@ def assignment(z: Tensor, centres: Tensor) -> Tensor:
 
 def sharpened(q: Tensor, sums: Tensor) -> Tensor:
     """p, the target: q squared and divided by the size of each cluster, so that large ones do not swallow the rest."""
-    weight = q.square() / sums.clamp(min=1e-12)
+    weight = q.square() / sums.clamp(min=_LEAST)
     return weight / weight.sum(1, keepdim=True)
-
-
-def gathering(module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None) -> Loss:
-    """The clustering loss alone, as an objective; what the decoder would lose is reported and moves nothing."""
-    code: Code = module.bottleneck(features, noise)
-    with torch.no_grad():
-        distortion = module.likelihood.nll(full(module.decoder(code.z)), x)
-    return Loss(code.terms["clustering"], {"distortion": distortion, **code.terms})
 
 
 def reconstruction(module: Autoencoder, x: Tensor) -> Loss:

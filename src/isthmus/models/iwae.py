@@ -41,10 +41,18 @@ class IWAE(Variational):
     samples: int = field(5, "draws of the code behind one bound (k)", low=1)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return GaussianPosterior(features, self.latent_dim)
+        return ManyDraws(features, self.latent_dim)
 
     def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
         return Autoencoder(encoder, bottleneck, decoder, likelihood, objective=ImportanceWeighted(self.samples))
+
+
+class ManyDraws(GaussianPosterior):
+    """A Gaussian posterior whose rate has no weight of its own."""
+
+    @property
+    def _remedy(self) -> str:
+        return "take fewer samples, a smaller learning_rate, or a VAE, whose rate can be warmed up"
 
 
 @dataclass(frozen=True)

@@ -145,5 +145,9 @@ class GaussianPosterior(DrawnCode):
             return []
         return [
             f"all {collapsed} dimensions of the code carry less than 0.01 nats (posterior collapse), so the decoder ignores "
-            f"the code: lower beta (it is {self.beta:g}), set kl_warmup to some epochs, or free_bits to about 0.1."
+            f"the code: {self._remedy}."
         ]
+
+    @property
+    def _remedy(self) -> str:
+        return f"lower beta (it is {self.beta:g}), set kl_warmup to some epochs, or free_bits to about 0.1"

@@ -97,10 +97,14 @@ class Trainer:
     def _enter_stage(self) -> None:
         self.state.stage += 1
         self.optimizers = self._make_optimizers()
-        if self._stage.prepare is not None:
+        self._look(self._stage.prepare)
+
+    def _look(self, look: Callable[[Batches], None] | None) -> None:
+        """Let the module see the training examples as a whole, where the stage asks for it."""
+        if look is not None:
             self.module.eval()
             with torch.no_grad():
-                self._stage.prepare(self.feed)
+                look(self.feed)
 
     @property
     def _stage(self) -> Stage:
@@ -115,6 +119,8 @@ class Trainer:
         return [make_optimizer(player, self.settings) for player in self._stage.players]
 
     def _epoch(self, progress: Progress, interruption: Interruption) -> None:
+        if self.state.position == 0:
+            self._look(self._stage.refresh)
         good = {name: value.clone() for name, value in self.module.state_dict().items()}
         start = time.monotonic() - self.state.seconds
         batches = self._batches()
