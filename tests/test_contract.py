@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -208,6 +209,14 @@ def test_the_distortion_of_an_example_does_not_depend_on_its_batch(name: str) ->
     together = module.cost(module.encoder(x), x, noise).terms["distortion"]
     alone = torch.cat([module.cost(module.encoder(one), one, noise).terms["distortion"] for one in x.split(1)])
     torch.testing.assert_close(together, alone)
+
+
+@every_member
+def test_what_needs_training_says_so(name: str, few: np.ndarray) -> None:
+    model = make(name)
+    for use in (model.transform, model.reconstruct, model.score, model.inverse_transform):
+        with pytest.raises(NotFittedError):
+            use(few)
 
 
 @every_member

@@ -223,7 +223,8 @@ class Trained(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         return self.door_.admit(self._array(X))
 
     def _feed(self, X: Any) -> Feed:
-        return self.door_.feed(self._admitted(X), self._device, precision_for(X, self._device))
+        x = self._admitted(X)
+        return self.door_.feed(x, self._device, precision_for(X, self._device))
 
     def _fitted(self) -> Autoencoder:
         check_is_fitted(self, "module_")
