@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from isthmus.data.parts import Data
 from isthmus.report.table import Row, lines_of
@@ -23,7 +25,7 @@ def heading(rows: Sequence[Row], data: Data) -> str:
 def premise(rows: Sequence[Row], data: Data) -> str:
     """What was done, in one sentence."""
     trained = [row for row in rows if row.run is not None]
-    sizes = sorted({row.model.latent_dim for row in trained})
+    sizes = sorted({_size(row.model) for row in trained})
     numbers = "1 number" if sizes == [1] else f"{_listed([str(size) for size in sizes], 'or')} numbers"
     many = len(trained) > 1
     return (
@@ -44,6 +46,14 @@ def findings(rows: Sequence[Row], data: Data) -> str:
         return ""
     clauses = [f"{_listed([rows[place].label for place in best])} {_listed(said)}" for best, said in claims.items()]
     return f"On {len(data.test):,} examples that none of them has seen, {'; '.join(clauses)}."
+
+
+def _size(model: Any) -> int:
+    """How many numbers a code has: positions, where it is whole numbers on grids."""
+    bottleneck = model.module_.bottleneck
+    if bottleneck.levels:
+        return sum(math.prod(level.grid) for level in bottleneck.levels)
+    return math.prod(bottleneck.code_shape)
 
 
 def _listed(words: Sequence[str], last: str = "and") -> str:
