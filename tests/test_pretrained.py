@@ -57,8 +57,8 @@ def test_a_class_at_a_time() -> None:
 
 
 def test_unknown_names_and_the_listing(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ist.InputError, match="unknown pretrained model 'vae-mnist': did you mean 'vae-mnist-2d'"):
-        ist.load("pretrained:vae-mnist")
+    with pytest.raises(ist.InputError, match="unknown pretrained model 'vae-mnist-2': did you mean 'vae-mnist-2d'"):
+        ist.load("pretrained:vae-mnist-2")
     cli._assemble()
     with pytest.raises(SystemExit):
         cli.app(args=["models", "--pretrained"])
