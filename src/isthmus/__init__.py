@@ -2,7 +2,7 @@
 
 >>> import isthmus as ist
 >>> list(ist.MEMBERS)[:2]
-['ae', 'vae']
+['ae', 'stacked']
 
 Names are imported at their first use, so that ``import isthmus`` takes milliseconds; members are found by their
 class names, from :data:`isthmus.registry.MEMBERS`.

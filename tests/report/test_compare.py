@@ -145,7 +145,7 @@ def test_a_foreign_folder_is_refused_before_training(few_digits: Data, tmp_path:
         (["ae", "vea"], {}, "unknown member 'vea': did you mean 'vae'?"),
         ([], {}, r"members=\[\] is not usable: give a list such as \['ae', 'vae'\]"),
         ("vae", {}, "members='vae' is not usable"),
-        ([3], {}, r"the member 3 is not usable: give a name \(ae, vae"),
+        ([3], {}, r"the member 3 is not usable: give a name \(ae, stacked, vae"),
         (["ae"], {"epoch": 3}, "unknown field 'epoch': did you mean 'epochs'?"),
         (["ae"], {"beta": 4.0}, "unknown field 'beta'"),  # a VAE has it, but there is none
         (["ae", "vae"], {"beta": -1.0}, "beta=-1.0 is not usable: give a number, at least 0"),
