@@ -71,13 +71,14 @@ def test_squared_error_is_a_sum_over_dimensions() -> None:
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "mse"])
-@pytest.mark.parametrize("name", list(ist.MEMBERS))
+@pytest.mark.parametrize("name", [name for name in ist.MEMBERS if not name.startswith("vqvae")])  # theirs go straight through
 def test_gradients_against_finite_differences(name: str, likelihood: str) -> None:
     torch.manual_seed(0)
     values = {"latent_dim": 2, "hidden": (5,), "activation": "tanh", "likelihood": likelihood}
     module = ist.MEMBERS[name](**values).build((4,)).double()
-    x, noise = torch.rand(3, 4, dtype=torch.float64), torch.randn(1, 2, dtype=torch.float64)
-    parameters = dict(module.named_parameters())
+    x = torch.rand(3, 4, dtype=torch.float64)
+    noise = torch.randn(1, *module.bottleneck.code_shape, dtype=torch.float64)
+    parameters = {key: parameter for key, parameter in module.named_parameters() if parameter.requires_grad}
 
     def objective(*values: torch.Tensor) -> torch.Tensor:
         class Loss(torch.nn.Module):
@@ -92,7 +93,7 @@ def test_gradients_against_finite_differences(name: str, likelihood: str) -> Non
         named = {f"module.{key}": value for key, value in zip(parameters, values, strict=True)}
         return torch.func.functional_call(Loss(), named, ())
 
-    assert torch.autograd.gradcheck(objective, tuple(p.detach().requires_grad_() for p in parameters.values()))
+    assert torch.autograd.gradcheck(objective, tuple(p.detach().requires_grad_() for p in parameters.values()), fast_mode=True)
 
 
 def test_the_free_bits_floor_is_charged_and_the_true_rate_reported() -> None:
