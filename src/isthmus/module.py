@@ -84,7 +84,7 @@ class Bottleneck(nn.Module, ABC):
 
     def complaints(self, posterior: Sequence[Tensor]) -> list[str]:
         """What went wrong in training, judged by the posterior of some examples, in plain words with the remedy."""
-        spread = posterior[0].flatten(1).std(0)
+        spread = posterior[0].flatten(1).float().std(0)  # indices are whole numbers
         if len(posterior[0]) < 2 or bool((spread > _STILL).any()):
             return []
         return ["all examples have the same code, so nothing is told apart: lower learning_rate, or change activation."]
