@@ -93,5 +93,7 @@ def test_refusals(few: np.ndarray) -> None:
         ist.AutoencoderClassifier(**_QUICK).fit(few, np.full(129, -1))
     with pytest.raises(ist.InputError, match="y holds 3 labels, X 129 examples: give each example a label, −1 for none"):
         ist.AutoencoderClassifier(ist.AE(epochs=1), **_QUICK).fit(few, np.arange(3))
+    with pytest.raises(ist.InputError, match=r"member=<class .*AE'> is not usable: give an estimator such as ist\.AE\(\)"):
+        ist.AutoencoderClassifier(ist.AE, **_QUICK).fit(few, np.arange(129) % 2)
     with pytest.raises(ist.InputError, match="unknown member 'vea': did you mean 'vae'"):
         ist.AutoencoderClassifier("vea", **_QUICK).fit(few, np.arange(129) % 2)

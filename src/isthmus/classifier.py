@@ -96,6 +96,8 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
         if isinstance(self.member, str):
             built: Estimator = MEMBERS[self.member](random_state=seed, verbose=self.verbose, device=self.device)
             return built
+        if not isinstance(self.member, Estimator):
+            raise InputError(f"member={self.member!r} is not usable: give an estimator such as ist.AE(), or the name of one.")
         copied: Estimator = clone(self.member)
         return copied if copied.random_state is not None else copied.set_params(random_state=seed)
 

@@ -91,7 +91,8 @@ class Trained(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
             InputError: where the codes have no prior, or one that knows no labels; the message names the missing call.
         """
         check_is_fitted(self, "module_")
-        if not (isinstance(n, int) and n > 0 and temperature >= 0):
+        numbers = isinstance(n, int | np.integer) and isinstance(temperature, float | int | np.number)
+        if not (numbers and n > 0 and temperature >= 0):
             raise InputError(f"n={n!r}, temperature={temperature!r}: give at least 1 example and a temperature of at least 0.")
         with torch.random.fork_rng():
             torch.manual_seed(seed_of(random_state))

@@ -75,3 +75,8 @@ def test_tied_weights_need_networks_that_mirror(few: np.ndarray) -> None:
     own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8))
     with pytest.raises(ist.InputError, match=r"tied=True needs the networks of isthmus.*pass tied=False"):
         ist.StackedAE(encoder=own, tied=True).fit(few)
+
+
+def test_tied_weights_refuse_what_does_not_mirror() -> None:
+    with pytest.raises(ist.InputError, match=r"needs a decoder that mirrors the encoder.*pass network='mlp' or 'conv'"):
+        ist.StackedAE(tied=True, network="residual").build((3, 16, 16))

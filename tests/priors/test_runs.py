@@ -202,3 +202,9 @@ def test_a_run_that_does_not_say_what_it_was_trained_on(isthmus: Command, few: n
     assert status == 2
     assert "does not say what it was trained on: pass --data, and --label or --size, as they were for train." in complaint
     assert isthmus("fit-prior", tmp_path / "run", "--data", "digits")[0] == 0
+
+
+def test_what_comes_with_the_package_stays_as_it_is(isthmus: Command) -> None:
+    status, _, complaint = isthmus("fit-prior", "pretrained:vae-digits-2d", "--data", "digits")
+    assert status == 2
+    assert "comes with the package and stays as it is: train your own run" in " ".join(complaint.split())

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from isthmus import fields
-from isthmus.commands.shared import (
-    Json,
-    Run,
-    listing,
-    say,
-)
+from isthmus.commands.shared import Json, Run, listing, say
 from isthmus.registry import DATA, MEMBERS, PRIORS
-
-if TYPE_CHECKING:
-    pass
 
 
 def models(

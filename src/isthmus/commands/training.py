@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus import fields
-from isthmus.commands.shared import (
-    DataDir,
-    Json,
-    Label,
-    Out,
-    Run,
-    Size,
-    Source,
-    load_data,
-    open_run,
-    say,
-)
+from isthmus.commands.shared import DataDir, Json, Label, Out, Run, Size, Source, load_data, open_run, say
 from isthmus.errors import InputError, unknown
 from isthmus.options import SEED
 from isthmus.registry import MEMBERS, PRIORS
@@ -86,9 +75,11 @@ def fit_prior(
     as_json: Json = False, **values: Any,
 ) -> None:  # fmt: skip
     """Fit a distribution over the codes of the training examples, and keep it in the run: `sample` draws from it."""
-    from isthmus import runs
+    from isthmus import pretrained, runs
     from isthmus.priors.base import resolved
 
+    if str(run).startswith(pretrained.PREFIX):
+        raise InputError(f"{run} comes with the package and stays as it is: train your own run, or fit the prior in Python.")
     model = open_run(run)
     name = resolved(prior, model.module_.bottleneck.levels)
     _refuse_others(name, values)

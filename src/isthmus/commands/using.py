@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -28,9 +28,6 @@ from isthmus.commands.shared import (
 from isthmus.errors import InputError
 from isthmus.fields import Field
 from isthmus.options import SEED
-
-if TYPE_CHECKING:
-    pass
 
 
 def encode(

@@ -11,9 +11,9 @@ from isthmus.errors import InputError
 
 def is_ragged(X: Any) -> bool:
     """Whether X is a list of sequences that are arrays or lists of steps, and no table given as a list of rows."""
-    if not isinstance(X, list | tuple) or not X:
+    if not isinstance(X, list | tuple) or not X or not all(hasattr(row, "__len__") for row in X):
         return False
-    return len({np.shape(row)[:1] if isinstance(row, np.ndarray) else len(row) for row in X}) > 1 or np.ndim(X[0]) > 1
+    return len({len(row) for row in X}) > 1 or np.ndim(X[0]) > 1
 
 
 def padded(sequences: Any, longest: int | None = None) -> np.ndarray:
@@ -23,9 +23,9 @@ def padded(sequences: Any, longest: int | None = None) -> np.ndarray:
         sequences: at least one; all with the same features.
         longest: the length to pad to; that of the longest if none is given.
     """
-    arrays = [np.asarray(sequence, dtype=np.result_type(np.asarray(sequence).dtype, np.float32)) for sequence in sequences]
+    arrays = [_numbers(sequence, place) for place, sequence in enumerate(sequences)]
     kinds = {array.shape[1:] for array in arrays}
-    if len(kinds) > 1 or any(array.ndim == 0 for array in arrays):
+    if len(kinds) > 1:
         raise InputError(f"sequences have steps of the shapes {sorted(kinds)}: give every step the same features.")
     empty = next((row for row, array in enumerate(arrays) if len(array) == 0), None)
     if empty is not None:
@@ -43,6 +43,16 @@ def padded(sequences: Any, longest: int | None = None) -> np.ndarray:
     for sequence, array in zip(x, arrays, strict=True):
         sequence[: len(array)] = array
     return x
+
+
+def _numbers(sequence: Any, place: int) -> np.ndarray:
+    try:
+        array = np.asarray(sequence)
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"it holds {array.dtype}")
+    except ValueError as error:
+        raise InputError(f"sequence {place} (counted from 0) cannot be read as numbers ({error}): give an array.") from error
+    return array.astype(np.result_type(array.dtype, np.float32), copy=False)
 
 
 def check_finite(sequence: np.ndarray, name: str) -> None:

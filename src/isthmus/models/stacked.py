@@ -120,17 +120,25 @@ def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
     """Let each layer of the decoder use the weights of its counterpart in the encoder; biases stay its own."""
     sources = [layer for part in (encoder, bottleneck) for layer in part.modules() if isinstance(layer, _Weighted)]
     mirrors = [(parent, name, layer) for parent, name, layer in _children(decoder) if isinstance(layer, _Weighted)]
-    if len(sources) != len(mirrors):
+    pairs = list(zip(sources, reversed(mirrors), strict=False))
+    if len(sources) != len(mirrors) or not all(_mirrors(source, layer) for source, (_, _, layer) in pairs):
         raise InputError("tied=True needs a decoder that mirrors the encoder layer by layer: pass network='mlp' or 'conv'.")
-    for source, (parent, name, layer) in zip(sources, reversed(mirrors), strict=True):
-        assert isinstance(source, nn.Linear | nn.Conv2d) and isinstance(layer, nn.Linear | nn.ConvTranspose2d)
+    for source, (parent, name, layer) in pairs:
+        assert isinstance(source, _Weighted) and isinstance(layer, _Weighted)
         setattr(parent, name, Tied(source, layer))
+
+
+def _mirrors(source: nn.Module, layer: nn.Module) -> bool:
+    """Whether a decoding layer is what an encoding layer becomes when its weights are transposed."""
+    if isinstance(source, nn.Linear):
+        return isinstance(layer, nn.Linear)
+    return isinstance(source, nn.Conv2d) and isinstance(layer, nn.ConvTranspose2d)
 
 
 class Tied(nn.Module):
     """A decoding layer with the weights of an encoding layer, transposed, and a bias of its own."""
 
-    def __init__(self, source: nn.Linear | nn.Conv2d, layer: nn.Linear | nn.ConvTranspose2d) -> None:
+    def __init__(self, source: _Weighted, layer: _Weighted) -> None:
         super().__init__()
         self._source = (source,)  # in a tuple, so that the weights are saved and moved once, where they belong
         self.bias = layer.bias
