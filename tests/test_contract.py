@@ -54,6 +54,12 @@ def test_shapes_and_layout_come_back(name: str, few: np.ndarray) -> None:
 
 
 @every_member
+def test_training_starts_from_the_mean_of_the_data(name: str, few: np.ndarray) -> None:
+    model = make(name, epochs=1, learning_rate=1e-12, output="sigmoid", likelihood="mse").fit(few)
+    assert abs(model.reconstruct(few).mean() - few.mean()) < 0.3 * abs(0.5 - few.mean())  # a bias of zero starts at 0.5
+
+
+@every_member
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_trains_and_reports_under_every_likelihood(name: str, likelihood: str, few: np.ndarray) -> None:
     model = make(name, likelihood=likelihood, epochs=8).fit(few)

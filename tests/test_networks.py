@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 import isthmus as ist
+from isthmus.likelihoods import Bernoulli, Likelihood, SquaredError
 from isthmus.networks import choose
 from isthmus.networks.residual import Block
+from isthmus.networks.rest import rest_at_mean
 
 
 def layers(module: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
@@ -89,3 +91,37 @@ def test_convolutions_need_images() -> None:
 def test_every_activation_can_be_named(name: str) -> None:
     module = ist.AE(activation=name, hidden=(4,)).build((6,))
     assert module(torch.rand(3, 6)).shape == (3, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "over"),
+    [
+        ("mlp", (2, 4, 5), (0,)), ("mlp", (6,), (0,)), ("conv", (2, 4, 5), (0, 2, 3)), ("residual", (2, 4, 5), (0, 2, 3)),
+        ("recurrent", (7, 3), (0, 1)), ("recurrent", (6,), (0, 1)), ("recurrent", (2, 4, 5), (0, 2)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("likelihood", [Bernoulli(), SquaredError(), SquaredError(unit_range=True)])
+def test_a_decoder_that_hears_nothing_says_the_mean(
+    name: str, shape: tuple[int, ...], over: tuple[int, ...], likelihood: Likelihood
+) -> None:
+    x = torch.rand(50, *shape) ** 2
+    decoder = choose(name, shape, (8,), "relu").decoder((3,), shape)
+    rest_at_mean(decoder, likelihood, x)
+    *_, last = (layer for layer in decoder.modules() if hasattr(layer, "weight"))
+    nn.init.zeros_(last.weight)
+    torch.testing.assert_close(likelihood.mean(decoder(torch.rand(2, 3)))[:1], x.mean(over, keepdim=True).expand(1, *shape))
+
+
+def test_padding_does_not_count_for_the_mean() -> None:
+    x = torch.rand(20, 5, 3)
+    x[:10, 3:] = float("nan")
+    decoder = choose("recurrent", (5, 3), (8,), "relu").decoder((2,), (5, 3))
+    rest_at_mean(decoder, SquaredError(), x)
+    torch.testing.assert_close(decoder.last[-1].bias.detach(), x[~x.isnan().any(2)].mean(0))
+
+
+def test_a_decoder_of_another_kind_is_left_as_it_is() -> None:
+    decoder = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 9, bias=False), nn.Unflatten(1, (1, 3, 3)))
+    before = decoder[0].bias.clone()
+    rest_at_mean(decoder, Bernoulli(), torch.rand(5, 1, 3, 3))
+    torch.testing.assert_close(decoder[0].bias, before)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from isthmus.module import Autoencoder, Bottleneck
 from isthmus.networks import choose, initialise
 from isthmus.networks.base import Features, Network
 from isthmus.networks.own import own_decoder, own_encoder
+from isthmus.networks.rest import rest_at_mean
 from isthmus.planes import plane
 from isthmus.registry import LIKELIHOODS
 from isthmus.settings import seed_of
@@ -32,9 +33,6 @@ from isthmus.training.checkpoint import State
 from isthmus.training.loop import Trainer, checkpoint_in
 from isthmus.training.runtime import PlainRuntime, tuned, useful_threads
 from isthmus.training.snapshots import Snapshot, Snapshots
-
-if TYPE_CHECKING:
-    pass
 
 Shape = tuple[int, ...]
 
@@ -120,6 +118,8 @@ class Estimator(Trained, ABC):
             module = runtime.place(self.build(door.layout.shape, unit_range=door.scaling.unit_range))
             drawn = self.binarize == "dynamic"
             feed = door.feed(x, runtime.device, binarize=drawn)
+            if self.decoder is None:
+                rest_at_mean(module.decoder, module.likelihood, feed.spread())
             stages = self._stages(module)
             trainer = Trainer(
                 module, stages, feed, self, runtime, seed,

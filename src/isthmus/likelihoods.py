@@ -44,6 +44,10 @@ class Likelihood(nn.Module, ABC):
         """The expected x, ``(n, *shape)``."""
 
     @abstractmethod
+    def parameters_for(self, mean: Tensor) -> Tensor:
+        """The inverse of :meth:`mean`: the parameters, of the same shape, whose expected x is given."""
+
+    @abstractmethod
     def draw(self, parameters: Tensor) -> Tensor:
         """One x drawn from p(x | parameters), ``(n, *shape)``."""
 
@@ -62,6 +66,9 @@ class Bernoulli(Likelihood):
 
     def mean(self, parameters: Tensor) -> Tensor:
         return parameters.sigmoid()
+
+    def parameters_for(self, mean: Tensor) -> Tensor:
+        return logits(mean)
 
     def draw(self, parameters: Tensor) -> Tensor:
         return torch.bernoulli(parameters.sigmoid())
@@ -94,6 +101,9 @@ class Gaussian(Likelihood):
     def mean(self, parameters: Tensor) -> Tensor:
         return parameters.sigmoid() if self.unit_range else parameters
 
+    def parameters_for(self, mean: Tensor) -> Tensor:
+        return logits(mean) if self.unit_range else mean
+
     def draw(self, parameters: Tensor) -> Tensor:
         mean = self.mean(parameters)
         return mean + self.log_scale.clamp(min=-6.0).exp() * torch.randn_like(mean)
@@ -117,8 +127,16 @@ class SquaredError(Likelihood):
     def mean(self, parameters: Tensor) -> Tensor:
         return parameters.sigmoid() if self.unit_range else parameters
 
+    def parameters_for(self, mean: Tensor) -> Tensor:
+        return logits(mean) if self.unit_range else mean
+
     def draw(self, parameters: Tensor) -> Tensor:
         return self.mean(parameters)
+
+
+def logits(mean: Tensor) -> Tensor:
+    """The inverse of the sigmoid, kept finite: a mean of 0 or 1 counts as 0.001 away from it."""
+    return mean.clamp(1e-3, 1 - 1e-3).logit()
 
 
 def squared_error(a: Tensor, b: Tensor) -> Tensor:

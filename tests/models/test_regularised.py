@@ -183,3 +183,10 @@ def test_the_code_of_a_denoising_autoencoder_can_be_squashed(digits: ist.data.Da
     layer = sigmoid_layer(model.module_)
     assert layer is not None
     assert layer.weight.shape == (4, 64)
+
+
+@pytest.mark.parametrize("learning_rate", [0.001, 0.002, 0.005])
+def test_sigmoid_codes_do_not_end_in_one_corner(learning_rate: float) -> None:
+    x = ist.data.load("digits").train.x
+    model = ist.ContractiveAE(learning_rate=learning_rate, batch_size=64, epochs=8, random_state=1).fit(x)
+    assert model.transform(x).std(0).min() > 0.1

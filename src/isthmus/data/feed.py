@@ -48,6 +48,11 @@ class Feed:
         """The examples of some rows, ``(len(rows), *shape)``, in the model's units."""
         return self._ready(self._stored.index_select(0, rows.to(self._stored.device)))
 
+    def spread(self) -> Tensor:
+        """As many examples as inference takes at once, spread over all of them."""
+        count = min(len(self), inference_rows(self._stored.shape[1:]))
+        return self.batch(torch.linspace(0, len(self) - 1, count).long())
+
     def chunks(self, size: int | None = None) -> Iterator[Tensor]:
         """All examples in their order, in chunks that are ready for the model."""
         for chunk in self._stored.split(size or inference_rows(self._stored.shape[1:])):
