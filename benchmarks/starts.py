@@ -1,0 +1,83 @@
+"""Where training should start from: torch's own weights, Glorot's, and Glorot's with the decoder resting at the data's mean.
+
+    python -m benchmarks.starts
+
+Trains the same members from each start and prints what a test example costs then; a line for each is added to
+benchmarks/results/starts.jsonl. The digits come with scikit-learn; MNIST is looked for as ``isthmus.data.load`` does it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+import isthmus as ist
+from benchmarks.pages import rounded, surroundings
+from isthmus import estimator
+
+RESULTS = Path(__file__).parent / "results" / "starts.jsonl"
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A member, what it is trained on, and which of its terms are added up."""
+
+    data: str
+    member: str
+    settings: Mapping[str, Any]
+
+
+SHORT = {"batch_size": 64, "learning_rate": 0.002, "verbose": 0}
+TASKS = (
+    *(Task("digits", name, {**SHORT, "epochs": epochs}) for name in ("ae", "vae", "contractive") for epochs in (30, 100)),
+    Task("digits", "vae", {**SHORT, "epochs": 30, "network": "conv", "latent_dim": 8}),
+    Task(
+        "mnist",
+        "ae",
+        {"hidden": (256, 128, 64), "latent_dim": 32, "likelihood": "mse", "batch_size": 256, "epochs": 10, "verbose": 0},
+    ),
+)
+
+
+@contextmanager
+def start(name: str) -> Iterator[None]:
+    """Members start as named while this lasts."""
+    with ExitStack() as changes:
+        if name != "mean":
+            changes.enter_context(patch.object(estimator, "rest_at_mean", lambda *given: None))
+        if name == "torch":
+            changes.enter_context(patch.object(estimator, "initialise", lambda module: module))
+        yield
+
+
+def main() -> None:
+    for task in TASKS:
+        data = ist.data.load(task.data)
+        for name in ("torch", "glorot", "mean"):
+            with start(name):
+                costs = [cost(task, data, seed) for seed in SEEDS]
+            line = {
+                "data": task.data, "member": task.member, "settings": dict(task.settings), "start": name,
+                "cost": rounded({"mean": float(np.mean(costs)), "least": min(costs), "greatest": max(costs)}), **surroundings(),
+            }  # fmt: skip
+            print(json.dumps(line), flush=True)
+            with RESULTS.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+def cost(task: Task, data: ist.data.Data, seed: int) -> float:
+    """Distortion, and rate where there is one, of a test example, in nats (squared units under mse)."""
+    terms = ist.MEMBERS[task.member](**task.settings, random_state=seed).fit(data.train).terms(data.test)
+    return float(np.mean(terms["distortion"] + terms.get("rate", 0)))
+
+
+if __name__ == "__main__":
+    main()
