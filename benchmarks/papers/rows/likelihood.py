@@ -25,8 +25,8 @@ NETWORK = {
     "{samples} samples. The paper trains for 3,280 epochs in batches of 20 and takes 5,000 samples.",
     metric="NLL, dynamic MNIST", unit="nats per test image", published={"k = 1": 86.76}, source=BURDA,
     wanted=at_most(88.5), epochs=(300, 3280),
-    note="On the CPU the bound is missed by half a nat: 300 epochs of 600 steps are 180,000 steps, the paper's training has 9.8 "
-    "million. Fifty epochs ended at 92.4. A longer training is for an accelerator.",
+    note="On the CPU the bound is missed by half a nat: 300 epochs of 600 steps are 180,000 steps, the paper's training has "
+    "9.8 million. Fifty epochs ended at 92.4. A longer training is for an accelerator.",
 )  # fmt: skip
 def vae(bench: Bench) -> Mapping[str, Measure]:
     """The long training of one member."""
