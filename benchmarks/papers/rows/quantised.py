@@ -62,6 +62,8 @@ def _two_levels_win(values: Values) -> bool:
     metric="squared error", unit="per test image of 3072 values in [0, 1]", published={},
     source="Razavi, van den Oord and Vinyals, NeurIPS 2019, who compare on larger images", epochs=(12, 100),
     data="CIFAR-10, 10,000 images", wanted=Wanted("VQ-VAE-2 below VQ-VAE", _two_levels_win),
+    note="The second level pays where bits are scarce and training is long enough for them to be what is missing. At 576 bits "
+    "(512 entries against 147) and after six epochs in batches of 128 one level was ahead, 18.4 against 21.9.",
 )  # fmt: skip
 def vqvae2(bench: Bench) -> Mapping[str, Measure]:
     """Whether a second level says more with as many bits."""
