@@ -118,7 +118,7 @@ class Estimator(Trained, ABC):
             module = runtime.place(self.build(door.layout.shape, unit_range=door.scaling.unit_range))
             drawn = self.binarize == "dynamic"
             feed = door.feed(x, runtime.device, binarize=drawn)
-            if self.decoder is None:
+            if self.decoder is None and not module.bottleneck.is_random:
                 rest_at_mean(module.decoder, module.likelihood, feed.spread())
             stages = self._stages(module)
             trainer = Trainer(

@@ -36,17 +36,19 @@ def test_pretraining_makes_each_layer_better(digits: ist.data.Data) -> None:
     for stage in (1, 2, 3):
         objectives = [row["objective"] for row in model.history_ if row["stage"] == stage]
         assert len(objectives) == 8
-        assert objectives[-1] < 0.8 * objectives[0]
+        assert objectives[-1] < 0.9 * objectives[0]
     assert [row["epoch"] for row in model.history_] == list(range(1, 28))
 
 
 def test_pretraining_is_a_better_start(digits: ist.data.Data) -> None:
-    values = {"hidden": (64, 32, 16), "latent_dim": 8, "epochs": 2, "random_state": 0, "activation": "sigmoid"}
+    # Four layers of sigmoid units: without pretraining the code says nothing yet, and the mean is all that is learnt.
+    values = {"hidden": (64, 32, 16), "latent_dim": 8, "epochs": 3, "random_state": 0, "activation": "sigmoid"}
+    values |= {"learning_rate": 0.01, "batch_size": 64}
     start, cold = (
         ist.StackedAE(pretrain_epochs=epochs, **values).fit(digits.train).squared_error(digits.test.x).mean()
         for epochs in (15, 0)
     )
-    assert start < 0.8 * cold
+    assert start < 0.5 * cold
 
 
 def test_tied_weights_are_transposed_and_stay_tied(digits: ist.data.Data, tmp_path: Path) -> None:

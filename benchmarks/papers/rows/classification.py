@@ -24,9 +24,9 @@ SEEDS = (0, 1, 2)
 )  # fmt: skip
 def contractive(bench: Bench) -> Mapping[str, Measure]:
     """What the penalty does for the codes, beside noise, and beside nothing."""
-    train = bench.data.train.take(slice(bench.length("images", 20_000, 60_000)))
-    tuning = {"epochs": bench.length("fine_tuning", 15, 50), "batch_size": 100, "schedule": "cosine"}
-    shared = {"latent_dim": 1000, "hidden": (), "network": "mlp", "batch_size": 50, "schedule": "cosine"}
+    train = bench.data.train.take(slice(bench.length("images", 10_000, 60_000)))
+    tuning = {"epochs": bench.length("fine_tuning", 30, 50), "batch_size": 100, "schedule": "cosine"}
+    shared = {"latent_dim": 1000, "hidden": (), "network": "mlp", "batch_size": 100, "schedule": "cosine"}
     makers: dict[str, Callable[[], ist.Estimator]] = {
         "contractive": lambda: ist.ContractiveAE(contraction=0.1, **shared),
         "denoising": lambda: ist.DenoisingAE(level=0.3, code_activation="sigmoid", **shared),

@@ -16,6 +16,10 @@ from isthmus.figures.style import INK, PALETTE, SMALL, TEXT, head, heading, labe
 
 _NO_TERMS = ("epoch", "stage", "learning_rate", "seconds")
 _COLOURS = {"objective": INK, "distortion": PALETTE[0], "rate": PALETTE[2]}  # the same in every figure
+_UNITS = {
+    "active": "share of units", "dead": "share of units", "usage": "share of entries", "perplexity": "entries",
+    "commitment": "squared distance", "jacobian": "squared norm", "mmd": "squared discrepancy", "sparsity": "sum over units",
+}  # fmt: skip
 _PANELS = 3  # side by side
 
 
@@ -62,9 +66,10 @@ def _terms(history: Sequence[Mapping[str, float]]) -> dict[str, str]:
 
 
 def _unit(model: Any, term: str) -> str:
-    """A rate is a divergence, in nats whatever the likelihood; a squared error is no probability and has no nats."""
-    squared = getattr(model, "likelihood_", None) == "mse" and term != "rate"
-    return "squared error per example" if squared else "nats per example"
+    """What a term counts. A rate is in nats whatever the likelihood; a squared error is no probability and has no nats."""
+    kind = term.partition("_")[0]  # of perplexity_top, perplexity
+    squared = getattr(model, "likelihood_", None) == "mse" and term in ("objective", "distortion")
+    return "squared error per example" if squared else _UNITS.get(kind, "nats per example")
 
 
 def _draw(axes: Axes, history: Sequence[Mapping[str, float]], term: str, colour: str) -> None:

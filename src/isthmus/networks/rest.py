@@ -14,8 +14,10 @@ def rest_at_mean(decoder: nn.Module, likelihood: Likelihood, x: Tensor) -> None:
     """Let the bias of a decoder's last layer stand for the mean of some examples ``(n, *shape)``.
 
     Left at zero, it is what training teaches first, and while it does, the same error pushes all codes the same way: those of
-    sigmoid units can end in one corner for good, and others reach a given error later. A decoder whose last bias is neither one
-    number per value, per step nor per channel is left as it is.
+    sigmoid units can end in one corner for good, and others reach a given error later. For codes that are drawn it is the other
+    way round: where the mean is said already, the prior pulls at them before they say anything, and more of them fall silent.
+
+    A decoder whose last bias is neither one number per value, per step nor per channel is left as it is.
     """
     biases = [bias for layer in decoder.modules() if isinstance(bias := getattr(layer, "bias", None), nn.Parameter)]
     means = [x.nanmean(0).flatten(), as_steps(x).flatten(0, 1).nanmean(0), x.transpose(0, 1).flatten(1).nanmean(1)]

@@ -9,17 +9,23 @@ from typing import Any
 from isthmus.data.parts import Data
 from isthmus.report.table import Row, lines_of
 
+_NAMED = 6  # in a title; more than these are counted
+
 _CLAIMS = {
-    "squared_error": ("reconstructs best", "reconstruct about equally well"),
-    "neg_elbo": ("has the lowest bound on surprise (−ELBO)", "have the same bound on surprise (−ELBO)"),
-    "knn5": ("has the codes that tell the classes apart best", "have codes that tell the classes apart about equally well"),
-    "trustworthiness": ("keeps neighbours together best", "keep neighbours together about equally well"),
+    "squared_error": ("reconstructs best", "reconstruct best, about equally well"),
+    "neg_elbo": ("has the lowest bound on surprise (−ELBO)", "share the lowest bound on surprise (−ELBO)"),
+    "knn5": ("has the codes that tell the classes apart best", "have the codes that tell the classes apart best"),
+    "trustworthiness": ("keeps neighbours together best", "keep neighbours together best"),
 }
 
 
 def heading(rows: Sequence[Row], data: Data) -> str:
-    """What is compared: ``"AE, VAE and PCA on digits"``."""
-    return f"{_listed([row.label for row in rows])} on {data.name}"
+    """What is compared: ``"AE, VAE and PCA on digits"``; many are counted."""
+    labels = [row.label for row in rows]
+    trained = [row for row in rows if row.run is not None]
+    if len(trained) > _NAMED:
+        labels = [f"{len(trained)} autoencoders", *(row.label for row in rows if row.run is None)]
+    return f"{_listed(labels)} on {data.name}"
 
 
 def premise(rows: Sequence[Row], data: Data) -> str:
