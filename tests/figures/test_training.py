@@ -46,6 +46,16 @@ def test_a_squared_error_is_not_in_nats(data: Data) -> None:
     assert [axes.get_ylabel() for axes in figure.axes] == ["squared error per example"] * 2 + ["nats per example"]
 
 
+def test_shares_and_counts_are_not_in_nats(data: Data) -> None:
+    figure = curves(trained(objective=9, distortion=8, usage_top=1, perplexity_top=9, dead=3, jacobian=5), data)
+    named = dict(zip(titles(figure), (axes.get_ylabel() for axes in figure.axes), strict=True))
+    assert named == {
+        "objective": "nats per example", "distortion": "nats per example",
+        "usage top": "share of entries", "perplexity top": "entries",
+        "dead": "share of units", "jacobian": "squared norm",
+    }  # fmt: skip
+
+
 def test_an_objective_that_is_the_distortion_is_shown_once(data: Data) -> None:
     assert titles(curves(trained(objective=9, distortion=9), data)) == ["distortion (the whole objective)"]
 

@@ -13,7 +13,8 @@ import pytest
 import isthmus as ist
 from isthmus.data import Data, Part
 from isthmus.estimator import LearningWarning
-from isthmus.report import Comparison, compare
+from isthmus.report import Comparison, compare, verdict
+from isthmus.report.table import Row
 
 
 @pytest.fixture
@@ -165,3 +166,10 @@ def test_data_without_a_test_part_are_refused(table: Data, tmp_path: Path) -> No
     empty = Data("mine", table.train, table.test.take(slice(0)))
     with pytest.raises(ist.InputError, match=r"mine has no test part to measure on: load it with test_fraction=0\.2"):
         compare(["ae"], empty, tmp_path / "out")
+
+
+def test_many_are_counted_in_the_title(few_digits: Data) -> None:
+    named = [Row(label, "ae", None, {}, {}, run="runs") for label in "abcdefg"]
+    reference = Row("PCA", "pca", None, {}, {})
+    assert verdict.heading([*named[:6], reference], few_digits) == "a, b, c, d, e, f and PCA on digits"
+    assert verdict.heading([*named, reference], few_digits) == "7 autoencoders and PCA on digits"
