@@ -31,6 +31,8 @@ def _alive_and_told(values: Values) -> bool:
     metric="usage of the codebook, bits per dimension, share recognised", unit="share; bits; share", published={},
     source=f"{OORD}, which reports CIFAR-10 alone", epochs=(5, 100),
     wanted=Wanted("usage at least 0.95, recognised at least 0.85, fewer bits with the PixelCNN", _alive_and_told),
+    note="Every entry is used, and the PixelCNN saves two fifths of the bits. A prior that saw 20,000 images for five epochs "
+    "had 83% of its samples recognised.",
 )  # fmt: skip
 def vqvae(bench: Bench) -> Mapping[str, Measure]:
     """Whether codes stay alive, and whether a prior over them makes digits that were asked for."""
