@@ -77,11 +77,11 @@ def measure(folder: Path, data: Data, models: dict[str, Any]) -> dict[str, dict[
     z = {name: models[name].transform(data.train.x) for name in ("ae", "vae")}
     drawn = {"ae": Fitted(models["ae"], z["ae"]).codes(_DRAWS, 0), "vae": np.random.default_rng(0).normal(size=(_DRAWS, 2))}
     for name, codes in drawn.items():
-        found[name] |= _extent(z[name]) | {"far": _far(models[name], data, codes), "twos": _twos(models[name], data, codes)}
+        found[name] |= _extent(z[name]) | {"far": _far(models[name], data, codes), "astray": _astray(models[name], data, codes)}
     found["vae"] |= _likelihood(models["vae"], data) | _distinct(found["vae"]["rate"])
     return found | {
         "digit": _digit(models["vae"], data),
-        "data": {"entropy": _entropy(data), "twos": float((data.train.y == 2).mean())},
+        "data": {"entropy": _entropy(data)},
         "run": surroundings(),
     }
 
@@ -111,10 +111,15 @@ def _far(model: Any, data: Data, drawn: np.ndarray) -> float:
     return float((tree.query(drawn)[0] > usual).mean())
 
 
-def _twos(model: Any, data: Data, drawn: np.ndarray) -> float:
-    """The share of drawn codes whose five nearest training codes say 2."""
-    vote = KNeighborsClassifier(5).fit(model.transform(data.train.x), data.train.y)
-    return float((vote.predict(drawn) == 2).mean())
+def _astray(model: Any, data: Data, drawn: np.ndarray) -> float:
+    """The share of drawn codes that would have to be of another class for classes to be as frequent as in the training data.
+
+    A drawn code is of the class that its five nearest training codes name.
+    """
+    y = np.asarray(data.train.y)
+    named = KNeighborsClassifier(5).fit(model.transform(data.train.x), y).predict(drawn)
+    shares = [[np.mean(labels == label) for label in np.unique(y)] for labels in (named, y)]
+    return float(np.abs(np.subtract(*shares)).sum() / 2)
 
 
 def _likelihood(vae: Any, data: Data) -> dict[str, float]:

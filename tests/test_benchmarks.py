@@ -88,7 +88,8 @@ def test_far_codes_are_those_beyond_what_test_codes_do() -> None:
 def test_draws_are_named_by_the_training_codes_around_them() -> None:
     x = np.repeat([0.0, 10.0, 20.0], 5)[:, None]
     data = Data("groups", Part(x, np.repeat([1, 2, 3], 5)), Part(x))
-    assert course._twos(Itself(), data, np.array([[9.0], [11.0], [2.0], [19.0], [4.0]])) == 0.4
+    drawn = np.array([[9.0], [11.0], [2.0], [19.0], [4.0], [8.0]])  # of the classes 2, 2, 1, 3, 1, 2: one third each was wanted
+    assert course._astray(Itself(), data, drawn) == pytest.approx(1 / 6)
 
 
 def test_the_fitted_normal_has_the_moments_of_the_codes() -> None:
