@@ -64,3 +64,12 @@ def test_values_that_are_no_probabilities_are_refused(few: np.ndarray) -> None:
     with pytest.raises(ist.InputError, match=r"binarize='dynamic' reads values as probabilities, but X is not in \[0, 1\]"):
         ist.AE(binarize="dynamic", epochs=1).fit(few * 3)
     ist.AE(binarize="dynamic", scaling="minmax", epochs=1, likelihood="bernoulli").fit(few.reshape(len(few), -1) * 3)
+
+
+def test_a_spread_of_few_takes_all_and_of_many_reaches_both_ends() -> None:
+    few, many = np.arange(6, dtype=np.uint8)[:, None], np.arange(10_000) % 256
+    many = np.sort(many).astype(np.uint8)[:, None]
+    assert (255 * feed(few).spread()).round().tolist() == few.tolist()
+    spread = (255 * feed(many).spread()[:, 0]).round()
+    assert (len(spread), float(spread[0]), float(spread[-1])) == (4096, 0, 255)
+    assert len(spread.unique()) == 256

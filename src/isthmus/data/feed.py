@@ -51,7 +51,7 @@ class Feed:
     def spread(self) -> Tensor:
         """As many examples as inference takes at once, spread over all of them."""
         count = min(len(self), inference_rows(self._stored.shape[1:]))
-        return self.batch(torch.linspace(0, len(self) - 1, count).long())
+        return self.batch(torch.linspace(0, len(self) - 1, count, dtype=torch.float64).long())
 
     def chunks(self, size: int | None = None) -> Iterator[Tensor]:
         """All examples in their order, in chunks that are ready for the model."""
