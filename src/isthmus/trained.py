@@ -92,7 +92,7 @@ class Trained(Settings, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """
         check_is_fitted(self, "module_")
         numbers = isinstance(n, int | np.integer) and isinstance(temperature, float | int | np.number)
-        if not (numbers and n > 0 and temperature >= 0):
+        if not numbers or isinstance(n, bool) or n < 1 or not 0 <= temperature < math.inf:
             raise InputError(f"n={n!r}, temperature={temperature!r}: give at least 1 example and a temperature of at least 0.")
         with torch.random.fork_rng():
             torch.manual_seed(seed_of(random_state))

@@ -91,7 +91,11 @@ def test_arrays_come_back_as_arrays() -> None:
         (lambda x: [*x, x[0][:0]], r"sequence 3 \(counted from 0\) has no steps: leave it out"),
         (lambda x: [*x, np.zeros((4, 5))], r"sequences have steps of the shapes \[\(2,\), \(5,\)\]"),
         (lambda x: [["a", "b"], ["c"]], r"sequence 0 \(counted from 0\) cannot be read as numbers"),
+        (lambda x: [*x, None], r"sequence 3 \(counted from 0\) cannot be read as numbers \(it holds object\)"),
+        (lambda x: [*x, 4.0], r"sequence 3 \(counted from 0\) cannot be read as numbers \(it is a single number\)"),
+        (lambda x: [[[1, 2], [3]], [[1, 2], [3]]], r"sequence 0 \(counted from 0\) cannot be read as numbers"),
         (lambda x: [1, 2, 3], "Expected 2D array, got 1D array"),
+        (lambda x: [np.array(1.0), np.array(2.0)], "Expected 2D array, got 1D array"),
         (lambda x: [*x, np.full((4, 2), np.nan)], r"sequence 3 holds NaN or inf at step 0"),
     ],
 )

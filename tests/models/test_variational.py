@@ -82,3 +82,19 @@ def test_distortion_and_rate_of_the_iwae_add_up_to_the_elbo(few: np.ndarray) -> 
     model = ist.IWAE(epochs=3, samples=5, random_state=0).fit(few)
     row = model.history_[-1]
     assert row["objective"] < row["distortion"] + row["rate"]
+
+
+@pytest.mark.parametrize("given", [0, -1, 2.5, True, "many"])
+def test_counts_of_draws_are_whole_numbers(given: object, few: np.ndarray) -> None:
+    model = ist.VAE(epochs=1, random_state=0).fit(few)
+    with pytest.raises(ist.InputError, match=r"samples=.* is not usable: give a whole number, at least 1"):
+        model.nll(few, samples=given)  # type: ignore[arg-type]
+    with pytest.raises(ist.InputError, match="give at least 1 example and a temperature of at least 0"):
+        model.sample(given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("temperature", [-1, float("nan"), float("inf"), "hot"])
+def test_temperatures_are_numbers(temperature: object, few: np.ndarray) -> None:
+    model = ist.VAE(epochs=1, random_state=0).fit(few)
+    with pytest.raises(ist.InputError, match="give at least 1 example and a temperature of at least 0"):
+        model.sample(2, temperature=temperature)  # type: ignore[arg-type]

@@ -11,9 +11,12 @@ from isthmus.errors import InputError
 
 def is_ragged(X: Any) -> bool:
     """Whether X is a list of sequences that are arrays or lists of steps, and no table given as a list of rows."""
-    if not isinstance(X, list | tuple) or not X or not all(hasattr(row, "__len__") for row in X):
+    if not isinstance(X, list | tuple):
         return False
-    return len({len(row) for row in X}) > 1 or np.ndim(X[0]) > 1
+    sized = [row for row in X if _is_sized(row)]
+    if not sized:
+        return False
+    return len({len(row) for row in sized}) > 1 or len(sized) < len(X) or (len(sized[0]) > 0 and _is_sized(sized[0][0]))
 
 
 def padded(sequences: Any, longest: int | None = None) -> np.ndarray:
@@ -45,11 +48,17 @@ def padded(sequences: Any, longest: int | None = None) -> np.ndarray:
     return x
 
 
+def _is_sized(row: Any) -> bool:
+    return hasattr(row, "__len__") and getattr(row, "ndim", 1) > 0
+
+
 def _numbers(sequence: Any, place: int) -> np.ndarray:
     try:
         array = np.asarray(sequence)
         if array.dtype.kind not in "biuf":
             raise ValueError(f"it holds {array.dtype}")
+        if array.ndim == 0:
+            raise ValueError("it is a single number")
     except ValueError as error:
         raise InputError(f"sequence {place} (counted from 0) cannot be read as numbers ({error}): give an array.") from error
     return array.astype(np.result_type(array.dtype, np.float32), copy=False)

@@ -45,8 +45,8 @@ class Variational(Estimator, ABC):
         Reference:
             Y. Burda, R. Grosse and R. Salakhutdinov, Importance weighted autoencoders, ICLR 2016.
         """
-        if samples < 1:
-            raise InputError(f"samples={samples} is not usable: give a whole number, at least 1.")
+        if not isinstance(samples, int | np.integer) or isinstance(samples, bool) or samples < 1:
+            raise InputError(f"samples={samples!r} is not usable: give a whole number, at least 1.")
         feed = self._feed(X)
         with self._inference(X) as module, torch.random.fork_rng():
             if not module.likelihood.normalised:
