@@ -26,6 +26,7 @@ class TrainingSettings:
     clip_norm: float | None = field(None, "greatest norm of the gradient; none: not clipped", above=0)
     device: str = field("auto", "where to compute: auto, cpu, cuda, cuda:1, mps")
     precision: str = field("float32", "precision of training", choices=("float32", "tf32", "bfloat16"))
+    compile: bool = field(False, "compile the step; training starts some seconds later, and then goes faster")
     random_state: int | np.random.RandomState | None = field(None, "seed; the same seed gives the same numbers")
     verbose: int = field(1, "0: silent; 1: a progress bar on a terminal; 2: a line per epoch", low=0, high=2)
 

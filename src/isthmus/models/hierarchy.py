@@ -79,7 +79,8 @@ class Hierarchy(DrawnCode):
         self.descent = nn.ModuleList(downward(floors, plan))
         self.finish = generating(plan.width, floors[0].size, plan.expansion)
         self.beta, self.kl_warmup, self.balanced = beta, kl_warmup, balanced
-        self.is_balancing = False
+        self.register_buffer("is_balancing", torch.tensor(False), persistent=False)
+        self.is_balancing: Tensor
         self.register_buffer("weight", torch.tensor(beta), persistent=False)
         self.weight: Tensor
 
@@ -123,13 +124,13 @@ class Hierarchy(DrawnCode):
             noise = torch.randn(len(features), *self.code_shape, device=features.device, dtype=full(features).dtype)
         state, choices = self._follow(self._look(features), self._apart(noise))
         rates = torch.stack([choice.kl.flatten(1).sum(1) for choice in choices], 1)  # (n, groups)
-        charge = rates @ balance(rates, self.shapes) if self.is_balancing else rates.sum(1)
-        return Code(state, self.weight * charge, {"rate": rates.sum(1)})
+        shares = torch.where(self.is_balancing, balance(rates, self.shapes), 1.0)
+        return Code(state, self.weight * (rates @ shares), {"rate": rates.sum(1)})
 
     def anneal(self, epoch: float) -> None:
         if self.kl_warmup > 0:
             self.weight.fill_(self.beta * min(1.0, epoch / self.kl_warmup))
-            self.is_balancing = self.balanced and epoch < self.kl_warmup
+            self.is_balancing.fill_(self.balanced and epoch < self.kl_warmup)
 
     def complaints(self, posterior: Sequence[Tensor]) -> list[str]:
         sizes = [math.prod(shape) for shape in self.shapes]

@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from isthmus import files
 from isthmus.errors import RunError
+from isthmus.training.optimizers import Optimizer
 
 FILE = "checkpoint.safetensors"
-_FORMAT = 1
+_FORMAT = 2
 _LEAST_INTERVAL = 1.0
 _SHARE = 20  # a checkpoint may take a twentieth of the time at the most
 
@@ -82,7 +82,7 @@ class Checkpoint:
             name: files.pack(part, tensors, name)
             for name, part in (
                 ("module", module.state_dict()),
-                ("optimizers", [optimizer.state_dict() for optimizer in optimizers]),
+                ("optimizers", [optimizer.state() for optimizer in optimizers]),
                 ("state", {**vars(state), "best": None if state.best == float("inf") else state.best}),
             )
         }

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from isthmus.errors import DivergenceError
 from isthmus.module import Autoencoder
 from isthmus.settings import TrainingSettings
-from isthmus.stages import Batches, Loss, Player, Stage, Trainee
+from isthmus.stages import Batches, Loss, Stage, Trainee
 from isthmus.training.checkpoint import Checkpoint, State
 from isthmus.training.interruption import Interruption, listening
-from isthmus.training.optimizers import make_optimizer, set_learning_rates
+from isthmus.training.optimizers import Optimizer, make_optimizer
 from isthmus.training.progress import Progress, showing
 from isthmus.training.runtime import Runtime
 from isthmus.training.snapshots import Snapshots
+from isthmus.training.steps import Step
 
 _CHECK_EVERY = 100
 
@@ -58,6 +58,7 @@ class Trainer:
         self.warm_epoch = warm_epoch
         self.title = title or type(settings).__name__
         self.optimizers: list[Optimizer] = []
+        self.step: Step | None = None
         self.steps = steps_per_epoch(len(feed), settings.batch_size)
         self.state = State(seed=seed)
 
@@ -90,13 +91,13 @@ class Trainer:
         self.state, moments = kept
         self.state.log = None if self.state.log is None else self.state.log.to(self.runtime.device)
         if self.state.stage >= 0:
-            self.optimizers = self._make_optimizers()
+            self._make_step()
             for optimizer, state in zip(self.optimizers, moments, strict=True):
-                optimizer.load_state_dict(state)
+                optimizer.restore(state)
 
     def _enter_stage(self) -> None:
         self.state.stage += 1
-        self.optimizers = self._make_optimizers()
+        self._make_step()
         self._look(self._stage.prepare)
 
     def _look(self, look: Callable[[Batches], None] | None) -> None:
@@ -115,8 +116,9 @@ class Trainer:
         """Finished epochs of the stage under way."""
         return self.state.epoch - (self.ends[self.state.stage] - self._stage.epochs)
 
-    def _make_optimizers(self) -> list[Optimizer]:
-        return [make_optimizer(player, self.settings) for player in self._stage.players]
+    def _make_step(self) -> None:
+        self.optimizers = [make_optimizer(player, self.settings) for player in self._stage.players]
+        self.step = Step(self.module, self._stage, self.optimizers, self.feed, self.settings, self.runtime)
 
     def _epoch(self, progress: Progress, interruption: Interruption) -> None:
         if self.state.position == 0:
@@ -124,12 +126,15 @@ class Trainer:
         good = {name: value.clone() for name, value in self.module.state_dict().items()}
         start = time.monotonic() - self.state.seconds
         batches = self._batches()
+        step = self.step
+        assert step is not None  # made where a stage is entered or taken up
         self.module.train()
         for position in range(self.state.position, self.steps):
-            terms = self._step(batches[position], self._stage_epoch + position / self.steps)
+            terms = step(batches[position], self._stage_epoch + position / self.steps)
             log = self.state.log
             if log is None:
                 log = self.state.log = torch.zeros(self.steps, len(terms), device=terms.device)
+                self.state.terms = step.terms
             log[position] = terms
             self.state.position = position + 1
             self.state.seconds = time.monotonic() - start
@@ -143,33 +148,6 @@ class Trainer:
                 self._check(good)
                 self._write_checkpoint()
         self._close(torch.tensor([len(rows) for rows in batches]), progress)
-
-    def _step(self, rows: Tensor, epoch: float) -> Tensor:
-        """One update of every player; returns the mean objective and terms of the batch, ``(1 + terms,)``."""
-        self.module.anneal(epoch)
-        set_learning_rates(self._moves(), self.settings, epoch / self._stage.epochs)
-        batch = self.feed.batch(rows)
-        first, *others = [self._move(player, optimizer, batch) for player, optimizer in self._moves()]
-        terms = {
-            "objective": first.objective,
-            **first.terms,
-            **{name: term for loss in others for name, term in loss.terms.items()},
-        }
-        self.state.terms = list(terms)
-        return torch.stack([values.detach().mean() for values in terms.values()])
-
-    def _move(self, player: Player, optimizer: Optimizer, batch: Any) -> Loss:
-        with self.runtime.autocast():
-            loss = player.loss(batch)
-        optimizer.zero_grad(set_to_none=True)
-        self.runtime.backward(loss.objective.mean(), player.parameters)
-        if self.settings.clip_norm is not None:
-            self.runtime.clip(player.parameters, self.settings.clip_norm)
-        self.runtime.step(optimizer)
-        return loss
-
-    def _moves(self) -> list[tuple[Player, Optimizer]]:
-        return list(zip(self._stage.players, self.optimizers, strict=True))
 
     def _batches(self) -> tuple[Tensor, ...]:
         """The rows of every step of this epoch; a last batch of one example joins the one before it."""
@@ -189,7 +167,7 @@ class Trainer:
         if self.validation is not None:
             measured = measure(self.module, self._stage.players[0].loss, self.validation)
             row |= {f"val_{name}": value for name, value in measured.items()}
-        row |= {"learning_rate": float(self.optimizers[0].param_groups[0]["lr"]), "seconds": state.seconds}
+        row |= {"learning_rate": self.optimizers[0].learning_rate, "seconds": state.seconds}
         state.history.append(row)
         state.epoch, state.position, state.log, state.seconds = state.epoch + 1, 0, None, 0.0
         self._compare(row)

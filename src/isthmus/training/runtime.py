@@ -12,7 +12,6 @@ from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from isthmus.errors import InputError
 
@@ -38,14 +37,11 @@ class Runtime(Protocol):
     def autocast(self) -> AbstractContextManager[None]:
         """The precision in which the forward pass runs."""
 
-    def backward(self, objective: Tensor, parameters: Sequence[nn.Parameter]) -> None:
-        """Compute the gradients of these parameters alone, and agree on them with the other processes."""
+    def agree(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Agree on the gradients of these parameters with the other processes."""
 
     def clip(self, parameters: Sequence[nn.Parameter], norm: float) -> None:
         """Scale the gradients down to a greatest norm."""
-
-    def step(self, optimizer: Optimizer) -> None:
-        """Move the parameters."""
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over all processes."""
@@ -77,14 +73,11 @@ class PlainRuntime:
             return torch.autocast(self.device.type, torch.bfloat16)
         return contextlib.nullcontext()
 
-    def backward(self, objective: Tensor, parameters: Sequence[nn.Parameter]) -> None:
-        objective.backward(inputs=parameters)
+    def agree(self, parameters: Sequence[nn.Parameter]) -> None:
+        pass
 
     def clip(self, parameters: Sequence[nn.Parameter], norm: float) -> None:
         nn.utils.clip_grad_norm_(parameters, norm)
-
-    def step(self, optimizer: Optimizer) -> None:
-        optimizer.step()
 
     def mean(self, values: Tensor) -> Tensor:
         return values

@@ -1,0 +1,94 @@
+"""One step of training: every player moves once on a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isthmus.settings import TrainingSettings
+from isthmus.stages import Batches, Player, Stage, Trainee
+from isthmus.training.optimizers import Optimizer, set_learning_rates
+from isthmus.training.runtime import Runtime
+
+
+class Gradients:
+    """Finds what a batch costs a player, and the gradients of that.
+
+    Attributes:
+        terms: the names of the player's terms, known once a batch was seen.
+    """
+
+    def __init__(self, player: Player, runtime: Runtime) -> None:
+        self.player, self.runtime = player, runtime
+        self.terms: list[str] = []
+
+    def __call__(self, batch: Any) -> Tensor:
+        """Leave the gradients at the parameters; the mean objective and terms, ``(1 + terms,)``."""
+        objective, values = self.loss(batch)
+        share = objective.new_full(objective.shape, 1 / len(objective))  # the mean, with two operations less
+        objective.backward(share, inputs=self.player.parameters)
+        return values
+
+    def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """The objective ``(n,)``, and the means ``(1 + terms,)``."""
+        with self.runtime.autocast():
+            loss = self.player.loss(batch)
+        self.terms = list(loss.terms)
+        values = torch.stack([loss.objective.detach(), *(term.detach() for term in loss.terms.values())])
+        return loss.objective, values.mean(1)
+
+
+class Step:
+    """One update of every player of a stage.
+
+    Args:
+        module: what is trained.
+        stage: the part of training.
+        optimizers: one for each player.
+        feed: where the batches come from.
+        settings: the learning rate and the like.
+        runtime: where it runs.
+    """
+
+    def __init__(
+        self, module: Trainee, stage: Stage, optimizers: Sequence[Optimizer], feed: Batches, settings: TrainingSettings,
+        runtime: Runtime,
+    ) -> None:  # fmt: skip
+        self.module, self.stage, self.feed, self.settings, self.runtime = module, stage, feed, settings, runtime
+        self.moves = list(zip(stage.players, optimizers, strict=True))
+        self.gradients = [_gradients(module, player, settings, runtime) for player in stage.players]
+
+    @property
+    def terms(self) -> list[str]:
+        """What the columns of a result are: the first player's objective, and the terms of all."""
+        return ["objective", *(term for gradients in self.gradients for term in gradients.terms)]
+
+    def __call__(self, rows: Tensor, epoch: float) -> Tensor:
+        """Move on the examples of some rows; ``epoch`` counts the stage's finished ones. The means, ``(1 + terms,)``."""
+        self.module.anneal(epoch)
+        set_learning_rates(self.moves, self.settings, epoch / self.stage.epochs)
+        batch = self.feed.batch(rows)
+        first, *others = [
+            self._move(gradients, optimizer, batch)
+            for gradients, (_, optimizer) in zip(self.gradients, self.moves, strict=True)
+        ]
+        return torch.cat([first, *(values[1:] for values in others)]) if others else first
+
+    def _move(self, gradients: Gradients, optimizer: Optimizer, batch: Any) -> Tensor:
+        values = gradients(batch)
+        self.runtime.agree(optimizer.parameters)
+        if self.settings.clip_norm is not None:
+            self.runtime.clip(optimizer.parameters, self.settings.clip_norm)
+        optimizer.step()
+        return values
+
+
+def _gradients(module: Trainee, player: Player, settings: TrainingSettings, runtime: Runtime) -> Gradients:
+    if not settings.compile:
+        return Gradients(player, runtime)
+    from isthmus.training.compiled import CompiledGradients  # the compiler takes seconds to import
+
+    return CompiledGradients(module, player, settings.batch_size, runtime)
