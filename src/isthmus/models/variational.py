@@ -65,8 +65,7 @@ def drawn(module: Autoencoder, features: Any, x: Tensor, noise: Tensor) -> tuple
     """
     assert isinstance(module.bottleneck, DrawnCode)
     z, log_ratio = module.bottleneck.draw(features, noise)  # (s * n, *passed_shape), (s, n)
-    repeated = x.expand(len(noise), *x.shape).flatten(0, 1)  # (s * n, *shape)
-    return log_ratio, module.likelihood.nll(full(module.decoder(z)), repeated).view(len(noise), len(x))
+    return log_ratio, module.likelihood.nll(full(module.decoder(z)).unflatten(0, noise.shape[:2]), x)
 
 
 def _log_evidence(module: Autoencoder, x: Tensor, samples: int) -> Tensor:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TypeVar
 
+import torch
 from torch import nn
 
 from isthmus.errors import InputError, unknown
@@ -71,7 +72,8 @@ def initialise(module: Module) -> Module:
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.xavier_uniform_(layer.weight)
+            # Drawn in the order of the indices: a seed gives the same weights whatever their order in memory.
+            layer.weight.data.copy_(nn.init.xavier_uniform_(torch.empty(layer.weight.shape)))
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return module

@@ -33,11 +33,11 @@ class CompiledGradients(Gradients):
     """
 
     def __init__(self, module: Trainee, player: Player, batch_size: int, runtime: Runtime) -> None:
-        super().__init__(player, runtime)
+        super().__init__(player, runtime, is_alone=False)
         self.module, self.batch_size = module, batch_size
         self._graph: Graph | None = None
         self._tensors = [*module.parameters(), *module.buffers()]
-        self._inputs = [tensor.detach() for tensor in self._tensors]
+        self._state = [tensor.detach() for tensor in self._tensors]
         self._moved: list[nn.Parameter] = []
 
     def __call__(self, batch: Any) -> Tensor:
@@ -46,7 +46,7 @@ class CompiledGradients(Gradients):
             return super().__call__(batch)
         if self._graph is None:
             self._graph = self._compiled(leaves, single=isinstance(batch, Tensor))
-        values, *gradients = self._graph(*self._inputs, *leaves)
+        values, *gradients = self._graph(*self._state, *leaves)
         for parameter, gradient in zip(self._moved, gradients, strict=True):
             parameter.grad = gradient
         return values
@@ -63,7 +63,9 @@ class CompiledGradients(Gradients):
             objective, values = torch.func.functional_call(cost, renamed, (batch[0] if single else batch,))
             found = torch.autograd.grad(objective.mean(), [state[place] for place in wanted], allow_unused=True)
             self._moved = [p for p, gradient in zip(self.player.parameters, found, strict=True) if gradient is not None]
-            return [values, *(gradient for gradient in found if gradient is not None)]
+            # The fused optimiser reads both by their places in memory.
+            pairs = zip(self._moved, (gradient for gradient in found if gradient is not None), strict=True)
+            return [values, *(_laid_out_like(parameter, gradient) for parameter, gradient in pairs)]
 
         # Tracing runs the step once: on copies, so that running statistics and the random state stay as they are.
         copies = [tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in self._tensors]
@@ -71,11 +73,16 @@ class CompiledGradients(Gradients):
         try:
             with torch.random.fork_rng():
                 graph = make_fx(gradients)(*copies, *leaves)
-            compiled: Graph = standalone_compile(graph, [*self._inputs, *leaves], options={"config_patches": options})
+            compiled: Graph = standalone_compile(graph, [*self._state, *leaves], options={"config_patches": options})
         except Exception as error:  # the compiler raises errors of many kinds
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise InputError(f"this training cannot be compiled here ({reason[0]}): pass compile=False.") from error
         return compiled
+
+
+def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient in the order of memory that its parameter has."""
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 class _Cost(nn.Module):

@@ -120,11 +120,15 @@ def _prepare_process() -> None:
     """Once: start torch's worker threads with denormals flushed, and let glibc keep freed memory.
 
     Threads take this mode over from the thread that starts them, so it must be on at the first parallel operation.
-    glibc hands large blocks back to the system after every step and asks for them again, page fault by page fault.
     """
     torch.set_flush_denormal(True)
     torch.zeros(1 << 20).add_(1)
     torch.set_flush_denormal(False)
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed: it hands large blocks back after every step and asks for them again, fault by fault."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to tune
             libc = ctypes.CDLL("libc.so.6")

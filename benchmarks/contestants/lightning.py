@@ -1,0 +1,93 @@
+"""Lightning's Trainer, with its usual loaders, and without logger, checkpoints, bar and summary."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.contestants import modules, work
+from benchmarks.contestants.work import Data, Round, Rounds
+
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+warnings.simplefilter("ignore")
+
+
+class Lit(L.LightningModule):
+    """A network and its loss."""
+
+    def __init__(self, network: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.network, self.cost = network, loss
+
+    def training_step(self, batch: list[Tensor], place: int) -> Tensor:
+        return self.cost(self.network, batch[0])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=work.LEARNING_RATE)
+
+
+def trained(
+    make: Callable[[], nn.Module], loss: Callable[[nn.Module, Tensor], Tensor], x: np.ndarray, batch: int,
+    error: Callable[[nn.Module], float],
+) -> Rounds:  # fmt: skip
+    loader = DataLoader(TensorDataset(torch.from_numpy(x)), batch_size=batch, shuffle=True)
+
+    def rounds() -> Round:
+        lit = Lit(make(), loss)
+        trainer = L.Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False,
+        )  # fmt: skip
+        start = time.perf_counter()
+        trainer.fit(lit, loader)
+        seconds = time.perf_counter() - start
+        return Round(seconds, error(lit.network.eval()))
+
+    rounds()
+    return rounds
+
+
+def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Rounds:
+    raw = data.train[:examples]
+    test = torch.from_numpy(work.unit(data.test[: work.MEASURED]))
+
+    def error(model: nn.Module) -> float:
+        with torch.no_grad():
+            return work.mean_square(model(test).numpy(), test.numpy())
+
+    make = lambda: nn.Sequential(*modules.dense(sizes, raw))  # noqa: E731
+    return trained(make, lambda m, x: F.mse_loss(m(x), x), work.unit(raw), batch, error)
+
+
+def ae(data: Data) -> Rounds:
+    return dense(work.AE, work.AE_BATCH, data, 60_000)
+
+
+def deep_ae(data: Data) -> Rounds:
+    return dense(work.DEEP, work.DEEP_BATCH, data, work.DEEP_EXAMPLES)
+
+
+def conv_vae(data: Data) -> Rounds:
+    test = torch.from_numpy(work.unit(data.test[: work.MEASURED])).view(-1, 1, 28, 28)
+    x = work.unit(data.train[: work.CONV_EXAMPLES]).reshape(-1, 1, 28, 28)
+    return trained(modules.ConvVAE, lambda m, batch: m.loss(batch), x, work.CONV_BATCH, lambda m: m.error(test))
+
+
+def vqvae(data: Data) -> Rounds:
+    x = work.unit(data.colour)
+    test = torch.from_numpy(x[-work.MEASURED :])
+
+    def error(model: nn.Module) -> float:
+        with torch.no_grad():
+            return work.mean_square(model(test)[0].numpy(), test.numpy())
+
+    return trained(modules.VQVAE, lambda m, batch: m.loss(batch), x[: work.VQ_EXAMPLES], work.VQ_BATCH, error)

@@ -1,0 +1,88 @@
+"""What there is to do, the same for everybody: sizes, data, and the start of the weights. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+PIXELS, CODE = 784, 32
+LEARNING_RATE = 1e-3
+AE = (PIXELS, 256, CODE)
+AE_BATCH = 128
+DEEP = (PIXELS, 256, 128, 64, CODE)
+DEEP_BATCH, DEEP_EXAMPLES = 256, 30_000
+CONV_CHANNELS, CONV_CODE, CONV_BATCH, CONV_EXAMPLES = (32, 64), 16, 128, 6_000
+VQ_CHANNELS, VQ_CODES, VQ_DIM, VQ_BATCH, VQ_EXAMPLES, VQ_COMMITMENT = 128, 512, 64, 64, 1_280, 0.25
+LIKELIHOOD = (PIXELS, 512, 512)
+LIKELIHOOD_CODE, LIKELIHOOD_EXAMPLES, LIKELIHOOD_SAMPLES = 50, 10_000, 200
+MEASURED = 2_000
+"""Test examples on which the error is measured."""
+
+
+class Round(NamedTuple):
+    """One round: how long the work took, and the mean squared error per value on test examples, where there is one."""
+
+    seconds: float
+    error: float | None = None
+
+
+Rounds = Callable[[], Round]
+
+
+class Data:
+    """The examples in a folder: uint8 rows of 784 pixels, and colour images."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def train(self) -> np.ndarray:
+        """60,000 rows of 784 pixels."""
+        return np.load(self.folder / "train.npy")
+
+    @property
+    def test(self) -> np.ndarray:
+        """10,000 rows of 784 pixels."""
+        return np.load(self.folder / "test.npy")
+
+    @property
+    def colour(self) -> np.ndarray:
+        """Images ``(n, 3, 32, 32)``; the first are for training, the last :data:`MEASURED` for testing."""
+        return np.load(self.folder / "colour.npy")
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """Pixels as float32 in [0, 1]."""
+    return np.divide(x, 255, dtype=np.float32)
+
+
+def mirrored(sizes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Inputs and outputs of every layer of an autoencoder whose encoder has these sizes."""
+    both = [*sizes, *sizes[-2::-1]]
+    return list(zip(both, both[1:], strict=False))
+
+
+def is_active(layer: int, layers: int) -> bool:
+    """Whether a rectifier follows a layer: after every one but the code and the output."""
+    return layer not in (layers // 2 - 1, layers - 1)
+
+
+def start(sizes: tuple[int, ...], x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weights ``(inputs, outputs)`` and biases of every layer: Glorot's uniform start, and the mean example at the end."""
+    rng = np.random.default_rng(0)
+    layers = [
+        (rng.uniform(-limit, limit, shape).astype(np.float32), np.zeros(shape[1], np.float32))
+        for shape in mirrored(sizes)
+        for limit in [np.sqrt(6 / sum(shape))]
+    ]
+    mean = np.clip(x[:2000].mean(0) / 255, 1e-3, 1 - 1e-3)
+    layers[-1][1][:] = np.log(mean / (1 - mean))
+    return layers
+
+
+def mean_square(reconstructed: np.ndarray, x: np.ndarray) -> float:
+    """The squared error of a value, on the average."""
+    return float(np.square(np.asarray(reconstructed, np.float64).reshape(x.shape) - x).mean())

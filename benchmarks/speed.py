@@ -1,0 +1,248 @@
+"""Speed, side by side: tasks × contestants, in turns, as ratios to the bare products or convolutions of the task.
+
+    python -m benchmarks.speed                  # everything that can be measured here; then the page and its pictures
+    python -m benchmarks.speed ae transform     # these tasks
+    python -m benchmarks.speed --page           # docs/performance.md from the lines that are kept
+
+Peers take part where ``make bench-peers`` has made their environment. The digits are MNIST where ISTHMUS_DATA, or the folder
+shared/data beside the checkout, has it; else they are made of scikit-learn's small digits, enlarged and shifted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import speed_page
+from benchmarks.contestants.data import write
+from benchmarks.pages import surroundings
+from benchmarks.papers.record import commit
+from benchmarks.speed_page import ROOT, TASKS, Task
+
+ROUNDS = 5
+PEERS = Path(os.environ.get("ISTHMUS_PEERS", ROOT / ".venv-peers"))
+OURS = ("floor", "products", "isthmus", "isthmus_compiled")
+
+
+class GaveUp(Exception):
+    """A contestant ended before its time."""
+
+
+class Contestant:
+    """A process that does a round whenever it is told to."""
+
+    def __init__(self, name: str, task: str, folder: Path) -> None:
+        self.name = name
+        python = sys.executable if name in OURS else str(PEERS / "bin" / "python")
+        self.log = (folder / f"{task}-{name}.log").open("w+")
+        self.process = subprocess.Popen(
+            [python, "-m", "benchmarks.contestants", name, task.replace("-", "_"), str(folder)],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> Contestant:
+        self._answer()  # it is prepared
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.log.close()
+
+    def round(self) -> dict[str, Any]:
+        """Do one round."""
+        assert self.process.stdin is not None
+        print(file=self.process.stdin, flush=True)
+        answer: dict[str, Any] = json.loads(self._answer())
+        return answer
+
+    def _answer(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait()  # until then its last words may be missing
+            self.log.seek(0)
+            raise GaveUp(f"{self.name} gave up: {self.log.read()[-2000:].strip()}")
+        return line
+
+
+def in_turns(task: Task, folder: Path) -> dict[str, Any]:
+    """The rounds of a task: A B C, A B C, …; what every contestant took, and its error."""
+    names = [name for name in task.contestants if name in OURS or (PEERS / "bin" / "python").exists()]
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    with ExitStack() as stack:
+        contestants = [stack.enter_context(Contestant(name, task.name, folder)) for name in names]
+        for _ in range(ROUNDS):
+            for contestant in contestants:
+                found[contestant.name].append(contestant.round())
+                print(f"  {contestant.name}: {found[contestant.name][-1]['seconds']:.2f} s", file=sys.stderr, flush=True)
+    return {
+        name: {
+            "seconds": [round(each["seconds"], 4) for each in rounds],
+            **({"error": statistics.median(each["error"] for each in rounds)} if rounds[0]["error"] is not None else {}),
+        }
+        for name, rounds in found.items()
+    }  # fmt: skip
+
+
+def commands(task: Task, folder: Path) -> dict[str, Any]:
+    """Whole processes in turns, from their start to their end."""
+    isthmus = Path(sys.executable).with_name("isthmus")
+    run = folder / "run"
+    _python(f"import isthmus as ist; d = ist.data.load('digits'); ist.AE(epochs=1, verbose=0).fit(d.train).save({str(run)!r})")
+    first = f"import isthmus as ist; m = ist.load({str(run)!r}); m.transform(ist.data.load('digits').test.x[:1])"
+    lines: dict[str, list[str]] = {
+        "start": {
+            "python": [sys.executable, "-c", "pass"],
+            "import torch": [sys.executable, "-c", "import torch"],
+            "isthmus --help": [str(isthmus), "--help"],
+            "import isthmus": [sys.executable, "-c", "import isthmus"],
+            "load + transform": [sys.executable, "-c", first],
+            **{f"import {name}": [str(PEERS / "bin" / "python"), "-c", f"import {name}"] for name in _peers("pythae", "keras", "lightning")},
+        },
+        "compare": {
+            "import torch": [sys.executable, "-c", "import torch"],
+            "isthmus compare": [str(isthmus), "compare", "ae", "vae", "--data", "digits", "--out", str(folder / "page")],
+        },
+    }[task.name]  # fmt: skip
+    found: dict[str, list[float]] = {name: [] for name in lines}
+    for number in range(ROUNDS + 1):  # the first fills the caches of the disk
+        for name, line in lines.items():
+            seconds = _timed(line)
+            if number:
+                found[name].append(round(seconds, 4))
+    return {name: {"seconds": seconds} for name, seconds in found.items()}
+
+
+def memory(task: Task, folder: Path) -> dict[str, Any]:
+    """The greatest memory of a process that trains for an epoch, and how fast it goes, in the memory and from the disk."""
+    _write_large(folder)
+    fits = {
+        "imports alone": "pass",
+        "60,000 images": "fit(np.load(train))",
+        "600,000 images in the memory": "fit(np.load(large))",
+        "600,000 images, memory map": "fit(np.load(large, mmap_mode='r'))",
+    }
+    found: dict[str, dict[str, Any]] = {name: {"seconds": [], "peak": []} for name in fits}
+    for _ in range(3):
+        for name, line in fits.items():
+            seconds, peak = map(float, _python(_MEMORY.format(folder=folder, line=line)).split())
+            found[name]["seconds"].append(round(seconds, 3))
+            found[name]["peak"].append(int(peak))
+    for name in _peers("keras", "pythae", "lightning", "skorch", "tutorial"):
+        with Contestant(name, "ae", folder) as contestant:
+            found[name] = {"peak": [contestant.round()["peak"]]}
+    (folder / "large.npy").unlink()
+    return found
+
+
+def scaling(task: Task, folder: Path) -> dict[str, Any]:
+    """Seconds of an epoch against the number of examples, and against the size of the code."""
+    import isthmus as ist
+
+    x = np.load(folder / "train.npy")
+    sizes = {f"n={n}": (n, 32) for n in (7_500, 15_000, 30_000, 60_000)}
+    sizes |= {f"d={d}": (15_000, d) for d in (2, 64, 128, 256, 512)}
+    found: dict[str, list[float]] = {name: [] for name in sizes}
+    for number in range(ROUNDS + 1):
+        for name, (n, d) in sizes.items():
+            model = ist.AE(latent_dim=d, hidden=(256,), network="mlp", likelihood="mse", epochs=1, verbose=0).fit(x[:n])
+            if number:
+                found[name].append(round(model.history_[0]["seconds"], 4))
+    return {name: {"seconds": seconds} for name, seconds in found.items()}
+
+
+MEASURES: Mapping[str, Callable[[Task, Path], dict[str, Any]]] = {
+    "turns": in_turns, "commands": commands, "memory": memory, "scaling": scaling,
+}  # fmt: skip
+
+_MEMORY = """
+import resource, sys, time
+import numpy as np
+import isthmus as ist
+import isthmus.estimator
+train, large = "{folder}/train.npy", "{folder}/large.npy"
+start = time.perf_counter()
+def fit(x):
+    global start
+    model = ist.AE(latent_dim=32, hidden=(256,), network="mlp", likelihood="mse", epochs=1, verbose=0, random_state=0)
+    start = time.perf_counter()
+    model.fit(x)
+{line}
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def _write_large(folder: Path) -> None:
+    train = np.load(folder / "train.npy", mmap_mode="r")
+    large = np.lib.format.open_memmap(folder / "large.npy", "w+", np.uint8, (10 * len(train), train.shape[1]))
+    for part in range(10):
+        large[part * len(train) : (part + 1) * len(train)] = np.roll(train, part, axis=1)
+    large.flush()
+
+
+def _python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def _timed(line: Sequence[str]) -> float:
+    """Seconds of a command, by a clock that starts and stops outside of it."""
+    import time
+
+    start = time.perf_counter()
+    subprocess.run(line, check=True, capture_output=True, cwd=tempfile.gettempdir())
+    return time.perf_counter() - start
+
+
+def _peers(*names: str) -> list[str]:
+    return list(names) if (PEERS / "bin" / "python").exists() else []
+
+
+def _versions() -> dict[str, str]:
+    """What takes part, and in which version."""
+    listed = (
+        subprocess.run([PEERS / "bin" / "python", "-m", "pip", "list"], capture_output=True, text=True).stdout
+        if _peers("all")
+        else ""
+    )
+    wanted = r"(keras|tensorflow[\w-]*|pythae|skorch|lightning|jax|scikit-learn|torch)\s+(\S+)"
+    return dict(re.findall(rf"^{wanted}", listed, re.MULTILINE))
+
+
+def main(words: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="Speed, side by side.")
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}; none: all")
+    parser.add_argument("--page", action="store_true", help="only write docs/performance.md from the lines that are kept")
+    chosen = parser.parse_args(words)
+    if unknown := [name for name in chosen.tasks if name not in TASKS]:
+        parser.error(f"{unknown[0]!r} is no task: choose from {', '.join(TASKS)}")
+    if not chosen.page:
+        with tempfile.TemporaryDirectory() as folder:
+            measure([TASKS[name] for name in chosen.tasks or TASKS], Path(folder))
+    speed_page.write()
+
+
+def measure(tasks: Sequence[Task], folder: Path) -> None:
+    data = write(folder)
+    where = {**surroundings(), "commit": commit(), "data": data, "versions": _versions()}
+    for task in tasks:
+        print(f"{task.name}: {task.title} …", flush=True)
+        line = {"task": task.name, "results": MEASURES[task.measure](task, folder), **where}
+        speed_page.append(line)
+        print(speed_page.table(line), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
