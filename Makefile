@@ -1,13 +1,16 @@
 # make demo: train AE and VAE on handwritten digits and write demo/index.html
 # make test: run the whole suite
-# Both make a virtual environment in .venv first, once.
+# make bench: speed beside peers (made once by make bench-peers), and docs/performance.md; make bench-gpu: on an accelerator
+# All make a virtual environment in .venv first, once.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types clean
+PEERS := .venv-peers
+
+.PHONY: demo test lint types bench bench-peers bench-gpu clean
 
 demo: $(READY)
 	$(BIN)/isthmus compare ae vae --data digits --latent-dim 2 --epochs 100 --batch-size 64 --learning-rate 0.002 --out demo
@@ -22,10 +25,23 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+bench: $(READY)
+	$(BIN)/python -m benchmarks.speed
+
+bench-peers: $(PEERS)/.ready
+
+bench-gpu: $(READY)
+	$(BIN)/python -m benchmarks.speed_gpu
+
+$(PEERS)/.ready: benchmarks/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
+	touch $(PEERS)/.ready
+
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) $(PEERS) demo

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import speed_page
+from benchmarks import speed_page, step
 from benchmarks.contestants.data import write
 from benchmarks.pages import surroundings
 from benchmarks.papers.record import commit
@@ -36,7 +36,7 @@ PEERS = Path(os.environ.get("ISTHMUS_PEERS", ROOT / ".venv-peers"))
 OURS = ("floor", "products", "isthmus", "isthmus_compiled")
 
 
-class GaveUp(Exception):
+class GaveUpError(Exception):
     """A contestant ended before its time."""
 
 
@@ -45,7 +45,7 @@ class Contestant:
 
     def __init__(self, name: str, task: str, folder: Path) -> None:
         self.name = name
-        python = sys.executable if name in OURS else str(PEERS / "bin" / "python")
+        python = sys.executable if name in OURS else _peer_python()
         self.log = (folder / f"{task}-{name}.log").open("w+")
         self.process = subprocess.Popen(
             [python, "-m", "benchmarks.contestants", name, task.replace("-", "_"), str(folder)],
@@ -74,7 +74,7 @@ class Contestant:
         if not line:
             self.process.wait()  # until then its last words may be missing
             self.log.seek(0)
-            raise GaveUp(f"{self.name} gave up: {self.log.read()[-2000:].strip()}")
+            raise GaveUpError(f"{self.name} gave up: {self.log.read()[-2000:].strip()}")
         return line
 
 
@@ -110,7 +110,7 @@ def commands(task: Task, folder: Path) -> dict[str, Any]:
             "isthmus --help": [str(isthmus), "--help"],
             "import isthmus": [sys.executable, "-c", "import isthmus"],
             "load + transform": [sys.executable, "-c", first],
-            **{f"import {name}": [str(PEERS / "bin" / "python"), "-c", f"import {name}"] for name in _peers("pythae", "keras", "lightning")},
+            **{f"import {name}": [_peer_python(), "-c", f"import {name}"] for name in _peers("pythae", "keras", "lightning")},
         },
         "compare": {
             "import torch": [sys.executable, "-c", "import torch"],
@@ -165,7 +165,7 @@ def scaling(task: Task, folder: Path) -> dict[str, Any]:
 
 
 MEASURES: Mapping[str, Callable[[Task, Path], dict[str, Any]]] = {
-    "turns": in_turns, "commands": commands, "memory": memory, "scaling": scaling,
+    "turns": in_turns, "commands": commands, "memory": memory, "scaling": scaling, "step": lambda task, folder: step.measured(),
 }  # fmt: skip
 
 _MEMORY = """
@@ -204,6 +204,10 @@ def _timed(line: Sequence[str]) -> float:
     start = time.perf_counter()
     subprocess.run(line, check=True, capture_output=True, cwd=tempfile.gettempdir())
     return time.perf_counter() - start
+
+
+def _peer_python() -> str:
+    return str(PEERS / "bin" / "python")
 
 
 def _peers(*names: str) -> list[str]:

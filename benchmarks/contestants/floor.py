@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -147,7 +148,8 @@ def vqvae(data: Data) -> Rounds:
     block = [((n, c, 8, 8), (half, c, 3, 3), 1, 1, False, False), ((n, half, 8, 8), (c, half, 1, 1), 1, 0, False, False)]
     shapes = [
         ((n, 3, 32, 32), (c, 3, 4, 4), 2, 1, False, True), ((n, c, 16, 16), (c, c, 4, 4), 2, 1, False, False), *block, *block,
-        ((n, c, 8, 8), (work.VQ_DIM, c, 1, 1), 1, 0, False, False), ((n, work.VQ_DIM, 8, 8), (c, work.VQ_DIM, 1, 1), 1, 0, False, False),
+        ((n, c, 8, 8), (work.VQ_DIM, c, 1, 1), 1, 0, False, False),
+        ((n, work.VQ_DIM, 8, 8), (c, work.VQ_DIM, 1, 1), 1, 0, False, False),
         *block, *block,
         ((n, c, 8, 8), (c, c, 4, 4), 2, 1, True, False), ((n, c, 16, 16), (c, 3, 4, 4), 2, 1, True, False),
     ]  # fmt: skip
@@ -156,7 +158,7 @@ def vqvae(data: Data) -> Rounds:
 
 def transform(data: Data) -> Rounds:
     x = torch.rand(CHUNK, work.PIXELS)
-    weights = [torch.randn(b, a) * 0.05 for a, b in zip(work.DEEP, work.DEEP[1:], strict=False)]
+    weights = [torch.randn(b, a) * 0.05 for a, b in pairwise(work.DEEP)]
 
     def step() -> None:
         h = x
@@ -181,7 +183,7 @@ def scores(data: Data) -> Rounds:
 def likelihood(data: Data) -> Rounds:
     sizes = [work.LIKELIHOOD_CODE, *reversed(work.LIKELIHOOD)]
     x = torch.rand(CHUNK, sizes[0])
-    weights = [torch.randn(b, a) * 0.05 for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [torch.randn(b, a) * 0.05 for a, b in pairwise(sizes)]
 
     def step() -> None:
         h = x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,7 +63,7 @@ def unit(x: np.ndarray) -> np.ndarray:
 def mirrored(sizes: tuple[int, ...]) -> list[tuple[int, int]]:
     """Inputs and outputs of every layer of an autoencoder whose encoder has these sizes."""
     both = [*sizes, *sizes[-2::-1]]
-    return list(zip(both, both[1:], strict=False))
+    return list(pairwise(both))
 
 
 def is_active(layer: int, layers: int) -> bool:

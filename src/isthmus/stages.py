@@ -31,7 +31,13 @@ class Batches(Protocol):
         """How many examples there are."""
 
     def batch(self, rows: Tensor) -> Any:
-        """The examples of some rows."""
+        """The examples of some rows: ``ready(stored(rows))``."""
+
+    def stored(self, rows: Tensor) -> Any:
+        """The same examples as they are kept."""
+
+    def ready(self, stored: Any) -> Any:
+        """What is kept, as the module takes it; nothing but operations on tensors."""
 
     def chunks(self, size: int | None = None) -> Iterator[Any]:
         """All examples in their order."""

@@ -46,7 +46,11 @@ class Feed:
 
     def batch(self, rows: Tensor) -> Tensor:
         """The examples of some rows, ``(len(rows), *shape)``, in the model's units."""
-        return self._ready(self._stored.index_select(0, rows.to(self._stored.device)))
+        return self.ready(self.stored(rows))
+
+    def stored(self, rows: Tensor) -> Tensor:
+        """The examples of some rows as they are kept."""
+        return self._stored.index_select(0, rows.to(self._stored.device))
 
     def spread(self) -> Tensor:
         """As many examples as inference takes at once, spread over all of them."""
@@ -56,10 +60,11 @@ class Feed:
     def chunks(self, size: int | None = None) -> Iterator[Tensor]:
         """All examples in their order, in chunks that are ready for the model."""
         for chunk in self._stored.split(size or inference_rows(self._stored.shape[1:])):
-            yield self._ready(chunk)
+            yield self.ready(chunk)
 
-    def _ready(self, x: Tensor) -> Tensor:
-        x = x.to(self._device, self._dtype, copy=self._scales)
+    def ready(self, stored: Tensor) -> Tensor:
+        """What is kept, on the device and in the model's units; binarised where that was asked for."""
+        x = stored.to(self._device, self._dtype, copy=self._scales)
         if self._shifts:
             x.sub_(self._shift)
         x = x.mul_(self._factor) if self._scales else x
@@ -87,7 +92,15 @@ class LabelledFeed:
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The examples and the labels of some rows."""
-        return self._examples.batch(rows), self._labels[rows.to(self._labels.device)]
+        return self.ready(self.stored(rows))
+
+    def stored(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The examples of some rows as they are kept, and their labels."""
+        return self._examples.stored(rows), self._labels[rows.to(self._labels.device)]
+
+    def ready(self, stored: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The same, with the examples in the model's units."""
+        return self._examples.ready(stored[0]), stored[1]
 
     def chunks(self, size: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples with their labels, in their order."""
@@ -114,6 +127,14 @@ class TensorFeed:
     def batch(self, rows: Tensor) -> tuple[Tensor, ...]:
         """Some rows of every tensor."""
         return tuple(tensor.index_select(0, rows.to(tensor.device)) for tensor in self._tensors)
+
+    def stored(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """Some rows of every tensor: they are kept as they are handed out."""
+        return self.batch(rows)
+
+    def ready(self, stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The same."""
+        return stored
 
     def chunks(self, size: int | None = None) -> Iterator[tuple[Tensor, ...]]:
         """All rows in their order."""

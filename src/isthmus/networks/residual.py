@@ -24,17 +24,23 @@ class Residual(Strided):
         A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning, NeurIPS 2017.
     """
 
-    # Colours innermost: the many small convolutions then run without rearranging their inputs, 6% of a VQ-VAE's step.
-
     def encoder(self, shape: Shape) -> Features:
         features = super().encoder(shape)
-        return Features(features.encoder.to(memory_format=torch.channels_last), features.shape)
+        return Features(_colours_innermost(features.encoder), features.shape)
 
     def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
-        return super().decoder(code_shape, shape).to(memory_format=torch.channels_last)
+        return _colours_innermost(super().decoder(code_shape, shape))
 
     def _coarse_layers(self, channels: int) -> list[nn.Module]:
         return [Block(channels, self.activation) for _ in range(_BLOCKS)]
+
+
+def _colours_innermost(module: nn.Module) -> nn.Module:
+    """The module with its kernels in an order that spares small convolutions the rearranging: 6% of a VQ-VAE's step."""
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return module
 
 
 class Block(nn.Module):

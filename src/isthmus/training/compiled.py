@@ -13,7 +13,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from isthmus.errors import InputError
 from isthmus.stages import Player, Trainee
 from isthmus.training.runtime import Runtime
-from isthmus.training.steps import Gradients
+from isthmus.training.steps import Gradients, Ready
 
 Graph = Callable[..., Sequence[Tensor]]
 
@@ -28,12 +28,13 @@ class CompiledGradients(Gradients):
     Args:
         module: what is trained; its parameters and buffers are the graph's inputs, and keep their places in memory.
         player: whose loss is differentiated.
+        ready: from what it is called with to the batch that the loss takes.
         batch_size: examples in a batch that the graph is made for.
         runtime: where it runs.
     """
 
-    def __init__(self, module: Trainee, player: Player, batch_size: int, runtime: Runtime) -> None:
-        super().__init__(player, runtime, is_alone=False)
+    def __init__(self, module: Trainee, player: Player, ready: Ready, batch_size: int, runtime: Runtime) -> None:
+        super().__init__(player, ready, runtime, is_alone=False)
         self.module, self.batch_size = module, batch_size
         self._graph: Graph | None = None
         self._tensors = [*module.parameters(), *module.buffers()]

@@ -58,7 +58,7 @@ class Trainer:
         self.warm_epoch = warm_epoch
         self.title = title or type(settings).__name__
         self.optimizers: list[Optimizer] = []
-        self.step: Step | None = None
+        self.step: Step  # made where a stage is entered or taken up
         self.steps = steps_per_epoch(len(feed), settings.batch_size)
         self.state = State(seed=seed)
 
@@ -126,15 +126,13 @@ class Trainer:
         good = {name: value.clone() for name, value in self.module.state_dict().items()}
         start = time.monotonic() - self.state.seconds
         batches = self._batches()
-        step = self.step
-        assert step is not None  # made where a stage is entered or taken up
         self.module.train()
         for position in range(self.state.position, self.steps):
-            terms = step(batches[position], self._stage_epoch + position / self.steps)
+            terms = self.step(batches[position], self._stage_epoch + position / self.steps)
             log = self.state.log
             if log is None:
                 log = self.state.log = torch.zeros(self.steps, len(terms), device=terms.device)
-                self.state.terms = step.terms
+                self.state.terms = self.step.terms
             log[position] = terms
             self.state.position = position + 1
             self.state.seconds = time.monotonic() - start

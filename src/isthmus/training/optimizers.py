@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -59,14 +59,11 @@ class Optimizer(ABC):
 class SGD(Optimizer):
     """Gradient descent with a momentum of 0.9."""
 
-    def __init__(self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float) -> None:
-        super().__init__(parameters, learning_rate, weight_decay)
-        self._hypers = {"momentum": 0.9, "dampening": 0.0, "nesterov": False, "maximize": False, "is_first_step": False}
-
     def _move(self, moved: Sequence[int], gradients: list[Tensor]) -> None:
         torch._fused_sgd_(
             [self.parameters[i] for i in moved], gradients, [self.first[i] for i in moved],
-            lr=self.learning_rate, weight_decay=self.weight_decay, **self._hypers,
+            lr=self.learning_rate, weight_decay=self.weight_decay, momentum=0.9, dampening=0.0, nesterov=False, maximize=False,
+            is_first_step=False,
         )  # fmt: skip
 
 
@@ -77,7 +74,7 @@ class Adam(Optimizer):
         D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, ICLR 2015.
     """
 
-    update = staticmethod(torch._fused_adam_)
+    update: ClassVar[Callable[..., None]] = staticmethod(torch._fused_adam_)
 
     def __init__(self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float) -> None:
         super().__init__(parameters, learning_rate, weight_decay)

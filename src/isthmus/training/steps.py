@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,12 +13,15 @@ from isthmus.stages import Batches, Player, Stage, Trainee
 from isthmus.training.optimizers import Optimizer, set_learning_rates
 from isthmus.training.runtime import Runtime
 
+Ready = Callable[[Any], Any]
+
 
 class Gradients:
     """Finds what a batch costs a player, and the gradients of that.
 
     Args:
         player: whose loss and parameters.
+        ready: from what it is called with to the batch that the loss takes.
         runtime: where it runs.
         is_alone: whether no other player has parameters that the loss depends on.
 
@@ -26,8 +29,8 @@ class Gradients:
         terms: the names of the player's terms, known once a batch was seen.
     """
 
-    def __init__(self, player: Player, runtime: Runtime, *, is_alone: bool) -> None:
-        self.player, self.runtime = player, runtime
+    def __init__(self, player: Player, ready: Ready, runtime: Runtime, *, is_alone: bool) -> None:
+        self.player, self.ready, self.runtime = player, ready, runtime
         self.terms: list[str] = []
         self._toward = None if is_alone else player.parameters  # to name them costs 2% of a small step
 
@@ -39,6 +42,7 @@ class Gradients:
 
     def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
         """The objective ``(n,)``, and the means ``(1 + terms,)``."""
+        batch = self.ready(batch)
         with self.runtime.autocast():
             loss = self.player.loss(batch)
         self.terms = list(loss.terms)
@@ -62,9 +66,14 @@ class Step:
         self, module: Trainee, stage: Stage, optimizers: Sequence[Optimizer], feed: Batches, settings: TrainingSettings,
         runtime: Runtime,
     ) -> None:  # fmt: skip
-        self.module, self.stage, self.feed, self.settings, self.runtime = module, stage, feed, settings, runtime
+        self.module, self.stage, self.settings, self.runtime = module, stage, settings, runtime
         self.moves = list(zip(stage.players, optimizers, strict=True))
-        self.gradients = [_gradients(module, player, settings, runtime) for player in stage.players]
+        # A batch is made ready where its gradients are found, so that this can be compiled with them; not for several
+        # players, who must see the same draws.
+        is_single = len(stage.players) == 1
+        self._take: Callable[[Tensor], Any] = feed.stored if is_single else feed.batch
+        ready: Ready = feed.ready if is_single else lambda batch: batch
+        self.gradients = [_gradients(module, player, ready, settings, runtime) for player in stage.players]
 
     @property
     def terms(self) -> list[str]:
@@ -75,7 +84,7 @@ class Step:
         """Move on the examples of some rows; ``epoch`` counts the stage's finished ones. The means, ``(1 + terms,)``."""
         self.module.anneal(epoch)
         set_learning_rates(self.moves, self.settings, epoch / self.stage.epochs)
-        batch = self.feed.batch(rows)
+        batch = self._take(rows)
         first, *others = [
             self._move(gradients, optimizer, batch)
             for gradients, (_, optimizer) in zip(self.gradients, self.moves, strict=True)
@@ -91,10 +100,12 @@ class Step:
         return values
 
 
-def _gradients(module: Trainee, player: Player, settings: TrainingSettings, runtime: Runtime) -> Gradients:
+def _gradients(
+    module: Trainee, player: Player, ready: Ready, settings: TrainingSettings, runtime: Runtime
+) -> Gradients:  # fmt: skip
     if not settings.compile:
         trained = sum(parameter.requires_grad for parameter in module.parameters())
-        return Gradients(player, runtime, is_alone=trained == len(player.parameters))
+        return Gradients(player, ready, runtime, is_alone=trained == len(player.parameters))
     from isthmus.training.compiled import CompiledGradients  # the compiler takes seconds to import
 
-    return CompiledGradients(module, player, settings.batch_size, runtime)
+    return CompiledGradients(module, player, ready, settings.batch_size, runtime)

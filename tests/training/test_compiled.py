@@ -1,0 +1,74 @@
+"""A compiled step trains as the plain one does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import isthmus as ist
+from isthmus.training.compiled import _laid_out_like
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the compiler's own
+
+
+def twice(member: str, few: np.ndarray, **values: Any) -> tuple[Any, Any]:
+    settings = {"epochs": 2, "batch_size": 50, "random_state": 0, "hidden": (16,), "network": "mlp", **values}
+    kind = ist.registry.MEMBERS[member]
+    plain, compiled = (kind(**settings, compile=compile).fit(few) for compile in (False, True))
+    return plain, compiled
+
+
+@pytest.mark.parametrize(
+    ("member", "values"),
+    [
+        ("vae", {"kl_warmup": 2.0, "clip_norm": 5.0}),  # draws noise; its weight of the rate changes from step to step
+        ("aae", {}),  # two players
+        ("sparse", {"sparsity": "topk"}),  # counts in a buffer
+    ],
+)
+def test_the_same_seed_ends_in_the_same_weights(member: str, values: dict[str, Any], few: np.ndarray) -> None:
+    plain, compiled = twice(member, few, **values)
+    for ours, theirs in zip(compiled.history_, plain.history_, strict=True):
+        assert {name: value for name, value in ours.items() if name != "seconds"} == pytest.approx(
+            {name: value for name, value in theirs.items() if name != "seconds"}, rel=1e-4
+        )
+    assert np.allclose(plain.transform(few), compiled.transform(few), atol=1e-3)
+
+
+def test_batches_of_several_tensors_are_compiled_too(few: np.ndarray) -> None:
+    y = np.arange(len(few)) % 2
+    errors = [
+        ist.AutoencoderClassifier(ist.AE(epochs=1, random_state=0), epochs=2, batch_size=50, random_state=0, compile=compile)
+        .fit(few, y).history_[-1]["cross_entropy"]
+        for compile in (False, True)
+    ]  # fmt: skip
+    assert errors[1] == pytest.approx(errors[0], rel=1e-4)
+
+
+class Deciding(nn.Module):
+    """Takes another way for other data, which no trace can follow."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(int(np.prod(shape)), 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.linear(x.flatten(1))
+        return h if bool(h.sum() > 0) else -h
+
+
+def test_what_cannot_be_compiled_says_so(few: np.ndarray) -> None:
+    with pytest.raises(ist.InputError, match=r"cannot be compiled here \(.*\): pass compile=False"):
+        ist.AE(encoder=Deciding, epochs=1, batch_size=50, compile=True).fit(few)
+
+
+def test_a_gradient_is_laid_out_in_memory_as_its_parameter_is() -> None:
+    parameter = torch.zeros(4, 3, 5, 5).to(memory_format=torch.channels_last)
+    gradient = torch.randn(4, 3, 5, 5)
+    assert _laid_out_like(parameter, gradient).stride() == parameter.stride()
+    assert torch.equal(_laid_out_like(parameter, gradient), gradient)
+    assert _laid_out_like(gradient, gradient) is gradient
