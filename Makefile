@@ -31,7 +31,7 @@ bench: $(READY)
 bench-peers: $(PEERS)/.ready
 
 bench-gpu: $(READY)
-	$(BIN)/python -m benchmarks.speed_gpu
+	$(BIN)/python -m benchmarks.speed --device cuda
 
 $(PEERS)/.ready: benchmarks/peers.txt
 	$(PYTHON) -m venv $(PEERS)

@@ -83,9 +83,17 @@ def append(line: Line) -> None:
 
 
 def read() -> dict[str, Line]:
-    """The latest line of every task."""
-    lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.exists() else []
-    return {line["task"]: line for line in lines}
+    """The latest line of every task on the CPU."""
+    return {line["task"]: line for line in _lines() if line["device"] == "CPU"}
+
+
+def read_elsewhere() -> dict[str, Line]:
+    """The latest line of every task on every accelerator."""
+    return {f"{line['task']} on {line['device']}": line for line in _lines() if line["device"] != "CPU"}
+
+
+def _lines() -> list[Line]:
+    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.exists() else []
 
 
 def ratio(results: Mapping[str, Any], name: str, base: str) -> float:
@@ -231,6 +239,9 @@ def filled(text: str, lines: Mapping[str, Line]) -> str:
 
 def _block(name: str, lines: Mapping[str, Line]) -> str:
     """What stands between ``<!-- name -->`` and ``<!-- end -->``."""
+    if name == "elsewhere":
+        tables = [f"{TASKS[line['task']].title}, {line['device']}:\n\n{table(line)}" for line in read_elsewhere().values()]
+        return "\n\n".join(tables) or "Not measured yet: no accelerator was at hand."
     if name == "goals":
         return markdown([["goal", "measured", ""], *(goal.row(lines) for goal in GOALS)])
     if name == "where":

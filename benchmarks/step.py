@@ -24,10 +24,11 @@ STEPS, BATCH, ROUNDS = 100, work.AE_BATCH, 15
 X = torch.randint(0, 256, (STEPS * BATCH, work.PIXELS), dtype=torch.uint8)
 
 
-def network() -> nn.Sequential:
+def network(in_place: bool = False) -> nn.Sequential:
     """784-256-32 and back, up to the logits."""
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 32), nn.Linear(32, 256), nn.ReLU(), nn.Linear(256, 784))
+    encoder = (nn.Linear(784, 256), nn.ReLU(in_place), nn.Linear(256, 32))
+    return nn.Sequential(*encoder, nn.Linear(32, 256), nn.ReLU(in_place), nn.Linear(256, 784))
 
 
 def batches() -> Iterator[Tensor]:
@@ -76,10 +77,10 @@ class ByHand(torch.autograd.Function):
 
 def loop(
     make_optimizer: Callable[[list[nn.Parameter]], Any], loss: Callable[[Tensor, Tensor], Tensor],
-    feed: Callable[[], Iterator[Tensor]] = batches,
+    feed: Callable[[], Iterator[Tensor]] = batches, in_place: bool = False,
 ) -> Callable[[], None]:  # fmt: skip
     """A loop of the usual shape."""
-    model = network()
+    model = network(in_place)
     optimizer = make_optimizer(list(model.parameters()))
 
     def run() -> None:
@@ -200,6 +201,7 @@ def variants() -> dict[str, Callable[[], None]]:
         "plain loop, Adam of isthmus": loop(our_adam, squares),
         "… and F.mse_loss for the squares": loop(our_adam, fused_squares),
         "… and the gradient of the loss by hand": loop(our_adam, lambda logits, x: ByHand.apply(logits, x)),
+        "… and rectifiers that work in place": loop(our_adam, fused_squares, in_place=True),
         "… and the next batch by another thread": loop(our_adam, fused_squares, prefetched),
         "… and one thread": on_one_thread(loop(our_adam, fused_squares)),
         "… and parameters moved in the backward pass": in_the_backward_pass(),

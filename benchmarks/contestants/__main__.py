@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
 import sys
 from pathlib import Path
 
-from benchmarks.contestants.work import Data
+from benchmarks.contestants.work import Data, peak
 
 
 def main(name: str, task: str, folder: str) -> None:
@@ -19,7 +18,7 @@ def main(name: str, task: str, folder: str) -> None:
         rounds = getattr(contestant, task)(Data(Path(folder)))
         print("ready", file=answers, flush=True)
         for _ in sys.stdin:
-            answer = rounds()._asdict() | {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+            answer = rounds()._asdict() | {"peak": peak()}
             print(json.dumps(answer), file=answers, flush=True)
 
 

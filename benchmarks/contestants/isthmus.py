@@ -32,39 +32,41 @@ def fitted(make: Callable[[], Any], x: np.ndarray, test: np.ndarray, *, whole_ca
 def dense(sizes: tuple[int, ...], batch: int, **settings: Any) -> Any:
     return ist.AE(
         latent_dim=sizes[-1], hidden=sizes[1:-1], network="mlp", likelihood="mse", batch_size=batch, random_state=0, verbose=0,
-        **{"epochs": 1, **settings},
+        **{"epochs": 1, "device": work.DEVICE, **settings},
     )  # fmt: skip
 
 
-def ae(data: Data) -> Rounds:
-    return fitted(lambda: dense(work.AE, work.AE_BATCH), data.train, data.test[: work.MEASURED], whole_call=True)
+def ae(data: Data, *, whole_call: bool = True, **settings: Any) -> Rounds:
+    make = lambda: dense(work.AE, work.AE_BATCH, **settings)  # noqa: E731
+    return fitted(make, data.train, data.test[: work.MEASURED], whole_call=whole_call)
 
 
-def deep_ae(data: Data) -> Rounds:
-    x = data.train[: work.DEEP_EXAMPLES]
-    return fitted(lambda: dense(work.DEEP, work.DEEP_BATCH), x, data.test[: work.MEASURED], whole_call=True)
+def deep_ae(data: Data, *, whole_call: bool = True, **settings: Any) -> Rounds:
+    make = lambda: dense(work.DEEP, work.DEEP_BATCH, **settings)  # noqa: E731
+    return fitted(make, data.train[: work.DEEP_EXAMPLES], data.test[: work.MEASURED], whole_call=whole_call)
 
 
-def conv_vae(data: Data, **settings: Any) -> Rounds:
+def conv_vae(data: Data, *, whole_call: bool = False, **settings: Any) -> Rounds:
     def make() -> Any:
         return ist.VAE(
             latent_dim=work.CONV_CODE, hidden=work.CONV_CHANNELS, network="conv", batch_size=work.CONV_BATCH, random_state=0,
-            verbose=0, **{"epochs": 1, **settings},
+            verbose=0, **{"epochs": 1, "device": work.DEVICE, **settings},
         )  # fmt: skip
 
     x, test = (part.reshape(-1, 28, 28) for part in (data.train[: work.CONV_EXAMPLES], data.test[: work.MEASURED]))
-    return fitted(make, x, test, whole_call=False)
+    return fitted(make, x, test, whole_call=whole_call)
 
 
-def vqvae(data: Data, **settings: Any) -> Rounds:
+def vqvae(data: Data, *, whole_call: bool = False, **settings: Any) -> Rounds:
     def make() -> Any:
         return ist.VQVAE(
             latent_dim=work.VQ_DIM, hidden=(work.VQ_CHANNELS,) * 2, codebook_size=work.VQ_CODES, commitment=work.VQ_COMMITMENT,
-            likelihood="mse", batch_size=work.VQ_BATCH, random_state=0, verbose=0, **{"epochs": 1, **settings},
+            likelihood="mse", batch_size=work.VQ_BATCH, random_state=0, verbose=0,
+            **{"epochs": 1, "device": work.DEVICE, **settings},
         )  # fmt: skip
 
     x = data.colour
-    return fitted(make, x[: work.VQ_EXAMPLES], x[-work.MEASURED :], whole_call=False)
+    return fitted(make, x[: work.VQ_EXAMPLES], x[-work.MEASURED :], whole_call=whole_call)
 
 
 def applied(model: Any, x: np.ndarray, use: Callable[[Any, np.ndarray], object]) -> Rounds:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from benchmarks.contestants import isthmus, work
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.contestants import isthmus
 from benchmarks.contestants.work import Data, Round, Rounds
 
 
 def ae(data: Data) -> Rounds:
-    return warm(work.AE, work.AE_BATCH, data, 60_000)
+    return warm(isthmus.ae, data)
 
 
 def deep_ae(data: Data) -> Rounds:
-    return warm(work.DEEP, work.DEEP_BATCH, data, work.DEEP_EXAMPLES)
+    return warm(isthmus.deep_ae, data)
 
 
 def conv_vae(data: Data) -> Rounds:
-    return isthmus.conv_vae(data, compile=True, epochs=2)
+    return warm(isthmus.conv_vae, data)
 
 
 def vqvae(data: Data) -> Rounds:
-    return isthmus.vqvae(data, compile=True, epochs=2)
+    return warm(isthmus.vqvae, data)
 
 
-def warm(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Rounds:
-    x, test = data.train[:examples], data.test[: work.MEASURED]
-    one = isthmus.fitted(lambda: isthmus.dense(sizes, batch, compile=True), x, test, whole_call=False)
-    error = one().error  # after one epoch, as the others
-    two = isthmus.fitted(lambda: isthmus.dense(sizes, batch, compile=True, epochs=2), x, test, whole_call=False)
+def warm(task: Callable[..., Rounds], data: Data) -> Rounds:
+    """The second of two epochs; the error is that after one, as it is for all others."""
+    settings: dict[str, Any] = {"compile": True, "whole_call": False}
+    error = task(data, **settings)().error
+    two = task(data, epochs=2, **settings)
     return lambda: Round(two().seconds, error)

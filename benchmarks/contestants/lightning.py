@@ -44,13 +44,13 @@ def trained(
     def rounds() -> Round:
         lit = Lit(make(), loss)
         trainer = L.Trainer(
-            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False,
+            max_epochs=1, accelerator="cpu" if work.DEVICE == "cpu" else "gpu", logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False,
         )  # fmt: skip
         start = time.perf_counter()
         trainer.fit(lit, loader)
         seconds = time.perf_counter() - start
-        return Round(seconds, error(lit.network.eval()))
+        return Round(seconds, error(lit.network.eval().cpu()))
 
     rounds()
     return rounds

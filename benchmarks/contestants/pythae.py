@@ -69,13 +69,13 @@ def trained(make: Callable[[], Any], x: np.ndarray, batch: int, test: np.ndarray
         with tempfile.TemporaryDirectory() as folder:
             config = BaseTrainerConfig(
                 output_dir=folder, num_epochs=1, learning_rate=work.LEARNING_RATE, per_device_train_batch_size=batch,
-                keep_best_on_train=True, no_cuda=True,
+                keep_best_on_train=True, no_cuda=work.DEVICE == "cpu",
             )  # fmt: skip
             trainer = BaseTrainer(model, examples, training_config=config)
             start = time.perf_counter()
             trainer.train()
             seconds = time.perf_counter() - start
-        model.eval()
+        model.eval().cpu()
         with torch.no_grad():
             reconstructed = torch.cat([model.reconstruct(part).cpu() for part in held.split(500)])
         return Round(seconds, work.mean_square(reconstructed.numpy(), test))

@@ -39,19 +39,20 @@ def trained(
     """Images ``(n, height, width)`` or ``(n, height, width, 3)``."""
 
     def rounds() -> Round:
-        model = make()
+        model = make().to(work.DEVICE)
         start = time.perf_counter()
         loader: Iterable[Tensor] = DataLoader(Images(images), batch_size=batch, shuffle=True)
         optimizer = torch.optim.Adam(model.parameters(), lr=work.LEARNING_RATE)
         model.train()
-        for x in loader:
+        for loaded in loader:
+            x = loaded.to(work.DEVICE)
             cost = loss(model, x)
             optimizer.zero_grad()
             cost.backward()
             optimizer.step()
+        cost.item()  # on an accelerator the work may still be going on
         seconds = time.perf_counter() - start
-        model.eval()
-        return Round(seconds, error(model))
+        return Round(seconds, error(model.eval().cpu()))
 
     rounds()
     return rounds
@@ -99,13 +100,13 @@ def vqvae(data: Data) -> Rounds:
 
 def transform(data: Data) -> Rounds:
     x = data.train
-    encoder, _ = modules.dense(work.DEEP, x)
+    encoder = modules.dense(work.DEEP, x)[0].to(work.DEVICE)
 
     def rounds() -> Round:
         start = time.perf_counter()
         with torch.no_grad():
             loader = DataLoader(Images(x.reshape(-1, 28, 28)), batch_size=256)
-            torch.cat([encoder(images.view(len(images), -1)) for images in loader]).numpy()
+            torch.cat([encoder(images.to(work.DEVICE).view(len(images), -1)) for images in loader]).cpu().numpy()
         return Round(time.perf_counter() - start)
 
     rounds()
@@ -114,16 +115,16 @@ def transform(data: Data) -> Rounds:
 
 def scores(data: Data) -> Rounds:
     x = data.train
-    model = nn.Sequential(*modules.dense(work.DEEP, x))
+    model = nn.Sequential(*modules.dense(work.DEEP, x)).to(work.DEVICE)
 
     def rounds() -> Round:
         start = time.perf_counter()
         found = []
         with torch.no_grad():
             for images in DataLoader(Images(x.reshape(-1, 28, 28)), batch_size=256):
-                rows = images.view(len(images), -1)
+                rows = images.to(work.DEVICE).view(len(images), -1)
                 found.append((model(rows) - rows).pow(2).sum(1))
-        torch.cat(found).numpy()
+        torch.cat(found).cpu().numpy()
         return Round(time.perf_counter() - start)
 
     rounds()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
+"""Where everybody computes; isthmus, floor, tutorial, Lightning and Pythae can do so elsewhere than on the CPU."""
 PIXELS, CODE = 784, 32
 LEARNING_RATE = 1e-3
 AE = (PIXELS, 256, CODE)
@@ -53,6 +57,13 @@ class Data:
     def colour(self) -> np.ndarray:
         """Images ``(n, 3, 32, 32)``; the first are for training, the last :data:`MEASURED` for testing."""
         return np.load(self.folder / "colour.npy")
+
+
+def peak() -> int:
+    """The greatest memory of this process in bytes; getrusage would also count what its parent had when it was started."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
+    assert found is not None
+    return 1024 * int(found[1])
 
 
 def unit(x: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from sklearn.decomposition import PCA
 
 _BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
@@ -41,6 +40,8 @@ def plane(space: str, codes: np.ndarray, side: int = 15) -> Plane:
     if codes.shape[1] == 1:
         ticks, over = _ticks(space, codes[:, 0], side)
         return Plane(ticks[:, None].astype(codes.dtype), 1, side, over)
+    from sklearn.decomposition import PCA  # whoever only loads a run does not need it
+
     pca = PCA(2).fit(codes) if codes.shape[1] > 2 and len(codes) > 2 else None
     flat = codes if pca is None else pca.transform(codes)
     (right, over), (up, _) = (_ticks(space if pca is None else "data", flat[:, axis], side) for axis in (0, 1))

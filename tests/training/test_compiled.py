@@ -39,6 +39,18 @@ def test_the_same_seed_ends_in_the_same_weights(member: str, values: dict[str, A
     assert np.allclose(plain.transform(few), compiled.transform(few), atol=1e-3)
 
 
+def normalised(shape: tuple[int, ...]) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), 8), nn.BatchNorm1d(8), nn.Dropout(0.2))
+
+
+def test_running_statistics_are_kept_and_dropout_draws_the_same(few: np.ndarray) -> None:
+    plain, compiled = twice("ae", few, encoder=normalised)
+    ours, theirs = (dict(model.module_.encoder.named_buffers()) for model in (compiled, plain))
+    assert any(name.endswith("running_mean") for name in ours)
+    for name, value in ours.items():
+        torch.testing.assert_close(value, theirs[name], rtol=1e-3, atol=1e-4)
+
+
 def test_batches_of_several_tensors_are_compiled_too(few: np.ndarray) -> None:
     y = np.arange(len(few)) % 2
     errors = [
