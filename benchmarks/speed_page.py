@@ -155,6 +155,10 @@ def _peak(results: Mapping[str, Any], name: str) -> float:
     return statistics.median(results[name]["peak"]) / 1e6
 
 
+class NoPeerError(Exception):
+    """No peer reached the error of isthmus, so that none can be ranked."""
+
+
 @dataclass(frozen=True)
 class Goal:
     """What was aimed at.
@@ -180,6 +184,8 @@ class Goal:
             value = self.measure(lines[self.task]["results"])
         except KeyError:
             return [self.words, "not measured", ""]
+        except NoPeerError:
+            return [self.words, "no peer reached its error", ""]
         holds = value >= self.bound if self.more else value <= self.bound
         return [self.words, f"{number(value)}{self.unit}", "holds" if holds else "falls short"]
 
@@ -197,7 +203,7 @@ def _best_peer(results: Mapping[str, Any]) -> float:
     peers = [name for name in results if name not in ("floor", "products", "isthmus", "isthmus_compiled")]
     ranked = [ratio(results, name, "isthmus") for name in peers if not is_off(results, name)]
     if not ranked:
-        raise KeyError("no peer was measured")
+        raise NoPeerError if peers else KeyError("no peer was measured")
     return min(ranked)
 
 
@@ -276,8 +282,9 @@ def chart(lines: Mapping[str, Line]) -> Figure:
             axes.text(min(value, limit) + 0.01 * limit, place, f"{number(value)}" + (" →" if beyond else ""), va="center",
                       fontsize=SMALL, color=INK)  # fmt: skip
         quiet(axes)
+        axes.set_yticks(range(len(names)), names)  # every bar has its name
         axes.set_xlim(0, 1.1 * limit)
-        axes.set_title(TASKS[name].title.replace("`", ""), loc="left", fontsize=TEXT, color=INK)
+        axes.set_title(TASKS[name].title.replace("`", "").partition(", an epoch")[0], loc="left", fontsize=TEXT, color=INK)
         axes.tick_params(axis="y", length=0)
     panels[-1].set_xlabel("time, as a multiple of the floor (shorter is better)", fontsize=SMALL, color=INK)
     return figure

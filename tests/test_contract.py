@@ -19,7 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import isthmus as ist
 from isthmus import fields
 from isthmus.training import checkpoint as checkpoints
-from isthmus.training.loop import Trainer
+from isthmus.training.steps import Step
 
 LIKELIHOODS = ("bernoulli", "gaussian", "mse")
 every_member = pytest.mark.parametrize("name", list(ist.MEMBERS))
@@ -111,7 +111,7 @@ def test_a_killed_run_ends_in_the_weights_of_an_uninterrupted_one(
     monkeypatch.setattr(checkpoints, "_LEAST_INTERVAL", 0.0)
     monkeypatch.setattr(checkpoints, "_SHARE", 0)
     with pytest.MonkeyPatch.context() as killing:
-        killing.setattr(Trainer, "_step", _dies_after(stop_after))
+        killing.setattr(Step, "__call__", _dies_after(stop_after))
         with pytest.raises(RuntimeError, match="power cut"):
             make(name, checkpoint_dir=str(tmp_path), **values).fit(few)
     resumed = make(name, checkpoint_dir=str(tmp_path), **values).fit(few)
@@ -121,9 +121,9 @@ def test_a_killed_run_ends_in_the_weights_of_an_uninterrupted_one(
 
 
 def _dies_after(steps: int) -> Any:
-    original, left = Trainer._step, [steps]
+    original, left = Step.__call__, [steps]
 
-    def step(self: Trainer, rows: torch.Tensor, epoch: float) -> torch.Tensor:
+    def step(self: Step, rows: torch.Tensor, epoch: float) -> torch.Tensor:
         if left[0] == 0:
             raise RuntimeError("power cut")
         left[0] -= 1
