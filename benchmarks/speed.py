@@ -19,12 +19,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks import speed_page, step
 from benchmarks.contestants.data import write
@@ -88,7 +90,7 @@ def in_turns(task: Task, folder: Path) -> dict[str, Any]:
     names = [name for name in names if here or name in MOVABLE]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with ExitStack() as stack:
-        contestants = [stack.enter_context(Contestant(name, task.name, folder)) for name in names]
+        contestants = [contestant for name in names if (contestant := _prepared(stack, name, task, folder))]
         for _ in range(ROUNDS):
             for contestant in contestants:
                 found[contestant.name].append(contestant.round())
@@ -98,8 +100,19 @@ def in_turns(task: Task, folder: Path) -> dict[str, Any]:
             "seconds": [round(each["seconds"], 4) for each in rounds],
             **({"error": statistics.median(each["error"] for each in rounds)} if rounds[0]["error"] is not None else {}),
         }
-        for name, rounds in found.items()
+        for name, rounds in found.items() if rounds
     }  # fmt: skip
+
+
+def _prepared(stack: ExitStack, name: str, task: Task, folder: Path) -> Contestant | None:
+    """A contestant that is ready; None for a peer that does not work here, which is said and left out."""
+    try:
+        return stack.enter_context(Contestant(name, task.name, folder))
+    except GaveUpError as error:
+        if name in OURS:
+            raise
+        print(f"  left out: {error}", file=sys.stderr, flush=True)
+        return None
 
 
 def commands(task: Task, folder: Path) -> dict[str, Any]:
@@ -207,8 +220,6 @@ def _python(code: str) -> str:
 
 def _timed(line: Sequence[str]) -> float:
     """Seconds of a command, by a clock that starts and stops outside of it."""
-    import time
-
     start = time.perf_counter()
     subprocess.run(line, check=True, capture_output=True, cwd=tempfile.gettempdir())
     return time.perf_counter() - start
@@ -236,11 +247,15 @@ def _versions() -> dict[str, str]:
 def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="Speed, side by side.")
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}; none: all")
-    parser.add_argument("--device", default="cpu", help="where isthmus, floor, tutorial, Lightning and Pythae compute")
+    parser.add_argument(
+        "--device", default="cpu", choices=("cpu", "cuda"), help="where isthmus, floor, tutorial, Lightning and Pythae compute"
+    )
     parser.add_argument("--page", action="store_true", help="only write docs/performance.md from the lines that are kept")
     chosen = parser.parse_args(words)
     if unknown := [name for name in chosen.tasks if name not in TASKS]:
         parser.error(f"{unknown[0]!r} is no task: choose from {', '.join(TASKS)}")
+    if chosen.device == "cuda" and not torch.cuda.is_available():
+        parser.error("torch finds no CUDA device here: leave --device out to measure on the CPU")
     os.environ["BENCH_DEVICE"] = chosen.device
     names = chosen.tasks or (TASKS if chosen.device == "cpu" else ELSEWHERE)
     if not chosen.page:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,13 +109,14 @@ def is_off(results: Mapping[str, Any], name: str) -> bool:
 
 
 def table(line: Line) -> str:
-    """The results of a task as a table of Markdown, the fastest first."""
+    """The results of a task as a table of Markdown, the fastest first where contestants take turns."""
     task, results = TASKS[line["task"]], line["results"]
     if task.measure == "memory":
         return _memory_table(results)
     with_errors = any("error" in found for found in results.values())
     rows = [["", "seconds, median", f"× {NAMES.get(task.base, task.base)}", *(["squared error"] if with_errors else [])]]
-    for name in sorted(results, key=lambda name: _seconds(results, name)):
+    ordered = sorted(results, key=lambda name: _seconds(results, name)) if task.measure == "turns" else list(results)
+    for name in ordered:
         mark = " ¹" if is_off(results, name) else ""
         row = [NAMES.get(name, f"`{name}`") + mark, number(_seconds(results, name)), number(ratio(results, name, task.base))]
         error = results[name].get("error")
@@ -251,16 +252,21 @@ def _block(name: str, lines: Mapping[str, Line]) -> str:
     if name == "goals":
         return markdown([["goal", "measured", ""], *(goal.row(lines) for goal in GOALS)])
     if name == "where":
-        return "  \n".join(dict.fromkeys(_where(line) for line in lines.values()))
+        return "\n\n".join(_where(lines.values()))
     return table(lines[name]) if name in lines else "Not measured."
 
 
-def _where(line: Line) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in line["versions"].items())
-    return (
-        f"Measured on {line['machine']}, {line['threads']} threads, with torch {line['torch']}, at commit {line['commit']}. "
-        f"Data: {line['data']}. Peers: {versions or 'none'}."
-    )
+def _where(lines: Iterable[Line]) -> list[str]:
+    """One sentence for every surroundings, with the commits at which was measured there."""
+    commits: dict[str, list[str]] = {}
+    for line in lines:
+        versions = ", ".join(f"{name} {version}" for name, version in line["versions"].items())
+        words = (
+            f"Measured on {line['machine']}, {line['threads']} threads, with torch {line['torch']}. Data: {line['data']}. "
+            f"Peers: {versions or 'none'}."
+        )
+        commits.setdefault(words, []).append(f"{line['task']} {line['commit']}")
+    return [f"{words} Commits: {', '.join(found)}." for words, found in commits.items()]
 
 
 def chart(lines: Mapping[str, Line]) -> Figure:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import isthmus as ist
-from isthmus.training.compiled import _laid_out_like
+from isthmus.training.compiled import CompiledGradients, _laid_out_like
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the compiler's own
 
@@ -37,6 +37,18 @@ def test_the_same_seed_ends_in_the_same_weights(member: str, values: dict[str, A
             {name: value for name, value in theirs.items() if name != "seconds"}, rel=1e-4
         )
     assert np.allclose(plain.transform(few), compiled.transform(few), atol=1e-3)
+
+
+def test_fewer_examples_than_a_batch_are_compiled_too(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    original = CompiledGradients._compiled
+    monkeypatch.setattr(
+        CompiledGradients,
+        "_compiled",
+        lambda self, leaves, single: sizes.append(len(leaves[0])) or original(self, leaves, single=single),
+    )
+    ist.AE(hidden=(4,), epochs=1, batch_size=500, compile=True).fit(few)
+    assert sizes == [len(few)]
 
 
 def normalised(shape: tuple[int, ...]) -> nn.Module:

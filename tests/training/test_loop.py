@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import isthmus as ist
-from isthmus.training.loop import measure, steps_per_epoch
+from isthmus.training.loop import measure
 from isthmus.training.snapshots import moments
+from isthmus.training.steps import steps_per_epoch
 
 
 def small(**values: Any) -> Any:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -64,13 +65,27 @@ def test_what_is_restored_goes_on_as_if_nothing_had_happened(name: str) -> None:
     assert torch.equal(*ends)
 
 
-def test_a_parameter_without_a_gradient_stays(name: str = "adam") -> None:
-    module, optimizer, *_ = pair(name)
+def test_a_parameter_without_a_gradient_stays() -> None:
+    module, optimizer, *_ = pair("adam")
     before = module.bias.detach().clone()
     (module.weight.square().sum()).backward()
     optimizer.step()
     assert torch.equal(module.bias, before)
     assert module.weight.grad is None
+
+
+def test_gradients_that_a_module_brings_along_count_for_nothing(few: np.ndarray) -> None:
+    def own(shape: tuple[int, ...]) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), 8))
+
+    def stained(shape: tuple[int, ...]) -> nn.Module:
+        module = own(shape)
+        for parameter in module.parameters():
+            parameter.grad = torch.full_like(parameter, 100.0)
+        return module
+
+    clean, other = (ist.AE(encoder=encoder, epochs=1, random_state=0).fit(few) for encoder in (own, stained))
+    assert np.array_equal(clean.transform(few), other.transform(few))
 
 
 def test_a_player_without_parameters_is_refused() -> None:

@@ -36,7 +36,7 @@ class Residual(Strided):
 
 
 def _colours_innermost(module: nn.Module) -> nn.Module:
-    """The module with its kernels in an order that spares small convolutions the rearranging: 6% of a VQ-VAE's step."""
+    """The module with its kernels in an order that spares small convolutions the rearranging of their inputs."""
     for parameter in module.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

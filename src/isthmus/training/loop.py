@@ -23,7 +23,7 @@ from isthmus.training.optimizers import Optimizer, make_optimizer
 from isthmus.training.progress import Progress, showing
 from isthmus.training.runtime import Runtime
 from isthmus.training.snapshots import Snapshots
-from isthmus.training.steps import Step
+from isthmus.training.steps import Step, steps_per_epoch
 
 _CHECK_EVERY = 100
 
@@ -217,12 +217,6 @@ class Trainer:
             f"stopped in epoch {self.state.epoch + 1}; everything is kept in {self.checkpoint.path}: "
             "start the same training again and it goes on from there."
         )
-
-
-def steps_per_epoch(n: int, batch_size: int) -> int:
-    """How many batches n examples make; a last one of a single example does not count, it joins its neighbour."""
-    steps = math.ceil(n / batch_size)
-    return steps - 1 if n % batch_size == 1 and steps > 1 else steps
 
 
 @torch.no_grad()

@@ -32,6 +32,8 @@ class Optimizer(ABC):
         self.parameters = list(parameters)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.first = [torch.zeros_like(parameter, requires_grad=False) for parameter in self.parameters]
+        for parameter in self.parameters:  # a module of the user's own may bring gradients along
+            parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ class Gradients:
     def __init__(self, player: Player, ready: Ready, runtime: Runtime, *, is_alone: bool) -> None:
         self.player, self.ready, self.runtime = player, ready, runtime
         self.terms: list[str] = []
-        self._toward = None if is_alone else player.parameters  # to name them costs 2% of a small step
+        self._toward = None if is_alone else player.parameters  # to name them takes time at every step
 
     def __call__(self, batch: Any) -> Tensor:
         """Leave the gradients at the parameters; the mean objective and terms, ``(1 + terms,)``."""
@@ -73,7 +74,8 @@ class Step:
         is_single = len(stage.players) == 1
         self._take: Callable[[Tensor], Any] = feed.stored if is_single else feed.batch
         ready: Ready = feed.ready if is_single else lambda batch: batch
-        self.gradients = [_gradients(module, player, ready, settings, runtime) for player in stage.players]
+        whole = len(feed) if steps_per_epoch(len(feed), settings.batch_size) == 1 else settings.batch_size
+        self.gradients = [_gradients(module, player, ready, settings.compile, whole, runtime) for player in stage.players]
 
     @property
     def terms(self) -> list[str]:
@@ -100,12 +102,18 @@ class Step:
         return values
 
 
+def steps_per_epoch(n: int, batch_size: int) -> int:
+    """How many batches n examples make; a last one of a single example does not count, it joins its neighbour."""
+    steps = math.ceil(n / batch_size)
+    return steps - 1 if n % batch_size == 1 and steps > 1 else steps
+
+
 def _gradients(
-    module: Trainee, player: Player, ready: Ready, settings: TrainingSettings, runtime: Runtime
+    module: Trainee, player: Player, ready: Ready, is_compiled: bool, batch_size: int, runtime: Runtime
 ) -> Gradients:  # fmt: skip
-    if not settings.compile:
+    if not is_compiled:
         trained = sum(parameter.requires_grad for parameter in module.parameters())
         return Gradients(player, ready, runtime, is_alone=trained == len(player.parameters))
     from isthmus.training.compiled import CompiledGradients  # the compiler takes seconds to import
 
-    return CompiledGradients(module, player, ready, settings.batch_size, runtime)
+    return CompiledGradients(module, player, ready, batch_size, runtime)
