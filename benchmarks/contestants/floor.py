@@ -177,44 +177,28 @@ def vqvae(data: Data) -> Rounds:
 
 
 def transform(data: Data) -> Rounds:
-    x = torch.rand(CHUNK, work.PIXELS)
-    weights = [torch.randn(b, a) * 0.05 for a, b in pairwise(work.DEEP)]
-
-    def step() -> None:
-        h = x
-        for weight in weights:
-            h = h.mm(weight.t())
-
-    return inference(step, 60_000, CHUNK)
+    return forward(list(pairwise(work.DEEP)), 60_000)
 
 
 def scores(data: Data) -> Rounds:
-    x = torch.rand(CHUNK, work.PIXELS)
-    weights = [torch.randn(b, a) * 0.05 for a, b in work.mirrored(work.DEEP)]
-
-    def step() -> None:
-        h = x
-        for weight in weights:
-            h = h.mm(weight.t())
-
-    return inference(step, 60_000, CHUNK)
+    return forward(work.mirrored(work.DEEP), 60_000)
 
 
 def likelihood(data: Data) -> Rounds:
-    sizes = [work.LIKELIHOOD_CODE, *reversed(work.LIKELIHOOD)]
-    x = torch.rand(CHUNK, sizes[0])
-    weights = [torch.randn(b, a) * 0.05 for a, b in pairwise(sizes)]
+    shapes = list(pairwise([work.LIKELIHOOD_CODE, *reversed(work.LIKELIHOOD)]))
+    part = forward(shapes, work.LIKELIHOOD_EXAMPLES * work.LIKELIHOOD_SAMPLES // 5)  # a fifth says as much
+    return lambda: Round(5 * part().seconds)
+
+
+def forward(shapes: Sequence[tuple[int, int]], rows: int) -> Rounds:
+    """The products of some layers, forward, for as many rows; the last chunk is counted by its share."""
+    x = torch.rand(CHUNK, shapes[0][0])
+    weights = [torch.randn(b, a) * 0.05 for a, b in shapes]
 
     def step() -> None:
         h = x
         for weight in weights:
             h = h.mm(weight.t())
 
-    part = inference(step, work.LIKELIHOOD_EXAMPLES * work.LIKELIHOOD_SAMPLES // 5, CHUNK)  # a fifth says as much
-    return lambda: Round(5 * part().seconds)
-
-
-def inference(step: Callable[[], object], rows: int, chunk: int) -> Rounds:
-    """As many steps as the rows take, the last one counted by its share."""
-    whole = repeated(step, rows // chunk)
-    return lambda: Round(whole().seconds * rows / (rows // chunk * chunk))
+    whole = repeated(step, rows // CHUNK)
+    return lambda: Round(whole().seconds * rows / (rows // CHUNK * CHUNK))

@@ -14,7 +14,7 @@ import numpy as np
 
 import isthmus as ist
 from benchmarks.contestants import work
-from benchmarks.contestants.work import Data, Round, Rounds
+from benchmarks.contestants.work import Data, Round, Rounds, timed
 
 
 def fitted(make: Callable[[], Any], x: np.ndarray, test: np.ndarray, *, whole_call: bool) -> Rounds:
@@ -70,13 +70,7 @@ def vqvae(data: Data, *, whole_call: bool = False, **settings: Any) -> Rounds:
 
 
 def applied(model: Any, x: np.ndarray, use: Callable[[Any, np.ndarray], object]) -> Rounds:
-    def rounds() -> Round:
-        start = time.perf_counter()
-        use(model, x)
-        return Round(time.perf_counter() - start)
-
-    rounds()
-    return rounds
+    return timed(lambda: use(model, x))
 
 
 def transform(data: Data) -> Rounds:

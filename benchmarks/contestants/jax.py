@@ -11,7 +11,7 @@ import optax
 from jax import numpy as jnp
 
 from benchmarks.contestants import work
-from benchmarks.contestants.work import Data, Round, Rounds
+from benchmarks.contestants.work import Data, Round, Rounds, timed
 
 Layers = list[tuple[Any, Any]]
 
@@ -77,10 +77,4 @@ def transform(data: Data) -> Rounds:
     x = work.unit(raw)
     run = jax.jit(encode)
 
-    def rounds() -> Round:
-        start = time.perf_counter()
-        np.asarray(run(layers, x))
-        return Round(time.perf_counter() - start)
-
-    rounds()
-    return rounds
+    return timed(lambda: np.asarray(run(layers, x)))

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.contestants import work
-from benchmarks.contestants.work import Data, Round, Rounds
+from benchmarks.contestants.work import Data, Round, Rounds, timed
 
 
 def dense_model(sizes: tuple[int, ...], x: np.ndarray) -> tuple[keras.Model, keras.Model]:
@@ -113,13 +113,7 @@ def transform(data: Data) -> Rounds:
     _, encoder = dense_model(work.DEEP, raw)
     x = work.unit(raw)
 
-    def rounds() -> Round:
-        start = time.perf_counter()
-        encoder.predict(x, batch_size=2048, verbose=0)
-        return Round(time.perf_counter() - start)
-
-    rounds()
-    return rounds
+    return timed(lambda: encoder.predict(x, batch_size=2048, verbose=0))
 
 
 def scores(data: Data) -> Rounds:
@@ -127,10 +121,4 @@ def scores(data: Data) -> Rounds:
     model, _ = dense_model(work.DEEP, raw)
     x = work.unit(raw)
 
-    def rounds() -> Round:
-        start = time.perf_counter()
-        np.square(model.predict(x, batch_size=2048, verbose=0) - x).sum(1)
-        return Round(time.perf_counter() - start)
-
-    rounds()
-    return rounds
+    return timed(lambda: np.square(model.predict(x, batch_size=2048, verbose=0) - x).sum(1))

@@ -60,12 +60,8 @@ def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Roun
     raw = data.train[:examples]
     test = torch.from_numpy(work.unit(data.test[: work.MEASURED]))
 
-    def error(model: nn.Module) -> float:
-        with torch.no_grad():
-            return work.mean_square(model(test).numpy(), test.numpy())
-
     make = lambda: nn.Sequential(*modules.dense(sizes, raw))  # noqa: E731
-    return trained(make, lambda m, x: F.mse_loss(m(x), x), work.unit(raw), batch, error)
+    return trained(make, lambda m, x: F.mse_loss(m(x), x), work.unit(raw), batch, lambda m: modules.error(m, test))
 
 
 def ae(data: Data) -> Rounds:
@@ -86,8 +82,6 @@ def vqvae(data: Data) -> Rounds:
     x = work.unit(data.colour)
     test = torch.from_numpy(x[-work.MEASURED :])
 
-    def error(model: nn.Module) -> float:
-        with torch.no_grad():
-            return work.mean_square(model(test)[0].numpy(), test.numpy())
-
-    return trained(modules.VQVAE, lambda m, batch: m.loss(batch), x[: work.VQ_EXAMPLES], work.VQ_BATCH, error)
+    return trained(
+        modules.VQVAE, lambda m, batch: m.loss(batch), x[: work.VQ_EXAMPLES], work.VQ_BATCH, lambda m: modules.error(m, test)
+    )

@@ -27,6 +27,13 @@ def dense(sizes: tuple[int, ...], x: np.ndarray) -> tuple[nn.Sequential, nn.Sequ
     return nn.Sequential(*encoder), nn.Sequential(*decoder, nn.Sigmoid())
 
 
+def error(model: nn.Module, test: Tensor) -> float:
+    """The mean squared error of what a model makes of rows or images; of the first thing, where it gives several."""
+    with torch.no_grad():
+        given = model(test)
+    return work.mean_square((given[0] if isinstance(given, tuple) else given).numpy(), test.numpy())
+
+
 class ConvEncoder(nn.Module):
     """Strided convolutions, then mean and log-variance of the code."""
 

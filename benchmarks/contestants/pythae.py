@@ -18,7 +18,7 @@ from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from torch import Tensor, nn
 
 from benchmarks.contestants import modules, work
-from benchmarks.contestants.work import Data, Round, Rounds
+from benchmarks.contestants.work import Data, Round, Rounds, timed
 
 logging.disable(logging.WARNING)
 
@@ -126,34 +126,25 @@ def vqvae(data: Data) -> Rounds:
     return trained(make, x[: work.VQ_EXAMPLES], work.VQ_BATCH, x[-work.MEASURED :])
 
 
-def transform(data: Data) -> Rounds:
+def applied(data: Data, use: Callable[[AE, Tensor], Tensor]) -> Rounds:
+    """Something that a model gives of every row, batch by batch."""
     raw = data.train
     model = dense_model(work.DEEP, raw).eval()
     x = torch.from_numpy(work.unit(raw))
 
-    def rounds() -> Round:
-        start = time.perf_counter()
-        with torch.no_grad():
-            torch.cat([model.embed(part) for part in x.split(256)])
-        return Round(time.perf_counter() - start)
+    @torch.no_grad()
+    def run() -> Tensor:
+        return torch.cat([use(model, part) for part in x.split(256)])
 
-    rounds()
-    return rounds
+    return timed(run)
+
+
+def transform(data: Data) -> Rounds:
+    return applied(data, lambda model, part: model.embed(part))
 
 
 def scores(data: Data) -> Rounds:
-    raw = data.train
-    model = dense_model(work.DEEP, raw).eval()
-    x = torch.from_numpy(work.unit(raw))
-
-    def rounds() -> Round:
-        start = time.perf_counter()
-        with torch.no_grad():
-            torch.cat([(model.reconstruct(part) - part).pow(2).sum(1) for part in x.split(256)])
-        return Round(time.perf_counter() - start)
-
-    rounds()
-    return rounds
+    return applied(data, lambda model, part: (model.reconstruct(part) - part).pow(2).sum(1))
 
 
 def likelihood(data: Data) -> Rounds:

@@ -10,7 +10,7 @@ from skorch import NeuralNet
 from torch import nn
 
 from benchmarks.contestants import modules, work
-from benchmarks.contestants.work import Data, Round, Rounds
+from benchmarks.contestants.work import Data, Round, Rounds, timed
 
 
 def net(sizes: tuple[int, ...], batch: int, x: np.ndarray) -> NeuralNet:
@@ -48,10 +48,4 @@ def transform(data: Data) -> Rounds:
     model = NeuralNet(encoder, nn.MSELoss, batch_size=256).initialize()
     x = work.unit(raw)
 
-    def rounds() -> Round:
-        start = time.perf_counter()
-        model.predict(x)
-        return Round(time.perf_counter() - start)
-
-    rounds()
-    return rounds
+    return timed(lambda: model.predict(x))

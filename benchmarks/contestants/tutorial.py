@@ -61,15 +61,13 @@ def trained(
 def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Rounds:
     x, test = data.train[:examples], torch.from_numpy(work.unit(data.test[: work.MEASURED]))
 
-    def error(model: nn.Module) -> float:
-        with torch.no_grad():
-            return work.mean_square(model(test).numpy(), test.numpy())
-
     def loss(model: nn.Module, images: Tensor) -> Tensor:
         rows = images.view(len(images), -1)
         return F.mse_loss(model(rows), rows)
 
-    return trained(lambda: nn.Sequential(*modules.dense(sizes, x)), loss, x.reshape(-1, 28, 28), batch, error)
+    return trained(
+        lambda: nn.Sequential(*modules.dense(sizes, x)), loss, x.reshape(-1, 28, 28), batch, lambda m: modules.error(m, test)
+    )
 
 
 def ae(data: Data) -> Rounds:
@@ -91,11 +89,7 @@ def vqvae(data: Data) -> Rounds:
     test = torch.from_numpy(work.unit(x[-work.MEASURED :]))
     images = np.ascontiguousarray(x[: work.VQ_EXAMPLES].transpose(0, 2, 3, 1))
 
-    def error(model: nn.Module) -> float:
-        with torch.no_grad():
-            return work.mean_square(model(test)[0].numpy(), test.numpy())
-
-    return trained(modules.VQVAE, lambda m, batch: m.loss(batch), images, work.VQ_BATCH, error)
+    return trained(modules.VQVAE, lambda m, batch: m.loss(batch), images, work.VQ_BATCH, lambda m: modules.error(m, test))
 
 
 def transform(data: Data) -> Rounds:
