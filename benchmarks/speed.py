@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class GaveUpError(Exception):
 
 
 class Contestant:
-    """A process that does a round whenever it is told to."""
+    """A process that imports what it needs, prepares itself, and then does a round whenever it is told to."""
 
     def __init__(self, name: str, task: str, folder: Path) -> None:
         self.name = name
@@ -58,7 +58,6 @@ class Contestant:
         )  # fmt: skip
 
     def __enter__(self) -> Contestant:
-        self._answer()  # it is prepared
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,12 +65,24 @@ class Contestant:
         self.process.communicate()
         self.log.close()
 
+    def imported(self) -> None:
+        """Wait until everything is imported; it starts by itself."""
+        self._answer()
+
+    def prepared(self) -> None:
+        """Make everything ready, with a short round that does not count."""
+        self._tell()
+
     def round(self) -> dict[str, Any]:
         """Do one round."""
-        assert self.process.stdin is not None
-        print(file=self.process.stdin, flush=True)
-        answer: dict[str, Any] = json.loads(self._answer())
+        answer: dict[str, Any] = json.loads(self._tell())
         return answer
+
+    def _tell(self) -> str:
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # it is gone: what it said at last is found below
+            print(file=self.process.stdin, flush=True)
+        return self._answer()
 
     def _answer(self) -> str:
         assert self.process.stdout is not None
@@ -90,7 +101,9 @@ def in_turns(task: Task, folder: Path) -> dict[str, Any]:
     names = [name for name in names if here or name in MOVABLE]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with ExitStack() as stack:
-        contestants = [contestant for name in names if (contestant := _prepared(stack, name, task, folder))]
+        contestants = [stack.enter_context(Contestant(name, task.name, folder)) for name in names]
+        for stage in (Contestant.imported, Contestant.prepared):  # one prepares after another, and all import at once
+            contestants = [contestant for contestant in contestants if _manages(contestant, stage)]
         for _ in range(ROUNDS):
             for contestant in contestants:
                 found[contestant.name].append(contestant.round())
@@ -104,15 +117,16 @@ def in_turns(task: Task, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _prepared(stack: ExitStack, name: str, task: Task, folder: Path) -> Contestant | None:
-    """A contestant that is ready; None for a peer that does not work here, which is said and left out."""
+def _manages(contestant: Contestant, stage: Callable[[Contestant], None]) -> bool:
+    """Whether a contestant comes through a stage; a peer that does not work here is left out, and that is said."""
     try:
-        return stack.enter_context(Contestant(name, task.name, folder))
+        stage(contestant)
     except GaveUpError as error:
-        if name in OURS:
+        if contestant.name in OURS:
             raise
         print(f"  left out: {error}", file=sys.stderr, flush=True)
-        return None
+        return False
+    return True
 
 
 def commands(task: Task, folder: Path) -> dict[str, Any]:
@@ -136,11 +150,9 @@ def commands(task: Task, folder: Path) -> dict[str, Any]:
         },
     }[task.name]  # fmt: skip
     found: dict[str, list[float]] = {name: [] for name in lines}
-    for number in range(ROUNDS + 1):  # the first fills the caches of the disk
+    for _ in range(ROUNDS):
         for name, line in lines.items():
-            seconds = _timed(line)
-            if number:
-                found[name].append(round(seconds, 4))
+            found[name].append(round(_timed(line), 4))
     return {name: {"seconds": seconds} for name, seconds in found.items()}
 
 
@@ -154,15 +166,15 @@ def memory(task: Task, folder: Path) -> dict[str, Any]:
         "600,000 images, memory map": "fit(np.load(large, mmap_mode='r'))",
     }
     found: dict[str, dict[str, Any]] = {name: {"seconds": [], "peak": []} for name in fits}
-    for number in range(ROUNDS):
+    for _ in range(2):  # the large ones take half a minute each
         for name, line in fits.items():
-            if number >= 2 and "600,000" in name:  # half a minute each
-                continue
             seconds, peak = map(float, _python(_MEMORY.format(folder=folder, line=line)).split())
             found[name]["seconds"].append(round(seconds, 3))
             found[name]["peak"].append(int(peak))
     for name in _peers("keras", "pythae", "tutorial"):
         with Contestant(name, "ae", folder) as contestant:
+            contestant.imported()
+            contestant.prepared()
             found[name] = {"peak": [contestant.round()["peak"]]}
     (folder / "large.npy").unlink()
     return found

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from benchmarks.contestants import floor, work
 from isthmus.training.optimizers import Adam
 
-STEPS, BATCH, ROUNDS = 100, work.AE_BATCH, 15
+STEPS, BATCH, ROUNDS = 100, work.AE_BATCH, 9
 
 X = torch.randint(0, 256, (STEPS * BATCH, work.PIXELS), dtype=torch.uint8)
 

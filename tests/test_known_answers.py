@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 
 import isthmus as ist
 from isthmus.divergences import gaussian_kl
-from isthmus.likelihoods import Bernoulli, Gaussian, SquaredError
+from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError
 
 LINEAR = {"hidden": (), "output": "linear", "scaling": "none", "random_state": 0, "schedule": "cosine"}
 
@@ -62,6 +62,26 @@ def test_gaussian_agrees_with_torch_in_many_dimensions() -> None:
     mean, x = torch.randn(4, 3, 5), torch.randn(4, 3, 5)
     expected = -torch.distributions.Normal(mean, 0.4).log_prob(x).flatten(1).sum(1)
     torch.testing.assert_close(Gaussian(0.4).nll(mean, x), expected)
+
+
+def test_bernoulli_is_the_same_with_a_gradient_and_without() -> None:
+    # Far logits too: either formula must stay finite where the probability rounds to 0 or 1.
+    logits, x = torch.tensor([-200.0, -3.0, 0.0, 0.7, 200.0]).expand(3, 5), torch.tensor([[0.0], [0.3], [1.0]]).expand(3, 5)
+    with_gradient = Bernoulli().each(logits.clone().requires_grad_(), x).detach()
+    with torch.no_grad():
+        torch.testing.assert_close(Bernoulli().each(logits, x), with_gradient)
+    p = logits[:, 1:4].double().sigmoid()
+    grey = x[:, 1:4].double()
+    torch.testing.assert_close(
+        with_gradient[:, 1:4].double(), -(grey * p.log() + (1 - grey) * (1 - p).log()), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(0.5), SquaredError()], ids=lambda kind: type(kind).__name__)
+def test_several_draws_are_charged_like_one_after_another(likelihood: Likelihood) -> None:
+    parameters, x = torch.randn(3, 4, 2, 5), torch.rand(4, 2, 5)
+    assert likelihood.nll(parameters, x).shape == (3, 4)
+    torch.testing.assert_close(likelihood.nll(parameters, x), torch.stack([likelihood.nll(draw, x) for draw in parameters]))
 
 
 def test_squared_error_is_a_sum_over_dimensions() -> None:

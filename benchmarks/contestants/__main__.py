@@ -1,4 +1,4 @@
-"""Wait for a line, do a round, answer; see the package."""
+"""Import, prepare, do a round, and one more for every further line that comes in; see the package."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ def main(name: str, task: str, folder: str) -> None:
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # what a library prints must not be taken for an answer
         contestant = importlib.import_module(f"benchmarks.contestants.{name}")
+        print("imported", file=answers, flush=True)
+        sys.stdin.readline()
         rounds = getattr(contestant, task)(Data(Path(folder)))
-        print("ready", file=answers, flush=True)
+        print("prepared", file=answers, flush=True)
         for _ in sys.stdin:
             answer = rounds()._asdict() | {"peak": peak()}
             print(json.dumps(answer), file=answers, flush=True)

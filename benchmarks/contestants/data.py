@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.datasets import load_digits, load_sample_images
 
 import isthmus as ist
+from benchmarks.contestants import isthmus, work
 from benchmarks.papers.data import cifar10
 from benchmarks.papers.record import ROOT
 
@@ -22,7 +23,15 @@ def write(folder: Path) -> str:
     np.save(folder / "test.npy", digits[60_000:])
     colour, photographs = _colour()
     np.save(folder / "colour.npy", colour)
+    np.savez(folder / "vqvae.npz", *_start(colour[: work.VQ_EXAMPLES]))
     return f"{what}; {photographs}"
+
+
+def _start(x: np.ndarray) -> list[np.ndarray]:
+    """Weights and biases of a VQ-VAE from which everybody starts, and the codebook: from a random one, errors differ."""
+    state = isthmus.vq_member(device="cpu", learning_rate=1e-12).fit(x).module_.state_dict()
+    weights = [value.numpy() for name, value in state.items() if ".codebooks." not in name]
+    return [*weights, state["bottleneck.codebooks.0.vectors"].numpy()]
 
 
 def _digits() -> tuple[np.ndarray, str]:

@@ -186,8 +186,8 @@ def scores(data: Data) -> Rounds:
 
 def likelihood(data: Data) -> Rounds:
     shapes = list(pairwise([work.LIKELIHOOD_CODE, *reversed(work.LIKELIHOOD)]))
-    part = forward(shapes, work.LIKELIHOOD_EXAMPLES * work.LIKELIHOOD_SAMPLES // 5)  # a fifth says as much
-    return lambda: Round(5 * part().seconds)
+    part = forward(shapes, work.LIKELIHOOD_EXAMPLES * work.LIKELIHOOD_SAMPLES // work.LIKELIHOOD_PART)
+    return lambda: Round(work.LIKELIHOOD_PART * part().seconds)
 
 
 def forward(shapes: Sequence[tuple[int, int]], rows: int) -> Rounds:

@@ -21,13 +21,9 @@ def conv_vae(data: Data) -> Rounds:
     return warm(isthmus.conv_vae, data)
 
 
-def vqvae(data: Data) -> Rounds:
-    return warm(isthmus.vqvae, data)
-
-
 def warm(task: Callable[..., Rounds], data: Data) -> Rounds:
     """The second of two epochs; the error is that after one, as it is for all others."""
     settings: dict[str, Any] = {"compile": True, "whole_call": False}
-    error = task(data, **settings)().error
     two = task(data, epochs=2, **settings)
+    error = task(data, **settings)().error
     return lambda: Round(two().seconds, error)

@@ -48,7 +48,7 @@ def fitted(model: keras.Model, x: np.ndarray, y: np.ndarray | None, batch: int, 
         model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
         return Round(time.perf_counter() - start, work.mean_square(model.predict(test, verbose=0), test))
 
-    rounds()
+    rounds()  # all of it: a smaller last batch is traced anew
     return rounds
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.contestants import modules, work
-from benchmarks.contestants.work import Data, Round, Rounds
+from benchmarks.contestants.work import Data, Round, Rounds, warmed
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 warnings.simplefilter("ignore")
@@ -39,9 +39,8 @@ def trained(
     make: Callable[[], nn.Module], loss: Callable[[nn.Module, Tensor], Tensor], x: np.ndarray, batch: int,
     error: Callable[[nn.Module], float],
 ) -> Rounds:  # fmt: skip
-    loader = DataLoader(TensorDataset(torch.from_numpy(x)), batch_size=batch, shuffle=True)
-
-    def rounds() -> Round:
+    def run(count: int) -> Round:
+        loader = DataLoader(TensorDataset(torch.from_numpy(x[:count])), batch_size=batch, shuffle=True)
         lit = Lit(make(), loss)
         trainer = L.Trainer(
             max_epochs=1, accelerator="cpu" if work.DEVICE == "cpu" else "gpu", logger=False, enable_checkpointing=False,
@@ -52,8 +51,7 @@ def trained(
         seconds = time.perf_counter() - start
         return Round(seconds, error(lit.network.eval().cpu()))
 
-    rounds()
-    return rounds
+    return warmed(run, len(x), batch)
 
 
 def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Rounds:
@@ -81,7 +79,6 @@ def conv_vae(data: Data) -> Rounds:
 def vqvae(data: Data) -> Rounds:
     x = work.unit(data.colour)
     test = torch.from_numpy(x[-work.MEASURED :])
-
-    return trained(
-        modules.VQVAE, lambda m, batch: m.loss(batch), x[: work.VQ_EXAMPLES], work.VQ_BATCH, lambda m: modules.error(m, test)
-    )
+    make = lambda: modules.VQVAE(data.vq_start)  # noqa: E731
+    error = lambda m: modules.error(m, test)  # noqa: E731
+    return trained(make, lambda m, batch: m.loss(batch), x[: work.VQ_EXAMPLES], work.VQ_BATCH, error)

@@ -101,8 +101,8 @@ class Residual(nn.Module):
         return x + self.body(x)
 
 
-def vq_networks() -> tuple[nn.Sequential, nn.Sequential]:
-    """Encoder up to the vectors, and decoder up to the sigmoid."""
+def vq_networks(start: list[np.ndarray]) -> tuple[nn.Sequential, nn.Sequential]:
+    """Encoder up to the vectors, and decoder up to the sigmoid, with the weights and biases that all start from."""
     c = work.VQ_CHANNELS
     encoder = nn.Sequential(
         nn.Conv2d(3, c, 4, 2, 1), nn.ReLU(), nn.Conv2d(c, c, 4, 2, 1), Residual(c), Residual(c), nn.ReLU(),
@@ -112,17 +112,21 @@ def vq_networks() -> tuple[nn.Sequential, nn.Sequential]:
         nn.Conv2d(work.VQ_DIM, c, 1), Residual(c), Residual(c), nn.ReLU(),
         nn.ConvTranspose2d(c, c, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(c, 3, 4, 2, 1), nn.Sigmoid(),
     )  # fmt: skip
-    return glorot(encoder), glorot(decoder)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    with torch.no_grad():
+        for parameter, value in zip(parameters, start[:-1], strict=True):
+            parameter.copy_(torch.from_numpy(value))
+    return encoder, decoder
 
 
 class VQVAE(nn.Module):
     """The VQ-VAE with moving averages, as tutorials write it: all distances, one-hot choices."""
 
-    def __init__(self, decay: float = 0.99) -> None:
+    def __init__(self, start: list[np.ndarray], decay: float = 0.99) -> None:
         super().__init__()
-        self.encoder, self.decoder = vq_networks()
+        self.encoder, self.decoder = vq_networks(start)
         self.decay = decay
-        self.register_buffer("entries", torch.randn(work.VQ_CODES, work.VQ_DIM))
+        self.register_buffer("entries", torch.from_numpy(start[-1]).clone())
         self.register_buffer("counts", torch.ones(work.VQ_CODES))
         self.register_buffer("sums", self.entries.clone())
 

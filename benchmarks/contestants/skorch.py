@@ -10,7 +10,7 @@ from skorch import NeuralNet
 from torch import nn
 
 from benchmarks.contestants import modules, work
-from benchmarks.contestants.work import Data, Round, Rounds, timed
+from benchmarks.contestants.work import Data, Round, Rounds, timed, warmed
 
 
 def net(sizes: tuple[int, ...], batch: int, x: np.ndarray) -> NeuralNet:
@@ -24,14 +24,13 @@ def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Roun
     raw = data.train[:examples]
     x, test = work.unit(raw), work.unit(data.test[: work.MEASURED])
 
-    def rounds() -> Round:
+    def run(count: int) -> Round:
         model = net(sizes, batch, raw)
         start = time.perf_counter()
-        model.fit(x, x)
+        model.fit(x[:count], x[:count])
         return Round(time.perf_counter() - start, work.mean_square(model.predict(test), test))
 
-    rounds()
-    return rounds
+    return warmed(run, examples, batch)
 
 
 def ae(data: Data) -> Rounds:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.contestants import modules, work
-from benchmarks.contestants.work import Data, Round, Rounds
+from benchmarks.contestants.work import Data, Round, Rounds, timed, warmed
 
 
 class Images(Dataset):
@@ -38,10 +38,10 @@ def trained(
 ) -> Rounds:  # fmt: skip
     """Images ``(n, height, width)`` or ``(n, height, width, 3)``."""
 
-    def rounds() -> Round:
+    def run(count: int) -> Round:
         model = make().to(work.DEVICE)
         start = time.perf_counter()
-        loader: Iterable[Tensor] = DataLoader(Images(images), batch_size=batch, shuffle=True)
+        loader: Iterable[Tensor] = DataLoader(Images(images[:count]), batch_size=batch, shuffle=True)
         optimizer = torch.optim.Adam(model.parameters(), lr=work.LEARNING_RATE)
         model.train()
         for loaded in loader:
@@ -54,8 +54,7 @@ def trained(
         seconds = time.perf_counter() - start
         return Round(seconds, error(model.eval().cpu()))
 
-    rounds()
-    return rounds
+    return warmed(run, len(images), batch)
 
 
 def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Rounds:
@@ -88,38 +87,32 @@ def vqvae(data: Data) -> Rounds:
     x = data.colour
     test = torch.from_numpy(work.unit(x[-work.MEASURED :]))
     images = np.ascontiguousarray(x[: work.VQ_EXAMPLES].transpose(0, 2, 3, 1))
-
-    return trained(modules.VQVAE, lambda m, batch: m.loss(batch), images, work.VQ_BATCH, lambda m: modules.error(m, test))
+    make = lambda: modules.VQVAE(data.vq_start)  # noqa: E731
+    return trained(make, lambda m, batch: m.loss(batch), images, work.VQ_BATCH, lambda m: modules.error(m, test))
 
 
 def transform(data: Data) -> Rounds:
     x = data.train
     encoder = modules.dense(work.DEEP, x)[0].to(work.DEVICE)
 
-    def rounds() -> Round:
-        start = time.perf_counter()
-        with torch.no_grad():
-            loader = DataLoader(Images(x.reshape(-1, 28, 28)), batch_size=256)
-            torch.cat([encoder(images.to(work.DEVICE).view(len(images), -1)) for images in loader]).cpu().numpy()
-        return Round(time.perf_counter() - start)
+    @torch.no_grad()
+    def run() -> np.ndarray:
+        loader = DataLoader(Images(x.reshape(-1, 28, 28)), batch_size=256)
+        return torch.cat([encoder(images.to(work.DEVICE).view(len(images), -1)) for images in loader]).cpu().numpy()
 
-    rounds()
-    return rounds
+    return timed(run)
 
 
 def scores(data: Data) -> Rounds:
     x = data.train
     model = nn.Sequential(*modules.dense(work.DEEP, x)).to(work.DEVICE)
 
-    def rounds() -> Round:
-        start = time.perf_counter()
+    @torch.no_grad()
+    def run() -> np.ndarray:
         found = []
-        with torch.no_grad():
-            for images in DataLoader(Images(x.reshape(-1, 28, 28)), batch_size=256):
-                rows = images.to(work.DEVICE).view(len(images), -1)
-                found.append((model(rows) - rows).pow(2).sum(1))
-        torch.cat(found).cpu().numpy()
-        return Round(time.perf_counter() - start)
+        for images in DataLoader(Images(x.reshape(-1, 28, 28)), batch_size=256):
+            rows = images.to(work.DEVICE).view(len(images), -1)
+            found.append((model(rows) - rows).pow(2).sum(1))
+        return torch.cat(found).cpu().numpy()
 
-    rounds()
-    return rounds
+    return timed(run)

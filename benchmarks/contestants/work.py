@@ -24,6 +24,8 @@ CONV_CHANNELS, CONV_CODE, CONV_BATCH, CONV_EXAMPLES = (32, 64), 16, 128, 6_000
 VQ_CHANNELS, VQ_CODES, VQ_DIM, VQ_BATCH, VQ_EXAMPLES, VQ_COMMITMENT = 128, 512, 64, 64, 1_280, 0.25
 LIKELIHOOD = (PIXELS, 512, 512)
 LIKELIHOOD_CODE, LIKELIHOOD_EXAMPLES, LIKELIHOOD_SAMPLES = 50, 10_000, 200
+LIKELIHOOD_PART = 5
+"""The likelihood is measured on one example in so many, and scaled to all."""
 MEASURED = 2_000
 """Test examples on which the error is measured."""
 
@@ -50,6 +52,12 @@ def timed(run: Callable[[], object]) -> Rounds:
     return rounds
 
 
+def warmed(run: Callable[[int], Round], examples: int, batch: int) -> Rounds:
+    """Rounds of something on its first so many examples: all of them, after ten batches that do not count."""
+    run(10 * batch)
+    return lambda: run(examples)
+
+
 class Data:
     """The examples in a folder: uint8 rows of 784 pixels, and colour images."""
 
@@ -70,6 +78,12 @@ class Data:
     def colour(self) -> np.ndarray:
         """Images ``(n, 3, 32, 32)``; the first are for training, the last :data:`MEASURED` for testing."""
         return np.load(self.folder / "colour.npy")
+
+    @property
+    def vq_start(self) -> list[np.ndarray]:
+        """Weights and biases of the VQ-VAE from the first layer to the last, and then the codebook."""
+        with np.load(self.folder / "vqvae.npz") as kept:
+            return list(kept.values())
 
 
 def peak() -> int:

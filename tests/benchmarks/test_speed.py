@@ -39,7 +39,8 @@ def test_another_error_is_marked_and_not_ranked() -> None:
     }
     assert is_off(results, "keras")
     assert not is_off(results, "pythae")
-    assert speed_page._best_peer(results) == 2.0
+    assert speed_page._best_peer("ae")(results) == 2.0
+    assert not is_off(results, "keras", 0.15)
     assert "Keras ¹" in table({"task": "ae", "results": results})
 
 

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isthmus.data.feed import inference_rows
 from isthmus.divergences import gaussian_kl
 from isthmus.errors import InputError
 from isthmus.estimator import Estimator, Shape
 from isthmus.likelihoods import full
 from isthmus.module import Autoencoder, Bottleneck, Code
 
-_ROWS = 2048  # rows decoded at once: more of them leave the cache and fault pages
+_EXAMPLES = 64  # looked at together: with more of them, they leave the cache before they meet their next draws
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -52,7 +53,7 @@ class Variational(Estimator, ABC):
             if not module.likelihood.normalised:
                 raise InputError("likelihood='mse' is no density, so there is no likelihood of x: train with 'gaussian'.")
             torch.manual_seed(random_state)
-            return torch.cat([-_log_evidence(module, x, samples) for x in feed.chunks(_ROWS)]).cpu().numpy()
+            return torch.cat([-_log_evidence(module, x, samples) for x in feed.chunks(_EXAMPLES)]).cpu().numpy()
 
     def _prior(self, n: int, temperature: float) -> Tensor:
         return temperature * torch.randn(n, self.latent_dim)
@@ -71,7 +72,7 @@ def drawn(module: Autoencoder, features: Any, x: Tensor, noise: Tensor) -> tuple
 def _log_evidence(module: Autoencoder, x: Tensor, samples: int) -> Tensor:
     """log of the mean weight of each example, ``(n,)``, in portions of samples that keep the rows few."""
     features = module.encoder(x)
-    size = max(1, _ROWS // len(x))
+    size = max(1, inference_rows(x.shape[1:]) // len(x))
     portions = [min(size, samples - start) for start in range(0, samples, size)]
     shape = (len(x), *module.bottleneck.code_shape)
     draws = (drawn(module, features, x, torch.randn(s, *shape, device=x.device, dtype=x.dtype)) for s in portions)
