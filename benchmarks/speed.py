@@ -34,7 +34,7 @@ from benchmarks.pages import surroundings
 from benchmarks.papers.record import commit, device
 from benchmarks.speed_page import ROOT, TASKS, Task
 
-ROUNDS = 5
+ROUNDS, COMMAND_ROUNDS = 9, 5
 PEERS = Path(os.environ.get("ISTHMUS_PEERS", ROOT / ".venv-peers"))
 ELSEWHERE = ("ae", "deep-ae", "conv-vae", "transform", "scores")
 MOVABLE = ("floor", "products", "isthmus", "isthmus_compiled", "tutorial", "lightning", "pythae")
@@ -150,7 +150,7 @@ def commands(task: Task, folder: Path) -> dict[str, Any]:
         },
     }[task.name]  # fmt: skip
     found: dict[str, list[float]] = {name: [] for name in lines}
-    for _ in range(ROUNDS):
+    for _ in range(COMMAND_ROUNDS):
         for name, line in lines.items():
             found[name].append(round(_timed(line), 4))
     return {name: {"seconds": seconds} for name, seconds in found.items()}
@@ -172,7 +172,7 @@ def memory(task: Task, folder: Path) -> dict[str, Any]:
             found[name]["seconds"].append(round(seconds, 3))
             found[name]["peak"].append(int(peak))
     for name in _peers("keras", "pythae", "tutorial"):
-        with Contestant(name, "ae", folder) as contestant:
+        with Contestant(name, "memory", folder) as contestant:
             contestant.imported()
             contestant.prepared()
             found[name] = {"peak": [contestant.round()["peak"]]}
@@ -188,7 +188,7 @@ def scaling(task: Task, folder: Path) -> dict[str, Any]:
     sizes = {f"n={n}": (n, 32) for n in (7_500, 15_000, 30_000, 60_000)}
     sizes |= {f"d={d}": (15_000, d) for d in (2, 64, 128, 256, 512)}
     found: dict[str, list[float]] = {name: [] for name in sizes}
-    for number in range(ROUNDS + 1):
+    for number in range(COMMAND_ROUNDS + 1):
         for name, (n, d) in sizes.items():
             model = ist.AE(latent_dim=d, hidden=(256,), network="mlp", likelihood="mse", epochs=1, verbose=0).fit(x[:n])
             if number:
@@ -282,9 +282,10 @@ def measure(tasks: Sequence[Task], folder: Path, where_computed: str) -> None:
     where = {**surroundings(), "device": name, "commit": commit(), "data": data, "versions": _versions()}
     for task in tasks:
         print(f"{task.name}: {task.title} …", flush=True)
+        start = time.monotonic()
         line = {"task": task.name, "results": MEASURES[task.measure](task, folder), **where}
         speed_page.append(line)
-        print(speed_page.table(line), flush=True)
+        print(f"{speed_page.table(line)}\n({time.monotonic() - start:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

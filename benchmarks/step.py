@@ -1,6 +1,6 @@
 """What a step of 784-256-32 costs, written in other ways: which of them gain anything, one against the other in turns.
 
-A variant does 100 steps on batches of 128; all do the same work on the same network, and most of them the same way.
+A variant does 50 steps on batches of 128; all do the same work on the same network, and most of them the same way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from benchmarks.contestants import floor, work
 from isthmus.training.optimizers import Adam
 
-STEPS, BATCH, ROUNDS = 100, work.AE_BATCH, 9
+STEPS, BATCH, ROUNDS = 50, work.AE_BATCH, 15
 
 X = torch.randint(0, 256, (STEPS * BATCH, work.PIXELS), dtype=torch.uint8)
 

@@ -92,7 +92,7 @@ def replayed(step: Callable[[], object]) -> Callable[[], object]:
 
 
 def ae(data: Data) -> Rounds:
-    return dense(work.AE, work.AE_BATCH, 60_000, update=True)
+    return dense(work.AE, work.AE_BATCH, work.AE_EXAMPLES, update=True)
 
 
 def deep_ae(data: Data) -> Rounds:

@@ -37,7 +37,7 @@ def dense(sizes: tuple[int, ...], batch: int, **settings: Any) -> Any:
 
 def ae(data: Data, *, whole_call: bool = True, **settings: Any) -> Rounds:
     make = lambda: dense(work.AE, work.AE_BATCH, **settings)  # noqa: E731
-    return fitted(make, data.train, data.test[: work.MEASURED], whole_call=whole_call)
+    return fitted(make, data.train[: work.AE_EXAMPLES], data.test[: work.MEASURED], whole_call=whole_call)
 
 
 def deep_ae(data: Data, *, whole_call: bool = True, **settings: Any) -> Rounds:
@@ -66,7 +66,7 @@ def vq_member(**settings: Any) -> Any:
 
 def vqvae(data: Data) -> Rounds:
     x = data.colour
-    return fitted(vq_member, x[: work.VQ_EXAMPLES], x[-work.MEASURED :], whole_call=False)
+    return fitted(vq_member, x[: work.VQ_EXAMPLES], x[-work.VQ_MEASURED :], whole_call=False)
 
 
 def applied(model: Any, x: np.ndarray, use: Callable[[Any, np.ndarray], object]) -> Rounds:

@@ -64,7 +64,7 @@ def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Roun
 
 
 def ae(data: Data) -> Rounds:
-    return dense(work.AE, work.AE_BATCH, data, 60_000)
+    return dense(work.AE, work.AE_BATCH, data, work.AE_EXAMPLES)
 
 
 def deep_ae(data: Data) -> Rounds:

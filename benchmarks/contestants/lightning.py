@@ -63,7 +63,7 @@ def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Roun
 
 
 def ae(data: Data) -> Rounds:
-    return dense(work.AE, work.AE_BATCH, data, 60_000)
+    return dense(work.AE, work.AE_BATCH, data, work.AE_EXAMPLES)
 
 
 def deep_ae(data: Data) -> Rounds:
@@ -78,7 +78,7 @@ def conv_vae(data: Data) -> Rounds:
 
 def vqvae(data: Data) -> Rounds:
     x = work.unit(data.colour)
-    test = torch.from_numpy(x[-work.MEASURED :])
+    test = torch.from_numpy(x[-work.VQ_MEASURED :])
     make = lambda: modules.VQVAE(data.vq_start)  # noqa: E731
     error = lambda m: modules.error(m, test)  # noqa: E731
     return trained(make, lambda m, batch: m.loss(batch), x[: work.VQ_EXAMPLES], work.VQ_BATCH, error)

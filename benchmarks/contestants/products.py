@@ -8,7 +8,7 @@ from benchmarks.contestants.work import Data, Rounds
 
 
 def ae(data: Data) -> Rounds:
-    return dense(work.AE, work.AE_BATCH, 60_000, update=False)
+    return dense(work.AE, work.AE_BATCH, work.AE_EXAMPLES, update=False)
 
 
 def deep_ae(data: Data) -> Rounds:

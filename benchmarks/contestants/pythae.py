@@ -94,7 +94,11 @@ def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Roun
 
 
 def ae(data: Data) -> Rounds:
-    return dense(work.AE, work.AE_BATCH, data, 60_000)
+    return dense(work.AE, work.AE_BATCH, data, work.AE_EXAMPLES)
+
+
+def memory(data: Data) -> Rounds:
+    return dense(work.AE, work.AE_BATCH, data, len(data.train))
 
 
 def deep_ae(data: Data) -> Rounds:
@@ -129,7 +133,7 @@ def vqvae(data: Data) -> Rounds:
         return model
 
     x = work.unit(data.colour)
-    return trained(make, x[: work.VQ_EXAMPLES], work.VQ_BATCH, x[-work.MEASURED :])
+    return trained(make, x[: work.VQ_EXAMPLES], work.VQ_BATCH, x[-work.VQ_MEASURED :])
 
 
 def applied(data: Data, use: Callable[[AE, Tensor], Tensor]) -> Rounds:

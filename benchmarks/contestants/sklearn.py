@@ -12,7 +12,7 @@ from benchmarks.contestants.work import Data, Round, Rounds
 
 
 def ae(data: Data) -> Rounds:
-    x, test = work.unit(data.train), work.unit(data.test[: work.MEASURED])
+    x, test = work.unit(data.train[: work.AE_EXAMPLES]), work.unit(data.test[: work.MEASURED])
     hidden = [size for _, size in work.mirrored(work.AE)[:-1]]
 
     def rounds() -> Round:

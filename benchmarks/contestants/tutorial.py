@@ -70,7 +70,11 @@ def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Roun
 
 
 def ae(data: Data) -> Rounds:
-    return dense(work.AE, work.AE_BATCH, data, 60_000)
+    return dense(work.AE, work.AE_BATCH, data, work.AE_EXAMPLES)
+
+
+def memory(data: Data) -> Rounds:
+    return dense(work.AE, work.AE_BATCH, data, len(data.train))
 
 
 def deep_ae(data: Data) -> Rounds:
@@ -85,7 +89,7 @@ def conv_vae(data: Data) -> Rounds:
 
 def vqvae(data: Data) -> Rounds:
     x = data.colour
-    test = torch.from_numpy(work.unit(x[-work.MEASURED :]))
+    test = torch.from_numpy(work.unit(x[-work.VQ_MEASURED :]))
     images = np.ascontiguousarray(x[: work.VQ_EXAMPLES].transpose(0, 2, 3, 1))
     make = lambda: modules.VQVAE(data.vq_start)  # noqa: E731
     return trained(make, lambda m, batch: m.loss(batch), images, work.VQ_BATCH, lambda m: modules.error(m, test))

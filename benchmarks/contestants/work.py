@@ -17,16 +17,16 @@ DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
 PIXELS, CODE = 784, 32
 LEARNING_RATE = 1e-3
 AE = (PIXELS, 256, CODE)
-AE_BATCH = 128
+AE_BATCH, AE_EXAMPLES = 128, 20_000
 DEEP = (PIXELS, 256, 128, 64, CODE)
-DEEP_BATCH, DEEP_EXAMPLES = 256, 30_000
-CONV_CHANNELS, CONV_CODE, CONV_BATCH, CONV_EXAMPLES = (32, 64), 16, 128, 6_000
-VQ_CHANNELS, VQ_CODES, VQ_DIM, VQ_BATCH, VQ_EXAMPLES, VQ_COMMITMENT = 128, 512, 64, 64, 1_280, 0.25
+DEEP_BATCH, DEEP_EXAMPLES = 256, 15_000
+CONV_CHANNELS, CONV_CODE, CONV_BATCH, CONV_EXAMPLES = (32, 64), 16, 128, 3_072
+VQ_CHANNELS, VQ_CODES, VQ_DIM, VQ_BATCH, VQ_EXAMPLES, VQ_COMMITMENT = 128, 512, 64, 64, 640, 0.25
 LIKELIHOOD = (PIXELS, 512, 512)
 LIKELIHOOD_CODE, LIKELIHOOD_EXAMPLES, LIKELIHOOD_SAMPLES = 50, 10_000, 200
-LIKELIHOOD_PART = 5
+LIKELIHOOD_PART = 10
 """The likelihood is measured on one example in so many, and scaled to all."""
-MEASURED = 2_000
+MEASURED, VQ_MEASURED = 2_000, 500
 """Test examples on which the error is measured."""
 
 
@@ -76,7 +76,7 @@ class Data:
 
     @property
     def colour(self) -> np.ndarray:
-        """Images ``(n, 3, 32, 32)``; the first are for training, the last :data:`MEASURED` for testing."""
+        """Images ``(n, 3, 32, 32)``; the first are for training, the last :data:`VQ_MEASURED` for testing."""
         return np.load(self.folder / "colour.npy")
 
     @property
