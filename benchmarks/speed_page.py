@@ -57,7 +57,7 @@ TASKS = {
              ("floor", "products", "isthmus", "isthmus_compiled", *_TORCH, "skorch", "jax", "sklearn")),
         Task("deep-ae", "AE 784-256-128-64-32, batch 256, an epoch of 15,000 images",
              ("floor", "products", "isthmus", "isthmus_compiled", *_TORCH, "skorch", "jax")),
-        Task("conv-vae", "Convolutional VAE, 4×4 strides of 2 to 32 and 64 channels, 16 codes, an epoch of 3,072 images",
+        Task("conv-vae", "Convolutional VAE, 4×4 strides of 2 to 32 and 64 channels, 16 codes, an epoch of 6,000 images",
              ("floor", "isthmus", "isthmus_compiled", *_TORCH)),
         Task("transform", "`transform` of 60,000 images, 784-256-128-64-32",
              ("floor", "isthmus", *_TORCH[:3], "skorch", "jax")),
