@@ -317,7 +317,7 @@ def scaling_figure(line: Line) -> Figure:
         x, y = zip(*points, strict=True)
         axes.plot((x[0], x[-1]), (y[0], y[-1]), color=QUIET, linewidth=1, linestyle="--")
         axes.plot(x, y, "o", color=PALETTE[2], markersize=5)
-        axes.set(ylim=(0, None), xlim=(0, None))
+        axes.set(ylim=(0, 1.08 * max(y)), xlim=(0, 1.05 * max(x)))
         axes.set_xlabel(label, fontsize=SMALL, color=INK)
         axes.set_ylabel("seconds of an epoch", fontsize=SMALL, color=INK)
         quiet(axes)
