@@ -264,15 +264,16 @@ def _block(name: str, lines: Mapping[str, Line]) -> str:
 
 def _where(lines: Iterable[Line]) -> list[str]:
     """One sentence for every surroundings, with the commits at which was measured there."""
-    commits: dict[str, list[str]] = {}
+    commits: dict[str, dict[str, list[str]]] = {}
     for line in lines:
         versions = ", ".join(f"{name} {version}" for name, version in line["versions"].items())
         words = (
             f"Measured on {line['machine']}, {line['threads']} threads, with torch {line['torch']}. Data: {line['data']}. "
             f"Peers: {versions or 'none'}."
         )
-        commits.setdefault(words, []).append(f"{line['task']} {line['commit']}")
-    return [f"{words} Commits: {', '.join(found)}." for words, found in commits.items()]
+        commits.setdefault(words, {}).setdefault(line["commit"], []).append(line["task"])
+    listed = lambda found: "; ".join(f"{commit} for {', '.join(tasks)}" for commit, tasks in found.items())  # noqa: E731
+    return [f"{words} Commits: {listed(found)}." for words, found in commits.items()]
 
 
 def chart(lines: Mapping[str, Line]) -> Figure:

@@ -48,6 +48,22 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return model.save(tmp_path_factory.mktemp("runs") / "vae")
 
 
+@pytest.mark.parametrize(
+    ("words", "tied"),
+    [(["--tied"], True), (["--tied", "--epochs", "1"], True), (["--tied=false"], False), (["--tied", "false"], False)],
+)
+def test_a_switch_may_stand_alone(isthmus: Command, tmp_path: Path, words: list[str], tied: bool) -> None:
+    given = ["--data", "digits", "--out", tmp_path / "run", "--epochs", "1", "--pretrain-epochs", "1"]
+    assert isthmus("train", "stacked", *given, *words)[0] == 0
+    assert ist.load(tmp_path / "run").tied is tied
+
+
+def test_a_switch_that_is_neither_is_named(isthmus: Command, tmp_path: Path) -> None:
+    status, _, complaint = isthmus("train", "ae", "--data", "digits", "--out", tmp_path / "run", "--compile", "maybe")
+    assert status == 2
+    assert "--compile 'maybe' is not usable: give True or False." in complaint
+
+
 def test_train_takes_every_field_and_writes_a_run(isthmus: Command, tmp_path: Path) -> None:
     status, printed, _ = isthmus(
         "train", "vae", "--data", "digits", "--out", tmp_path / "vae", "--latent-dim", 3, "--hidden", "32,16", "--epochs", 2,

@@ -15,7 +15,7 @@ import typer
 from isthmus import fields
 from isthmus.commands import lookup, training, using
 from isthmus.fields import Field
-from isthmus.options import guarded, plain, with_fields
+from isthmus.options import Command, guarded, plain, with_fields
 from isthmus.registry import MEMBERS, PRIORS, Registry
 from isthmus.version import __version__
 
@@ -46,10 +46,12 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
     for name in MEMBERS:
         target = MEMBERS.target(name)
         command = with_fields(training.trainer(name), _ordered(target) if asked("train", name) else {})
-        train.command(name, help=fields.describe(target))(command)
+        train.command(name, cls=Command, help=fields.describe(target))(command)
     app.add_typer(train, name="train", rich_help_panel="Train and compare")
-    app.command(rich_help_panel="Train and compare")(with_fields(training.compare, _union(MEMBERS) if asked("compare") else {}))
-    app.command("fit-prior", rich_help_panel="Train and compare")(
+    app.command(cls=Command, rich_help_panel="Train and compare")(
+        with_fields(training.compare, _union(MEMBERS) if asked("compare") else {})
+    )
+    app.command("fit-prior", cls=Command, rich_help_panel="Train and compare")(
         with_fields(training.fit_prior, _union(PRIORS) if asked("fit-prior") else {})
     )
     panels: dict[str, dict[str, Callable[..., None]]] = {
@@ -62,7 +64,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
     }  # fmt: skip
     for panel, commands in panels.items():
         for name, command in commands.items():
-            app.command(name, rich_help_panel=panel)(guarded(command))
+            app.command(name, cls=Command, rich_help_panel=panel)(guarded(command))
 
 
 def _ordered(target: str) -> dict[str, Field]:

@@ -7,9 +7,11 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from isthmus import fields
 from isthmus.errors import InputError
@@ -18,6 +20,18 @@ from isthmus.fields import Field
 SEED = 0  # a command gives the same numbers when it is given again
 _PANELS = {"Settings": "All members", "TrainingSettings": "Training", "TrainedPrior": "Training", "Prior": "All priors"}
 _ELSEWHERE = {"checkpoint_dir"}  # the run's folder takes its place
+_SWITCH = "true|false"
+
+
+class Command(TyperCommand):
+    """A command whose switches may stand alone: ``--compile`` is ``--compile=true``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        switches = {flag for parameter in self.params if parameter.metavar == _SWITCH for flag in parameter.opts}
+        words = [
+            f"{word}=true" if word in switches and after.startswith("-") else word for word, after in pairwise([*args, "-"])
+        ]
+        return super().parse_args(ctx, words)
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -74,7 +88,7 @@ def with_fields(function: Callable[..., None], declared: Mapping[str, Field]) ->
 def _option(declaration: Field) -> inspect.Parameter:
     default = SEED if declaration.name == "random_state" else declaration.default
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default).lower()
-    kinds = {"tuple[int, ...]": "N,N,…", "int": "N", "float": "X", "str": "NAME", "bool": "true|false"}
+    kinds = {"tuple[int, ...]": "N,N,…", "int": "N", "float": "X", "str": "NAME", "bool": _SWITCH}
     if declaration.choices:
         kinds["str"] = "|".join(declaration.choices)
     metavar = "|".join(kinds[k] for k in declaration.alternatives if k in kinds)
