@@ -69,26 +69,24 @@ def vqvae(data: Data) -> Rounds:
     return fitted(vq_member, x[: work.VQ_EXAMPLES], x[-work.VQ_MEASURED :], whole_call=False)
 
 
-def applied(model: Any, x: np.ndarray, use: Callable[[Any, np.ndarray], object]) -> Rounds:
-    return timed(lambda: use(model, x))
-
-
 def transform(data: Data) -> Rounds:
     x = data.train
-    return applied(dense(work.DEEP, work.DEEP_BATCH).fit(x[:2000]), x, lambda model, rows: model.transform(rows))
+    model = dense(work.DEEP, work.DEEP_BATCH).fit(x[:2000])
+    return timed(lambda: model.transform(x))
 
 
 def scores(data: Data) -> Rounds:
     x = data.train
-    return applied(dense(work.DEEP, work.DEEP_BATCH).fit(x[:2000]), x, lambda model, rows: model.score_samples(rows))
+    model = dense(work.DEEP, work.DEEP_BATCH).fit(x[:2000])
+    return timed(lambda: model.score_samples(x))
 
 
 def likelihood(data: Data) -> Rounds:
     """Of a part of the images, scaled to all."""
-    x, part = data.test[: work.LIKELIHOOD_EXAMPLES], work.LIKELIHOOD_EXAMPLES // work.LIKELIHOOD_PART
+    x = data.test[: work.LIKELIHOOD_EXAMPLES // work.LIKELIHOOD_PART]
     model = ist.VAE(
         latent_dim=work.LIKELIHOOD_CODE, hidden=work.LIKELIHOOD[1:], network="mlp", epochs=1, verbose=0, random_state=0
     )
-    model.fit(x[:2000])
-    rounds = timed(lambda: model.nll(x[:part], samples=work.LIKELIHOOD_SAMPLES))
+    model.fit(data.test[:2000])
+    rounds = timed(lambda: model.nll(x, samples=work.LIKELIHOOD_SAMPLES))
     return lambda: Round(work.LIKELIHOOD_PART * rounds().seconds)

@@ -139,12 +139,12 @@ def vqvae(data: Data) -> Rounds:
 def applied(data: Data, use: Callable[[AE, Tensor], Tensor]) -> Rounds:
     """Something that a model gives of every row, batch by batch."""
     raw = data.train
-    model = dense_model(work.DEEP, raw).eval()
+    model = dense_model(work.DEEP, raw).eval().to(work.DEVICE)
     x = torch.from_numpy(work.unit(raw))
 
     @torch.no_grad()
     def run() -> Tensor:
-        return torch.cat([use(model, part) for part in x.split(256)])
+        return torch.cat([use(model, part.to(work.DEVICE)) for part in x.split(256)]).cpu()
 
     return timed(run)
 

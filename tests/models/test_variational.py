@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import isthmus as ist
+from isthmus.data.feed import inference_rows
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,25 @@ def test_more_samples_tighten_the_estimate(gaussian_data: np.ndarray) -> None:
     values = [model.nll(gaussian_data, samples=count).mean() for count in (1, 5, 50, 500)]
     assert values == sorted(values, reverse=True)
     assert values[0] == pytest.approx(-model.score(gaussian_data), rel=0.01)
+
+
+@pytest.mark.parametrize("samples", [1, 7, 200, 3000])
+def test_nll_decodes_as_many_rows_at_once_as_inference_does(few: np.ndarray, samples: int) -> None:
+    model = ist.VAE(epochs=1, random_state=0, verbose=0).fit(few)
+    rows: list[int] = []
+    model.module_.decoder.register_forward_hook(lambda module, given, out: rows.append(len(out)))
+    model.nll(few, samples=samples)
+    most = inference_rows(few.shape[1:])
+    assert sum(rows) == samples * len(few)
+    assert max(rows) <= most
+    assert max(rows) > min(most, sum(rows)) / 2  # neither a trickle
+
+
+def test_nothing_to_look_at_is_refused(few: np.ndarray) -> None:
+    model = ist.VAE(epochs=1, random_state=0, verbose=0).fit(few)
+    for use in (model.nll, model.transform, model.score_samples, model.reconstruct):
+        with pytest.raises(ist.InputError, match="0 examples: give at least one"):
+            use(few[:0])
 
 
 def test_nll_does_not_disturb_and_repeats(few: np.ndarray) -> None:

@@ -34,8 +34,10 @@ class Door:
     padded: bool = False
 
     def admit(self, x: np.ndarray) -> np.ndarray:
-        """Examples as they will be kept, ``(n, *shape)``; wrong shapes, NaN and foreign ranges are refused."""
+        """Examples as they will be kept, ``(n, *shape)``; none at all, wrong shapes, NaN and foreign ranges are refused."""
         x = as_stored(x)
+        if len(x) == 0:
+            raise InputError("X holds 0 examples: give at least one.")
         if x.shape[1:] != self.layout.outer:
             raise InputError(
                 f"X has examples of shape {tuple(x.shape[1:])}, but the model was trained on {self.layout.outer}: "

@@ -54,12 +54,17 @@ class Feed:
 
     def spread(self) -> Tensor:
         """As many examples as inference takes at once, spread over all of them."""
-        count = min(len(self), inference_rows(self._stored.shape[1:]))
+        count = min(len(self), self.rows)
         return self.batch(torch.linspace(0, len(self) - 1, count, dtype=torch.float64).long())
+
+    @property
+    def rows(self) -> int:
+        """How many examples to take at once where nothing is trained."""
+        return inference_rows(self._stored.shape[1:])
 
     def chunks(self, size: int | None = None) -> Iterator[Tensor]:
         """All examples in their order, in chunks that are ready for the model."""
-        for chunk in self._stored.split(size or inference_rows(self._stored.shape[1:])):
+        for chunk in self._stored.split(size or self.rows):
             yield self.ready(chunk)
 
     def ready(self, stored: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isthmus.data.feed import inference_rows
 from isthmus.divergences import gaussian_kl
 from isthmus.errors import InputError
 from isthmus.estimator import Estimator, Shape
@@ -53,7 +52,8 @@ class Variational(Estimator, ABC):
             if not module.likelihood.normalised:
                 raise InputError("likelihood='mse' is no density, so there is no likelihood of x: train with 'gaussian'.")
             torch.manual_seed(random_state)
-            return torch.cat([-_log_evidence(module, x, samples) for x in feed.chunks(_EXAMPLES)]).cpu().numpy()
+            size = min(feed.rows, max(_EXAMPLES, feed.rows // int(samples)))  # few samples leave room for more examples
+            return torch.cat([-_log_evidence(module, x, samples, feed.rows) for x in feed.chunks(size)]).cpu().numpy()
 
     def _prior(self, n: int, temperature: float) -> Tensor:
         return temperature * torch.randn(n, self.latent_dim)
@@ -69,10 +69,10 @@ def drawn(module: Autoencoder, features: Any, x: Tensor, noise: Tensor) -> tuple
     return log_ratio, module.likelihood.nll(full(module.decoder(z)).unflatten(0, noise.shape[:2]), x)
 
 
-def _log_evidence(module: Autoencoder, x: Tensor, samples: int) -> Tensor:
-    """log of the mean weight of each example, ``(n,)``, in portions of samples that keep the rows few."""
+def _log_evidence(module: Autoencoder, x: Tensor, samples: int, rows: int) -> Tensor:
+    """log of the mean weight of each example, ``(n,)``, in portions of samples that decode at most so many rows at once."""
     features = module.encoder(x)
-    size = max(1, inference_rows(x.shape[1:]) // len(x))
+    size = rows // len(x)
     portions = [min(size, samples - start) for start in range(0, samples, size)]
     shape = (len(x), *module.bottleneck.code_shape)
     draws = (drawn(module, features, x, torch.randn(s, *shape, device=x.device, dtype=x.dtype)) for s in portions)

@@ -135,10 +135,10 @@ class Trainer:
                 self.state.terms = self.step.terms
             log[position] = terms
             self.state.position = position + 1
-            self.state.seconds = time.monotonic() - start
             progress.step(self.state.epoch * self.steps + position + 1, lambda i=position, log=log: self._row(log[i]))
             if (position + 1) % _CHECK_EVERY == 0 or position + 1 == self.steps:
                 self._check(good)
+            self.state.seconds = time.monotonic() - start  # at the end of an epoch the check has waited for the device
             if interruption.signal is not None:
                 self._check(good)
                 self._interrupt(interruption)
