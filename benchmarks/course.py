@@ -2,8 +2,9 @@
 
     python -m benchmarks.course [FOLDER]
 
-Trains what FOLDER (runs/course) does not hold yet, about twenty minutes on one thread; then draws docs/images/course/,
-writes the numbers beside the pictures, and puts them into the page. MNIST is looked for as ``isthmus.data.load`` does it.
+Trains what FOLDER (runs/course) does not hold yet, about twenty minutes on one thread; then draws
+docs/images/course/, writes the numbers beside the pictures, and puts them into the page. MNIST is
+looked for as ``isthmus.data.load`` does it.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from sklearn.neighbors import KDTree, KNeighborsClassifier
 import isthmus as ist
 from benchmarks.pages import DOCS, fill, rounded, save, surroundings
 from isthmus.data import Data
-from isthmus.figures.classes import classes_of, colours_of, legend
-from isthmus.figures.codes import draw_points, frame, shown
-from isthmus.figures.style import TEXT, WIDTH, bare, head, label, new_figure, over
+from isthmus.figures._classes import classes_of, colours_of, legend
+from isthmus.figures._codes import draw_points, frame, shown
+from isthmus.figures._style import TEXT, WIDTH, bare, head, label, new_figure, over
 
 PAGE, PICTURES = DOCS / "course.md", DOCS / "images" / "course"
 SETTINGS = {"latent_dim": 2, "epochs": 20, "validation": 0.1}
@@ -34,7 +35,9 @@ _DRAWS, _FAR, _NLL = 10_000, 0.99, 1_000
 
 @dataclass(frozen=True)
 class Fitted:
-    """A normal distribution with the mean and the covariance of some codes ``(n, 2)``, to draw from a model without a prior."""
+    """A normal distribution with the mean and the covariance of some codes ``(n, 2)``, to draw from
+    a model without a prior.
+    """
 
     model: Any
     z: np.ndarray
@@ -42,7 +45,9 @@ class Fitted:
     def codes(self, n: int, random_state: int) -> np.ndarray:
         """n draws, ``(n, 2)``."""
         random = np.random.default_rng(random_state)
-        return random.multivariate_normal(self.z.mean(axis=0), np.cov(self.z.T), n).astype(np.float32)
+        return random.multivariate_normal(self.z.mean(axis=0), np.cov(self.z.T), n).astype(
+            np.float32
+        )
 
     def sample(self, n: int, random_state: int) -> np.ndarray:
         """n draws, decoded."""
@@ -56,7 +61,9 @@ def train(folder: Path, data: Data) -> dict[str, Any]:
         ist.compare(["ae", "vae"], data, pair, overrides=SETTINGS)
     models = {name: ist.load(pair / "runs" / name) for name in ("ae", "vae")}
     for beta in BETAS:
-        models[f"beta-{beta:g}"] = _kept(folder / f"beta-{beta:g}", ist.VAE(**SETTINGS, beta=beta, random_state=0), data)
+        models[f"beta-{beta:g}"] = _kept(
+            folder / f"beta-{beta:g}", ist.VAE(**SETTINGS, beta=beta, random_state=0), data
+        )
     return models
 
 
@@ -75,9 +82,15 @@ def measure(folder: Path, data: Data, models: dict[str, Any]) -> dict[str, dict[
     for name in [name for name in models if name not in found]:
         found[name] = _values({key: vars(m) for key, m in ist.evaluate(models[name], data).items()})
     z = {name: models[name].transform(data.train.x) for name in ("ae", "vae")}
-    drawn = {"ae": Fitted(models["ae"], z["ae"]).codes(_DRAWS, 0), "vae": np.random.default_rng(0).normal(size=(_DRAWS, 2))}
+    drawn = {
+        "ae": Fitted(models["ae"], z["ae"]).codes(_DRAWS, 0),
+        "vae": np.random.default_rng(0).normal(size=(_DRAWS, 2)),
+    }
     for name, codes in drawn.items():
-        found[name] |= _extent(z[name]) | {"far": _far(models[name], data, codes), "astray": _astray(models[name], data, codes)}
+        found[name] |= _extent(z[name]) | {
+            "far": _far(models[name], data, codes),
+            "astray": _astray(models[name], data, codes),
+        }
     found["vae"] |= _likelihood(models["vae"], data) | _distinct(found["vae"]["rate"])
     return found | {
         "digit": _digit(models["vae"], data),
@@ -95,24 +108,36 @@ def _values(measures: dict[str, Any]) -> dict[str, float]:
 def _training(model: Any) -> dict[str, float]:
     """What the training curves begin and end with, and the size of the network."""
     first, last = model.history_[0], model.history_[-1]
-    ends = {f"{when}_{key}": row[key] for when, row in (("first", first), ("last", last)) for key in row if key != "epoch"}
+    ends = {
+        f"{when}_{key}": row[key]
+        for when, row in (("first", first), ("last", last))
+        for key in row
+        if key != "epoch"
+    }
     return ends | {"parameters": sum(p.numel() for p in model.module_.parameters())}
 
 
 def _extent(z: np.ndarray) -> dict[str, float]:
     low, high, sd = z.min(axis=0), z.max(axis=0), z.std(axis=0)
-    return {f"{name}_{i + 1}": float(v[i]) for name, v in (("low", low), ("high", high), ("sd", sd)) for i in (0, 1)}
+    return {
+        f"{name}_{i + 1}": float(v[i])
+        for name, v in (("low", low), ("high", high), ("sd", sd))
+        for i in (0, 1)
+    }
 
 
 def _far(model: Any, data: Data, drawn: np.ndarray) -> float:
-    """The share of drawn codes that lie farther from every training code than 99 in 100 test codes do."""
+    """The share of drawn codes that lie farther from every training code than 99 in 100 test codes
+    do.
+    """
     tree = KDTree(model.transform(data.train.x))
     usual = np.quantile(tree.query(model.transform(data.test.x))[0], _FAR)
     return float((tree.query(drawn)[0] > usual).mean())
 
 
 def _astray(model: Any, data: Data, drawn: np.ndarray) -> float:
-    """The share of drawn codes that would have to be of another class for classes to be as frequent as in the training data.
+    """The share of drawn codes that would have to be of another class for classes to be as frequent
+    as in the training data.
 
     A drawn code is of the class that its five nearest training codes name.
     """
@@ -139,12 +164,18 @@ def _digit(vae: Any, data: Data) -> dict[str, float]:
     mu, log_var = vae.encode(x)
     sigma, terms = np.exp(log_var / 2), vae.terms(x)
     values = {"mu_1": mu[0, 0], "mu_2": mu[0, 1], "sigma_1": sigma[0, 0], "sigma_2": sigma[0, 1]}
-    values |= {"distortion": terms["distortion"][0], "rate": terms["rate"][0], "bits": terms["rate"][0] / math.log(2)}
+    values |= {
+        "distortion": terms["distortion"][0],
+        "rate": terms["rate"][0],
+        "bits": terms["rate"][0] / math.log(2),
+    }
     return {name: float(value) for name, value in values.items()}
 
 
 def _entropy(data: Data) -> float:
-    """The least distortion that grey values allow under a Bernoulli likelihood, in nats per example."""
+    """The least distortion that grey values allow under a Bernoulli likelihood, in nats per
+    example.
+    """
     p = data.test.x.astype(np.float64) / 255
     inner = p[(p > 0) & (p < 1)]
     return float(-(inner * np.log(inner) + (1 - inner) * np.log(1 - inner)).sum() / len(p))
@@ -169,7 +200,12 @@ def _digits(data: Data) -> Figure:
     figure = new_figure(WIDTH, WIDTH * 4 / 15)
     axes = figure.subplots()
     bare(axes)
-    axes.imshow(ist.figures.mosaic(ist.figures.as_images(data.train.x[:60]), 4, 15), cmap="gray", vmin=0, vmax=1)
+    axes.imshow(
+        ist.figures.mosaic(ist.figures.as_images(data.train.x[:60]), 4, 15),
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+    )
     return figure
 
 
@@ -203,9 +239,16 @@ def main(folder: Path) -> None:
 
 
 def numbers() -> dict[str, float]:
-    """The numbers of the last run, under the names by which the page marks them: ``ae.squared_error``."""
+    """The numbers of the last run, under the names by which the page marks them:
+    ``ae.squared_error``.
+    """
     found = json.loads((PICTURES / "numbers.json").read_text())
-    return {f"{name}.{key}": v for name, values in found.items() for key, v in values.items() if not isinstance(v, str)}
+    return {
+        f"{name}.{key}": v
+        for name, values in found.items()
+        for key, v in values.items()
+        if not isinstance(v, str)
+    }
 
 
 if __name__ == "__main__":

@@ -11,20 +11,28 @@ from sklearn.datasets import load_sample_images
 
 import isthmus as ist
 from isthmus.data import Data
-from isthmus.data.parts import Part
-from isthmus.figures.style import TEXT, WIDTH, bare, new_figure
-from isthmus.report.reference import PCAReference
+from isthmus.data.datasets import Part
+from isthmus.figures._style import TEXT, WIDTH, bare, new_figure
+from isthmus.report._reference import PCAReference
 
 CODE, EPOCHS, SIDE = 32, 10, 28
-CUT = 448  # columns of a photograph to the left of it are for training, the 192 to the right for the test
+# columns of a photograph to the left of it are for training, the 192 to the right for the test
+CUT = 448
 SHOWN = 6
 
 
 def photographs() -> Data:
-    """Grey patches of 28x28 pixels from scikit-learn's two photographs, 60,000 and 10,000; no pixel is in both parts."""
-    greys = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in load_sample_images().images])
+    """Grey patches of 28x28 pixels from scikit-learn's two photographs, 60,000 and 10,000; no pixel
+    is in both parts.
+    """
+    greys = np.stack(
+        [np.asarray(Image.fromarray(image).convert("L")) for image in load_sample_images().images]
+    )
     random = np.random.default_rng(0)
-    train, test = _patches(greys[:, :, :CUT], 60_000, random), _patches(greys[:, :, CUT:], 10_000, random)
+    train, test = (
+        _patches(greys[:, :, :CUT], 60_000, random),
+        _patches(greys[:, :, CUT:], 10_000, random),
+    )
     return Data("photographs", Part(train), Part(test))
 
 
@@ -38,14 +46,23 @@ def _patches(greys: np.ndarray, count: int, random: np.random.Generator) -> np.n
 def measure() -> tuple[list[dict[str, Any]], Figure]:
     """The squared error of every model on both kinds of image, and the reconstructions."""
     kinds = {"digits": ist.data.load("mnist"), "photographs": photographs()}
-    rows = [{"name": f"mean-{name}", "squared_error": float(_mean_image(data).mean())} for name, data in kinds.items()]
+    rows = [
+        {"name": f"mean-{name}", "squared_error": float(_mean_image(data).mean())}
+        for name, data in kinds.items()
+    ]
     means = {name: row["squared_error"] for name, row in zip(kinds, rows, strict=True)}
     models = {name: _models(data) for name, data in kinds.items()}
     for trained, pair in models.items():
         for method, model in pair.items():
             for tested, data in kinds.items():
                 error = float(model.squared_error(data.test.x).mean())
-                rows.append({"name": f"{method}-{trained}-on-{tested}", "squared_error": error, "share": error / means[tested]})
+                rows.append(
+                    {
+                        "name": f"{method}-{trained}-on-{tested}",
+                        "squared_error": error,
+                        "share": error / means[tested],
+                    }
+                )
     return rows, _draw({name: pair["ae"] for name, pair in models.items()}, kinds)
 
 
@@ -61,7 +78,9 @@ def _models(data: Data) -> dict[str, Any]:
 
 
 def _lively(x: np.ndarray) -> np.ndarray:
-    """The first test examples with more contrast than half of them: a patch of plain sky shows nothing."""
+    """The first test examples with more contrast than half of them: a patch of plain sky shows
+    nothing.
+    """
     contrast = x.std(axis=(1, 2, 3))
     return x[contrast > np.median(contrast)][:SHOWN]
 
@@ -71,7 +90,9 @@ def _draw(models: dict[str, Any], kinds: dict[str, Data]) -> Figure:
     lines = [examples, *([model.reconstruct(x) for x in examples] for model in models.values())]
     names = ["original", *(f"AE of {name}" for name in models)]
     figure = new_figure(WIDTH, WIDTH / 4)
-    for axes, title, column in zip(figure.subplots(1, 2), ("digits", "photographs"), (0, 1), strict=True):
+    for axes, title, column in zip(
+        figure.subplots(1, 2), ("digits", "photographs"), (0, 1), strict=True
+    ):
         images = np.concatenate([ist.figures.as_images(line[column]) for line in lines])
         picture = ist.figures.mosaic(images, len(lines), SHOWN, pad=2)
         bare(axes)

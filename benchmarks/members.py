@@ -2,8 +2,8 @@
 
     python -m benchmarks.members [NAME ...]
 
-Everything is trained anew, on the digits (the recurrent autoencoder on made sequences), with fixed seeds, and written to
-docs/images/members/NAME.png.
+Everything is trained anew, on the digits (the recurrent autoencoder on made sequences), with fixed
+seeds, and written to docs/images/members/NAME.png.
 """
 
 from __future__ import annotations
@@ -20,19 +20,38 @@ from matplotlib.figure import Figure
 import isthmus as ist
 from benchmarks.sheets import coloured, lines, rings, sheet, tiled, write
 from isthmus.corruptions import CORRUPTIONS
-from isthmus.data.parts import Part
-from isthmus.figures.style import INK, PALETTE, QUIET, SMALL, TEXT, WIDTH, head, new_figure, over, quiet
+from isthmus.data.datasets import Part
+from isthmus.figures._style import (
+    INK,
+    PALETTE,
+    QUIET,
+    SMALL,
+    TEXT,
+    WIDTH,
+    head,
+    new_figure,
+    over,
+    quiet,
+)
 
 HOME = Path(__file__).parents[1] / "docs" / "images" / "members"
 DATA = ist.data.load("digits")
-PLANE = {"latent_dim": 2, "epochs": 100, "batch_size": 64, "learning_rate": 2e-3, "schedule": "cosine"}
+PLANE = {
+    "latent_dim": 2,
+    "epochs": 100,
+    "batch_size": 64,
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+}
 GRIDS = {"hidden": (64,), "codebook_size": 32, "epochs": 40, "schedule": "cosine"}
 _UNKNOWN = (0.55, 0.72, 0.86)  # of a missing value, which has no grey
 
 
 def trained(member: str, x: Any = None, **values: Any) -> Any:
     """A member, trained on the digits if on nothing else."""
-    return ist.MEMBERS[member](random_state=0, verbose=0, **values).fit(DATA.train if x is None else x)
+    return ist.MEMBERS[member](random_state=0, verbose=0, **values).fit(
+        DATA.train if x is None else x
+    )
 
 
 def one_each(count: int = 10) -> np.ndarray:
@@ -57,12 +76,31 @@ def stacked() -> list[Figure]:
     drawn = {}
     for epochs, colour in ((0, QUIET), (10, PALETTE[0])):
         model = ist.StackedAE(
-            hidden=(128, 64, 32), latent_dim=8, activation="sigmoid", pretrain_epochs=epochs, epochs=100 - 4 * epochs,
-            batch_size=64, random_state=0, verbose=0,
-        ).fit(DATA.train, validation_data=DATA.test)  # fmt: skip
-        rows = [row for row in model.history_ if row.get("stage") == model.history_[-1].get("stage")]
-        drawn[f"pretrain_epochs={epochs}"] = [row["epoch"] for row in rows], [row["val_distortion"] for row in rows], colour
-    return [lines("StackedAE on digits, 64-128-64-32-8, sigmoid units", "epoch, all stages", "test distortion in nats", drawn)]
+            hidden=(128, 64, 32),
+            latent_dim=8,
+            activation="sigmoid",
+            pretrain_epochs=epochs,
+            epochs=100 - 4 * epochs,
+            batch_size=64,
+            random_state=0,
+            verbose=0,
+        ).fit(DATA.train, validation_data=DATA.test)
+        rows = [
+            row for row in model.history_ if row.get("stage") == model.history_[-1].get("stage")
+        ]
+        drawn[f"pretrain_epochs={epochs}"] = (
+            [row["epoch"] for row in rows],
+            [row["val_distortion"] for row in rows],
+            colour,
+        )
+    return [
+        lines(
+            "StackedAE on digits, 64-128-64-32-8, sigmoid units",
+            "epoch, all stages",
+            "test distortion in nats",
+            drawn,
+        )
+    ]
 
 
 def iwae() -> list[Figure]:
@@ -72,8 +110,17 @@ def iwae() -> list[Figure]:
         ("VAE", trained("vae", latent_dim=8, epochs=40), QUIET),
         ("IWAE, samples=20", trained("iwae", latent_dim=8, epochs=40, samples=20), PALETTE[0]),
     ):
-        drawn[name] = counts, [float(model.nll(DATA.test.x, samples=count).mean()) for count in counts], colour
-    figure = lines("VAE and IWAE on digits, latent_dim=8", "draws behind the estimate", "estimate of −log p(x) in nats", drawn)
+        drawn[name] = (
+            counts,
+            [float(model.nll(DATA.test.x, samples=count).mean()) for count in counts],
+            colour,
+        )
+    figure = lines(
+        "VAE and IWAE on digits, latent_dim=8",
+        "draws behind the estimate",
+        "estimate of −log p(x) in nats",
+        drawn,
+    )
     axes = figure.axes[0]
     axes.set_xscale("log")
     axes.set_xticks(counts, labels=[str(count) for count in counts])
@@ -83,29 +130,49 @@ def iwae() -> list[Figure]:
 
 def sparse() -> list[Figure]:
     """What each unit stands for, and what examples are made of."""
-    model = trained("sparse", latent_dim=64, hidden=(), sparsity_weight=0.3, learning_rate=5e-3, epochs=100)
-    weights = next(p for p in model.module_.decoder.parameters() if p.ndim == 2).detach().numpy().T.reshape(-1, 1, 8, 8)
-    stamps = (0.5 + 0.5 * weights / np.abs(weights).max(axis=(1, 2, 3), keepdims=True)).astype(np.float32)
+    model = trained(
+        "sparse", latent_dim=64, hidden=(), sparsity_weight=0.3, learning_rate=5e-3, epochs=100
+    )
+    weights = (
+        next(p for p in model.module_.decoder.parameters() if p.ndim == 2)
+        .detach()
+        .numpy()
+        .T.reshape(-1, 1, 8, 8)
+    )
+    stamps = (0.5 + 0.5 * weights / np.abs(weights).max(axis=(1, 2, 3), keepdims=True)).astype(
+        np.float32
+    )
     used = (model.transform(DATA.train.x) > 0).mean(axis=0)
     x = one_each(8)
     largest = np.argsort(-model.transform(x), axis=1)[:, :6]
-    parts = np.concatenate([x[:, None], model.reconstruct(x)[:, None], stamps[largest]], axis=1)  # (8, 8, 1, 8, 8)
+    parts = np.concatenate(
+        [x[:, None], model.reconstruct(x)[:, None], stamps[largest]], axis=1
+    )  # (8, 8, 1, 8, 8)
     left = tiled(stamps[np.argsort(-used)], "SparseAE on digits: its units, the most used first")
-    return [left, tiled(parts.reshape(-1, 1, 8, 8), "Original, reconstruction, its 6 strongest units")]
+    return [
+        left,
+        tiled(parts.reshape(-1, 1, 8, 8), "Original, reconstruction, its 6 strongest units"),
+    ]
 
 
 def denoising() -> list[Figure]:
     """Two kinds of damage, and what is made of them."""
     x, settings = one_each(), {"epochs": 150, "hidden": (256,)}
-    noisy, holed = trained("denoising", **settings), trained("denoising", corruption="masking", level=0.4, **settings)
+    noisy, holed = (
+        trained("denoising", **settings),
+        trained("denoising", corruption="masking", level=0.4, **settings),
+    )
     torch.manual_seed(0)
     damaged = CORRUPTIONS["gaussian"](0.3)(torch.from_numpy(x)).numpy()
     missing = np.random.default_rng(0).random(x.shape) < 0.4  # (10, 1, 8, 8)
     holes = np.where(np.moveaxis(missing, 1, 3), _UNKNOWN, np.moveaxis(x, 1, 3)).astype(np.float32)
     rows = {
-        "clean": x, "noise, 0.3": damaged, "cleaned": noisy.denoise(damaged),
-        "40% missing": holes, "filled in": holed.denoise(x, missing),
-    }  # fmt: skip
+        "clean": x,
+        "noise, 0.3": damaged,
+        "cleaned": noisy.denoise(damaged),
+        "40% missing": holes,
+        "filled in": holed.denoise(x, missing),
+    }
     return [sheet(rows, "DenoisingAE on digits")]
 
 
@@ -114,33 +181,56 @@ def contractive() -> list[Figure]:
     levels, drawn = np.linspace(0, 0.3, 7), {}
     noise = np.random.default_rng(0).standard_normal(DATA.test.x.shape).astype(np.float32)
     for weight, colour in zip((0.0, 0.1, 1.0, 10.0), (QUIET, *PALETTE), strict=False):
-        model = trained("contractive", latent_dim=16, hidden=(), network="mlp", epochs=100, contraction=weight)
+        model = trained(
+            "contractive", latent_dim=16, hidden=(), network="mlp", epochs=100, contraction=weight
+        )
         still = model.transform(DATA.test.x)
-        moved = (model.transform((DATA.test.x + np.float32(level) * noise).clip(0, 1)) for level in levels)
-        shifts = np.sqrt([np.square(codes - still).sum(1).mean() / still.var(axis=0).sum() for codes in moved])
+        moved = (
+            model.transform((DATA.test.x + np.float32(level) * noise).clip(0, 1))
+            for level in levels
+        )
+        shifts = np.sqrt(
+            [np.square(codes - still).sum(1).mean() / still.var(axis=0).sum() for codes in moved]
+        )
         distortion = model.terms(DATA.test.x)["distortion"].mean()
         drawn[f"contraction={weight:g}, distortion {distortion:.1f}"] = levels, shifts, colour
     return [
         lines(
-            "ContractiveAE on digits: codes of disturbed examples", "standard deviation of the noise on x",
-            "shift of the codes / their spread", drawn,
+            "ContractiveAE on digits: codes of disturbed examples",
+            "standard deviation of the noise on x",
+            "shift of the codes / their spread",
+            drawn,
         )
-    ]  # fmt: skip
+    ]
 
 
 def aae() -> list[Figure]:
     """The plane with the prior's rings, and how the game went."""
     model = trained("aae", **PLANE | {"schedule": "constant"})
-    epochs, colours = [row["epoch"] for row in model.history_], {"adversary": PALETTE[0], "critic": PALETTE[2]}
-    drawn: dict[str, Any] = {term: (epochs, [row[term] for row in model.history_], c) for term, c in colours.items()}
+    epochs, colours = (
+        [row["epoch"] for row in model.history_],
+        {"adversary": PALETTE[0], "critic": PALETTE[2]},
+    )
+    drawn: dict[str, Any] = {
+        term: (epochs, [row[term] for row in model.history_], c) for term, c in colours.items()
+    }
     drawn["2 log 2"] = epochs[:: len(epochs) - 1], [2 * np.log(2)] * 2, QUIET
-    return [rings(ist.figures.plane(model, DATA)), lines("What either side loses", "epoch", "nats per example", drawn, 4.6)]
+    return [
+        rings(ist.figures.plane(model, DATA)),
+        lines("What either side loses", "epoch", "nats per example", drawn, 4.6),
+    ]
 
 
 def wae() -> list[Figure]:
     """The plane without the discrepancy, and with it."""
     return [
-        rings(ist.figures.plane(trained("wae", **PLANE, mmd_weight=w), DATA, title=f"WAE on digits, mmd_weight={w:g}"))
+        rings(
+            ist.figures.plane(
+                trained("wae", **PLANE, mmd_weight=w),
+                DATA,
+                title=f"WAE on digits, mmd_weight={w:g}",
+            )
+        )
         for w in (0.0, 100.0)
     ]
 
@@ -150,7 +240,10 @@ def clustering() -> list[Figure]:
     model = trained("clustering", n_clusters=10, pretrain_epochs=60, epochs=40)
     x, found, distances = DATA.test.x, model.predict(DATA.test.x), model.transform(DATA.test.x)
     nearest = np.argsort(distances, axis=0)[:10]  # (10, n_clusters)
-    rows = {f"{cluster} ({np.count_nonzero(found == cluster)})": x[nearest[:, cluster]] for cluster in range(10)}
+    rows = {
+        f"{cluster} ({np.count_nonzero(found == cluster)})": x[nearest[:, cluster]]
+        for cluster in range(10)
+    }
     by_cluster = ist.data.Data("digits", DATA.train, Part(x, found))
     return [
         ist.figures.plane(model, by_cluster, title="ClusteringAE on digits: codes by cluster"),
@@ -159,18 +252,30 @@ def clustering() -> list[Figure]:
 
 
 def waves(count: int, seed: int) -> list[np.ndarray]:
-    """Sequences of 20 to 40 steps: an oscillation that fades, with a frequency, phase and fading of its own."""
+    """Sequences of 20 to 40 steps: an oscillation that fades, with a frequency, phase and fading of
+    its own.
+    """
     draw, made = np.random.default_rng(seed), []
     for _ in range(count):
         t = np.arange(draw.integers(20, 41))
-        wave = np.exp(-draw.uniform(0, 0.06) * t) * np.sin(draw.uniform(0.25, 0.7) * t + draw.uniform(0, 2 * np.pi))
+        wave = np.exp(-draw.uniform(0, 0.06) * t) * np.sin(
+            draw.uniform(0.25, 0.7) * t + draw.uniform(0, 2 * np.pi)
+        )
         made.append((wave + 0.05 * draw.standard_normal(len(t)))[:, None].astype(np.float32))
     return made
 
 
 def recurrent() -> list[Figure]:
     """Sequences of unequal length, and what comes back."""
-    model = trained("recurrent", waves(600, 0), latent_dim=8, hidden=(64,), epochs=100, learning_rate=5e-3, schedule="cosine")
+    model = trained(
+        "recurrent",
+        waves(600, 0),
+        latent_dim=8,
+        hidden=(64,),
+        epochs=100,
+        learning_rate=5e-3,
+        schedule="cosine",
+    )
     unseen = waves(8, 1)
     figure = new_figure(WIDTH, 3.4)
     panels = figure.subplots(2, 4, sharex=True, sharey=True).ravel()
@@ -179,7 +284,13 @@ def recurrent() -> list[Figure]:
         axes.plot(wave, color=INK, linewidth=0.9, label="sequence")
         axes.plot(back, color=PALETTE[2], linewidth=1.6, alpha=0.8, label="reconstruction")
         head(axes, f"{len(wave)} steps", TEXT)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL)
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=2,
+        frameon=False,
+        fontsize=SMALL,
+    )
     over(figure, "RecurrentAE on unseen sequences, each through a code of 8 numbers")
     return [figure]
 
@@ -187,7 +298,11 @@ def recurrent() -> list[Figure]:
 def vqvae() -> list[Figure]:
     """Examples, their grids of indices, and what comes back."""
     model, x = trained("vqvae", **GRIDS), one_each()
-    rows = {"original": x, "4 × 4 indices": coloured(model, model.encode(x), 0), "reconstruction": model.reconstruct(x)}
+    rows = {
+        "original": x,
+        "4 × 4 indices": coloured(model, model.encode(x), 0),
+        "reconstruction": model.reconstruct(x),
+    }
     return [sheet(rows, "VQVAE on digits, 32 entries")]
 
 
@@ -198,27 +313,47 @@ def vqvae2() -> list[Figure]:
     middle = model.transform(DATA.train.x).mean(axis=0)
     is_top = np.arange(codes.shape[1]) < model.latent_dim * grids.top[0].size
     rows = {
-        "original": x, "both levels": model.reconstruct(x),
+        "original": x,
+        "both levels": model.reconstruct(x),
         "top alone": model.decode(np.where(is_top, codes, middle)),
         "bottom alone": model.decode(np.where(is_top, middle, codes)),
-        "2 × 2 top": coloured(model, grids.top, 0), "4 × 4 bottom": coloured(model, grids.bottom, 1),
-    }  # fmt: skip
+        "2 × 2 top": coloured(model, grids.top, 0),
+        "4 × 4 bottom": coloured(model, grids.bottom, 1),
+    }
     return [sheet(rows, "VQVAE2 on digits, 32 entries a level")]
 
 
 def nvae() -> list[Figure]:
     """Samples at three temperatures."""
-    model = trained("nvae", epochs=100, kl_warmup=33, schedule="cosine", learning_rate=3e-3, batch_size=64)
-    rows = {f"temperature {t:g}": model.sample(14, temperature=t, random_state=0) for t in (0.6, 0.8, 1.0)}
+    model = trained(
+        "nvae", epochs=100, kl_warmup=33, schedule="cosine", learning_rate=3e-3, batch_size=64
+    )
+    rows = {
+        f"temperature {t:g}": model.sample(14, temperature=t, random_state=0)
+        for t in (0.6, 0.8, 1.0)
+    }
     return [sheet(rows, "NVAE on digits: samples")]
 
 
 PICTURES: dict[str, Callable[[], list[Figure]]] = {
     draw.__name__: draw
     for draw in (
-        ae, stacked, vae, iwae, sparse, denoising, contractive, aae, wae, clustering, recurrent, vqvae, vqvae2, nvae,
+        ae,
+        stacked,
+        vae,
+        iwae,
+        sparse,
+        denoising,
+        contractive,
+        aae,
+        wae,
+        clustering,
+        recurrent,
+        vqvae,
+        vqvae2,
+        nvae,
     )
-}  # fmt: skip
+}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""What the pages of docs/ take from a run: numbers, which are put where they are marked, and pictures.
+"""What the pages of docs/ take from a run: numbers, which are put where they are marked, and
+pictures.
 
-A mark is a comment behind a number, which readers do not see: ``40.1<!--ae.squared_error-->``. The digits are replaced
-by what was measured, the number of decimals stays. A name that ends in % asks for a share in per cent.
+A mark is a comment behind a number, which readers do not see: ``40.1<!--ae.squared_error-->``. The
+digits are replaced by what was measured, the number of decimals stays. A name that ends in % asks
+for a share in per cent.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ MARKED = re.compile(r"−?\d[\d,]*(?:\.(\d+))?<!--([\w.-]+%?)-->")
 
 
 def filled(text: str, numbers: Mapping[str, float]) -> str:
-    """A page with the numbers of a run at its marks; a mark that the run does not know is a KeyError."""
+    """A page with the numbers of a run at its marks; a mark that the run does not know is a
+    KeyError.
+    """
     return MARKED.sub(lambda found: _number(found[2], len(found[1] or ""), numbers), text)
 
 
@@ -38,7 +42,9 @@ def save(figure: Figure, path: Path, dpi: int = 150) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(buffer).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(buffer).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
 
 
 def surroundings() -> dict[str, object]:

@@ -1,7 +1,8 @@
 """How well priors explain codes that they have not seen: python benchmarks/priors.py.
 
-An AE of 2 and of 8 dimensions is trained on the digits; each prior is fitted to the codes of the training part and scored on
-those of the test part, by their mean -log p(z) in nats. Results are added to benchmarks/results/priors.jsonl.
+An AE of 2 and of 8 dimensions is trained on the digits; each prior is fitted to the codes of the
+training part and scored on those of the test part, by their mean -log p(z) in nats. Results are
+added to benchmarks/results/priors.jsonl.
 """
 
 from __future__ import annotations
@@ -44,17 +45,27 @@ def measure(latent_dim: int, seed: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Measure, print, and add a line to the results."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
     runs = {size: [measure(size, seed) for seed in SEEDS] for size in (2, 8)}
     for size, by_seed in runs.items():
         for name in PRIORS:
             rows = [run[name] for run in by_seed]
             means = {key: torch.tensor([row[key] for row in rows]).mean() for key in rows[0]}
-            print(f"{size} {name:<12}", "  ".join(f"{key} {value:.2f}" for key, value in means.items()))
+            print(
+                f"{size} {name:<12}",
+                "  ".join(f"{key} {value:.2f}" for key, value in means.items()),
+            )
     record = {
-        "benchmark": "priors", "commit": commit, "date": date.today().isoformat(), "machine": platform.processor() or "CPU",
-        "torch": torch.__version__, "seeds": SEEDS, "latent_dim": runs,
-    }  # fmt: skip
+        "benchmark": "priors",
+        "commit": commit,
+        "date": date.today().isoformat(),
+        "machine": platform.processor() or "CPU",
+        "torch": torch.__version__,
+        "seeds": SEEDS,
+        "latent_dim": runs,
+    }
     with RESULTS.open("a") as file:
         file.write(json.dumps(record) + "\n")
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.properties [NAME …]
 
-NAME is data-specific, lossy or learnt-from-examples; without one, all three are measured, in about fifteen minutes on one
-thread. Rows go to benchmarks/results/properties.jsonl, figures to docs/images/properties/, and the marked numbers of
-the pages are put right. MNIST is looked for as ``isthmus.data.load`` does it.
+NAME is data-specific, lossy or learnt-from-examples; without one, all three are measured, in about
+fifteen minutes on one thread. Rows go to benchmarks/results/properties.jsonl, figures to
+docs/images/properties/, and the marked numbers of the pages are put right. MNIST is looked for as
+``isthmus.data.load`` does it.
 """
 
 from __future__ import annotations
@@ -32,13 +33,22 @@ PROPERTIES: dict[str, Callable[[], tuple[list[dict[str, Any]], Figure]]] = {
 
 def read() -> list[dict[str, Any]]:
     """All rows that were measured."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    return (
+        [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    )
 
 
 def numbers(rows: Iterable[dict[str, Any]], name: str) -> dict[str, float]:
-    """The numbers of one property under the names by which its page marks them: ``ae-8.squared_error``."""
+    """The numbers of one property under the names by which its page marks them:
+    ``ae-8.squared_error``.
+    """
     mine = [row for row in rows if row["property"] == name]
-    return {f"{row['name']}.{key}": value for row in mine for key, value in row.items() if isinstance(value, int | float)}
+    return {
+        f"{row['name']}.{key}": value
+        for row in mine
+        for key, value in row.items()
+        if isinstance(value, int | float)
+    }
 
 
 def run(name: str) -> None:

@@ -1,4 +1,6 @@
-"""How the pictures of the members' pages are laid out: rows of images, lines, rings of a prior, figures side by side."""
+"""How the pictures of the members' pages are laid out: rows of images, lines, rings of a prior,
+figures side by side.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,19 @@ from matplotlib.patches import Circle
 from PIL import Image
 from sklearn.decomposition import PCA
 
-from isthmus.figures.style import QUIET, SMALL, WIDTH, bare, head, label, new_figure, quiet, trim
-from isthmus.figures.tiles import Pictures
+from isthmus.figures._style import QUIET, SMALL, WIDTH, bare, head, label, new_figure, quiet, trim
+from isthmus.figures._tiles import Pictures
 
-_GREY, _COLOUR = (Pictures(1.0, (0.0, 1.0), False, channels, None) for channels in ("first", "last"))
+_GREY, _COLOUR = (
+    Pictures(1.0, (0.0, 1.0), False, channels, None) for channels in ("first", "last")
+)
 _DPI, _HEIGHT = 110, 4.4  # inches, of figures that stand side by side
 
 
 def sheet(rows: Mapping[str, np.ndarray], title: str, width: float = WIDTH) -> Figure:
-    """Rows of grey images ``(n, 1, h, w)`` or coloured ones ``(n, h, w, 3)``, each with its name on the left."""
+    """Rows of grey images ``(n, 1, h, w)`` or coloured ones ``(n, h, w, 3)``, each with its name on
+    the left.
+    """
     columns = max(map(len, rows.values()))
     figure = new_figure(width, width * 1.1 * len(rows) / columns + 1)
     axes = figure.subplots()
@@ -45,7 +51,9 @@ def tiled(x: np.ndarray, title: str) -> Figure:
     return trim(figure)
 
 
-def lines(title: str, x: str, y: str, drawn: Mapping[str, tuple[Any, Any, str]], height: float = 3.6) -> Figure:
+def lines(
+    title: str, x: str, y: str, drawn: Mapping[str, tuple[Any, Any, str]], height: float = 3.6
+) -> Figure:
     """Lines with a legend: each a name, with its x, its y and its colour."""
     figure = new_figure(5.6, height)
     axes = figure.subplots()
@@ -62,7 +70,9 @@ def rings(figure: Figure) -> Figure:
     """A code plane with circles that hold 39, 86 and 99 of 100 draws of N(0, I)."""
     axes = figure.axes[0]
     for radius in (1, 2, 3):
-        axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=QUIET, linewidth=0.9, linestyle="--"))
+        axes.add_patch(
+            Circle((0, 0), radius, fill=False, edgecolor=QUIET, linewidth=0.9, linestyle="--")
+        )
     low, high = axes.get_xlim()
     reach = max(3.2, -low, high)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
@@ -70,7 +80,9 @@ def rings(figure: Figure) -> Figure:
 
 
 def coloured(model: Any, indices: np.ndarray, level: int) -> np.ndarray:
-    """Grids of indices ``(n, h, w)`` as colours ``(n, h, w, 3)``; entries that are alike have colours that are alike."""
+    """Grids of indices ``(n, h, w)`` as colours ``(n, h, w, 3)``; entries that are alike have
+    colours that are alike.
+    """
     entries = model.module_.bottleneck.books[level].vectors.detach().numpy()
     places = PCA(3).fit_transform(entries).argsort(axis=0).argsort(axis=0) / (len(entries) - 1)
     return (0.15 + 0.85 * places)[indices].astype(np.float32)
@@ -82,7 +94,9 @@ def write(figures: Sequence[Figure], path: Path) -> None:
         width, height = figure.get_size_inches()
         figure.set_size_inches(width * _HEIGHT / height, _HEIGHT)
     pictures = [rendered(figure) for figure in figures]
-    whole = Image.new("RGB", (sum(p.width for p in pictures), max(p.height for p in pictures)), "white")
+    whole = Image.new(
+        "RGB", (sum(p.width for p in pictures), max(p.height for p in pictures)), "white"
+    )
     left = 0
     for picture in pictures:
         whole.paste(picture, (left, 0))

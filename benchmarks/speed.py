@@ -1,12 +1,14 @@
-"""Speed, side by side: tasks × contestants, in turns, as ratios to the bare products or convolutions of the task.
+"""Speed, side by side: tasks × contestants, in turns, as ratios to the bare products or
+convolutions of the task.
 
-    python -m benchmarks.speed                  # everything that can be measured here; then the page and its pictures
-    python -m benchmarks.speed ae transform     # these tasks
+    python -m benchmarks.speed                  # everything that can be measured here; then the
+    page and its pictures python -m benchmarks.speed ae transform     # these tasks
     python -m benchmarks.speed --page           # docs/performance.md from the lines that are kept
     python -m benchmarks.speed --device cuda    # the first tasks on an accelerator
 
-Peers take part where ``make bench-peers`` has made their environment. The digits are MNIST where ISTHMUS_DATA, or the folder
-shared/data beside the checkout, has it; else they are made of scikit-learn's small digits, enlarged and shifted.
+Peers take part where ``make bench-peers`` has made their environment. The digits are MNIST where
+ISTHMUS_DATA, or the folder shared/data beside the checkout, has it; else they are made of
+scikit-learn's small digits, enlarged and shifted.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ class GaveUpError(Exception):
 
 
 class Contestant:
-    """A process that imports what it needs, prepares itself, and then does a round whenever it is told to."""
+    """A process that imports what it needs, prepares itself, and then does a round whenever it is
+    told to.
+    """
 
     def __init__(self, name: str, task: str, folder: Path) -> None:
         self.name = name
@@ -54,8 +58,12 @@ class Contestant:
         self.log = (folder / f"{task}-{name}.log").open("w+")
         self.process = subprocess.Popen(
             [python, "-m", "benchmarks.contestants", name, task.replace("-", "_"), str(folder)],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
 
     def __enter__(self) -> Contestant:
         return self
@@ -102,23 +110,37 @@ def in_turns(task: Task, folder: Path) -> dict[str, Any]:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with ExitStack() as stack:
         contestants = [stack.enter_context(Contestant(name, task.name, folder)) for name in names]
-        for stage in (Contestant.imported, Contestant.prepared):  # one prepares after another, and all import at once
+        for stage in (
+            Contestant.imported,
+            Contestant.prepared,
+        ):  # one prepares after another, and all import at once
             contestants = [contestant for contestant in contestants if _manages(contestant, stage)]
         for _ in range(ROUNDS):
             for contestant in contestants:
                 found[contestant.name].append(contestant.round())
-                print(f"  {contestant.name}: {found[contestant.name][-1]['seconds']:.2f} s", file=sys.stderr, flush=True)
+                print(
+                    f"  {contestant.name}: {found[contestant.name][-1]['seconds']:.2f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
     return {
         name: {
             "seconds": [round(each["seconds"], 4) for each in rounds],
-            **({"error": statistics.median(each["error"] for each in rounds)} if rounds[0]["error"] is not None else {}),
+            **(
+                {"error": statistics.median(each["error"] for each in rounds)}
+                if rounds[0]["error"] is not None
+                else {}
+            ),
         }
-        for name, rounds in found.items() if rounds
-    }  # fmt: skip
+        for name, rounds in found.items()
+        if rounds
+    }
 
 
 def _manages(contestant: Contestant, stage: Callable[[Contestant], None]) -> bool:
-    """Whether a contestant comes through a stage; a peer that does not work here is left out, and that is said."""
+    """Whether a contestant comes through a stage; a peer that does not work here is left out, and
+    that is said.
+    """
     try:
         stage(contestant)
     except GaveUpError as error:
@@ -133,8 +155,14 @@ def commands(task: Task, folder: Path) -> dict[str, Any]:
     """Whole processes in turns, from their start to their end."""
     isthmus = Path(sys.executable).with_name("isthmus")
     run = folder / "run"
-    _python(f"import isthmus as ist; d = ist.data.load('digits'); ist.AE(epochs=1, verbose=0).fit(d.train).save({str(run)!r})")
-    first = f"import isthmus as ist; m = ist.load({str(run)!r}); m.transform(ist.data.load('digits').test.x[:1])"
+    _python(
+        "import isthmus as ist; d = ist.data.load('digits'); ist.AE(epochs=1,"
+        f" verbose=0).fit(d.train).save({str(run)!r})"
+    )
+    first = (
+        f"import isthmus as ist; m = ist.load({str(run)!r});"
+        " m.transform(ist.data.load('digits').test.x[:1])"
+    )
     lines: dict[str, list[str]] = {
         "start": {
             "python": [sys.executable, "-c", "pass"],
@@ -142,13 +170,25 @@ def commands(task: Task, folder: Path) -> dict[str, Any]:
             "isthmus --help": [str(isthmus), "--help"],
             "import isthmus": [sys.executable, "-c", "import isthmus"],
             "load + transform": [sys.executable, "-c", first],
-            **{f"import {name}": [_peer_python(), "-c", f"import {name}"] for name in _peers("pythae.models", "keras")},
+            **{
+                f"import {name}": [_peer_python(), "-c", f"import {name}"]
+                for name in _peers("pythae.models", "keras")
+            },
         },
         "compare": {
             "import torch": [sys.executable, "-c", "import torch"],
-            "isthmus compare": [str(isthmus), "compare", "ae", "vae", "--data", "digits", "--out", str(folder / "page")],
+            "isthmus compare": [
+                str(isthmus),
+                "compare",
+                "ae",
+                "vae",
+                "--data",
+                "digits",
+                "--out",
+                str(folder / "page"),
+            ],
         },
-    }[task.name]  # fmt: skip
+    }[task.name]
     found: dict[str, list[float]] = {name: [] for name in lines}
     for _ in range(COMMAND_ROUNDS):
         for name, line in lines.items():
@@ -157,7 +197,9 @@ def commands(task: Task, folder: Path) -> dict[str, Any]:
 
 
 def memory(task: Task, folder: Path) -> dict[str, Any]:
-    """The greatest memory of a process that trains for an epoch, and how fast it goes, in the memory and from the disk."""
+    """The greatest memory of a process that trains for an epoch, and how fast it goes, in the
+    memory and from the disk.
+    """
     _write_large(folder)
     fits = {
         "imports alone": "pass",
@@ -190,22 +232,28 @@ def scaling(task: Task, folder: Path) -> dict[str, Any]:
     found: dict[str, list[float]] = {name: [] for name in sizes}
     for number in range(COMMAND_ROUNDS + 1):
         for name, (n, d) in sizes.items():
-            model = ist.AE(latent_dim=d, hidden=(256,), network="mlp", likelihood="mse", epochs=1, verbose=0).fit(x[:n])
+            model = ist.AE(
+                latent_dim=d, hidden=(256,), network="mlp", likelihood="mse", epochs=1, verbose=0
+            ).fit(x[:n])
             if number:
                 found[name].append(round(model.history_[0]["seconds"], 4))
     return {name: {"seconds": seconds} for name, seconds in found.items()}
 
 
 MEASURES: Mapping[str, Callable[[Task, Path], dict[str, Any]]] = {
-    "turns": in_turns, "commands": commands, "memory": memory, "scaling": scaling, "step": lambda task, folder: step.measured(),
-}  # fmt: skip
+    "turns": in_turns,
+    "commands": commands,
+    "memory": memory,
+    "scaling": scaling,
+    "step": lambda task, folder: step.measured(),
+}
 
 _MEMORY = """
 import time
 import numpy as np
 from benchmarks.contestants.work import peak
 import isthmus as ist
-import isthmus.estimator
+import isthmus.estimators.base
 train, large = "{folder}/train.npy", "{folder}/large.npy"
 start = time.perf_counter()
 def fit(x):
@@ -220,14 +268,18 @@ print(time.perf_counter() - start, peak())
 
 def _write_large(folder: Path) -> None:
     train = np.load(folder / "train.npy", mmap_mode="r")
-    large = np.lib.format.open_memmap(folder / "large.npy", "w+", np.uint8, (10 * len(train), train.shape[1]))
+    large = np.lib.format.open_memmap(
+        folder / "large.npy", "w+", np.uint8, (10 * len(train), train.shape[1])
+    )
     for part in range(10):
         large[part * len(train) : (part + 1) * len(train)] = np.roll(train, part, axis=1)
     large.flush()
 
 
 def _python(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
 
 
 def _timed(line: Sequence[str]) -> float:
@@ -248,7 +300,9 @@ def _peers(*names: str) -> list[str]:
 def _versions() -> dict[str, str]:
     """What takes part, and in which version."""
     listed = (
-        subprocess.run([PEERS / "bin" / "python", "-m", "pip", "list"], capture_output=True, text=True).stdout
+        subprocess.run(
+            [PEERS / "bin" / "python", "-m", "pip", "list"], capture_output=True, text=True
+        ).stdout
         if _peers("all")
         else ""
     )
@@ -257,12 +311,23 @@ def _versions() -> dict[str, str]:
 
 
 def main(words: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="Speed, side by side.")
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}; none: all")
-    parser.add_argument(
-        "--device", default="cpu", choices=("cpu", "cuda"), help="where isthmus, floor, tutorial, Lightning and Pythae compute"
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed", description="Speed, side by side."
     )
-    parser.add_argument("--page", action="store_true", help="only write docs/performance.md from the lines that are kept")
+    parser.add_argument(
+        "tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}; none: all"
+    )
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        choices=("cpu", "cuda"),
+        help="where isthmus, floor, tutorial, Lightning and Pythae compute",
+    )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="only write docs/performance.md from the lines that are kept",
+    )
     chosen = parser.parse_args(words)
     if unknown := [name for name in chosen.tasks if name not in TASKS]:
         parser.error(f"{unknown[0]!r} is no task: choose from {', '.join(TASKS)}")
@@ -279,7 +344,13 @@ def main(words: list[str]) -> None:
 def measure(tasks: Sequence[Task], folder: Path, where_computed: str) -> None:
     data = write(folder)
     name = "CPU" if where_computed == "cpu" else device()
-    where = {**surroundings(), "device": name, "commit": commit(), "data": data, "versions": _versions()}
+    where = {
+        **surroundings(),
+        "device": name,
+        "commit": commit(),
+        "data": data,
+        "versions": _versions(),
+    }
     for task in tasks:
         print(f"{task.name}: {task.title} …", flush=True)
         start = time.monotonic()

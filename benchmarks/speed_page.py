@@ -13,7 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.pages import save
-from isthmus.figures.style import INK, PALETTE, QUIET, SMALL, TEXT, WIDTH, new_figure, quiet
+from isthmus.figures._style import INK, PALETTE, QUIET, SMALL, TEXT, WIDTH, new_figure, quiet
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "speed.jsonl"
@@ -53,31 +53,88 @@ _TORCH = ("tutorial", "keras", "pythae", "lightning")
 TASKS = {
     task.name: task
     for task in (
-        Task("ae", "AE 784-256-32, batch 128, an epoch of 20,000 images",
-             ("floor", "products", "isthmus", "isthmus_compiled", *_TORCH, "skorch", "jax", "sklearn")),
-        Task("deep-ae", "AE 784-256-128-64-32, batch 256, an epoch of 15,000 images",
-             ("floor", "products", "isthmus", "isthmus_compiled", *_TORCH, "skorch", "jax")),
-        Task("conv-vae", "Convolutional VAE, 4×4 strides of 2 to 32 and 64 channels, 16 codes, an epoch of 6,000 images",
-             ("floor", "isthmus", "isthmus_compiled", *_TORCH)),
-        Task("transform", "`transform` of 60,000 images, 784-256-128-64-32",
-             ("floor", "isthmus", *_TORCH[:3], "skorch", "jax")),
-        Task("scores", "`score_samples` of 60,000 images, the same network", ("floor", "isthmus", *_TORCH[:3])),
+        Task(
+            "ae",
+            "AE 784-256-32, batch 128, an epoch of 20,000 images",
+            (
+                "floor",
+                "products",
+                "isthmus",
+                "isthmus_compiled",
+                *_TORCH,
+                "skorch",
+                "jax",
+                "sklearn",
+            ),
+        ),
+        Task(
+            "deep-ae",
+            "AE 784-256-128-64-32, batch 256, an epoch of 15,000 images",
+            ("floor", "products", "isthmus", "isthmus_compiled", *_TORCH, "skorch", "jax"),
+        ),
+        Task(
+            "conv-vae",
+            "Convolutional VAE, 4×4 strides of 2 to 32 and 64 channels, 16 codes, an epoch of 6,000"
+            " images",
+            ("floor", "isthmus", "isthmus_compiled", *_TORCH),
+        ),
+        Task(
+            "transform",
+            "`transform` of 60,000 images, 784-256-128-64-32",
+            ("floor", "isthmus", *_TORCH[:3], "skorch", "jax"),
+        ),
+        Task(
+            "scores",
+            "`score_samples` of 60,000 images, the same network",
+            ("floor", "isthmus", *_TORCH[:3]),
+        ),
         Task("start", "Start: whole processes", base="import torch", measure="commands"),
-        Task("memory", "Memory and streaming, AE 784-256-32, an epoch", base="60,000 images", measure="memory"),
-        Task("compare", "`isthmus compare ae vae --data digits`, the whole process", base="import torch", measure="commands"),
-        Task("vqvae", "VQ-VAE on colour images, 128 channels, 512 codes of 64, an epoch of 640 images",
-             ("floor", "isthmus", "tutorial", "pythae", "lightning"), tolerance=VQ_TOLERANCE),
-        Task("likelihood", "Likelihood of 10,000 images by 200 samples each, 784-512-512-50", ("floor", "isthmus", "pythae")),
+        Task(
+            "memory",
+            "Memory and streaming, AE 784-256-32, an epoch",
+            base="60,000 images",
+            measure="memory",
+        ),
+        Task(
+            "compare",
+            "`isthmus compare ae vae --data digits`, the whole process",
+            base="import torch",
+            measure="commands",
+        ),
+        Task(
+            "vqvae",
+            "VQ-VAE on colour images, 128 channels, 512 codes of 64, an epoch of 640 images",
+            ("floor", "isthmus", "tutorial", "pythae", "lightning"),
+            tolerance=VQ_TOLERANCE,
+        ),
+        Task(
+            "likelihood",
+            "Likelihood of 10,000 images by 200 samples each, 784-512-512-50",
+            ("floor", "isthmus", "pythae"),
+        ),
         Task("step", "A step of AE 784-256-32, written in other ways", measure="step"),
-        Task("scaling", "Cost against the number of examples, and of codes", base="n=7500", measure="scaling"),
+        Task(
+            "scaling",
+            "Cost against the number of examples, and of codes",
+            base="n=7500",
+            measure="scaling",
+        ),
     )
-}  # fmt: skip
+}
 
 NAMES = {
-    "floor": "floor", "products": "products alone", "isthmus": "**isthmus**", "isthmus_compiled": "**isthmus, compiled**",
-    "tutorial": "tutorial script (plain PyTorch)", "keras": "Keras", "pythae": "Pythae", "lightning": "Lightning",
-    "skorch": "skorch", "jax": "JAX, jitted scan", "sklearn": "scikit-learn's MLPRegressor",
-}  # fmt: skip
+    "floor": "floor",
+    "products": "products alone",
+    "isthmus": "**isthmus**",
+    "isthmus_compiled": "**isthmus, compiled**",
+    "tutorial": "tutorial script (plain PyTorch)",
+    "keras": "Keras",
+    "pythae": "Pythae",
+    "lightning": "Lightning",
+    "skorch": "skorch",
+    "jax": "JAX, jitted scan",
+    "sklearn": "scikit-learn's MLPRegressor",
+}
 
 
 def append(line: Line) -> None:
@@ -93,11 +150,17 @@ def read() -> dict[str, Line]:
 
 def read_elsewhere() -> dict[str, Line]:
     """The latest line of every task on every accelerator."""
-    return {f"{line['task']} on {line['device']}": line for line in _lines() if line["device"] != "CPU"}
+    return {
+        f"{line['task']} on {line['device']}": line for line in _lines() if line["device"] != "CPU"
+    }
 
 
 def _lines() -> list[Line]:
-    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()] if RESULTS.exists() else []
+    return (
+        [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+        if RESULTS.exists()
+        else []
+    )
 
 
 def ratio(results: Mapping[str, Any], name: str, base: str) -> float:
@@ -118,21 +181,45 @@ def table(line: Line) -> str:
     if task.measure == "memory":
         return _memory_table(results)
     with_errors = any("error" in found for found in results.values())
-    rows = [["", "seconds, median", f"× {NAMES.get(task.base, task.base)}", *(["squared error"] if with_errors else [])]]
-    ordered = sorted(results, key=lambda name: _seconds(results, name)) if task.measure == "turns" else list(results)
+    rows = [
+        [
+            "",
+            "seconds, median",
+            f"× {NAMES.get(task.base, task.base)}",
+            *(["squared error"] if with_errors else []),
+        ]
+    ]
+    ordered = (
+        sorted(results, key=lambda name: _seconds(results, name))
+        if task.measure == "turns"
+        else list(results)
+    )
     for name in ordered:
         mark = " ¹" if is_off(results, name, task.tolerance) else ""
-        row = [NAMES.get(name, f"`{name}`") + mark, number(_seconds(results, name)), number(ratio(results, name, task.base))]
+        row = [
+            NAMES.get(name, f"`{name}`") + mark,
+            number(_seconds(results, name)),
+            number(ratio(results, name, task.base)),
+        ]
         error = results[name].get("error")
         rows.append([*row, *(["" if error is None else f"{error:.5f}"] if with_errors else [])])
     off = any(is_off(results, name, task.tolerance) for name in results)
-    note = f"\n\n¹ its error differs from that of isthmus by more than {task.tolerance:.0%}, so it is not ranked."
+    note = (
+        f"\n\n¹ its error differs from that of isthmus by more than {task.tolerance:.0%}, so it is"
+        " not ranked."
+    )
     return markdown(rows) + (note if off else "")
 
 
 def number(value: float) -> str:
     """Three digits that count."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value < 1 else f"{value:.{2 if value < 10 else 1}f}"
+    return (
+        f"{value:,.0f}"
+        if value >= 100
+        else f"{value:.3g}"
+        if value < 1
+        else f"{value:.{2 if value < 10 else 1}f}"
+    )
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -148,7 +235,11 @@ def _seconds(results: Mapping[str, Any], name: str) -> float:
 def _memory_table(results: Mapping[str, Any]) -> str:
     rows = [["", "greatest memory, MB", "seconds of an epoch, median"]]
     for name, found in results.items():
-        seconds = number(_seconds(results, name)) if "seconds" in found and name != "imports alone" else ""
+        seconds = (
+            number(_seconds(results, name))
+            if "seconds" in found and name != "imports alone"
+            else ""
+        )
         rows.append([NAMES.get(name, name), f"{_peak(results, name):,.0f}", seconds])
     return markdown(rows)
 
@@ -169,7 +260,8 @@ class Goal:
     Attributes:
         task: of which task.
         words: the goal.
-        measure: from its results to the number that the goal speaks of; None where a contestant is missing.
+        measure: from its results to the number that the goal speaks of; None where a contestant is
+            missing.
         bound: the number it is held against; below it, or above where ``more``.
         unit: written behind the number.
     """
@@ -205,8 +297,16 @@ def _best_peer(task: str) -> Callable[[Mapping[str, Any]], float]:
     """How many times as long the best peer takes that reaches the error of isthmus."""
 
     def measured(results: Mapping[str, Any]) -> float:
-        peers = [name for name in results if name not in ("floor", "products", "isthmus", "isthmus_compiled")]
-        ranked = [ratio(results, name, "isthmus") for name in peers if not is_off(results, name, TASKS[task].tolerance)]
+        peers = [
+            name
+            for name in results
+            if name not in ("floor", "products", "isthmus", "isthmus_compiled")
+        ]
+        ranked = [
+            ratio(results, name, "isthmus")
+            for name in peers
+            if not is_off(results, name, TASKS[task].tolerance)
+        ]
         if not ranked:
             raise NoPeerError if peers else KeyError("no peer was measured")
         return min(ranked)
@@ -221,28 +321,78 @@ def _linear(first: str, last: str, factor: float) -> Callable[[Mapping[str, Any]
 STORED = 60_000 * 784 / 1e6  # megabytes of the images
 GOALS = (
     Goal("ae", "AE 784-256-32, default settings: at most 1.6 × the floor", _floor("isthmus"), 1.6),
-    Goal("ae", "… at least 4.5 × as fast as the tutorial script", _than("tutorial"), 4.5, more=True),
-    *(Goal("ae", f"… at least {bound} × as fast as {NAMES[name]}", _than(name), bound, more=True)
-      for name, bound in (("keras", 1.8), ("pythae", 1.8), ("lightning", 1.8), ("skorch", 1.6))),
-    Goal("ae", "… with `compile=True`, warm: at most 1.3 × the floor", _floor("isthmus_compiled"), 1.3),
-    Goal("ae", "… with `compile=True`, warm: at least as fast as JAX", _than("jax", "isthmus_compiled"), 1.0, more=True),
+    Goal(
+        "ae", "… at least 4.5 × as fast as the tutorial script", _than("tutorial"), 4.5, more=True
+    ),
+    *(
+        Goal("ae", f"… at least {bound} × as fast as {NAMES[name]}", _than(name), bound, more=True)
+        for name, bound in (("keras", 1.8), ("pythae", 1.8), ("lightning", 1.8), ("skorch", 1.6))
+    ),
+    Goal(
+        "ae",
+        "… with `compile=True`, warm: at most 1.3 × the floor",
+        _floor("isthmus_compiled"),
+        1.3,
+    ),
+    Goal(
+        "ae",
+        "… with `compile=True`, warm: at least as fast as JAX",
+        _than("jax", "isthmus_compiled"),
+        1.0,
+        more=True,
+    ),
     Goal("conv-vae", "Convolutional VAE: at most 1.35 × the floor", _floor("isthmus"), 1.35),
-    Goal("conv-vae", "… at least 1.3 × as fast as the best peer", _best_peer("conv-vae"), 1.3, more=True),
+    Goal(
+        "conv-vae",
+        "… at least 1.3 × as fast as the best peer",
+        _best_peer("conv-vae"),
+        1.3,
+        more=True,
+    ),
     Goal("vqvae", "VQ-VAE: at most 1.3 × the floor", _floor("isthmus"), 1.3),
     Goal("vqvae", "… at least 1.3 × as fast as the best peer", _best_peer("vqvae"), 1.3, more=True),
-    Goal("transform", "`transform` of 60,000 images: at most 1.3 × the floor", _floor("isthmus"), 1.3),
+    Goal(
+        "transform", "`transform` of 60,000 images: at most 1.3 × the floor", _floor("isthmus"), 1.3
+    ),
     Goal("transform", "… the fastest of all", _best_peer("transform"), 1.0, more=True),
-    Goal("memory", "Memory of training on n examples: at most the stored data + weights + 300 MB",
-         lambda results: _peak(results, "60,000 images") - _peak(results, "imports alone") - STORED, 300, unit=" MB"),
-    Goal("memory", "Streaming 600,000 images from the disk: at least 80% of the speed in the memory",
-         lambda results: 100 / ratio(results, "600,000 images, memory map", "600,000 images in the memory"), 80, more=True,
-         unit="%"),
-    Goal("memory", "… in at most 1,000 MB", lambda results: _peak(results, "600,000 images, memory map"), 1000, unit=" MB"),
-    Goal("likelihood", "Likelihood, 10,000 images × 200 samples: at most 1.5 × the floor", _floor("isthmus"), 1.5),
+    Goal(
+        "memory",
+        "Memory of training on n examples: at most the stored data + weights + 300 MB",
+        lambda results: _peak(results, "60,000 images") - _peak(results, "imports alone") - STORED,
+        300,
+        unit=" MB",
+    ),
+    Goal(
+        "memory",
+        "Streaming 600,000 images from the disk: at least 80% of the speed in the memory",
+        lambda results: (
+            100 / ratio(results, "600,000 images, memory map", "600,000 images in the memory")
+        ),
+        80,
+        more=True,
+        unit="%",
+    ),
+    Goal(
+        "memory",
+        "… in at most 1,000 MB",
+        lambda results: _peak(results, "600,000 images, memory map"),
+        1000,
+        unit=" MB",
+    ),
+    Goal(
+        "likelihood",
+        "Likelihood, 10,000 images × 200 samples: at most 1.5 × the floor",
+        _floor("isthmus"),
+        1.5,
+    ),
     Goal("likelihood", "… at least 100 × as fast as Pythae", _than("pythae"), 100, more=True),
-    Goal("scaling", "Cost per example: 60,000 against 7,500 examples, at most 10% more",
-         _linear("n=7500", "n=60000", 8), 1.1),
-)  # fmt: skip
+    Goal(
+        "scaling",
+        "Cost per example: 60,000 against 7,500 examples, at most 10% more",
+        _linear("n=7500", "n=60000", 8),
+        1.1,
+    ),
+)
 
 
 def filled(text: str, lines: Mapping[str, Line]) -> str:
@@ -253,7 +403,10 @@ def filled(text: str, lines: Mapping[str, Line]) -> str:
 def _block(name: str, lines: Mapping[str, Line]) -> str:
     """What stands between ``<!-- name -->`` and ``<!-- end -->``."""
     if name == "elsewhere":
-        tables = [f"{TASKS[line['task']].title}, {line['device']}:\n\n{table(line)}" for line in read_elsewhere().values()]
+        tables = [
+            f"{TASKS[line['task']].title}, {line['device']}:\n\n{table(line)}"
+            for line in read_elsewhere().values()
+        ]
         return "\n\n".join(tables) or "Not measured yet: no accelerator was at hand."
     if name == "goals":
         return markdown([["goal", "measured", ""], *(goal.row(lines) for goal in GOALS)])
@@ -268,17 +421,24 @@ def _where(lines: Iterable[Line]) -> list[str]:
     for line in lines:
         versions = ", ".join(f"{name} {version}" for name, version in line["versions"].items())
         words = (
-            f"Measured on {line['machine']}, {line['threads']} threads, with torch {line['torch']}. Data: {line['data']}. "
-            f"Peers: {versions or 'none'}."
+            f"Measured on {line['machine']}, {line['threads']} threads, with torch {line['torch']}."
+            f" Data: {line['data']}. Peers: {versions or 'none'}."
         )
         commits.setdefault(words, {}).setdefault(line["commit"], []).append(line["task"])
-    listed = lambda found: "; ".join(f"{commit} for {', '.join(tasks)}" for commit, tasks in found.items())  # noqa: E731
-    return [f"{words} Commits: {listed(found)}." for words, found in commits.items()]
+    listed = {
+        words: "; ".join(f"{commit} for {', '.join(tasks)}" for commit, tasks in found.items())
+        for words, found in commits.items()
+    }
+    return [f"{words} Commits: {found}." for words, found in listed.items()]
 
 
 def chart(lines: Mapping[str, Line]) -> Figure:
     """Bars of ratios to the floor, a panel for every task that has one."""
-    tasks = [name for name in ("ae", "deep-ae", "conv-vae", "vqvae", "transform", "scores", "likelihood") if name in lines]
+    tasks = [
+        name
+        for name in ("ae", "deep-ae", "conv-vae", "vqvae", "transform", "scores", "likelihood")
+        if name in lines
+    ]
     counts = [len(lines[name]["results"]) for name in tasks]
     figure = new_figure(WIDTH, 0.22 * sum(counts) + 0.55 * len(tasks))
     panels = figure.subplots(len(tasks), 1, height_ratios=counts, squeeze=False)[:, 0]
@@ -286,7 +446,8 @@ def chart(lines: Mapping[str, Line]) -> Figure:
         results = lines[name]["results"]
         ratios = sorted(((ratio(results, each, "floor"), each) for each in results), reverse=True)
         names = [
-            NAMES[each].strip("*") + (" (another error)" if is_off(results, each, TASKS[name].tolerance) else "")
+            NAMES[each].strip("*")
+            + (" (another error)" if is_off(results, each, TASKS[name].tolerance) else "")
             for _, each in ratios
         ]
         shown = [value for value, _ in ratios]
@@ -295,26 +456,53 @@ def chart(lines: Mapping[str, Line]) -> Figure:
         axes.barh(names, [min(value, limit) for value in shown], color=colours, height=0.7)
         for place, value in enumerate(shown):
             beyond = value > limit
-            axes.text(min(value, limit) + 0.01 * limit, place, f"{number(value)}" + (" →" if beyond else ""), va="center",
-                      fontsize=SMALL, color=INK)  # fmt: skip
+            axes.text(
+                min(value, limit) + 0.01 * limit,
+                place,
+                f"{number(value)}" + (" →" if beyond else ""),
+                va="center",
+                fontsize=SMALL,
+                color=INK,
+            )
         quiet(axes)
         axes.set_yticks(range(len(names)), names)  # every bar has its name
         axes.set_xlim(0, 1.1 * limit)
-        axes.set_title(TASKS[name].title.replace("`", "").partition(", an epoch")[0], loc="left", fontsize=TEXT, color=INK)
+        axes.set_title(
+            TASKS[name].title.replace("`", "").partition(", an epoch")[0],
+            loc="left",
+            fontsize=TEXT,
+            color=INK,
+        )
         axes.tick_params(axis="y", length=0)
-    panels[-1].set_xlabel("time, as a multiple of the floor (shorter is better)", fontsize=SMALL, color=INK)
+    panels[-1].set_xlabel(
+        "time, as a multiple of the floor (shorter is better)", fontsize=SMALL, color=INK
+    )
     return figure
 
 
 def _colour(name: str) -> str:
-    return QUIET if name in ("floor", "products") else PALETTE[2] if name.startswith("isthmus") else PALETTE[0]
+    return (
+        QUIET
+        if name in ("floor", "products")
+        else PALETTE[2]
+        if name.startswith("isthmus")
+        else PALETTE[0]
+    )
 
 
 def scaling_figure(line: Line) -> Figure:
-    """Seconds of an epoch against n, and against the size of the code, with straight lines through the first and last."""
+    """Seconds of an epoch against n, and against the size of the code, with straight lines through
+    the first and last.
+    """
     figure = new_figure(WIDTH, 2.6)
-    for axes, (key, label) in zip(figure.subplots(1, 2), (("n", "training examples"), ("d", "size of the code")), strict=True):
-        points = sorted((int(name[2:]), _seconds(line["results"], name)) for name in line["results"] if name.startswith(key))
+    for axes, (key, label) in zip(
+        figure.subplots(1, 2), (("n", "training examples"), ("d", "size of the code")), strict=True
+    ):
+        points = sorted(
+            (int(name[2:]), _seconds(line["results"], name))
+            for name in line["results"]
+            if name.startswith(key)
+        )
         x, y = zip(*points, strict=True)
         axes.plot((x[0], x[-1]), (y[0], y[-1]), color=QUIET, linewidth=1, linestyle="--")
         axes.plot(x, y, "o", color=PALETTE[2], markersize=5)

@@ -1,9 +1,11 @@
-"""Where training should start from: torch's own weights, Glorot's, and Glorot's with the decoder resting at the data's mean.
+"""Where training should start from: torch's own weights, Glorot's, and Glorot's with the decoder
+resting at the data's mean.
 
     python -m benchmarks.starts
 
-Trains the same members from each start and prints what a test example costs then; a line for each is added to
-benchmarks/results/starts.jsonl. The digits come with scikit-learn; MNIST is looked for as ``isthmus.data.load`` does it.
+Trains the same members from each start and prints what a test example costs then; a line for each
+is added to benchmarks/results/starts.jsonl. The digits come with scikit-learn; MNIST is looked for
+as ``isthmus.data.load`` does it.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ import numpy as np
 
 import isthmus as ist
 from benchmarks.pages import rounded, surroundings
-from isthmus import estimator
-from isthmus.models.variational import DrawnCode
+from isthmus.estimators import base as estimator
+from isthmus.models._variational import StochasticBottleneck
 
 RESULTS = Path(__file__).parent / "results" / "starts.jsonl"
 SEEDS = (0, 1, 2)
@@ -38,12 +40,26 @@ class Task:
 
 SHORT = {"batch_size": 64, "learning_rate": 0.002, "verbose": 0}
 TASKS = (
-    *(Task("digits", name, {**SHORT, "epochs": epochs}) for name in ("ae", "vae", "contractive") for epochs in (30, 100)),
-    *(Task("digits", "vae", {**SHORT, "epochs": 30, "latent_dim": 16, "learning_rate": rate}) for rate in (0.001, 0.005)),
+    *(
+        Task("digits", name, {**SHORT, "epochs": epochs})
+        for name in ("ae", "vae", "contractive")
+        for epochs in (30, 100)
+    ),
+    *(
+        Task("digits", "vae", {**SHORT, "epochs": 30, "latent_dim": 16, "learning_rate": rate})
+        for rate in (0.001, 0.005)
+    ),
     Task(
         "mnist",
         "ae",
-        {"hidden": (256, 128, 64), "latent_dim": 32, "likelihood": "mse", "batch_size": 256, "epochs": 10, "verbose": 0},
+        {
+            "hidden": (256, 128, 64),
+            "latent_dim": 32,
+            "likelihood": "mse",
+            "batch_size": 256,
+            "epochs": 10,
+            "verbose": 0,
+        },
     ),
 )
 
@@ -53,9 +69,9 @@ def start(name: str) -> Iterator[None]:
     """Members are fitted from the start of that name while this lasts, whatever their codes are."""
     with ExitStack() as changes:
         if name == "mean":
-            changes.enter_context(patch.object(DrawnCode, "is_random", False))
+            changes.enter_context(patch.object(StochasticBottleneck, "is_random", False))
         else:
-            changes.enter_context(patch.object(estimator, "rest_at_mean", lambda *given: None))
+            changes.enter_context(patch.object(estimator, "init_output_bias", lambda *given: None))
         if name == "torch":
             changes.enter_context(patch.object(estimator, "initialise", lambda module: module))
         yield
@@ -67,16 +83,24 @@ def main() -> None:
         for name in ("torch", "glorot", "mean"):
             costs = [cost(task, name, data, seed) for seed in SEEDS]
             line = {
-                "data": task.data, "member": task.member, "settings": dict(task.settings), "start": name,
-                "cost": rounded({"mean": float(np.mean(costs)), "least": min(costs), "greatest": max(costs)}), **surroundings(),
-            }  # fmt: skip
+                "data": task.data,
+                "member": task.member,
+                "settings": dict(task.settings),
+                "start": name,
+                "cost": rounded(
+                    {"mean": float(np.mean(costs)), "least": min(costs), "greatest": max(costs)}
+                ),
+                **surroundings(),
+            }
             print(json.dumps(line), flush=True)
             with RESULTS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
 
 def cost(task: Task, name: str, data: ist.data.Data, seed: int) -> float:
-    """Distortion, and rate where there is one, of a test example, in nats (squared units under mse)."""
+    """Distortion, and rate where there is one, of a test example, in nats (squared units under
+    mse).
+    """
     with start(name):
         model = ist.MEMBERS[task.member](**task.settings, random_state=seed).fit(data.train)
     terms = model.terms(data.test)

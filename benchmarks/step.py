@@ -1,6 +1,8 @@
-"""What a step of 784-256-32 costs, written in other ways: which of them gain anything, one against the other in turns.
+"""What a step of 784-256-32 costs, written in other ways: which of them gain anything, one against
+the other in turns.
 
-A variant does 50 steps on batches of 128; all do the same work on the same network, and most of them the same way.
+A variant does 50 steps on batches of 128; all do the same work on the same network, and most of
+them the same way.
 """
 
 from __future__ import annotations
@@ -76,15 +78,17 @@ class ByHand(torch.autograd.Function):
 
 
 def loop(
-    make_optimizer: Callable[[list[nn.Parameter]], Any], loss: Callable[[Tensor, Tensor], Tensor],
-    feed: Callable[[], Iterator[Tensor]] = batches, in_place: bool = False,
-) -> Callable[[], None]:  # fmt: skip
+    make_optimizer: Callable[[list[nn.Parameter]], Any],
+    loss: Callable[[Tensor, Tensor], Tensor],
+    batches: Callable[[], Iterator[Tensor]] = batches,
+    in_place: bool = False,
+) -> Callable[[], None]:
     """A loop of the usual shape."""
     model = network(in_place)
     optimizer = make_optimizer(list(model.parameters()))
 
     def run() -> None:
-        for x in feed():
+        for x in batches():
             loss(model(x), x).mean().backward()
             optimizer.step()
             if isinstance(optimizer, torch.optim.Optimizer):
@@ -110,7 +114,9 @@ def in_the_backward_pass() -> Callable[[], None]:
 def without_autograd() -> Callable[[], None]:
     """Forward and backward pass written out, in place where that is possible."""
     layers = [layer for layer in network() if isinstance(layer, nn.Linear)]
-    optimizer = Adam([parameter for layer in layers for parameter in (layer.weight, layer.bias)], 1e-3, 0.0)
+    optimizer = Adam(
+        [parameter for layer in layers for parameter in (layer.weight, layer.bias)], 1e-3, 0.0
+    )
 
     @torch.no_grad()
     def run() -> None:
@@ -150,18 +156,24 @@ def compiled_forward() -> Callable[[], None]:
 def isthmus_step(**settings: Any) -> Callable[[], None]:
     """The step of isthmus itself."""
     import isthmus as ist
-    from isthmus.data.feed import Feed
-    from isthmus.data.scaling import Scaling
-    from isthmus.stages import Stage
+    from isthmus.core.objectives import Stage
+    from isthmus.data._scaling import Scaling
+    from isthmus.data.batches import ArrayBatches
+    from isthmus.training._steps import Step
     from isthmus.training.optimizers import make_optimizer
-    from isthmus.training.runtime import PlainRuntime
-    from isthmus.training.steps import Step
+    from isthmus.training.runtimes import PlainRuntime
 
-    member = ist.AE(latent_dim=32, hidden=(256,), network="mlp", likelihood="mse", batch_size=BATCH, **settings)
+    member = ist.AE(
+        latent_dim=32, hidden=(256,), network="mlp", likelihood="mse", batch_size=BATCH, **settings
+    )
     module, runtime = member.build((784,)).train(), PlainRuntime("cpu")
-    stage = Stage(1, module.players())
-    feed = Feed(X.numpy(), Scaling("pixels", np.zeros(1), np.full(1, 255.0), True), runtime.device)
-    step = Step(module, stage, [make_optimizer(stage.players[0], member)], feed, member, runtime)
+    stage = Stage(1, module.objectives())
+    batches = ArrayBatches(
+        X.numpy(), Scaling("pixels", np.zeros(1), np.full(1, 255.0), True), runtime.device
+    )
+    step = Step(
+        module, stage, [make_optimizer(stage.objectives[0], member)], batches, member, runtime
+    )
 
     def run() -> None:
         for rows in torch.randperm(len(X)).split(BATCH):
@@ -200,7 +212,9 @@ def variants() -> dict[str, Callable[[], None]]:
         "plain loop, torch.optim.Adam(fused=True)": loop(torch_adam, squares),
         "plain loop, Adam of isthmus": loop(our_adam, squares),
         "… and F.mse_loss for the squares": loop(our_adam, fused_squares),
-        "… and the gradient of the loss by hand": loop(our_adam, lambda logits, x: ByHand.apply(logits, x)),
+        "… and the gradient of the loss by hand": loop(
+            our_adam, lambda logits, x: ByHand.apply(logits, x)
+        ),
         "… and rectifiers that work in place": loop(our_adam, fused_squares, in_place=True),
         "… and the next batch by another thread": loop(our_adam, fused_squares, prefetched),
         "… and one thread": on_one_thread(loop(our_adam, fused_squares)),

@@ -29,5 +29,7 @@ def mnist() -> ist.data.Data:
     """Real MNIST from ISTHMUS_DATA, or from the folder shared/data beside the checkout."""
     folder = Path(os.environ.get("ISTHMUS_DATA", ROOT.parent / "shared" / "data"))
     if not any(folder.rglob("train-images-idx3-ubyte*")):
-        pytest.skip(f"MNIST's files are not in {folder}: set ISTHMUS_DATA to a folder that holds them")
+        pytest.skip(
+            f"MNIST's files are not in {folder}: set ISTHMUS_DATA to a folder that holds them"
+        )
     return ist.data.load("mnist", data_dir=folder)

@@ -31,11 +31,16 @@ def as_jpeg(image: np.ndarray, streamtype: int) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("image", [np.zeros((28, 28), np.uint8), np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)])
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((28, 28), np.uint8), np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)],
+)
 def test_the_scan_of_a_jpeg_is_the_same_with_and_without_tables(image: np.ndarray) -> None:
     (whole, scan), (short, alone) = (lossy.jpeg_sizes(as_jpeg(image, kind)) for kind in (0, 2))
     assert scan == alone < short < whole
-    assert short - alone == 2 + 18 + 13 + 10 + 2  # start, application header, frame header, scan header, end
+    assert (
+        short - alone == 2 + 18 + 13 + 10 + 2
+    )  # start, application header, frame header, scan header, end
 
 
 def test_a_blank_jpeg_has_the_bits_of_sixteen_empty_blocks() -> None:
@@ -48,11 +53,16 @@ def test_codes_are_rounded_to_256_equal_steps_and_clipped() -> None:
     z = np.array([[-1.0, 0.0], [1.0, 255.0], [0.0, 3.4], [7.0, -9.0]])
     found = lossy.quantised(z, low, high)
     assert found == pytest.approx(np.array([[-1, 0], [1, 255], [1 / 255, 3], [1, 0]]), abs=1e-6)
-    assert len(np.unique(lossy.quantised(np.linspace(-1, 1, 9999)[:, None], low[:1], high[:1]))) == 256
+    assert (
+        len(np.unique(lossy.quantised(np.linspace(-1, 1, 9999)[:, None], low[:1], high[:1]))) == 256
+    )
 
 
 def test_the_bytes_for_an_error_lie_between_those_measured() -> None:
-    curve = [{"squared_error": 10.0, "scan_bytes": 40.0}, {"squared_error": 4.0, "scan_bytes": 70.0}]
+    curve = [
+        {"squared_error": 10.0, "scan_bytes": 40.0},
+        {"squared_error": 4.0, "scan_bytes": 70.0},
+    ]
     assert lossy.bytes_for(7.0, curve) == pytest.approx(55.0)
     assert lossy.bytes_for(10.5, curve) is None is lossy.bytes_for(3.9, curve)
 
@@ -60,7 +70,9 @@ def test_the_bytes_for_an_error_lie_between_those_measured() -> None:
 def test_no_pixel_of_a_photograph_is_in_both_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     image = np.zeros((427, 640, 3), np.uint8)
     image[:, data_specific.CUT :] = 255
-    monkeypatch.setattr(data_specific, "load_sample_images", lambda: SimpleNamespace(images=[image, image]))
+    monkeypatch.setattr(
+        data_specific, "load_sample_images", lambda: SimpleNamespace(images=[image, image])
+    )
     data = data_specific.photographs()
     assert data.train.x.shape == (60_000, 1, 28, 28)
     assert data.train.x.max() == 0
@@ -69,12 +81,22 @@ def test_no_pixel_of_a_photograph_is_in_both_parts(monkeypatch: pytest.MonkeyPat
 
 def test_the_mean_image_leaves_the_variance() -> None:
     x = np.array([0, 255], np.uint8).repeat(4).reshape(2, 1, 2, 2)
-    assert data_specific._mean_image(Data("two", Part(x), Part(x))).tolist() == [1.0, 1.0]  # four pixels, 0.25 each
+    assert data_specific._mean_image(Data("two", Part(x), Part(x))).tolist() == [
+        1.0,
+        1.0,
+    ]  # four pixels, 0.25 each
 
 
 def test_a_row_gives_mean_and_deviation_over_seeds() -> None:
     row = learnt._row("ae", 100, np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]))
-    expected = {"name": "ae-100", "examples": 100, "train": 2.0, "train_sd": 1.0, "test": 5.0, "test_sd": 0.0}
+    expected = {
+        "name": "ae-100",
+        "examples": 100,
+        "train": 2.0,
+        "train_sd": 1.0,
+        "test": 5.0,
+        "test_sd": 0.0,
+    }
     assert row == expected
 
 
@@ -88,7 +110,9 @@ def test_far_codes_are_those_beyond_what_test_codes_do() -> None:
 def test_draws_are_named_by_the_training_codes_around_them() -> None:
     x = np.repeat([0.0, 10.0, 20.0], 5)[:, None]
     data = Data("groups", Part(x, np.repeat([1, 2, 3], 5)), Part(x))
-    drawn = np.array([[9.0], [11.0], [2.0], [19.0], [4.0], [8.0]])  # of the classes 2, 2, 1, 3, 1, 2: one third each was wanted
+    drawn = np.array(
+        [[9.0], [11.0], [2.0], [19.0], [4.0], [8.0]]
+    )  # of the classes 2, 2, 1, 3, 1, 2: one third each was wanted
     assert course._astray(Itself(), data, drawn) == pytest.approx(1 / 6)
 
 
@@ -106,5 +130,8 @@ def test_the_floor_of_the_cross_entropy_is_the_entropy_of_the_greys() -> None:
 
 
 def test_an_unknown_property_is_refused() -> None:
-    with pytest.raises(SystemExit, match="no property 'losy': choose among data-specific, lossy, learnt-from-examples"):
+    with pytest.raises(
+        SystemExit,
+        match="no property 'losy': choose among data-specific, lossy, learnt-from-examples",
+    ):
         properties.main(["losy"])

@@ -1,4 +1,6 @@
-"""The classifier on top of an autoencoder: scikit-learn's contract, and what labels and pretraining do."""
+"""The classifier on top of an autoencoder: scikit-learn's contract, and what labels and pretraining
+do.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import isthmus as ist
 
 _QUICK = {"epochs": 2, "random_state": 0}
-_MINUS_ONE = {  # scikit-learn's checks use −1 as a class; here it means "no label", as in its own semi-supervised classifiers
+# scikit-learn's checks use −1 as a class; here it means "no label", as in its own semi-supervised
+# classifiers
+_MINUS_ONE = {
     "check_classifiers_classes": "-1 marks an example without a label",
 }
 
@@ -21,7 +25,11 @@ _MINUS_ONE = {  # scikit-learn's checks use −1 as a class; here it means "no l
 @parametrize_with_checks(
     [
         ist.AutoencoderClassifier(
-            ist.AE(epochs=4, learning_rate=1e-2), epochs=30, learning_rate=1e-2, batch_size=16, random_state=0
+            ist.AE(epochs=4, learning_rate=1e-2),
+            epochs=30,
+            learning_rate=1e-2,
+            batch_size=16,
+            random_state=0,
         )
     ],
     expected_failed_checks=lambda estimator: _MINUS_ONE,
@@ -51,8 +59,14 @@ def test_unlabelled_examples_help(digits: ist.data.Data) -> None:
 def test_freezing_leaves_the_encoder_as_it_was(digits: ist.data.Data) -> None:
     y = half_labelled(digits, 300)
     for freeze in (True, False):
-        model = ist.AutoencoderClassifier(ist.AE(latent_dim=16, epochs=3), freeze=freeze, **_QUICK).fit(digits.train.x, y)
-        pairs = zip(model.module_.encoder.parameters(), model.member_.module_.encoder.parameters(), strict=True)
+        model = ist.AutoencoderClassifier(
+            ist.AE(latent_dim=16, epochs=3), freeze=freeze, **_QUICK
+        ).fit(digits.train.x, y)
+        pairs = zip(
+            model.module_.encoder.parameters(),
+            model.member_.module_.encoder.parameters(),
+            strict=True,
+        )
         assert all(torch.equal(a, b) for a, b in pairs) is freeze
         assert model.member_.reconstruct(digits.test.x).shape == digits.test.x.shape
 
@@ -67,7 +81,9 @@ def test_the_member_is_copied_and_its_name_will_do(few: np.ndarray, digits: ist.
     probabilities = model.predict_proba(few)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     assert np.array_equal(model.predict(few), model.classes_[probabilities.argmax(1)])
-    logits = torch.from_numpy(model.codes(few)) @ model.module_.head.weight.T + model.module_.head.bias
+    logits = (
+        torch.from_numpy(model.codes(few)) @ model.module_.head.weight.T + model.module_.head.bias
+    )
     np.testing.assert_allclose(logits.softmax(1).detach().numpy(), probabilities, atol=1e-6)
 
 
@@ -84,16 +100,27 @@ def test_same_seed_same_numbers_and_a_grid_search(few: np.ndarray, digits: ist.d
     models = [ist.AutoencoderClassifier(ist.AE(epochs=1), **_QUICK).fit(few, y) for _ in range(2)]
     assert np.array_equal(*(model.predict_proba(few) for model in models))
     x = few.reshape(129, -1)
-    search = GridSearchCV(models[0], {"member__latent_dim": [2, 8]}, cv=2, error_score="raise").fit(x, y)
+    search = GridSearchCV(models[0], {"member__latent_dim": [2, 8]}, cv=2, error_score="raise").fit(
+        x, y
+    )
     assert search.best_params_["member__latent_dim"] in (2, 8)
 
 
 def test_refusals(few: np.ndarray) -> None:
-    with pytest.raises(ist.InputError, match=r"y names 0 class\(es\), but a classifier needs at least 2: label more examples"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"y names 0 class\(es\), but a classifier needs at least 2: label more examples",
+    ):
         ist.AutoencoderClassifier(**_QUICK).fit(few, np.full(129, -1))
-    with pytest.raises(ist.InputError, match="y holds 3 labels, X 129 examples: give each example a label, −1 for none"):
+    with pytest.raises(
+        ist.InputError,
+        match="y holds 3 labels, X 129 examples: give each example a label, −1 for none",
+    ):
         ist.AutoencoderClassifier(ist.AE(epochs=1), **_QUICK).fit(few, np.arange(3))
-    with pytest.raises(ist.InputError, match=r"member=<class .*AE'> is not usable: give an estimator such as ist\.AE\(\)"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"member=<class .*AE'> is not usable: give an estimator such as ist\.AE\(\)",
+    ):
         ist.AutoencoderClassifier(ist.AE, **_QUICK).fit(few, np.arange(129) % 2)
     with pytest.raises(ist.InputError, match="unknown member 'vea': did you mean 'vae'"):
         ist.AutoencoderClassifier("vea", **_QUICK).fit(few, np.arange(129) % 2)

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 import isthmus as ist
-from isthmus import cli
-from isthmus.fields import declared
+from isthmus._cli import app as cli
+from isthmus.core.fields import declared
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -27,7 +27,7 @@ def assembled() -> None:
 
 @pytest.fixture
 def isthmus(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process; gives the exit status, what it printed, and its complaints."""
+    """Run a command in this process; gives the exit status, what it printed, and its diagnostics."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
         try:
@@ -50,29 +50,74 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("words", "tied"),
-    [(["--tied"], True), (["--tied", "--epochs", "1"], True), (["--tied=false"], False), (["--tied", "false"], False)],
+    [
+        (["--tied"], True),
+        (["--tied", "--epochs", "1"], True),
+        (["--tied=false"], False),
+        (["--tied", "false"], False),
+    ],
 )
-def test_a_switch_may_stand_alone(isthmus: Command, tmp_path: Path, words: list[str], tied: bool) -> None:
-    given = ["--data", "digits", "--out", tmp_path / "run", "--epochs", "1", "--pretrain-epochs", "1"]
+def test_a_switch_may_stand_alone(
+    isthmus: Command, tmp_path: Path, words: list[str], tied: bool
+) -> None:
+    given = [
+        "--data",
+        "digits",
+        "--out",
+        tmp_path / "run",
+        "--epochs",
+        "1",
+        "--pretrain-epochs",
+        "1",
+    ]
     assert isthmus("train", "stacked", *given, *words)[0] == 0
     assert ist.load(tmp_path / "run").tied is tied
 
 
 def test_a_switch_that_is_neither_is_named(isthmus: Command, tmp_path: Path) -> None:
-    status, _, complaint = isthmus("train", "ae", "--data", "digits", "--out", tmp_path / "run", "--compile", "maybe")
+    status, _, diagnostic = isthmus(
+        "train", "ae", "--data", "digits", "--out", tmp_path / "run", "--compile", "maybe"
+    )
     assert status == 2
-    assert "--compile 'maybe' is not usable: give True or False." in complaint
+    assert "--compile 'maybe' is not usable: give True or False." in diagnostic
 
 
 def test_train_takes_every_field_and_writes_a_run(isthmus: Command, tmp_path: Path) -> None:
     status, printed, _ = isthmus(
-        "train", "vae", "--data", "digits", "--out", tmp_path / "vae", "--latent-dim", 3, "--hidden", "32,16", "--epochs", 2,
-        "--beta", 0.5, "--likelihood", "gaussian", "--noise-scale", "0.3", "--schedule", "cosine", "--clip-norm", "none",
-    )  # fmt: skip
+        "train",
+        "vae",
+        "--data",
+        "digits",
+        "--out",
+        tmp_path / "vae",
+        "--latent-dim",
+        3,
+        "--hidden",
+        "32,16",
+        "--epochs",
+        2,
+        "--beta",
+        0.5,
+        "--likelihood",
+        "gaussian",
+        "--noise-scale",
+        "0.3",
+        "--schedule",
+        "cosine",
+        "--clip-norm",
+        "none",
+    )
     assert status == 0
     assert "likelihood: gaussian" in printed
     model = ist.load(tmp_path / "vae")
-    expected = {"latent_dim": 3, "hidden": (32, 16), "epochs": 2, "beta": 0.5, "likelihood": "gaussian", "noise_scale": 0.3}
+    expected = {
+        "latent_dim": 3,
+        "hidden": (32, 16),
+        "epochs": 2,
+        "beta": 0.5,
+        "likelihood": "gaussian",
+        "noise_scale": 0.3,
+    }
     assert {name: getattr(model, name) for name in expected} == expected
     assert model.clip_norm is None
     assert model.checkpoint_dir is None
@@ -81,13 +126,18 @@ def test_train_takes_every_field_and_writes_a_run(isthmus: Command, tmp_path: Pa
 
 def test_the_same_command_gives_the_same_weights(isthmus: Command, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        assert isthmus("train", "ae", "--data", "digits", "--out", tmp_path / name, "--epochs", 1)[0] == 0
+        assert (
+            isthmus("train", "ae", "--data", "digits", "--out", tmp_path / name, "--epochs", 1)[0]
+            == 0
+        )
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("a", "b")]
     assert weights[0] == weights[1]
 
 
 @pytest.mark.parametrize("name", list(ist.MEMBERS))
-def test_every_plain_field_is_an_option_with_its_help(name: str, isthmus: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_plain_field_is_an_option_with_its_help(
+    name: str, isthmus: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     status, printed, _ = isthmus("train", name, "--help")
     assert status == 0
@@ -95,12 +145,14 @@ def test_every_plain_field_is_an_option_with_its_help(name: str, isthmus: Comman
         assert (field.flag in printed) == (field.is_plain and field.name != "checkpoint_dir")
 
 
-def test_a_second_run_into_the_same_folder_needs_overwrite(isthmus: Command, tmp_path: Path) -> None:
+def test_a_second_run_into_the_same_folder_needs_overwrite(
+    isthmus: Command, tmp_path: Path
+) -> None:
     command = ("train", "ae", "--data", "digits", "--epochs", 1, "--out", tmp_path / "run")
     assert isthmus(*command)[0] == 0
-    status, _, complaint = isthmus(*command)
+    status, _, diagnostic = isthmus(*command)
     assert status == 2
-    assert "holds a finished run: choose another folder, or pass --overwrite" in complaint
+    assert "holds a finished run: choose another folder, or pass --overwrite" in diagnostic
     assert isthmus(*command, "--overwrite")[0] == 0
 
 
@@ -111,10 +163,14 @@ def test_encode_then_decode(ending: str, run: Path, isthmus: Command, tmp_path: 
     model, data = ist.load(run), ist.data.load("digits")
     np.testing.assert_allclose(ist.data.read(codes).x, model.transform(data.test.x), rtol=1e-6)
     assert isthmus("decode", run, codes, tmp_path / "x.npy")[0] == 0
-    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), model.reconstruct(data.test.x), atol=1e-5)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "x.npy"), model.reconstruct(data.test.x), atol=1e-5
+    )
 
 
-def test_reconstruct_writes_originals_above_reconstructions(run: Path, isthmus: Command, tmp_path: Path) -> None:
+def test_reconstruct_writes_originals_above_reconstructions(
+    run: Path, isthmus: Command, tmp_path: Path
+) -> None:
     assert isthmus("reconstruct", run, "digits", tmp_path / "x.png", "--columns", 5)[0] == 0
     with Image.open(tmp_path / "x.png") as picture:
         assert picture.height > 4 * picture.width  # 100 examples in rows of 5, each row twice
@@ -128,33 +184,50 @@ def test_denoise_writes_cleaned_examples(run: Path, isthmus: Command, tmp_path: 
     model.save(tmp_path / "run")
     noisy = np.random.default_rng(0).normal(data.test.x, 0.3).astype(np.float32)
     np.save(tmp_path / "noisy.npy", noisy)
-    assert isthmus("denoise", tmp_path / "run", tmp_path / "noisy.npy", tmp_path / "clean.npy")[0] == 0
+    assert (
+        isthmus("denoise", tmp_path / "run", tmp_path / "noisy.npy", tmp_path / "clean.npy")[0] == 0
+    )
     np.testing.assert_allclose(np.load(tmp_path / "clean.npy"), model.denoise(noisy), atol=1e-6)
-    status, _, complaint = isthmus("denoise", run, tmp_path / "noisy.npy", tmp_path / "x.npy")
-    assert (status, "VAE does not clean examples: train 'denoising'" in complaint) == (2, True)
+    status, _, diagnostic = isthmus("denoise", run, tmp_path / "noisy.npy", tmp_path / "x.npy")
+    assert (status, "VAE does not clean examples: train 'denoising'" in diagnostic) == (2, True)
 
 
-def test_outliers_of_a_data_set_by_its_own_scores(run: Path, isthmus: Command, tmp_path: Path) -> None:
+def test_outliers_of_a_data_set_by_its_own_scores(
+    run: Path, isthmus: Command, tmp_path: Path
+) -> None:
     import pandas as pd
 
     out, picture = tmp_path / "outliers.csv", tmp_path / "outliers.png"
-    status, printed, _ = isthmus("outliers", run, "digits", "--out", out, "--contamination", 0.05, "--figure", picture)
+    status, printed, _ = isthmus(
+        "outliers", run, "digits", "--out", out, "--contamination", 0.05, "--figure", picture
+    )
     assert status == 0
     found, scores = pd.read_csv(out), -ist.load(run).squared_error(ist.data.load("digits").test.x)
     limit, least = np.quantile(scores, 0.05), scores.argmin()
-    assert f"18 of 359 examples score below {limit:.4g}; the least typical is row {least}" in printed
+    assert (
+        f"18 of 359 examples score below {limit:.4g}; the least typical is row {least}" in printed
+    )
     np.testing.assert_allclose(found["score"], scores, rtol=1e-5)
     assert found["outlier"].sum() == 18 and found["rank"][least] == 1
     with Image.open(picture) as image:
         assert image.width > 900
-    status, printed, _ = isthmus("outliers", run, "digits", "--out", tmp_path / "o.parquet", "--criterion", "score", "--json")
+    status, printed, _ = isthmus(
+        "outliers", run, "digits", "--out", tmp_path / "o.parquet", "--criterion", "score", "--json"
+    )
     told = json.loads(printed)
     assert told["outliers"] == pd.read_parquet(tmp_path / "o.parquet")["outlier"].sum()
-    status, _, complaint = isthmus("outliers", run, "digits", "--out", out, "--figure", tmp_path / "x.gif")
-    assert (status, "x.gif cannot be written: give a name that ends in .png, .svg, .pdf" in complaint) == (2, True)
+    status, _, diagnostic = isthmus(
+        "outliers", run, "digits", "--out", out, "--figure", tmp_path / "x.gif"
+    )
+    assert (
+        status,
+        "x.gif cannot be written: give a name that ends in .png, .svg, .pdf" in diagnostic,
+    ) == (2, True)
 
 
-def test_outliers_in_a_folder_of_images_are_named_by_their_files(isthmus: Command, tmp_path: Path) -> None:
+def test_outliers_in_a_folder_of_images_are_named_by_their_files(
+    isthmus: Command, tmp_path: Path
+) -> None:
     import pandas as pd
 
     x = (ist.data.load("digits").test.x[:40, 0] * 255).astype(np.uint8)
@@ -162,8 +235,12 @@ def test_outliers_in_a_folder_of_images_are_named_by_their_files(isthmus: Comman
     (tmp_path / "images").mkdir()
     for i, image in enumerate(x):
         Image.fromarray(image).save(tmp_path / "images" / f"{i:02}.png")
-    ist.AE(epochs=10, random_state=0).fit(ist.data.read(tmp_path / "images").x).save(tmp_path / "run")
-    status, printed, _ = isthmus("outliers", tmp_path / "run", tmp_path / "images", "--out", tmp_path / "o.csv")
+    ist.AE(epochs=10, random_state=0).fit(ist.data.read(tmp_path / "images").x).save(
+        tmp_path / "run"
+    )
+    status, printed, _ = isthmus(
+        "outliers", tmp_path / "run", tmp_path / "images", "--out", tmp_path / "o.csv"
+    )
     assert status == 0
     assert "the least typical is row 7 (07.png)" in printed
     assert pd.read_csv(tmp_path / "o.csv")["file"].tolist() == [f"{i:02}.png" for i in range(40)]
@@ -171,7 +248,10 @@ def test_outliers_in_a_folder_of_images_are_named_by_their_files(isthmus: Comman
 
 def test_sample_is_the_same_for_the_same_seed(run: Path, isthmus: Command, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        assert isthmus("sample", run, "-n", 9, "--seed", seed, "--out", tmp_path / f"{name}.npy")[0] == 0
+        assert (
+            isthmus("sample", run, "-n", 9, "--seed", seed, "--out", tmp_path / f"{name}.npy")[0]
+            == 0
+        )
     a, b, c = (np.load(tmp_path / f"{name}.npy") for name in "abc")
     assert a.shape == (9, 1, 8, 8)
     assert np.array_equal(a, b)
@@ -187,14 +267,23 @@ def test_a_table_from_end_to_end(isthmus: Command, tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "wine.csv", index=False)
     wine = ("--label", "target")
     out = tmp_path / "run"
-    assert isthmus("train", "ae", "--data", tmp_path / "wine.csv", *wine, "--epochs", 3, "--out", out)[0] == 0
+    assert (
+        isthmus("train", "ae", "--data", tmp_path / "wine.csv", *wine, "--epochs", 3, "--out", out)[
+            0
+        ]
+        == 0
+    )
     assert isthmus("reconstruct", out, tmp_path / "wine.csv", tmp_path / "again.csv", *wine)[0] == 0
-    assert list(pd.read_csv(tmp_path / "again.csv").columns) == [c for c in frame.columns if c != "target"]
+    assert list(pd.read_csv(tmp_path / "again.csv").columns) == [
+        c for c in frame.columns if c != "target"
+    ]
     frame.rename(columns={"alcohol": "water"}).to_csv(tmp_path / "other.csv", index=False)
-    status, _, complaint = isthmus("encode", out, tmp_path / "other.csv", tmp_path / "codes.npy", *wine)
+    status, _, diagnostic = isthmus(
+        "encode", out, tmp_path / "other.csv", tmp_path / "codes.npy", *wine
+    )
     assert status == 2
-    assert "feature names should match those that were passed during fit" in complaint
-    assert complaint.count("\n") == 1
+    assert "feature names should match those that were passed during fit" in diagnostic
+    assert diagnostic.count("\n") == 1
 
 
 def test_json_everywhere(run: Path, isthmus: Command, tmp_path: Path) -> None:
@@ -215,36 +304,55 @@ def test_json_everywhere(run: Path, isthmus: Command, tmp_path: Path) -> None:
 BAD: list[tuple[list[str], str]] = [
     (["train", "vae", "--data", "digitz"], "did you mean 'digits'?"),
     (["train", "vae", "--data", "nowhere/x.npy"], "x.npy"),
-    (["train", "vae", "--data", "digits", "--epochs", "0"], "epochs=0 is not usable: give a whole number, at least 1."),
-    (["train", "vae", "--data", "digits", "--epochs", "ten"], "--epochs 'ten' is not usable: give a whole number"),
+    (
+        ["train", "vae", "--data", "digits", "--epochs", "0"],
+        "epochs=0 is not usable: give a whole number, at least 1.",
+    ),
+    (
+        ["train", "vae", "--data", "digits", "--epochs", "ten"],
+        "--epochs 'ten' is not usable: give a whole number",
+    ),
     (["train", "vae", "--data", "digits", "--likelihood", "bernouli"], "did you mean 'bernoulli'?"),
-    (["train", "vae", "--data", "digits", "--beta", "nan"], "beta=nan is not usable: give a number, at least 0."),
+    (
+        ["train", "vae", "--data", "digits", "--beta", "nan"],
+        "beta=nan is not usable: give a number, at least 0.",
+    ),
     (["train", "vae", "--data", "digits", "--device", "gpu"], "device='gpu' cannot be used here"),
-    (["train", "vae", "--data", "digits", "--patience", "3"], "patience=3 needs examples to measure"),
-    (["train", "vae", "--data", "digits", "--image-shape", "1,7,7"], "image_shape=(1, 7, 7) does not hold the 64 values"),
+    (
+        ["train", "vae", "--data", "digits", "--patience", "3"],
+        "patience=3 needs examples to measure",
+    ),
+    (
+        ["train", "vae", "--data", "digits", "--image-shape", "1,7,7"],
+        "image_shape=(1, 7, 7) does not hold the 64 values",
+    ),
     (["train", "vea", "--data", "digits"], "Did you mean 'vae'?"),
     (["train", "vae", "--data", "digits", "--bta", "1"], "--bta"),
     (["compare", "ae", "vea", "--data", "digits"], "unknown member 'vea': did you mean 'vae'?"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), BAD, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    BAD,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_bad_input_is_one_clear_message_and_nothing_is_written(
     arguments: list[str], message: str, isthmus: Command, tmp_path: Path
 ) -> None:
-    status, _, complaint = isthmus(*arguments, "--out", tmp_path / "out")
+    status, _, diagnostic = isthmus(*arguments, "--out", tmp_path / "out")
     assert status == 2
-    assert message in " ".join(complaint.replace("│", " ").split())
-    assert "Traceback" not in complaint
+    assert message in " ".join(diagnostic.replace("│", " ").split())
+    assert "Traceback" not in diagnostic
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_a_run_is_left_alone(isthmus: Command, tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("dear")
     for command in (["train", "ae"], ["compare", "ae"]):
-        status, _, complaint = isthmus(*command, "--data", "digits", "--out", tmp_path)
+        status, _, diagnostic = isthmus(*command, "--data", "digits", "--out", tmp_path)
         assert status == 2
-        assert "exists and is not a" in complaint
+        assert "exists and is not a" in diagnostic
     assert isthmus("encode", tmp_path, "digits", tmp_path / "z.npy")[0] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 
@@ -252,7 +360,10 @@ def test_a_folder_that_is_not_a_run_is_left_alone(isthmus: Command, tmp_path: Pa
 def test_wrong_targets_and_wrong_shapes(run: Path, isthmus: Command, tmp_path: Path) -> None:
     np.save(tmp_path / "wide.npy", np.zeros((5, 9, 9), np.float32))
     cases = [
-        (["encode", run, "digits", tmp_path / "z.txt"], "give a name that ends in .npy, .csv, .parquet"),
+        (
+            ["encode", run, "digits", tmp_path / "z.txt"],
+            "give a name that ends in .npy, .csv, .parquet",
+        ),
         (
             ["encode", run, tmp_path / "wide.npy", tmp_path / "z.npy"],
             "X has examples of shape (9, 9), but the model",
@@ -264,32 +375,39 @@ def test_wrong_targets_and_wrong_shapes(run: Path, isthmus: Command, tmp_path: P
         (["sample", run, "--out", tmp_path / "x.csv"], "cannot hold images"),
     ]
     for arguments, message in cases:
-        status, _, complaint = isthmus(*arguments)
-        assert (status, message in complaint) == (2, True), complaint
+        status, _, diagnostic = isthmus(*arguments)
+        assert (status, message in diagnostic) == (2, True), diagnostic
     assert [path.name for path in tmp_path.iterdir()] == ["wide.npy"]
 
 
 def test_a_place_that_cannot_be_written_to(run: Path, isthmus: Command) -> None:
-    for arguments in (["sample", run, "--out", "/proc/x/y.npy"], ["train", "ae", "--data", "digits", "--out", "/proc/x"]):
-        status, _, complaint = isthmus(*arguments, *(["--epochs", "1"] if arguments[0] == "train" else []))
+    for arguments in (
+        ["sample", run, "--out", "/proc/x/y.npy"],
+        ["train", "ae", "--data", "digits", "--out", "/proc/x"],
+    ):
+        status, _, diagnostic = isthmus(
+            *arguments, *(["--epochs", "1"] if arguments[0] == "train" else [])
+        )
         assert status == 2
-        assert "/proc/x" in complaint
-        assert "cannot be read or written" in complaint
+        assert "/proc/x" in diagnostic
+        assert "cannot be read or written" in diagnostic
 
 
 def test_an_ae_has_nothing_to_sample_from(isthmus: Command, tmp_path: Path) -> None:
     ist.AE(epochs=1, random_state=0).fit(ist.data.load("digits").train).save(tmp_path / "ae")
-    status, _, complaint = isthmus("sample", tmp_path / "ae", "--out", tmp_path / "x.png")
+    status, _, diagnostic = isthmus("sample", tmp_path / "ae", "--out", tmp_path / "x.png")
     assert status == 2
-    assert "AE has no prior over its codes" in complaint
+    assert "AE has no prior over its codes" in diagnostic
 
 
-@pytest.mark.parametrize(("command", "option"), [(["train", "vae"], "--kl-warmup"), (["fit-prior"], "--transforms")])
+@pytest.mark.parametrize(
+    ("command", "option"), [(["train", "vae"], "--kl-warmup"), (["fit-prior"], "--transforms")]
+)
 def test_help_imports_nothing_heavy(command: list[str], option: str) -> None:
     probe = (
-        f"import sys\nfrom isthmus import cli\nsys.argv = ['isthmus', *{command}, '--help']\n"
-        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'torch', 'sklearn', 'numpy', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)\nassert not heavy, heavy"
+        f"import sys\nfrom isthmus._cli import app as cli\nsys.argv = ['isthmus', *{command}, '--help']\ntry:\n"
+        "    cli.main()\nexcept SystemExit:\n    pass\nheavy = {'torch', 'sklearn', 'numpy',"
+        " 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)\nassert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -297,7 +415,9 @@ def test_help_imports_nothing_heavy(command: list[str], option: str) -> None:
 
 
 def test_the_module_is_a_command_and_names_its_version() -> None:
-    done = subprocess.run([sys.executable, "-m", "isthmus", "--version"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "isthmus", "--version"], capture_output=True, text=True
+    )
     assert done.stdout.strip() == ist.__version__
 
 

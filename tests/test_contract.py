@@ -1,4 +1,6 @@
-"""The contract: everything that holds for every registered member. A new member is picked up by its registration."""
+"""The contract: everything that holds for every registered member. A new member is picked up by its
+registration.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import isthmus as ist
-from isthmus import fields
+from isthmus.core import fields
 from isthmus.training import checkpoint as checkpoints
-from isthmus.training.steps import Step
+from isthmus.training._steps import Step
 
 LIKELIHOODS = ("bernoulli", "gaussian", "mse")
 every_member = pytest.mark.parametrize("name", list(ist.MEMBERS))
@@ -29,12 +31,18 @@ def takes(name: str, network: str) -> bool:
     return network in fields.read(ist.MEMBERS.target(name))["network"].choices
 
 
-every_image_member = pytest.mark.parametrize("name", [name for name in ist.MEMBERS if takes(name, "conv")])
+every_image_member = pytest.mark.parametrize(
+    "name", [name for name in ist.MEMBERS if takes(name, "conv")]
+)
 
 
 def make(name: str, **values: Any) -> Any:
-    brief = {"pretrain_epochs": 1} if "pretrain_epochs" in fields.declared(ist.MEMBERS[name]) else {}
-    return ist.MEMBERS[name](**{"epochs": 2, "random_state": 0, "batch_size": 64, **brief, **values})
+    brief = (
+        {"pretrain_epochs": 1} if "pretrain_epochs" in fields.declared(ist.MEMBERS[name]) else {}
+    )
+    return ist.MEMBERS[name](
+        **{"epochs": 2, "random_state": 0, "batch_size": 64, **brief, **values}
+    )
 
 
 @parametrize_with_checks([make(name) for name in ist.MEMBERS])
@@ -54,21 +62,29 @@ def test_shapes_and_layout_come_back(name: str, few: np.ndarray) -> None:
 
 
 @every_member
-def test_training_starts_from_the_mean_of_the_data_unless_codes_are_drawn(name: str, few: np.ndarray) -> None:
+def test_training_starts_from_the_mean_of_the_data_unless_codes_are_drawn(
+    name: str, few: np.ndarray
+) -> None:
     model = make(name, epochs=1, learning_rate=1e-12, output="sigmoid", likelihood="mse").fit(few)
-    off = abs(model.reconstruct(few).mean() - few.mean()) / abs(0.5 - few.mean())  # a bias of zero starts at 0.5
+    off = abs(model.reconstruct(few).mean() - few.mean()) / abs(
+        0.5 - few.mean()
+    )  # a bias of zero starts at 0.5
     assert off > 0.5 if model.module_.bottleneck.is_random else off < 0.3
 
 
 @every_member
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-def test_trains_and_reports_under_every_likelihood(name: str, likelihood: str, few: np.ndarray) -> None:
+def test_trains_and_reports_under_every_likelihood(
+    name: str, likelihood: str, few: np.ndarray
+) -> None:
     model = make(name, likelihood=likelihood, epochs=8).fit(few)
     assert model.likelihood_ == likelihood
     last = [row for row in model.history_ if row.get("stage") == model.history_[-1].get("stage")]
     assert last[-1]["objective"] < last[0]["objective"] or model.moving_objective
     terms = model.terms(few)
-    np.testing.assert_allclose(model.score_samples(few), -(terms["distortion"] + terms.get("rate", 0)), rtol=1e-6)
+    np.testing.assert_allclose(
+        model.score_samples(few), -(terms["distortion"] + terms.get("rate", 0)), rtol=1e-6
+    )
 
 
 @every_member
@@ -80,7 +96,9 @@ def test_same_seed_same_numbers(name: str, few: np.ndarray) -> None:
 
 
 @every_member
-def test_transform_is_the_same_at_every_call_and_leaves_the_random_state_alone(name: str, few: np.ndarray) -> None:
+def test_transform_is_the_same_at_every_call_and_leaves_the_random_state_alone(
+    name: str, few: np.ndarray
+) -> None:
     before = torch.get_rng_state()
     model = make(name).fit(few)
     assert np.array_equal(model.transform(few), model.transform(few))
@@ -116,8 +134,13 @@ def test_a_killed_run_ends_in_the_weights_of_an_uninterrupted_one(
             make(name, checkpoint_dir=str(tmp_path), **values).fit(few)
     resumed = make(name, checkpoint_dir=str(tmp_path), **values).fit(few)
     assert _weights_equal(whole, resumed)
-    assert [_without_time(row) for row in whole.history_] == [_without_time(row) for row in resumed.history_]
-    assert all(np.array_equal(a.codes, b.codes) for a, b in zip(whole.snapshots_, resumed.snapshots_, strict=True))
+    assert [_without_time(row) for row in whole.history_] == [
+        _without_time(row) for row in resumed.history_
+    ]
+    assert all(
+        np.array_equal(a.codes, b.codes)
+        for a, b in zip(whole.snapshots_, resumed.snapshots_, strict=True)
+    )
 
 
 def _dies_after(steps: int) -> Any:
@@ -149,7 +172,9 @@ def _without_time(row: dict[str, float]) -> dict[str, float]:
 )
 def test_any_shape_of_data(name: str, shape: tuple[int, ...]) -> None:
     x = np.random.default_rng(0).random((9, *shape)).astype(np.float32)
-    model = make(name, epochs=1, batch_size=4, channels="first" if shape == (1, 1, 1) else "auto").fit(x)
+    model = make(
+        name, epochs=1, batch_size=4, channels="first" if shape == (1, 1, 1) else "auto"
+    ).fit(x)
     assert model.reconstruct(x).shape == x.shape
     assert np.isfinite(model.score(x))
 
@@ -168,7 +193,9 @@ def test_convolutions_take_odd_sizes(name: str, shape: tuple[int, ...]) -> None:
 @every_member
 def test_one_example_left_over_joins_the_batch_before_it(name: str, few: np.ndarray) -> None:
     # Batch norm has no variance of a single example, and would raise.
-    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.BatchNorm1d(8))
+    encoder = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.BatchNorm1d(8)
+    )
     model = make(name, encoder=encoder, batch_size=64).fit(few)
     assert len(few) % 64 == 1
     assert np.isfinite(model.transform(few)).all()
@@ -181,7 +208,9 @@ def test_clone_pipeline_and_grid_search(name: str, few: np.ndarray) -> None:
     assert clone(model).get_params() == model.get_params()
     pipeline = make_pipeline(StandardScaler(), make(name, latent_dim=2, epochs=1)).fit(x)
     assert pipeline.transform(x).shape == (len(x), len(pipeline.get_feature_names_out()))
-    search = GridSearchCV(make(name, epochs=1), {"latent_dim": [1, 2]}, cv=2, error_score="raise").fit(x)
+    search = GridSearchCV(
+        make(name, epochs=1), {"latent_dim": [1, 2]}, cv=2, error_score="raise"
+    ).fit(x)
     assert search.best_params_["latent_dim"] in (1, 2)
 
 
@@ -202,9 +231,11 @@ def test_the_torch_module_is_usable_alone(name: str) -> None:
     loss = module.loss(x)
     assert loss.objective.shape == (5,)
     assert all(term.shape == (5,) for term in loss.terms.values())
-    for player in (player for stage in model._stages(module) for player in stage.players):
-        player.loss(x).objective.mean().backward(inputs=player.parameters)
-    assert all(parameter.grad is not None for parameter in module.parameters() if parameter.requires_grad)
+    for objective in (each for stage in model._stages(module) for each in stage.objectives):
+        objective.loss(x).objective.mean().backward(inputs=objective.parameters)
+    assert all(
+        parameter.grad is not None for parameter in module.parameters() if parameter.requires_grad
+    )
     assert module(x).shape == x.shape
 
 
@@ -214,7 +245,9 @@ def test_the_distortion_of_an_example_does_not_depend_on_its_batch(name: str) ->
     module = ist.MEMBERS[name](latent_dim=3, **network).build((1, 8, 8)).eval()
     x, noise = torch.rand(6, 1, 8, 8), torch.randn(1, *module.bottleneck.code_shape)
     together = module.cost(module.encoder(x), x, noise).terms["distortion"]
-    alone = torch.cat([module.cost(module.encoder(one), one, noise).terms["distortion"] for one in x.split(1)])
+    alone = torch.cat(
+        [module.cost(module.encoder(one), one, noise).terms["distortion"] for one in x.split(1)]
+    )
     torch.testing.assert_close(together, alone)
 
 

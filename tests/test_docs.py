@@ -13,7 +13,9 @@ import pytest
 
 import isthmus as ist
 from benchmarks import course, pages, properties
-from isthmus import cli, fields, registry
+from isthmus import registry
+from isthmus._cli import app as cli
+from isthmus.core import fields
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -22,7 +24,9 @@ MEASURED = {name: ROOT / "docs" / "properties" / f"{name}.md" for name in proper
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -32,7 +36,9 @@ def test_links_lead_to_files(page: Path) -> None:
     assert missing == []
 
 
-def test_the_example_of_a_new_member_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: np.ndarray) -> None:
+def test_the_example_of_a_new_member_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: np.ndarray
+) -> None:
     member, line = blocks(ROOT / "docs" / "add-a-member.md", "python")[:2]
     (tmp_path / "pulled.py").write_text(member)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -50,12 +56,16 @@ def test_the_example_of_a_new_member_works(tmp_path: Path, monkeypatch: pytest.M
 
 MEMBER_PAGES = [ROOT / "docs" / "members" / f"{name}.md" for name in registry.MEMBERS]
 RUN = pytest.mark.parametrize(
-    "page", [ROOT / "README.md", ROOT / "docs" / "outliers.md", *MEMBER_PAGES], ids=lambda page: page.stem
+    "page",
+    [ROOT / "README.md", ROOT / "docs" / "outliers.md", *MEMBER_PAGES],
+    ids=lambda page: page.stem,
 )
 
 
 @RUN
-def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     code = "\n".join(blocks(page, "python"))
     assert code
@@ -64,10 +74,17 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pyte
 
 
 @RUN
-def test_the_commands_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_of_a_page_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     cli._assemble()
-    lines = [line for block in blocks(page, "sh") for line in block.splitlines() if line.startswith("isthmus ")]
+    lines = [
+        line
+        for block in blocks(page, "sh")
+        for line in block.splitlines()
+        if line.startswith("isthmus ")
+    ]
     assert len(lines) >= (1 if page in MEMBER_PAGES else 3)
     for line in lines:
         words = shlex.split(re.sub(r"epochs \d+", "epochs 2", line), comments=True)
@@ -77,8 +94,12 @@ def test_the_commands_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_members_and_settings_of_the_readme_are_those_there_are() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
-    assert sorted(member for member, _ in rows) == sorted(cls.__name__ for cls in registry.MEMBERS.values())
+    rows = re.findall(
+        r"^\| `(\w+)` \|.*\| (.*) \|$", (ROOT / "README.md").read_text(), flags=re.MULTILINE
+    )
+    assert sorted(member for member, _ in rows) == sorted(
+        cls.__name__ for cls in registry.MEMBERS.values()
+    )
     for member, settings in rows:
         assert set(re.findall(r"`(\w+)`", settings)) <= set(fields.declared(getattr(ist, member)))
 
@@ -91,8 +112,12 @@ def test_the_python_of_the_course_runs(tmp_path: Path, monkeypatch: pytest.Monke
     names: dict[str, Any] = {}
     exec(compile(code, "course.md", "exec"), names)
     assert names["z"].shape == (359, 2)
-    for row, name in zip(names["found"].rows, ("ae", "vae"), strict=False):  # the page says: bit for bit
-        assert np.array_equal(row.model.transform(names["data"].test.x), names[name].transform(names["data"].test.x))
+    for row, name in zip(
+        names["found"].rows, ("ae", "vae"), strict=False
+    ):  # the page says: bit for bit
+        assert np.array_equal(
+            row.model.transform(names["data"].test.x), names[name].transform(names["data"].test.x)
+        )
     pictures = set(re.findall(r'"([\w-]+\.(?:png|gif))"', code))
     assert pictures == {path.name for path in tmp_path.iterdir() if path.is_file()}
 
@@ -103,7 +128,8 @@ def test_the_course_shows_what_its_code_makes() -> None:
     assert f"settings = {json.dumps(course.SETTINGS)}" in code
     for member in ("ae = ist.AE", "vae = ist.VAE"):
         assert (
-            f"{member}(latent_dim=2, epochs={course.SETTINGS['epochs']}, validation=0.1, snapshots=24, random_state=0)" in code
+            f"{member}(latent_dim=2, epochs={course.SETTINGS['epochs']}, validation=0.1,"
+            " snapshots=24, random_state=0)" in code
         )
     assert f"for beta in {course.BETAS}" in code
     shown = set(re.findall(r"images/course/([\w-]+)\.png", COURSE.read_text()))
@@ -116,13 +142,21 @@ def test_the_numbers_of_a_page_are_those_of_its_run(page: Path) -> None:
     text = page.read_text()
     assert pages.filled(text, known) == text
     assert len(pages.MARKED.findall(text)) > 10
-    prose = pages.MARKED.sub("", re.sub(r"```.*?```|`[^`]*`|^ {4}.*?$", "", text, flags=re.DOTALL | re.MULTILINE))
+    prose = pages.MARKED.sub(
+        "", re.sub(r"```.*?```|`[^`]*`|^ {4}.*?$", "", text, flags=re.DOTALL | re.MULTILINE)
+    )
     assert re.findall(r"\d+\.\d+", prose) == []  # every measured number has its mark
 
 
 def test_a_mark_takes_the_number_of_its_name_and_keeps_the_decimals() -> None:
-    text = "an error of 1.00<!--ae.error-->, or −3<!--ae.share%--> % of 10<!--n.all-->; 2.5 is no mark"
+    text = (
+        "an error of 1.00<!--ae.error-->, or −3<!--ae.share%--> % of 10<!--n.all-->; 2.5 is no mark"
+    )
     found = pages.filled(text, {"ae.error": -12.345, "ae.share": 0.4567, "n.all": 60000})
-    assert found == "an error of −12.35<!--ae.error-->, or 46<!--ae.share%--> % of 60,000<!--n.all-->; 2.5 is no mark"
+    assert (
+        found
+        == "an error of −12.35<!--ae.error-->, or 46<!--ae.share%--> % of 60,000<!--n.all-->; 2.5"
+        " is no mark"
+    )
     with pytest.raises(KeyError, match=r"ae\.error"):
         pages.filled(text, {})

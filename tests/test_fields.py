@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import isthmus as ist
-from isthmus.fields import Field, validate
+from isthmus.core.fields import Field, validate
 
 WIDTHS = Field("hidden", "tuple[int, ...] | None", None, "widths", low=1)
 RATE = Field("learning_rate", "float", 1e-3, "step", above=0)
@@ -22,19 +22,31 @@ FLAG = Field("flag", "bool", False, "switch")
 @pytest.mark.parametrize(
     ("field", "text", "value"),
     [
-        (WIDTHS, "256,128", (256, 128)), (WIDTHS, "(64,)", (64,)), (WIDTHS, "none", None), (WIDTHS, "", ()),
-        (RATE, "1e-4", 1e-4), (KIND, "mlp", "mlp"), (SEED, "7", 7), (SEED, "None", None),
-        (FLAG, "yes", True), (FLAG, "off", False),
+        (WIDTHS, "256,128", (256, 128)),
+        (WIDTHS, "(64,)", (64,)),
+        (WIDTHS, "none", None),
+        (WIDTHS, "", ()),
+        (RATE, "1e-4", 1e-4),
+        (KIND, "mlp", "mlp"),
+        (SEED, "7", 7),
+        (SEED, "None", None),
+        (FLAG, "yes", True),
+        (FLAG, "off", False),
     ],
-)  # fmt: skip
+)
 def test_text_from_the_command_line(field: Field, text: str, value: Any) -> None:
     assert field.parse(text) == value
     field.check(value)
 
 
-@pytest.mark.parametrize(("field", "text"), [(WIDTHS, "a,b"), (RATE, "fast"), (SEED, "seven"), (FLAG, "maybe"), (RATE, "none")])
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [(WIDTHS, "a,b"), (RATE, "fast"), (SEED, "seven"), (FLAG, "maybe"), (RATE, "none")],
+)
 def test_text_that_cannot_be_read(field: Field, text: str) -> None:
-    with pytest.raises(ist.InputError, match=rf"--{field.name.replace('_', '-')} '{text}' is not usable: give"):
+    with pytest.raises(
+        ist.InputError, match=rf"--{field.name.replace('_', '-')} '{text}' is not usable: give"
+    ):
         field.parse(text)
 
 
@@ -46,9 +58,20 @@ def test_text_that_cannot_be_read(field: Field, text: str) -> None:
         (RATE, True, r"learning_rate=True is not usable"),
         (RATE, "0.1", r"learning_rate='0\.1' is not usable"),
         (SHARE, 1.0, r"validation=1\.0 is not usable: give a number, at least 0 and below 1\."),
-        (WIDTHS, (64, 0), r"hidden=\(64, 0\) is not usable: give whole numbers such as \(256, 128\) or None, at least 1\."),
+        (
+            WIDTHS,
+            (64, 0),
+            (
+                r"hidden=\(64, 0\) is not usable: give whole numbers such as \(256, 128\) or None,"
+                r" at least 1\."
+            ),
+        ),
         (WIDTHS, 64, r"hidden=64 is not usable"),
-        (KIND, "cnv", r"unknown value of network 'cnv': did you mean 'conv'\? Known: auto, conv, mlp\."),
+        (
+            KIND,
+            "cnv",
+            r"unknown value of network 'cnv': did you mean 'conv'\? Known: auto, conv, mlp\.",
+        ),
         (SEED, 1.5, r"random_state=1\.5 is not usable"),
     ],
 )
@@ -63,23 +86,31 @@ def test_numbers_of_numpy_and_generators_are_taken(value: Any) -> None:
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
-    with pytest.raises(ist.InputError, match=r"unknown field 'learning_rat': did you mean 'learning_rate'\?"):
+    with pytest.raises(
+        ist.InputError, match=r"unknown field 'learning_rat': did you mean 'learning_rate'\?"
+    ):
         validate({"learning_rat": 1}, {"learning_rate": RATE})
 
 
 def test_fields_are_checked_at_fit_and_not_in_the_constructor(few: np.ndarray) -> None:
     model = ist.VAE(latent_dim=-1)
     assert model.latent_dim == -1
-    with pytest.raises(ist.InputError, match=r"latent_dim=-1 is not usable: give a whole number, at least 1\."):
+    with pytest.raises(
+        ist.InputError, match=r"latent_dim=-1 is not usable: give a whole number, at least 1\."
+    ):
         model.fit(few)
 
 
 def test_own_networks_that_do_not_fit_are_refused(few: np.ndarray) -> None:
-    with pytest.raises(ist.InputError, match=r"decoder gives \(3,\) for one code of shape \(2,\), but"):
+    with pytest.raises(
+        ist.InputError, match=r"decoder gives \(3,\) for one code of shape \(2,\), but"
+    ):
         ist.AE(decoder=torch.nn.Linear(2, 3)).fit(few)
     with pytest.raises(ist.InputError, match=r"encoder cannot take examples of shape \(1, 8, 8\)"):
         ist.AE(encoder=torch.nn.Linear(3, 3)).fit(few)
-    with pytest.raises(ist.InputError, match=r"gives int in place of a torch module: return an nn\.Module"):
+    with pytest.raises(
+        ist.InputError, match=r"gives int in place of a torch module: return an nn\.Module"
+    ):
         ist.AE(encoder=lambda shape: 3).fit(few)
 
 

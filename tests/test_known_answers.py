@@ -13,24 +13,40 @@ import isthmus as ist
 from isthmus.divergences import gaussian_kl
 from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError
 
-LINEAR = {"hidden": (), "output": "linear", "scaling": "none", "random_state": 0, "schedule": "cosine"}
+LINEAR = {
+    "hidden": (),
+    "output": "linear",
+    "scaling": "none",
+    "random_state": 0,
+    "schedule": "cosine",
+}
 
 
 def test_a_linear_ae_reaches_the_squared_error_of_pca(digits: ist.data.Data) -> None:
     x = digits.train.x.reshape(-1, 64)
     pca = PCA(8).fit(x)
     best = float(((pca.inverse_transform(pca.transform(x)) - x) ** 2).sum(1).mean())
-    model = ist.AE(latent_dim=8, likelihood="mse", epochs=150, batch_size=32, learning_rate=5e-3, **LINEAR).fit(x)
+    model = ist.AE(
+        latent_dim=8, likelihood="mse", epochs=150, batch_size=32, learning_rate=5e-3, **LINEAR
+    ).fit(x)
     assert best * 0.9999 <= model.squared_error(x).mean() <= best * 1.01
 
 
 def test_a_linear_gaussian_vae_reaches_the_likelihood_of_probabilistic_pca() -> None:
     rng = np.random.default_rng(0)
     directions = np.linalg.qr(rng.normal(size=(8, 3)))[0] * [3.0, 2.0, 1.5]
-    x = rng.normal(size=(2000, 3)) @ directions.T + 0.5 * rng.normal(size=(2000, 8)) + rng.normal(size=8)
+    x = (
+        rng.normal(size=(2000, 3)) @ directions.T
+        + 0.5 * rng.normal(size=(2000, 8))
+        + rng.normal(size=8)
+    )
     x = x.astype(np.float32)
-    best = PCA(3).fit(x).score(x)  # the log-likelihood per example under the model of Tipping and Bishop
-    model = ist.VAE(latent_dim=3, likelihood="gaussian", epochs=150, batch_size=50, learning_rate=1e-2, **LINEAR).fit(x)
+    best = (
+        PCA(3).fit(x).score(x)
+    )  # the log-likelihood per example under the model of Tipping and Bishop
+    model = ist.VAE(
+        latent_dim=3, likelihood="gaussian", epochs=150, batch_size=50, learning_rate=1e-2, **LINEAR
+    ).fit(x)
     assert best * 1.01 <= model.score(x) <= best + 0.01  # both negative, and a bound lies below
 
 
@@ -66,22 +82,32 @@ def test_gaussian_agrees_with_torch_in_many_dimensions() -> None:
 
 def test_bernoulli_is_the_same_with_a_gradient_and_without() -> None:
     # Far logits too: either formula must stay finite where the probability rounds to 0 or 1.
-    logits, x = torch.tensor([-200.0, -3.0, 0.0, 0.7, 200.0]).expand(3, 5), torch.tensor([[0.0], [0.3], [1.0]]).expand(3, 5)
+    logits, x = (
+        torch.tensor([-200.0, -3.0, 0.0, 0.7, 200.0]).expand(3, 5),
+        torch.tensor([[0.0], [0.3], [1.0]]).expand(3, 5),
+    )
     with_gradient = Bernoulli().each(logits.clone().requires_grad_(), x).detach()
     with torch.no_grad():
         torch.testing.assert_close(Bernoulli().each(logits, x), with_gradient)
     p = logits[:, 1:4].double().sigmoid()
     grey = x[:, 1:4].double()
     torch.testing.assert_close(
-        with_gradient[:, 1:4].double(), -(grey * p.log() + (1 - grey) * (1 - p).log()), rtol=1e-5, atol=1e-6
+        with_gradient[:, 1:4].double(),
+        -(grey * p.log() + (1 - grey) * (1 - p).log()),
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(0.5), SquaredError()], ids=lambda kind: type(kind).__name__)
+@pytest.mark.parametrize(
+    "likelihood", [Bernoulli(), Gaussian(0.5), SquaredError()], ids=lambda kind: type(kind).__name__
+)
 def test_several_draws_are_charged_like_one_after_another(likelihood: Likelihood) -> None:
     parameters, x = torch.randn(3, 4, 2, 5), torch.rand(4, 2, 5)
     assert likelihood.nll(parameters, x).shape == (3, 4)
-    torch.testing.assert_close(likelihood.nll(parameters, x), torch.stack([likelihood.nll(draw, x) for draw in parameters]))
+    torch.testing.assert_close(
+        likelihood.nll(parameters, x), torch.stack([likelihood.nll(draw, x) for draw in parameters])
+    )
 
 
 def test_squared_error_is_a_sum_over_dimensions() -> None:
@@ -91,14 +117,18 @@ def test_squared_error_is_a_sum_over_dimensions() -> None:
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "mse"])
-@pytest.mark.parametrize("name", [name for name in ist.MEMBERS if not name.startswith("vqvae")])  # theirs go straight through
+@pytest.mark.parametrize(
+    "name", [name for name in ist.MEMBERS if not name.startswith("vqvae")]
+)  # theirs go straight through
 def test_gradients_against_finite_differences(name: str, likelihood: str) -> None:
     torch.manual_seed(0)
     values = {"latent_dim": 2, "hidden": (5,), "activation": "tanh", "likelihood": likelihood}
     module = ist.MEMBERS[name](**values).build((4,)).double()
     x = torch.rand(3, 4, dtype=torch.float64)
     noise = torch.randn(1, *module.bottleneck.code_shape, dtype=torch.float64)
-    parameters = {key: parameter for key, parameter in module.named_parameters() if parameter.requires_grad}
+    parameters = {
+        key: parameter for key, parameter in module.named_parameters() if parameter.requires_grad
+    }
 
     def objective(*values: torch.Tensor) -> torch.Tensor:
         class Loss(torch.nn.Module):
@@ -107,13 +137,17 @@ def test_gradients_against_finite_differences(name: str, likelihood: str) -> Non
                 self.module = module
 
             def forward(self) -> torch.Tensor:
-                torch.manual_seed(0)  # the same damage, and the same draws of a prior, at every evaluation
+                torch.manual_seed(
+                    0
+                )  # the same damage, and the same draws of a prior, at every evaluation
                 return self.module.loss(x, noise).objective
 
         named = {f"module.{key}": value for key, value in zip(parameters, values, strict=True)}
         return torch.func.functional_call(Loss(), named, ())
 
-    assert torch.autograd.gradcheck(objective, tuple(p.detach().requires_grad_() for p in parameters.values()), fast_mode=True)
+    assert torch.autograd.gradcheck(
+        objective, tuple(p.detach().requires_grad_() for p in parameters.values()), fast_mode=True
+    )
 
 
 def test_the_free_bits_floor_is_charged_and_the_true_rate_reported() -> None:
@@ -129,7 +163,9 @@ def test_the_weight_of_the_rate_grows_over_the_warm_up_and_beta_weighs_it() -> N
     for epoch, weight in ((0.0, 0.0), (5.0, 2.0), (10.0, 4.0), (math.inf, 4.0)):
         module.anneal(epoch)
         loss = module.loss(x, noise)
-        torch.testing.assert_close(loss.objective, loss.terms["distortion"] + weight * loss.terms["rate"])
+        torch.testing.assert_close(
+            loss.objective, loss.terms["distortion"] + weight * loss.terms["rate"]
+        )
 
 
 def test_the_sigmoid_code_lies_in_the_unit_square(digits: ist.data.Data) -> None:

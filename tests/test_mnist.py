@@ -18,5 +18,7 @@ COMMON = {"likelihood": "mse", "network": "mlp", "random_state": 0, "verbose": 0
 def test_published_networks_reach_their_error(
     hidden: tuple[int, ...], batch_size: int, epochs: int, bound: float, mnist: ist.data.Data
 ) -> None:
-    model = ist.AE(latent_dim=32, hidden=hidden, batch_size=batch_size, epochs=epochs, **COMMON).fit(mnist.train)
+    model = ist.AE(
+        latent_dim=32, hidden=hidden, batch_size=batch_size, epochs=epochs, **COMMON
+    ).fit(mnist.train)
     assert model.squared_error(mnist.test.x).mean() / 784 <= bound

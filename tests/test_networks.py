@@ -10,8 +10,8 @@ from torch import nn
 import isthmus as ist
 from isthmus.likelihoods import Bernoulli, Likelihood, SquaredError
 from isthmus.networks import choose
+from isthmus.networks._output_bias import init_output_bias
 from isthmus.networks.residual import Block
-from isthmus.networks.rest import rest_at_mean
 
 
 def layers(module: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
@@ -21,10 +21,14 @@ def layers(module: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
 @pytest.mark.parametrize(
     ("shape", "kind"),
     [
-        ((1, 64, 48), "Conv"), ((3, 32, 32), "Conv"), ((1, 28, 28), "MLP"), ((3, 8, 8), "MLP"), ((784,), "MLP"),
+        ((1, 64, 48), "Conv"),
+        ((3, 32, 32), "Conv"),
+        ((1, 28, 28), "MLP"),
+        ((3, 8, 8), "MLP"),
+        ((784,), "MLP"),
         ((5, 6), "MLP"),
     ],
-)  # fmt: skip
+)
 def test_auto_chooses_by_shape(shape: tuple[int, ...], kind: str) -> None:
     assert type(choose("auto", shape, None, "relu")).__name__ == kind
     named = "Residual" if len(shape) == 3 else kind
@@ -34,7 +38,16 @@ def test_auto_chooses_by_shape(shape: tuple[int, ...], kind: str) -> None:
 def test_the_decoder_mirrors_the_encoder() -> None:
     module = ist.AE(latent_dim=32, hidden=(256, 128, 64), network="mlp").build((1, 28, 28))
     sizes = [(layer.in_features, layer.out_features) for layer in layers(module, nn.Linear)]
-    assert sizes == [(784, 256), (256, 128), (128, 64), (64, 32), (32, 64), (64, 128), (128, 256), (256, 784)]
+    assert sizes == [
+        (784, 256),
+        (256, 128),
+        (128, 64),
+        (64, 32),
+        (32, 64),
+        (64, 128),
+        (128, 256),
+        (256, 784),
+    ]
 
 
 def test_no_hidden_layer_is_a_linear_map() -> None:
@@ -43,10 +56,14 @@ def test_no_hidden_layer_is_a_linear_map() -> None:
     torch.testing.assert_close(module(a + b) - module(b), module(a) - module(torch.zeros(1, 7)))
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 27, 27), (3, 33, 20), (3, 100, 75), (1, 1, 1), (2, 5, 64)])
+@pytest.mark.parametrize(
+    "shape", [(1, 28, 28), (1, 27, 27), (3, 33, 20), (3, 100, 75), (1, 1, 1), (2, 5, 64)]
+)
 @pytest.mark.parametrize("widths", [(4,), (4, 8), (4, 8, 8)])
 @pytest.mark.parametrize("name", ["conv", "residual"])
-def test_convolutions_come_back_to_any_size(name: str, shape: tuple[int, ...], widths: tuple[int, ...]) -> None:
+def test_convolutions_come_back_to_any_size(
+    name: str, shape: tuple[int, ...], widths: tuple[int, ...]
+) -> None:
     network = choose(name, shape, widths, "relu")
     features = network.encoder(shape)
     given = features.encoder(torch.rand(2, *shape))
@@ -77,7 +94,9 @@ def test_a_block_adds_to_what_passes_it() -> None:
 
 def test_residual_networks_serve_any_member(few: np.ndarray) -> None:
     model = ist.VAE(network="residual", hidden=(8, 16), epochs=3, random_state=0).fit(few)
-    assert len(layers(model.module_.encoder, Block)) == len(layers(model.module_.decoder, Block)) == 2
+    assert (
+        len(layers(model.module_.encoder, Block)) == len(layers(model.module_.decoder, Block)) == 2
+    )
     assert model.history_[-1]["objective"] < model.history_[0]["objective"]
     assert model.reconstruct(few).shape == few.shape
 
@@ -87,7 +106,9 @@ def test_convolutions_need_images() -> None:
         ist.AE(network="conv").build((64,))
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"])
+@pytest.mark.parametrize(
+    "name", ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"]
+)
 def test_every_activation_can_be_named(name: str) -> None:
     module = ist.AE(activation=name, hidden=(4,)).build((6,))
     assert module(torch.rand(3, 6)).shape == (3, 6)
@@ -96,32 +117,41 @@ def test_every_activation_can_be_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "shape", "over"),
     [
-        ("mlp", (2, 4, 5), (0,)), ("mlp", (6,), (0,)), ("conv", (2, 4, 5), (0, 2, 3)), ("residual", (2, 4, 5), (0, 2, 3)),
-        ("recurrent", (7, 3), (0, 1)), ("recurrent", (6,), (0, 1)), ("recurrent", (2, 4, 5), (0, 2)),
+        ("mlp", (2, 4, 5), (0,)),
+        ("mlp", (6,), (0,)),
+        ("conv", (2, 4, 5), (0, 2, 3)),
+        ("residual", (2, 4, 5), (0, 2, 3)),
+        ("recurrent", (7, 3), (0, 1)),
+        ("recurrent", (6,), (0, 1)),
+        ("recurrent", (2, 4, 5), (0, 2)),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("likelihood", [Bernoulli(), SquaredError(), SquaredError(unit_range=True)])
 def test_a_decoder_that_hears_nothing_says_the_mean(
     name: str, shape: tuple[int, ...], over: tuple[int, ...], likelihood: Likelihood
 ) -> None:
     x = torch.rand(50, *shape) ** 2
     decoder = choose(name, shape, (8,), "relu").decoder((3,), shape)
-    rest_at_mean(decoder, likelihood, x)
+    init_output_bias(decoder, likelihood, x)
     *_, last = (layer for layer in decoder.modules() if hasattr(layer, "weight"))
     nn.init.zeros_(last.weight)
-    torch.testing.assert_close(likelihood.mean(decoder(torch.rand(2, 3)))[:1], x.mean(over, keepdim=True).expand(1, *shape))
+    torch.testing.assert_close(
+        likelihood.mean(decoder(torch.rand(2, 3)))[:1], x.mean(over, keepdim=True).expand(1, *shape)
+    )
 
 
 def test_padding_does_not_count_for_the_mean() -> None:
     x = torch.rand(20, 5, 3)
     x[:10, 3:] = float("nan")
     decoder = choose("recurrent", (5, 3), (8,), "relu").decoder((2,), (5, 3))
-    rest_at_mean(decoder, SquaredError(), x)
+    init_output_bias(decoder, SquaredError(), x)
     torch.testing.assert_close(decoder.last[-1].bias.detach(), x[~x.isnan().any(2)].mean(0))
 
 
 def test_a_decoder_of_another_kind_is_left_as_it_is() -> None:
-    decoder = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 9, bias=False), nn.Unflatten(1, (1, 3, 3)))
+    decoder = nn.Sequential(
+        nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 9, bias=False), nn.Unflatten(1, (1, 3, 3))
+    )
     before = decoder[0].bias.clone()
-    rest_at_mean(decoder, Bernoulli(), torch.rand(5, 1, 3, 3))
+    init_output_bias(decoder, Bernoulli(), torch.rand(5, 1, 3, 3))
     torch.testing.assert_close(decoder[0].bias, before)

@@ -16,12 +16,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import isthmus as ist
 from isthmus.data.rows import Rows
-from isthmus.outliers import table
+from isthmus.estimators.outliers import table
 
 SMALL: dict[str, Any] = {"epochs": 2, "random_state": 0, "verbose": 0}
 
 
-@parametrize_with_checks([ist.OutlierDetector(ist.AE(**SMALL)), ist.OutlierDetector(ist.VAE(**SMALL), criterion="score")])
+@parametrize_with_checks(
+    [ist.OutlierDetector(ist.AE(**SMALL)), ist.OutlierDetector(ist.VAE(**SMALL), criterion="score")]
+)
 def test_scikit_learn_contract(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -40,23 +42,33 @@ def test_a_digit_that_was_never_seen_stands_out(digits: ist.data.Data) -> None:
     assert flagged[digits.test.y == 0].mean() > 0.9 > 0.1 > flagged[digits.test.y != 0].mean()
 
 
-def test_the_score_is_minus_the_error_or_the_members_own(model: ist.Estimator, few: np.ndarray) -> None:
-    error, own = (ist.OutlierDetector.from_run(model, criterion=name).fit(few) for name in ("error", "score"))
+def test_the_score_is_minus_the_error_or_the_members_own(
+    model: ist.Estimator, few: np.ndarray
+) -> None:
+    error, own = (
+        ist.OutlierDetector.from_run(model, criterion=name).fit(few) for name in ("error", "score")
+    )
     np.testing.assert_allclose(error.score_samples(few), -model.squared_error(few), rtol=1e-6)
     np.testing.assert_allclose(own.score_samples(few), model.score_samples(few), rtol=1e-6)
     assert error.score_samples(few).dtype == np.float64
 
 
-def test_the_threshold_is_a_quantile_or_the_lower_fence(model: ist.Estimator, few: np.ndarray) -> None:
+def test_the_threshold_is_a_quantile_or_the_lower_fence(
+    model: ist.Estimator, few: np.ndarray
+) -> None:
     scores = -model.squared_error(few).astype(np.float64)
     share = ist.OutlierDetector.from_run(model, contamination=0.1).fit(few)
     assert share.offset_ == pytest.approx(np.quantile(scores, 0.1))
     assert (share.predict(few) == -1).sum() == 13  # of 129
     lower, upper = np.quantile(scores, [0.25, 0.75])
-    assert ist.OutlierDetector.from_run(model).fit(few).offset_ == pytest.approx(lower - 1.5 * (upper - lower))
+    assert ist.OutlierDetector.from_run(model).fit(few).offset_ == pytest.approx(
+        lower - 1.5 * (upper - lower)
+    )
 
 
-def test_a_trained_member_is_taken_as_it_is(model: ist.Estimator, few: np.ndarray, tmp_path: Path) -> None:
+def test_a_trained_member_is_taken_as_it_is(
+    model: ist.Estimator, few: np.ndarray, tmp_path: Path
+) -> None:
     before = model.transform(few)
     detector = ist.OutlierDetector.from_run(model).fit(few[:50])
     assert detector.member_ is model
@@ -81,14 +93,22 @@ def test_an_estimator_is_copied_and_a_name_means_its_defaults(few: np.ndarray) -
     ("values", "message"),
     [
         ({"member": "aee"}, "unknown member 'aee': did you mean 'ae'"),
-        ({"member": StandardScaler()}, r"member=StandardScaler\(\) is not usable: give a member such as AE\(latent_dim=8\)"),
-        ({"contamination": 0.6}, r"contamination=0\.6 is not usable: give a number or 'auto', above 0 and at most 0\.5"),
+        (
+            {"member": StandardScaler()},
+            r"member=StandardScaler\(\) is not usable: give a member such as AE\(latent_dim=8\)",
+        ),
+        (
+            {"contamination": 0.6},
+            r"contamination=0\.6 is not usable: give a number or 'auto', above 0 and at most 0\.5",
+        ),
         ({"contamination": 0}, r"contamination=0 is not usable"),
         ({"contamination": "many"}, "unknown value of contamination 'many'"),
         ({"criterion": "eror"}, "unknown value of criterion 'eror': did you mean 'error'"),
     ],
 )
-def test_what_cannot_be_used_is_named(values: dict[str, Any], message: str, few: np.ndarray) -> None:
+def test_what_cannot_be_used_is_named(
+    values: dict[str, Any], message: str, few: np.ndarray
+) -> None:
     with pytest.raises(ist.InputError, match=message):
         ist.OutlierDetector(**values).fit(few)
 
@@ -97,7 +117,9 @@ def test_it_ends_a_pipeline_and_knows_its_columns() -> None:
     random = np.random.default_rng(0)
     frame = pd.DataFrame(random.normal(size=(200, 3)), columns=["a", "b", "c"])
     frame["c"] = frame["a"] + frame["b"]
-    detector = ist.OutlierDetector(ist.AE(latent_dim=2, epochs=30, learning_rate=0.01, random_state=0), contamination=0.05)
+    detector = ist.OutlierDetector(
+        ist.AE(latent_dim=2, epochs=30, learning_rate=0.01, random_state=0), contamination=0.05
+    )
     pipeline = make_pipeline(StandardScaler().set_output(transform="pandas"), detector).fit(frame)
     odd = pd.DataFrame({"a": [3.0], "b": [3.0], "c": [-6.0]})
     assert pipeline.predict(odd).tolist() == [-1]

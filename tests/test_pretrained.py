@@ -10,20 +10,27 @@ import pytest
 
 import isthmus as ist
 from benchmarks.pretrained import RECIPES
-from isthmus import cli, pretrained
+from isthmus._cli import app as cli
+from isthmus.io import pretrained
 
 ALL = pytest.mark.parametrize("name", pretrained.names())
 
 
 def measured(name: str, title: str) -> float:
-    found = re.search(rf"^\| {re.escape(title)} \| ([-\d.e]+)", pretrained.card(name), flags=re.MULTILINE)
+    found = re.search(
+        rf"^\| {re.escape(title)} \| ([-\d.e]+)", pretrained.card(name), flags=re.MULTILINE
+    )
     assert found is not None
     return float(found[1])
 
 
 def test_all_are_there_and_small() -> None:
     assert pretrained.names() == sorted(RECIPES)
-    files = [file for file in Path(pretrained.__file__).parent.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    files = [
+        file
+        for file in Path(pretrained.__file__).parent.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    ]
     assert sum(file.stat().st_size for file in files) < 4e6
 
 
@@ -39,13 +46,17 @@ def test_each_loads_and_its_card_says_what_it_is(name: str) -> None:
 
 def test_the_digits_are_reconstructed_as_the_card_says(digits: ist.data.Data) -> None:
     model = ist.load("pretrained:vae-digits-2d")
-    assert model.squared_error(digits.test.x).mean() == pytest.approx(measured("vae-digits-2d", "Squared error"), rel=1e-3)
+    assert model.squared_error(digits.test.x).mean() == pytest.approx(
+        measured("vae-digits-2d", "Squared error"), rel=1e-3
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if "mnist" in name])
 def test_mnist_is_reconstructed_as_the_card_says(name: str, mnist: ist.data.Data) -> None:
     model = ist.load(pretrained.PREFIX + name)
-    assert model.squared_error(mnist.test.x).mean() == pytest.approx(measured(name, "Squared error"), rel=1e-3)
+    assert model.squared_error(mnist.test.x).mean() == pytest.approx(
+        measured(name, "Squared error"), rel=1e-3
+    )
 
 
 def test_a_class_at_a_time() -> None:
@@ -57,7 +68,9 @@ def test_a_class_at_a_time() -> None:
 
 
 def test_unknown_names_and_the_listing(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ist.InputError, match="unknown pretrained model 'vae-mnist-2': did you mean 'vae-mnist-2d'"):
+    with pytest.raises(
+        ist.InputError, match="unknown pretrained model 'vae-mnist-2': did you mean 'vae-mnist-2d'"
+    ):
         ist.load("pretrained:vae-mnist-2")
     cli._assemble()
     with pytest.raises(SystemExit):
@@ -66,5 +79,7 @@ def test_unknown_names_and_the_listing(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_same_weights_at_every_load() -> None:
-    first, second = (ist.load("pretrained:vae-digits-2d").sample(3, random_state=0) for _ in range(2))
+    first, second = (
+        ist.load("pretrained:vae-digits-2d").sample(3, random_state=0) for _ in range(2)
+    )
     assert np.array_equal(first, second)

@@ -9,7 +9,9 @@ from isthmus import registry
 from isthmus.registry import Registry
 
 
-@pytest.mark.parametrize("kind", ["MEMBERS", "NETWORKS", "LIKELIHOODS", "PRIORS", "DATA", "FIGURES"])
+@pytest.mark.parametrize(
+    "kind", ["MEMBERS", "NETWORKS", "LIKELIHOODS", "PRIORS", "DATA", "FIGURES"]
+)
 def test_every_registration_can_be_imported_and_is_documented(kind: str) -> None:
     known = getattr(registry, kind)
     assert len(known) > 1
@@ -18,7 +20,9 @@ def test_every_registration_can_be_imported_and_is_documented(kind: str) -> None
 
 def test_a_duplicate_is_refused() -> None:
     names = Registry("thing", {"one": "math:pi"})
-    with pytest.raises(ist.InputError, match=r"thing 'one' is registered already, as math:pi: choose another name"):
+    with pytest.raises(
+        ist.InputError, match=r"thing 'one' is registered already, as math:pi: choose another name"
+    ):
         names.add("one", "math:e")
     names.add("two", "math:e")
     assert names["two"] == pytest.approx(2.718281828)
@@ -30,7 +34,9 @@ def test_a_target_must_name_module_and_attribute() -> None:
 
 
 def test_a_miss_lists_the_known_names() -> None:
-    with pytest.raises(ist.InputError, match=r"unknown member 'vaee': did you mean 'vae'\? Known: .*ae"):
+    with pytest.raises(
+        ist.InputError, match=r"unknown member 'vaee': did you mean 'vae'\? Known: .*ae"
+    ):
         ist.MEMBERS["vaee"]
 
 

@@ -12,7 +12,7 @@ import torch
 from sklearn.datasets import load_wine
 
 import isthmus as ist
-from isthmus import runs
+from isthmus.io import runs
 
 
 @pytest.fixture
@@ -26,7 +26,11 @@ def edit(run: Path, **values: Any) -> None:
 
 
 def test_what_a_run_holds(run: Path) -> None:
-    assert sorted(path.name for path in run.iterdir()) == ["config.json", "history.jsonl", "model.safetensors"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.json",
+        "history.jsonl",
+        "model.safetensors",
+    ]
     config = json.loads((run / "config.json").read_text())
     assert config["member"] == "ae"
     assert config["fields"]["latent_dim"] == 2
@@ -47,7 +51,9 @@ def test_what_a_run_holds(run: Path) -> None:
         ({"format": None}, r"is not the configuration of a run of isthmus"),
     ],
 )
-def test_a_foreign_configuration_says_what_is_wrong(values: dict[str, Any], message: str, run: Path) -> None:
+def test_a_foreign_configuration_says_what_is_wrong(
+    values: dict[str, Any], message: str, run: Path
+) -> None:
     edit(run, **values)
     with pytest.raises(ist.InputError, match=message):
         ist.load(run)
@@ -61,7 +67,9 @@ def test_every_damaged_file_is_named(name: str, damage: str, run: Path) -> None:
     if damage == "gone":
         file.unlink()
     else:
-        file.write_bytes(content[: len(content) // 2] if damage == "cut" else b"\x80noise" + content)
+        file.write_bytes(
+            content[: len(content) // 2] if damage == "cut" else b"\x80noise" + content
+        )
     with pytest.raises(ist.RunError, match=name.replace(".", r"\.")):
         ist.load(run)
 
@@ -76,16 +84,22 @@ def test_one_flipped_bit_in_the_weights_is_noticed(run: Path) -> None:
 
 
 def test_a_missing_folder_and_a_folder_that_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(ist.RunError, match=r"there is no run at .*nowhere: the folder does not exist"):
+    with pytest.raises(
+        ist.RunError, match=r"there is no run at .*nowhere: the folder does not exist"
+    ):
         ist.load(tmp_path / "nowhere")
     (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(ist.RunError, match=r"is not a finished run of isthmus: it holds no config\.json"):
+    with pytest.raises(
+        ist.RunError, match=r"is not a finished run of isthmus: it holds no config\.json"
+    ):
         ist.load(tmp_path)
 
 
 def test_a_folder_of_somebody_elses_is_left_alone(few: np.ndarray, tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(ist.InputError, match=r"exists and is not a run of isthmus.*nothing was written"):
+    with pytest.raises(
+        ist.InputError, match=r"exists and is not a run of isthmus.*nothing was written"
+    ):
         ist.AE(epochs=1).fit(few).save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["letters.txt"]
 
@@ -100,25 +114,32 @@ def test_the_scaling_is_saved_with_the_model(tmp_path: Path) -> None:
     wine = load_wine().data
     model = ist.AE(epochs=5, random_state=0, latent_dim=4).fit(wine)
     again = ist.load(model.save(tmp_path / "run"))
-    assert again.door_.scaling.kind == "standard"
+    assert again.preprocessor_.scaling.kind == "standard"
     assert np.array_equal(again.reconstruct(wine), model.reconstruct(wine))
-    assert abs(again.reconstruct(wine).mean(0) - wine.mean(0)).max() < wine.std(0).max()  # in the units of the table
+    assert (
+        abs(again.reconstruct(wine).mean(0) - wine.mean(0)).max() < wine.std(0).max()
+    )  # in the units of the table
 
 
 def linear(shape: tuple[int, ...]) -> torch.nn.Module:
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(shape)), 8))
 
 
-def test_an_importable_network_is_imported_only_with_trust(few: np.ndarray, tmp_path: Path, monkeypatch: Any) -> None:
+def test_an_importable_network_is_imported_only_with_trust(
+    few: np.ndarray, tmp_path: Path, monkeypatch: Any
+) -> None:
     (tmp_path / "mine.py").write_text(
-        "import torch\n\n\ndef linear(shape):\n    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8))\n"
+        "import torch\n\n\ndef linear(shape):\n    return torch.nn.Sequential(torch.nn.Flatten(),"
+        " torch.nn.Linear(64, 8))\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     import mine
 
     model = ist.AE(epochs=1, encoder=mine.linear, random_state=0).fit(few)
     model.save(tmp_path / "run")
-    with pytest.raises(ist.RunError, match=r"networks=\{'encoder': \.\.\.}\), or trust=True to import mine:linear"):
+    with pytest.raises(
+        ist.RunError, match=r"networks=\{'encoder': \.\.\.}\), or trust=True to import mine:linear"
+    ):
         ist.load(tmp_path / "run")
     again = ist.load(tmp_path / "run", trust=True)
     assert np.array_equal(again.transform(few), model.transform(few))

@@ -28,7 +28,9 @@ def write(folder: Path) -> str:
 
 
 def _start(x: np.ndarray) -> list[np.ndarray]:
-    """Weights and biases of a VQ-VAE from which everybody starts, and the codebook: from a random one, errors differ."""
+    """Weights and biases of a VQ-VAE from which everybody starts, and the codebook: from a random
+    one, errors differ.
+    """
     state = isthmus.vq_member(device="cpu", learning_rate=1e-12).fit(x).module_.state_dict()
     weights = [value.numpy() for name, value in state.items() if ".codebooks." not in name]
     return [*weights, state["bottleneck.codebooks.0.vectors"].numpy()]
@@ -43,14 +45,20 @@ def _digits() -> tuple[np.ndarray, str]:
 
 
 def _enlarged(count: int) -> np.ndarray:
-    """Small digits at three times their size, each somewhere else on 28×28 pixels, with other strengths of the pen."""
+    """Small digits at three times their size, each somewhere else on 28×28 pixels, with other
+    strengths of the pen.
+    """
     rng = np.random.default_rng(0)
     small = load_digits().images
     images = np.zeros((count, 28, 28), np.float32)
     chosen = np.kron(small[rng.integers(len(small), size=count)], np.ones((3, 3))) / 16
-    for place, (image, (row, column)) in enumerate(zip(chosen, rng.integers(0, 5, (count, 2)), strict=True)):
+    for place, (image, (row, column)) in enumerate(
+        zip(chosen, rng.integers(0, 5, (count, 2)), strict=True)
+    ):
         images[place, row : row + 24, column : column + 24] = image
-    return np.asarray(255 * images * rng.uniform(0.7, 1, (count, 1, 1)), np.uint8).reshape(count, -1)
+    return np.asarray(255 * images * rng.uniform(0.7, 1, (count, 1, 1)), np.uint8).reshape(
+        count, -1
+    )
 
 
 def _colour() -> tuple[np.ndarray, str]:

@@ -1,7 +1,8 @@
-"""The floor: the bare products or convolutions of a task, forward and backward, and the bare update of Adam after each step.
+"""The floor: the bare products or convolutions of a task, forward and backward, and the bare update
+of Adam after each step.
 
-Nothing else is done: no data are gathered, no biases added, no activations, no loss. The results are kept where training
-would keep them, so that they pass through the same caches.
+Nothing else is done: no data are gathered, no biases added, no activations, no loss. The results
+are kept where training would keep them, so that they pass through the same caches.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from benchmarks.contestants import work
 from benchmarks.contestants.work import Data, Round, Rounds
-from isthmus.training.runtime import keep_freed_memory
+from isthmus.training.runtimes import keep_freed_memory
 
 keep_freed_memory()  # else the system takes large blocks back after every step
 torch.set_flush_denormal(True)
@@ -35,9 +36,20 @@ class Update:
 
     def __call__(self, gradients: Sequence[Tensor]) -> None:
         torch._fused_adam_(
-            self.parameters, list(gradients), self.first, self.second, [], self.counts, lr=1e-6, beta1=0.9, beta2=0.999,
-            weight_decay=0.0, eps=1e-8, amsgrad=False, maximize=False,
-        )  # fmt: skip
+            self.parameters,
+            list(gradients),
+            self.first,
+            self.second,
+            [],
+            self.counts,
+            lr=1e-6,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=0.0,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )
 
 
 def dense(sizes: tuple[int, ...], batch: int, examples: int, update: bool) -> Rounds:
@@ -103,7 +115,13 @@ class Convolution:
     """One convolution, forward and backward, in one memory format."""
 
     def __init__(
-        self, shape: Sequence[int], weight: Sequence[int], stride: int, padding: int, transposed: bool, first: bool
+        self,
+        shape: Sequence[int],
+        weight: Sequence[int],
+        stride: int,
+        padding: int,
+        transposed: bool,
+        first: bool,
     ) -> None:
         self.x = torch.randn(*shape)
         self.weight = torch.randn(*weight) * 0.05
@@ -115,16 +133,23 @@ class Convolution:
         return torch.convolution(self.x, self.weight, None, *self.settings)
 
     def backward(self) -> Tensor:
-        return torch.ops.aten.convolution_backward(self.gradient, self.x, self.weight, None, *self.settings, self.wanted)[1]
+        return torch.ops.aten.convolution_backward(
+            self.gradient, self.x, self.weight, None, *self.settings, self.wanted
+        )[1]
 
     def to(self, memory_format: torch.memory_format) -> None:
         self.x, self.weight, self.gradient = (
-            tensor.contiguous(memory_format=memory_format) for tensor in (self.x, self.weight, self.gradient)
+            tensor.contiguous(memory_format=memory_format)
+            for tensor in (self.x, self.weight, self.gradient)
         )
 
 
-def convolutional(layers: Sequence[Convolution], products: Sequence[tuple[int, int]], batch: int, steps: int) -> Rounds:
-    """Convolutions in the memory format that suits them better, and the linear maps of the same network."""
+def convolutional(
+    layers: Sequence[Convolution], products: Sequence[tuple[int, int]], batch: int, steps: int
+) -> Rounds:
+    """Convolutions in the memory format that suits them better, and the linear maps of the same
+    network.
+    """
     weights = [torch.randn(b, a) * 0.05 for a, b in products]
     pairs = [(torch.randn(batch, a), torch.randn(batch, b)) for a, b in products]
     move = Update([*(layer.weight for layer in layers), *weights])
@@ -144,7 +169,9 @@ def convolutional(layers: Sequence[Convolution], products: Sequence[tuple[int, i
     for memory_format in (torch.contiguous_format, torch.channels_last):
         for layer in layers:
             layer.to(memory_format)
-        candidates[memory_format] = min(repeated(step, max(1, steps // 4))().seconds for _ in range(3))
+        candidates[memory_format] = min(
+            repeated(step, max(1, steps // 4))().seconds for _ in range(3)
+        )
     for layer in layers:
         layer.to(min(candidates, key=lambda name: candidates[name]))
     move.parameters[: len(layers)] = [layer.weight.contiguous() for layer in layers]
@@ -165,14 +192,22 @@ def conv_vae(data: Data) -> Rounds:
 
 def vqvae(data: Data) -> Rounds:
     n, c, half = work.VQ_BATCH, work.VQ_CHANNELS, work.VQ_CHANNELS // 2
-    block = [((n, c, 8, 8), (half, c, 3, 3), 1, 1, False, False), ((n, half, 8, 8), (c, half, 1, 1), 1, 0, False, False)]
+    block = [
+        ((n, c, 8, 8), (half, c, 3, 3), 1, 1, False, False),
+        ((n, half, 8, 8), (c, half, 1, 1), 1, 0, False, False),
+    ]
     shapes = [
-        ((n, 3, 32, 32), (c, 3, 4, 4), 2, 1, False, True), ((n, c, 16, 16), (c, c, 4, 4), 2, 1, False, False), *block, *block,
+        ((n, 3, 32, 32), (c, 3, 4, 4), 2, 1, False, True),
+        ((n, c, 16, 16), (c, c, 4, 4), 2, 1, False, False),
+        *block,
+        *block,
         ((n, c, 8, 8), (work.VQ_DIM, c, 1, 1), 1, 0, False, False),
         ((n, work.VQ_DIM, 8, 8), (c, work.VQ_DIM, 1, 1), 1, 0, False, False),
-        *block, *block,
-        ((n, c, 8, 8), (c, c, 4, 4), 2, 1, True, False), ((n, c, 16, 16), (c, 3, 4, 4), 2, 1, True, False),
-    ]  # fmt: skip
+        *block,
+        *block,
+        ((n, c, 8, 8), (c, c, 4, 4), 2, 1, True, False),
+        ((n, c, 16, 16), (c, 3, 4, 4), 2, 1, True, False),
+    ]
     return convolutional([Convolution(*shape) for shape in shapes], [], n, work.VQ_EXAMPLES // n)
 
 
@@ -186,12 +221,16 @@ def scores(data: Data) -> Rounds:
 
 def likelihood(data: Data) -> Rounds:
     shapes = list(pairwise([work.LIKELIHOOD_CODE, *reversed(work.LIKELIHOOD)]))
-    part = forward(shapes, work.LIKELIHOOD_EXAMPLES * work.LIKELIHOOD_SAMPLES // work.LIKELIHOOD_PART)
+    part = forward(
+        shapes, work.LIKELIHOOD_EXAMPLES * work.LIKELIHOOD_SAMPLES // work.LIKELIHOOD_PART
+    )
     return lambda: Round(work.LIKELIHOOD_PART * part().seconds)
 
 
 def forward(shapes: Sequence[tuple[int, int]], rows: int) -> Rounds:
-    """The products of some layers, forward, for as many rows; the last chunk is counted by its share."""
+    """The products of some layers, forward, for as many rows; the last chunk is counted by its
+    share.
+    """
     x = torch.rand(CHUNK, shapes[0][0])
     weights = [torch.randn(b, a) * 0.05 for a, b in shapes]
 

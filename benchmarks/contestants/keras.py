@@ -24,7 +24,8 @@ def dense_model(sizes: tuple[int, ...], x: np.ndarray) -> tuple[keras.Model, ker
     for place, (weight, _) in enumerate(given):
         last = place == len(given) - 1
         layer = keras.layers.Dense(
-            weight.shape[1], activation="sigmoid" if last else "relu" if work.is_active(place, len(given)) else None
+            weight.shape[1],
+            activation="sigmoid" if last else "relu" if work.is_active(place, len(given)) else None,
         )
         h = layer(h)
         layers.append(layer)
@@ -34,7 +35,9 @@ def dense_model(sizes: tuple[int, ...], x: np.ndarray) -> tuple[keras.Model, ker
     return keras.Model(inputs, h), keras.Model(inputs, code)
 
 
-def fitted(model: keras.Model, x: np.ndarray, y: np.ndarray | None, batch: int, test: np.ndarray) -> Rounds:
+def fitted(
+    model: keras.Model, x: np.ndarray, y: np.ndarray | None, batch: int, test: np.ndarray
+) -> Rounds:
     """A model that is compiled; every round starts from the same weights with a fresh optimiser."""
     weights = model.get_weights()
 
@@ -46,7 +49,9 @@ def fitted(model: keras.Model, x: np.ndarray, y: np.ndarray | None, batch: int, 
                     variable.assign(np.zeros(variable.shape, variable.dtype))
         start = time.perf_counter()
         model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
-        return Round(time.perf_counter() - start, work.mean_square(model.predict(test, verbose=0), test))
+        return Round(
+            time.perf_counter() - start, work.mean_square(model.predict(test, verbose=0), test)
+        )
 
     rounds()  # all of it: a smaller last batch is traced anew
     return rounds
@@ -79,14 +84,22 @@ class VAE(keras.Model):
         super().__init__()
         a, b = work.CONV_CHANNELS
         layers = keras.layers
-        self.encoder = keras.Sequential([
-            layers.Conv2D(a, 4, 2, "same", activation="relu"), layers.Conv2D(b, 4, 2, "same", activation="relu"),
-            layers.Flatten(), layers.Dense(2 * work.CONV_CODE),
-        ])  # fmt: skip
-        self.decoder = keras.Sequential([
-            layers.Dense(b * 49, activation="relu"), layers.Reshape((7, 7, b)),
-            layers.Conv2DTranspose(a, 4, 2, "same", activation="relu"), layers.Conv2DTranspose(1, 4, 2, "same"),
-        ])  # fmt: skip
+        self.encoder = keras.Sequential(
+            [
+                layers.Conv2D(a, 4, 2, "same", activation="relu"),
+                layers.Conv2D(b, 4, 2, "same", activation="relu"),
+                layers.Flatten(),
+                layers.Dense(2 * work.CONV_CODE),
+            ]
+        )
+        self.decoder = keras.Sequential(
+            [
+                layers.Dense(b * 49, activation="relu"),
+                layers.Reshape((7, 7, b)),
+                layers.Conv2DTranspose(a, 4, 2, "same", activation="relu"),
+                layers.Conv2DTranspose(1, 4, 2, "same"),
+            ]
+        )
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(self.decoder(tf.split(self.encoder(x), 2, 1)[0]))
@@ -98,13 +111,16 @@ class VAE(keras.Model):
             cross = tf.nn.sigmoid_cross_entropy_with_logits(x, logits)
             rate = -0.5 * tf.reduce_sum(1 + log_var - tf.square(mu) - tf.exp(log_var), 1)
             loss = tf.reduce_mean(tf.reduce_sum(cross, (1, 2, 3)) + rate)
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=True))
+        self.optimizer.apply_gradients(
+            zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=True)
+        )
         return {"loss": loss}
 
 
 def conv_vae(data: Data) -> Rounds:
     x, test = (
-        work.unit(part).reshape(-1, 28, 28, 1) for part in (data.train[: work.CONV_EXAMPLES], data.test[: work.MEASURED])
+        work.unit(part).reshape(-1, 28, 28, 1)
+        for part in (data.train[: work.CONV_EXAMPLES], data.test[: work.MEASURED])
     )
     model = VAE()
     model(x[:2])

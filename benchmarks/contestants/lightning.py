@@ -36,16 +36,25 @@ class Lit(L.LightningModule):
 
 
 def trained(
-    make: Callable[[], nn.Module], loss: Callable[[nn.Module, Tensor], Tensor], x: np.ndarray, batch: int,
+    make: Callable[[], nn.Module],
+    loss: Callable[[nn.Module, Tensor], Tensor],
+    x: np.ndarray,
+    batch: int,
     error: Callable[[nn.Module], float],
-) -> Rounds:  # fmt: skip
+) -> Rounds:
     def run(count: int) -> Round:
-        loader = DataLoader(TensorDataset(torch.from_numpy(x[:count])), batch_size=batch, shuffle=True)
+        loader = DataLoader(
+            TensorDataset(torch.from_numpy(x[:count])), batch_size=batch, shuffle=True
+        )
         lit = Lit(make(), loss)
         trainer = L.Trainer(
-            max_epochs=1, accelerator="cpu" if work.DEVICE == "cpu" else "gpu", logger=False, enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False,
-        )  # fmt: skip
+            max_epochs=1,
+            accelerator="cpu" if work.DEVICE == "cpu" else "gpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
         start = time.perf_counter()
         trainer.fit(lit, loader)
         seconds = time.perf_counter() - start
@@ -59,7 +68,13 @@ def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Roun
     test = torch.from_numpy(work.unit(data.test[: work.MEASURED]))
 
     make = lambda: nn.Sequential(*modules.dense(sizes, raw))  # noqa: E731
-    return trained(make, lambda m, x: F.mse_loss(m(x), x), work.unit(raw), batch, lambda m: modules.error(m, test))
+    return trained(
+        make,
+        lambda m, x: F.mse_loss(m(x), x),
+        work.unit(raw),
+        batch,
+        lambda m: modules.error(m, test),
+    )
 
 
 def ae(data: Data) -> Rounds:
@@ -73,7 +88,9 @@ def deep_ae(data: Data) -> Rounds:
 def conv_vae(data: Data) -> Rounds:
     test = torch.from_numpy(work.unit(data.test[: work.MEASURED])).view(-1, 1, 28, 28)
     x = work.unit(data.train[: work.CONV_EXAMPLES]).reshape(-1, 1, 28, 28)
-    return trained(modules.ConvVAE, lambda m, batch: m.loss(batch), x, work.CONV_BATCH, lambda m: m.error(test))
+    return trained(
+        modules.ConvVAE, lambda m, batch: m.loss(batch), x, work.CONV_BATCH, lambda m: m.error(test)
+    )
 
 
 def vqvae(data: Data) -> Rounds:
@@ -81,4 +98,6 @@ def vqvae(data: Data) -> Rounds:
     test = torch.from_numpy(x[-work.VQ_MEASURED :])
     make = lambda: modules.VQVAE(data.vq_start)  # noqa: E731
     error = lambda m: modules.error(m, test)  # noqa: E731
-    return trained(make, lambda m, batch: m.loss(batch), x[: work.VQ_EXAMPLES], work.VQ_BATCH, error)
+    return trained(
+        make, lambda m, batch: m.loss(batch), x[: work.VQ_EXAMPLES], work.VQ_BATCH, error
+    )

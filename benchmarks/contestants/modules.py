@@ -23,12 +23,16 @@ def dense(sizes: tuple[int, ...], x: np.ndarray) -> tuple[nn.Sequential, nn.Sequ
             linear.bias.copy_(torch.from_numpy(bias))
         layers.append([linear, nn.ReLU()] if work.is_active(place, len(given)) else [linear])
     half = len(layers) // 2
-    encoder, decoder = ([layer for group in part for layer in group] for part in (layers[:half], layers[half:]))
+    encoder, decoder = (
+        [layer for group in part for layer in group] for part in (layers[:half], layers[half:])
+    )
     return nn.Sequential(*encoder), nn.Sequential(*decoder, nn.Sigmoid())
 
 
 def error(model: nn.Module, test: Tensor) -> float:
-    """The mean squared error of what a model makes of rows or images; of the first thing, where it gives several."""
+    """The mean squared error of what a model makes of rows or images; of the first thing, where it
+    gives several.
+    """
     with torch.no_grad():
         given = model(test)
     return work.mean_square((given[0] if isinstance(given, tuple) else given).numpy(), test.numpy())
@@ -41,7 +45,12 @@ class ConvEncoder(nn.Module):
         super().__init__()
         channels = (1, *work.CONV_CHANNELS)
         self.body = nn.Sequential(
-            *(layer for a, b in pairwise(channels) for layer in (nn.Conv2d(a, b, 4, 2, 1), nn.ReLU())), nn.Flatten()
+            *(
+                layer
+                for a, b in pairwise(channels)
+                for layer in (nn.Conv2d(a, b, 4, 2, 1), nn.ReLU())
+            ),
+            nn.Flatten(),
         )
         self.mu, self.log_var = (nn.Linear(channels[-1] * 49, work.CONV_CODE) for _ in range(2))
         glorot(self)
@@ -58,9 +67,13 @@ class ConvDecoder(nn.Module):
         super().__init__()
         first, second = reversed(work.CONV_CHANNELS)
         self.body = nn.Sequential(
-            nn.Linear(work.CONV_CODE, first * 49), nn.Unflatten(1, (first, 7, 7)), nn.ReLU(),
-            nn.ConvTranspose2d(first, second, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(second, 1, 4, 2, 1),
-        )  # fmt: skip
+            nn.Linear(work.CONV_CODE, first * 49),
+            nn.Unflatten(1, (first, 7, 7)),
+            nn.ReLU(),
+            nn.ConvTranspose2d(first, second, 4, 2, 1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(second, 1, 4, 2, 1),
+        )
         glorot(self)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -95,23 +108,38 @@ class Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         half = channels // 2
-        self.body = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, half, 3, 1, 1), nn.ReLU(), nn.Conv2d(half, channels, 1))
+        self.body = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(channels, half, 3, 1, 1), nn.ReLU(), nn.Conv2d(half, channels, 1)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
 
 
 def vq_networks(start: list[np.ndarray]) -> tuple[nn.Sequential, nn.Sequential]:
-    """Encoder up to the vectors, and decoder up to the sigmoid, with the weights and biases that all start from."""
+    """Encoder up to the vectors, and decoder up to the sigmoid, with the weights and biases that
+    all start from.
+    """
     c = work.VQ_CHANNELS
     encoder = nn.Sequential(
-        nn.Conv2d(3, c, 4, 2, 1), nn.ReLU(), nn.Conv2d(c, c, 4, 2, 1), Residual(c), Residual(c), nn.ReLU(),
+        nn.Conv2d(3, c, 4, 2, 1),
+        nn.ReLU(),
+        nn.Conv2d(c, c, 4, 2, 1),
+        Residual(c),
+        Residual(c),
+        nn.ReLU(),
         nn.Conv2d(c, work.VQ_DIM, 1),
-    )  # fmt: skip
+    )
     decoder = nn.Sequential(
-        nn.Conv2d(work.VQ_DIM, c, 1), Residual(c), Residual(c), nn.ReLU(),
-        nn.ConvTranspose2d(c, c, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(c, 3, 4, 2, 1), nn.Sigmoid(),
-    )  # fmt: skip
+        nn.Conv2d(work.VQ_DIM, c, 1),
+        Residual(c),
+        Residual(c),
+        nn.ReLU(),
+        nn.ConvTranspose2d(c, c, 4, 2, 1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(c, 3, 4, 2, 1),
+        nn.Sigmoid(),
+    )
     parameters = [*encoder.parameters(), *decoder.parameters()]
     with torch.no_grad():
         for parameter, value in zip(parameters, start[:-1], strict=True):
@@ -133,7 +161,11 @@ class VQVAE(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         vectors = self.encoder(x).permute(0, 2, 3, 1).contiguous()
         flat = vectors.view(-1, work.VQ_DIM)
-        distances = flat.pow(2).sum(1, keepdim=True) + self.entries.pow(2).sum(1) - 2 * flat @ self.entries.t()
+        distances = (
+            flat.pow(2).sum(1, keepdim=True)
+            + self.entries.pow(2).sum(1)
+            - 2 * flat @ self.entries.t()
+        )
         choices = F.one_hot(distances.argmin(1), work.VQ_CODES).float()
         chosen = (choices @ self.entries).view_as(vectors)
         if self.training:
@@ -147,7 +179,9 @@ class VQVAE(nn.Module):
 
     def loss(self, x: Tensor) -> Tensor:
         reconstructed, commitment = self(x)
-        return ((reconstructed - x).pow(2).flatten(1).sum(1) + work.VQ_COMMITMENT * commitment).mean()
+        return (
+            (reconstructed - x).pow(2).flatten(1).sum(1) + work.VQ_COMMITMENT * commitment
+        ).mean()
 
 
 def glorot(module: nn.Module) -> nn.Module:

@@ -68,9 +68,13 @@ def trained(make: Callable[[], Any], x: np.ndarray, batch: int, test: np.ndarray
         model = make()
         with tempfile.TemporaryDirectory() as folder:
             config = BaseTrainerConfig(
-                output_dir=folder, num_epochs=1, learning_rate=work.LEARNING_RATE, per_device_train_batch_size=batch,
-                keep_best_on_train=True, no_cuda=work.DEVICE == "cpu",
-            )  # fmt: skip
+                output_dir=folder,
+                num_epochs=1,
+                learning_rate=work.LEARNING_RATE,
+                per_device_train_batch_size=batch,
+                keep_best_on_train=True,
+                no_cuda=work.DEVICE == "cpu",
+            )
             trainer = BaseTrainer(model, examples, training_config=config)
             start = time.perf_counter()
             trainer.train()
@@ -85,12 +89,21 @@ def trained(make: Callable[[], Any], x: np.ndarray, batch: int, test: np.ndarray
 
 def dense_model(sizes: tuple[int, ...], raw: np.ndarray) -> AE:
     encoder, decoder = modules.dense(sizes, raw)
-    return AE(AEConfig(input_dim=(work.PIXELS,), latent_dim=sizes[-1]), encoder=Encoder(encoder), decoder=Decoder(decoder))
+    return AE(
+        AEConfig(input_dim=(work.PIXELS,), latent_dim=sizes[-1]),
+        encoder=Encoder(encoder),
+        decoder=Decoder(decoder),
+    )
 
 
 def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Rounds:
     raw = data.train[:examples]
-    return trained(lambda: dense_model(sizes, raw), work.unit(raw), batch, work.unit(data.test[: work.MEASURED]))
+    return trained(
+        lambda: dense_model(sizes, raw),
+        work.unit(raw),
+        batch,
+        work.unit(data.test[: work.MEASURED]),
+    )
 
 
 def ae(data: Data) -> Rounds:
@@ -107,11 +120,18 @@ def deep_ae(data: Data) -> Rounds:
 
 def conv_vae(data: Data) -> Rounds:
     def make() -> VAE:
-        config = VAEConfig(input_dim=(1, 28, 28), latent_dim=work.CONV_CODE, reconstruction_loss="bce")
-        return VAE(config, encoder=Encoder(modules.ConvEncoder()), decoder=Decoder(modules.ConvDecoder(), nn.Sigmoid()))
+        config = VAEConfig(
+            input_dim=(1, 28, 28), latent_dim=work.CONV_CODE, reconstruction_loss="bce"
+        )
+        return VAE(
+            config,
+            encoder=Encoder(modules.ConvEncoder()),
+            decoder=Decoder(modules.ConvDecoder(), nn.Sigmoid()),
+        )
 
     x, test = (
-        work.unit(part).reshape(-1, 1, 28, 28) for part in (data.train[: work.CONV_EXAMPLES], data.test[: work.MEASURED])
+        work.unit(part).reshape(-1, 1, 28, 28)
+        for part in (data.train[: work.CONV_EXAMPLES], data.test[: work.MEASURED])
     )
     return trained(make, x, work.CONV_BATCH, test)
 
@@ -121,9 +141,15 @@ def vqvae(data: Data) -> Rounds:
         start = data.vq_start
         encoder, decoder = modules.vq_networks(start)
         config = VQVAEConfig(
-            input_dim=(3, 32, 32), latent_dim=work.VQ_DIM, num_embeddings=work.VQ_CODES, use_ema=True, decay=0.99,
-            commitment_loss_factor=work.VQ_COMMITMENT * work.VQ_DIM * 64,  # its mean over the grid as a sum
-        )  # fmt: skip
+            input_dim=(3, 32, 32),
+            latent_dim=work.VQ_DIM,
+            num_embeddings=work.VQ_CODES,
+            use_ema=True,
+            decay=0.99,
+            commitment_loss_factor=work.VQ_COMMITMENT
+            * work.VQ_DIM
+            * 64,  # its mean over the grid as a sum
+        )
         model = VQVAE(config, encoder=Encoder(encoder), decoder=Decoder(decoder))
         entries = torch.from_numpy(start[-1])
         with torch.no_grad():
@@ -161,9 +187,18 @@ def likelihood(data: Data) -> Rounds:
     """Of ten images, scaled to all."""
     a, b, c = work.LIKELIHOOD
     body = nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Linear(b, c), nn.ReLU())
-    decoder = Decoder(nn.Linear(work.LIKELIHOOD_CODE, c), nn.ReLU(), nn.Linear(c, b), nn.ReLU(), nn.Linear(b, a), nn.Sigmoid())
+    decoder = Decoder(
+        nn.Linear(work.LIKELIHOOD_CODE, c),
+        nn.ReLU(),
+        nn.Linear(c, b),
+        nn.ReLU(),
+        nn.Linear(b, a),
+        nn.Sigmoid(),
+    )
     config = VAEConfig(input_dim=(a,), latent_dim=work.LIKELIHOOD_CODE, reconstruction_loss="bce")
-    model = VAE(config, encoder=Encoder(Heads(body, c, work.LIKELIHOOD_CODE)), decoder=decoder).eval()
+    model = VAE(
+        config, encoder=Encoder(Heads(body, c, work.LIKELIHOOD_CODE)), decoder=decoder
+    ).eval()
     x = torch.from_numpy(work.unit(data.test[:10]))
 
     def rounds() -> Round:

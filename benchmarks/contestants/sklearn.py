@@ -1,4 +1,6 @@
-"""scikit-learn's MLPRegressor, from the images to themselves: rectifiers everywhere but at the output, which is linear."""
+"""scikit-learn's MLPRegressor, from the images to themselves: rectifiers everywhere but at the
+output, which is linear.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,13 @@ def ae(data: Data) -> Rounds:
     hidden = [size for _, size in work.mirrored(work.AE)[:-1]]
 
     def rounds() -> Round:
-        model = MLPRegressor(hidden_layer_sizes=hidden, batch_size=work.AE_BATCH, max_iter=1, alpha=0.0, random_state=0)
+        model = MLPRegressor(
+            hidden_layer_sizes=hidden,
+            batch_size=work.AE_BATCH,
+            max_iter=1,
+            alpha=0.0,
+            random_state=0,
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # one epoch is not enough to converge
             start = time.perf_counter()

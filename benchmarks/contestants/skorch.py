@@ -15,9 +15,16 @@ from benchmarks.contestants.work import Data, Round, Rounds, timed, warmed
 
 def net(sizes: tuple[int, ...], batch: int, x: np.ndarray) -> NeuralNet:
     return NeuralNet(
-        nn.Sequential(*modules.dense(sizes, x)), nn.MSELoss, optimizer=torch.optim.Adam, lr=work.LEARNING_RATE, max_epochs=1,
-        batch_size=batch, iterator_train__shuffle=True, train_split=None, verbose=0,
-    )  # fmt: skip
+        nn.Sequential(*modules.dense(sizes, x)),
+        nn.MSELoss,
+        optimizer=torch.optim.Adam,
+        lr=work.LEARNING_RATE,
+        max_epochs=1,
+        batch_size=batch,
+        iterator_train__shuffle=True,
+        train_split=None,
+        verbose=0,
+    )
 
 
 def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Rounds:

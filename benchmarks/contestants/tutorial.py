@@ -1,4 +1,6 @@
-"""The usual tutorial script in plain PyTorch: a DataLoader that makes a tensor of every image, and the loop by hand."""
+"""The usual tutorial script in plain PyTorch: a DataLoader that makes a tensor of every image, and
+the loop by hand.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +35,20 @@ class Images(Dataset):
 
 
 def trained(
-    make: Callable[[], nn.Module], loss: Callable[[nn.Module, Tensor], Tensor], images: np.ndarray, batch: int,
+    make: Callable[[], nn.Module],
+    loss: Callable[[nn.Module, Tensor], Tensor],
+    images: np.ndarray,
+    batch: int,
     error: Callable[[nn.Module], float],
-) -> Rounds:  # fmt: skip
+) -> Rounds:
     """Images ``(n, height, width)`` or ``(n, height, width, 3)``."""
 
     def run(count: int) -> Round:
         model = make().to(work.DEVICE)
         start = time.perf_counter()
-        loader: Iterable[Tensor] = DataLoader(Images(images[:count]), batch_size=batch, shuffle=True)
+        loader: Iterable[Tensor] = DataLoader(
+            Images(images[:count]), batch_size=batch, shuffle=True
+        )
         optimizer = torch.optim.Adam(model.parameters(), lr=work.LEARNING_RATE)
         model.train()
         for loaded in loader:
@@ -65,7 +72,11 @@ def dense(sizes: tuple[int, ...], batch: int, data: Data, examples: int) -> Roun
         return F.mse_loss(model(rows), rows)
 
     return trained(
-        lambda: nn.Sequential(*modules.dense(sizes, x)), loss, x.reshape(-1, 28, 28), batch, lambda m: modules.error(m, test)
+        lambda: nn.Sequential(*modules.dense(sizes, x)),
+        loss,
+        x.reshape(-1, 28, 28),
+        batch,
+        lambda m: modules.error(m, test),
     )
 
 
@@ -84,7 +95,9 @@ def deep_ae(data: Data) -> Rounds:
 def conv_vae(data: Data) -> Rounds:
     test = torch.from_numpy(work.unit(data.test[: work.MEASURED])).view(-1, 1, 28, 28)
     images = data.train[: work.CONV_EXAMPLES].reshape(-1, 28, 28)
-    return trained(modules.ConvVAE, lambda m, x: m.loss(x), images, work.CONV_BATCH, lambda m: m.error(test))
+    return trained(
+        modules.ConvVAE, lambda m, x: m.loss(x), images, work.CONV_BATCH, lambda m: m.error(test)
+    )
 
 
 def vqvae(data: Data) -> Rounds:
@@ -92,7 +105,13 @@ def vqvae(data: Data) -> Rounds:
     test = torch.from_numpy(work.unit(x[-work.VQ_MEASURED :]))
     images = np.ascontiguousarray(x[: work.VQ_EXAMPLES].transpose(0, 2, 3, 1))
     make = lambda: modules.VQVAE(data.vq_start)  # noqa: E731
-    return trained(make, lambda m, batch: m.loss(batch), images, work.VQ_BATCH, lambda m: modules.error(m, test))
+    return trained(
+        make,
+        lambda m, batch: m.loss(batch),
+        images,
+        work.VQ_BATCH,
+        lambda m: modules.error(m, test),
+    )
 
 
 def transform(data: Data) -> Rounds:
@@ -102,7 +121,11 @@ def transform(data: Data) -> Rounds:
     @torch.no_grad()
     def run() -> np.ndarray:
         loader = DataLoader(Images(x.reshape(-1, 28, 28)), batch_size=256)
-        return torch.cat([encoder(images.to(work.DEVICE).view(len(images), -1)) for images in loader]).cpu().numpy()
+        return (
+            torch.cat([encoder(images.to(work.DEVICE).view(len(images), -1)) for images in loader])
+            .cpu()
+            .numpy()
+        )
 
     return timed(run)
 

@@ -1,4 +1,6 @@
-"""What there is to do, the same for everybody: sizes, data, and the start of the weights. NumPy only."""
+"""What there is to do, the same for everybody: sizes, data, and the start of the weights. NumPy
+only.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
-"""Where everybody computes; isthmus, floor, tutorial, Lightning and Pythae can do so elsewhere than on the CPU."""
+"""Where everybody computes; isthmus, floor, tutorial, Lightning and Pythae can do so elsewhere than
+on the CPU.
+"""
 PIXELS, CODE = 784, 32
 LEARNING_RATE = 1e-3
 AE = (PIXELS, 256, CODE)
@@ -31,7 +35,9 @@ MEASURED, VQ_MEASURED = 2_000, 500
 
 
 class Round(NamedTuple):
-    """One round: how long the work took, and the mean squared error per value on test examples, where there is one."""
+    """One round: how long the work took, and the mean squared error per value on test examples,
+    where there is one.
+    """
 
     seconds: float
     error: float | None = None
@@ -53,7 +59,9 @@ def timed(run: Callable[[], object]) -> Rounds:
 
 
 def warmed(run: Callable[[int], Round], examples: int, batch: int) -> Rounds:
-    """Rounds of something on its first so many examples: all of them, after ten batches that do not count."""
+    """Rounds of something on its first so many examples: all of them, after ten batches that do not
+    count.
+    """
     run(10 * batch)
     return lambda: run(examples)
 
@@ -76,7 +84,9 @@ class Data:
 
     @property
     def colour(self) -> np.ndarray:
-        """Images ``(n, 3, 32, 32)``; the first are for training, the last :data:`VQ_MEASURED` for testing."""
+        """Images ``(n, 3, 32, 32)``; the first are for training, the last :data:`VQ_MEASURED` for
+        testing.
+        """
         return np.load(self.folder / "colour.npy")
 
     @property
@@ -87,7 +97,9 @@ class Data:
 
 
 def peak() -> int:
-    """The greatest memory of this process in bytes; getrusage would also count what its parent had when it was started."""
+    """The greatest memory of this process in bytes; getrusage would also count what its parent had
+    when it was started.
+    """
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
     assert found is not None
     return 1024 * int(found[1])
@@ -110,7 +122,9 @@ def is_active(layer: int, layers: int) -> bool:
 
 
 def start(sizes: tuple[int, ...], x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights ``(inputs, outputs)`` and biases of every layer: Glorot's uniform start, and the mean example at the end."""
+    """Weights ``(inputs, outputs)`` and biases of every layer: Glorot's uniform start, and the mean
+    example at the end.
+    """
     rng = np.random.default_rng(0)
     layers = [
         (rng.uniform(-limit, limit, shape).astype(np.float32), np.zeros(shape[1], np.float32))

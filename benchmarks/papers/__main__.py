@@ -4,8 +4,8 @@
     python -m benchmarks.papers pca30 vae    # measure these, one after another; a line each
     python -m benchmarks.papers --page       # docs/results.md from the lines
 
-MNIST is read from ISTHMUS_DATA, or from the folder shared/data beside the checkout, or downloaded. An interrupted
-training goes on when the command is given again.
+MNIST is read from ISTHMUS_DATA, or from the folder shared/data beside the checkout, or downloaded.
+An interrupted training goes on when the command is given again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,13 @@ from isthmus.errors import InputError, unknown
 
 
 def main(words: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.papers", description="Published numbers, measured again.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.papers", description="Published numbers, measured again."
+    )
     parser.add_argument("rows", nargs="*", metavar="NAME", help="rows to measure; none: list them")
-    parser.add_argument("--page", action="store_true", help="write docs/results.md from the lines that are kept")
+    parser.add_argument(
+        "--page", action="store_true", help="write docs/results.md from the lines that are kept"
+    )
     chosen = parser.parse_args(words)
     for name in chosen.rows:
         if name not in ROWS:
@@ -49,14 +53,20 @@ def measure(row: Row, loaded: str) -> None:
     line = record(row, row.measure(bench), bench, loaded)
     append(line)
     shutil.rmtree(folder, ignore_errors=True)
-    print(f"{row.name}: {line['value']}, wanted {line['wanted']}: {'holds' if line['holds'] else 'falls short'}", flush=True)
+    print(
+        f"{row.name}: {line['value']}, wanted {line['wanted']}:"
+        f" {'holds' if line['holds'] else 'falls short'}",
+        flush=True,
+    )
 
 
 def mnist() -> ist.data.Data:
     """MNIST from where it lies, else downloaded."""
     beside = ROOT.parent / "shared" / "data"
     named = os.environ.get("ISTHMUS_DATA")
-    return ist.data.load("mnist", data_dir=Path(named) if named else beside if beside.is_dir() else None)
+    return ist.data.load(
+        "mnist", data_dir=Path(named) if named else beside if beside.is_dir() else None
+    )
 
 
 if __name__ == "__main__":

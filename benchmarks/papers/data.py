@@ -15,7 +15,8 @@ _ROW = 3073  # a label and 3 × 32 × 32 values
 
 
 def cifar10() -> tuple[np.ndarray, np.ndarray]:
-    """The first training batch of CIFAR-10 and its first 1,000 test images, each ``(n, 3, 32, 32)``, from ISTHMUS_DATA.
+    """The first training batch of CIFAR-10 and its first 1,000 test images, each
+    ``(n, 3, 32, 32)``, from ISTHMUS_DATA.
 
     A part of the data set is enough here, in its binary format, packed or not.
     """
@@ -26,6 +27,9 @@ def cifar10() -> tuple[np.ndarray, np.ndarray]:
 def _images(folder: Path, pattern: str) -> np.ndarray:
     file = next(iter(sorted(folder.rglob(pattern))), None)
     if file is None:
-        raise InputError(f"{folder} holds no {pattern} of CIFAR-10's binary version: set ISTHMUS_DATA to a folder that does.")
+        raise InputError(
+            f"{folder} holds no {pattern} of CIFAR-10's binary version: set ISTHMUS_DATA to a"
+            " folder that does."
+        )
     content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     return np.frombuffer(content, np.uint8).reshape(-1, _ROW)[:, 1:].reshape(-1, 3, 32, 32)

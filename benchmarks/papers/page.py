@@ -1,4 +1,6 @@
-"""The page ``docs/results.md``, made from the lines that are kept and from the declarations of the rows."""
+"""The page ``docs/results.md``, made from the lines that are kept and from the declarations of the
+rows.
+"""
 
 from __future__ import annotations
 
@@ -27,39 +29,68 @@ from `ISTHMUS_DATA`, or downloaded. Times are wall-clock, and the machine may ha
 
 def page(lines: Iterable[Record]) -> str:
     """The page: a table of all rows, then each row with its latest line of every device."""
-    latest = {(line["row"], line["device"]): line for line in lines}  # a later line replaces an earlier one
-    pairs = [(row, line) for row in ROWS.values() for line in latest.values() if line["row"] == row.name]
-    table = ["| row | what | measured | published | wanted | |", "| --- | --- | --- | --- | --- | --- |"]
+    latest = {
+        (line["row"], line["device"]): line for line in lines
+    }  # a later line replaces an earlier one
+    pairs = [
+        (row, line) for row in ROWS.values() for line in latest.values() if line["row"] == row.name
+    ]
+    table = [
+        "| row | what | measured | published | wanted | |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     table += [_cells(row, line) for row, line in pairs]
     measured = {row.name for row, _ in pairs}
-    table += [f"| {row.name} | {row.what} | not yet | {_published(row)} | {row.wanted.words} | |" for row in ROWS.values()
-              if row.name not in measured]  # fmt: skip
-    sections = [_section(row, [line for other, line in pairs if other is row]) for row in ROWS.values() if row.name in measured]
+    table += [
+        f"| {row.name} | {row.what} | not yet | {_published(row)} | {row.wanted.words} | |"
+        for row in ROWS.values()
+        if row.name not in measured
+    ]
+    sections = [
+        _section(row, [line for other, line in pairs if other is row])
+        for row in ROWS.values()
+        if row.name in measured
+    ]
     return "\n".join([_HEAD, *table, "", *sections])
 
 
 def _cells(row: Row, line: Record) -> str:
     verdict = "holds" if line["holds"] else "**falls short**"
     link = f"[{row.name}](#{row.name})"
-    return f"| {link} | {row.what} ({line['device']}) | {_values(line)} | {_published(row)} | {line['wanted']} | {verdict} |"
+    return (
+        f"| {link} | {row.what} ({line['device']}) | {_values(line)} | {_published(row)} |"
+        f" {line['wanted']} | {verdict} |"
+    )
 
 
 def _section(row: Row, lines: Iterable[Record]) -> str:
-    parts = [f"## {row.name}", f"{row.what}. The metric: {row.metric}, {row.unit}.", *map(_measured, lines)]
-    published = f"Published: {_published(row)} ({row.source})." if row.published else f"Published: {row.source}."
+    parts = [
+        f"## {row.name}",
+        f"{row.what}. The metric: {row.metric}, {row.unit}.",
+        *map(_measured, lines),
+    ]
+    published = (
+        f"Published: {_published(row)} ({row.source})."
+        if row.published
+        else f"Published: {row.source}."
+    )
     notes = [row.note] if row.note else []
-    return "\n\n".join([*parts, published, *notes, f"    python -m benchmarks.papers {row.name}", ""])
+    return "\n\n".join(
+        [*parts, published, *notes, f"    python -m benchmarks.papers {row.name}", ""]
+    )
 
 
 def _measured(line: Record) -> str:
-    lengths = {name: f"{value:,}" for name, value in line["settings"].items() if isinstance(value, int)}
+    lengths = {
+        name: f"{value:,}" for name, value in line["settings"].items() if isinstance(value, int)
+    }
     spread = f" (± {ROWS[line['row']].error})" if line["error"] else ""
     verdict = "holds" if line["holds"] else "falls short"
     setting = ROWS[line["row"]].setting.format(**lengths, epochs=line["epochs"])
     return (
-        f"**{line['device']}:** {_values(line)}{spread}. Wanted: {line['wanted']}; it {verdict}. {setting} "
-        f"Training took {_duration(line['seconds'])} on {_place(line)}, torch {line['torch']}; "
-        f"commit {line['commit']}, {line['date']}."
+        f"**{line['device']}:** {_values(line)}{spread}. Wanted: {line['wanted']}; it {verdict}."
+        f" {setting} Training took {_duration(line['seconds'])} on {_place(line)}, torch"
+        f" {line['torch']}; commit {line['commit']}, {line['date']}."
     )
 
 
@@ -73,7 +104,9 @@ def _duration(seconds: float) -> str:
 
 
 def _values(line: Mapping[str, Any]) -> str:
-    return ", ".join(_value(name, value, line["error"].get(name)) for name, value in line["value"].items())
+    return ", ".join(
+        _value(name, value, line["error"].get(name)) for name, value in line["value"].items()
+    )
 
 
 def _value(name: str, value: float, error: float | None) -> str:

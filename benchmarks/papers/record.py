@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from benchmarks.papers.row import Bench, Row
-from isthmus.metrics.measure import Measure
+from isthmus.metrics._measure import Measure
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "papers.jsonl"
@@ -22,18 +22,36 @@ Record = dict[str, Any]
 
 
 def record(row: Row, found: Mapping[str, Measure], bench: Bench, loaded: str) -> Record:
-    """Everything about one measurement of a row by the code of a commit, without names of hosts and places."""
+    """Everything about one measurement of a row by the code of a commit, without names of hosts and
+    places.
+    """
     values = {name: round(measure.value, 5) for name, measure in found.items()}
     return {
-        "row": row.name, "what": row.what, "metric": row.metric, "unit": row.unit,
+        "row": row.name,
+        "what": row.what,
+        "metric": row.metric,
+        "unit": row.unit,
         "value": values,
-        "error": {name: round(measure.error, 5) for name, measure in found.items() if measure.error is not None},
-        "published": dict(row.published), "source": row.source,
-        "wanted": row.wanted.words, "holds": row.wanted.holds(values),
-        "epochs": bench.epochs, "settings": bench.settings, "data": row.data,
-        "seconds": round(bench.seconds, 1), "device": device(), "machine": machine(), "threads": torch.get_num_threads(),
-        "torch": torch.__version__, "commit": loaded, "date": datetime.now(UTC).date().isoformat(),
-    }  # fmt: skip
+        "error": {
+            name: round(measure.error, 5)
+            for name, measure in found.items()
+            if measure.error is not None
+        },
+        "published": dict(row.published),
+        "source": row.source,
+        "wanted": row.wanted.words,
+        "holds": row.wanted.holds(values),
+        "epochs": bench.epochs,
+        "settings": bench.settings,
+        "data": row.data,
+        "seconds": round(bench.seconds, 1),
+        "device": device(),
+        "machine": machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "commit": loaded,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
 
 
 def append(line: Record, path: Path = RESULTS) -> None:
@@ -44,7 +62,11 @@ def append(line: Record, path: Path = RESULTS) -> None:
 
 def read(path: Path = RESULTS) -> list[Record]:
     """All lines, the oldest first; none where nothing was measured yet."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return (
+        [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if path.exists()
+        else []
+    )
 
 
 def has_accelerator() -> bool:
@@ -74,4 +96,6 @@ def commit() -> str:
 
 
 def _git(*words: str) -> str:
-    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()

@@ -1,8 +1,10 @@
 """What a row is: a published number, the function that measures it again, and what we want of it.
 
-A new row is a function in a file of ``benchmarks/papers/rows``, under :func:`row` with its declaration:
+A new row is a function in a file of ``benchmarks/papers/rows``, under :func:`row` with its
+declaration:
 
-    @row("my-row", what=…, setting="… {epochs} epochs.", metric=…, unit=…, published={"AE": 3.0}, source=…,
+    @row("my-row", what=…, setting="… {epochs} epochs.", metric=…, unit=…, published={"AE": 3.0},
+    source=…,
          wanted=at_most(3.5), epochs=(20, 200))
     def my_row(bench: Bench) -> Mapping[str, Measure]:
         model = bench.train("AE", ist.AE(random_state=0))
@@ -24,8 +26,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from isthmus.fields import plain_values
-from isthmus.metrics.measure import Better, Measure
+from isthmus.core.fields import plain_values
+from isthmus.metrics._measure import Better, Measure
 
 if TYPE_CHECKING:
     import isthmus as ist
@@ -38,7 +40,9 @@ _KEPT_ELSEWHERE = {"checkpoint_dir", "verbose", "device"}
 
 @dataclass(frozen=True)
 class Wanted:
-    """A bound that the measured values must hold: in words, and as a test of the values by their names."""
+    """A bound that the measured values must hold: in words, and as a test of the values by their
+    names.
+    """
 
     words: str
     holds: Callable[[Values], bool]
@@ -51,7 +55,10 @@ def at_most(bound: float) -> Wanted:
 
 def within(middle: float, reach: float) -> Wanted:
     """Every value lies that near to the middle."""
-    return Wanted(f"{middle:g} ± {reach:g}", lambda values: all(abs(value - middle) <= reach for value in values.values()))
+    return Wanted(
+        f"{middle:g} ± {reach:g}",
+        lambda values: all(abs(value - middle) <= reach for value in values.values()),
+    )
 
 
 def rising(*names: str) -> Wanted:
@@ -74,7 +81,8 @@ def above(name: str, gain: float, unit: str) -> Wanted:
 
 @dataclass
 class Bench:
-    """What a row measures with: data, the length that suits the device, and a place where interrupted training waits.
+    """What a row measures with: data, the length that suits the device, and a place where
+    interrupted training waits.
 
     Attributes:
         data: MNIST, as it is stored.
@@ -93,10 +101,17 @@ class Bench:
     seconds: float = 0.0
 
     def train(self, name: str, model: Member, x: Any = None, epochs: int | None = None) -> Member:
-        """Fit a member on MNIST's training part, or on x, under a name; a training that was interrupted goes on."""
-        model.set_params(epochs=epochs or self.epochs, checkpoint_dir=str(self.folder / re.sub(r"\W+", "-", name)))
+        """Fit a member on MNIST's training part, or on x, under a name; a training that was
+        interrupted goes on.
+        """
+        model.set_params(
+            epochs=epochs or self.epochs,
+            checkpoint_dir=str(self.folder / re.sub(r"\W+", "-", name)),
+        )
         model.fit(self.data.train if x is None else x)
-        fields = {key: value for key, value in plain_values(model).items() if key not in _KEPT_ELSEWHERE}
+        fields = {
+            key: value for key, value in plain_values(model).items() if key not in _KEPT_ELSEWHERE
+        }
         self.settings[name] = {"member": type(model).__name__, **fields}
         self.seconds += sum(row["seconds"] for row in model.history_)
         return model
@@ -121,11 +136,13 @@ class Row:
     Attributes:
         name: what the command calls it.
         what: the result, in a few words.
-        setting: how it is measured here, in words; ``{epochs}`` and the names given to :meth:`Bench.length` are filled in.
+        setting: how it is measured here, in words; ``{epochs}`` and the names given to
+            :meth:`Bench.length` are filled in.
         metric, unit: what is measured, and what the numbers count.
         error: what stands behind ± in the measured values.
         data: what it is measured on.
-        published: the published numbers, by the names of the measured values; empty where nothing is published.
+        published: the published numbers, by the names of the measured values; empty where nothing
+            is published.
         source: where they were published.
         wanted: the bound that we want to hold.
         epochs: how long to train on a CPU, and the published length, for an accelerator.
@@ -166,4 +183,11 @@ def row(name: str, **declared: Any) -> Callable[[Callable[[Bench], Mapping[str, 
 
 def over_seeds(title: str, values: Sequence[float], unit: str, better: Better) -> Measure:
     """The mean over seeds, with their standard deviation in place of an error."""
-    return Measure(title, float(np.mean(values)), unit, float(np.std(values, ddof=1)), better, "The mean over seeds.")
+    return Measure(
+        title,
+        float(np.mean(values)),
+        unit,
+        float(np.std(values, ddof=1)),
+        better,
+        "The mean over seeds.",
+    )

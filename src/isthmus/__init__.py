@@ -4,8 +4,8 @@
 >>> list(ist.MEMBERS)[:2]
 ['ae', 'stacked']
 
-Names are imported at their first use, so that ``import isthmus`` takes milliseconds; members are found by their
-class names, from :data:`isthmus.registry.MEMBERS`.
+Names are imported at their first use, so that ``import isthmus`` takes milliseconds; members are
+found by their class names, from :data:`isthmus.registry.MEMBERS`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,35 @@ from isthmus.registry import MEMBERS, PRIORS
 from isthmus.version import __version__
 
 _NAMES = {
-    "AutoencoderClassifier": "isthmus.classifier",
-    "Estimator": "isthmus.estimator",
-    "LearningWarning": "isthmus.estimator",
-    "OutlierDetector": "isthmus.outliers",
-    "load": "isthmus.runs",
-    "compare": "isthmus.report.compare",
+    "AutoencoderClassifier": "isthmus.estimators.classifier",
+    "Estimator": "isthmus.estimators.base",
+    "LearningWarning": "isthmus.estimators.base",
+    "OutlierDetector": "isthmus.estimators.outliers",
+    "load": "isthmus.io.runs",
+    "compare": "isthmus.report._compare",
     "evaluate": "isthmus.metrics",
 }
-_SUBMODULES = ("data", "figures", "metrics", "networks", "likelihoods", "priors", "registry", "report")
+_SUBMODULES = (
+    "data",
+    "figures",
+    "metrics",
+    "networks",
+    "likelihoods",
+    "priors",
+    "registry",
+    "report",
+)
 
-__all__ = ["MEMBERS", "PRIORS", "DivergenceError", "InputError", "RunError", "__version__", *_NAMES, *_SUBMODULES]
+__all__ = [
+    "MEMBERS",
+    "PRIORS",
+    "DivergenceError",
+    "InputError",
+    "RunError",
+    "__version__",
+    *_NAMES,
+    *_SUBMODULES,
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """``python -m isthmus`` and the command ``isthmus``."""
 
-from isthmus.cli import main
+from isthmus._cli.app import main
 
 if __name__ == "__main__":
     main()

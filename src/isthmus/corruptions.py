@@ -33,13 +33,17 @@ class Masking:
 
 @dataclass(frozen=True)
 class SaltAndPepper:
-    """Replace each value, with a probability, by the least or the greatest value of the batch, either as often."""
+    """Replace each value, with a probability, by the least or the greatest value of the batch,
+    either as often.
+    """
 
     level: float
 
     def __call__(self, x: Tensor) -> Tensor:
         drawn = torch.rand_like(x)
-        return torch.where(drawn < self.level / 2, x.min(), torch.where(drawn < self.level, x.max(), x))
+        return torch.where(
+            drawn < self.level / 2, x.min(), torch.where(drawn < self.level, x.max(), x)
+        )
 
 
 CORRUPTIONS: dict[str, Callable[[float], Corruption]] = {

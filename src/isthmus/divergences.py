@@ -19,7 +19,8 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
 def kl_between(mu: Tensor, log_var: Tensor, prior_mu: Tensor, prior_log_var: Tensor) -> Tensor:
     r"""KL(N(μ, σ²) ‖ N(m, s²)) of every dimension, in nats, of the shape of ``mu``.
 
-    .. math:: \tfrac12 \left(\frac{(\mu - m)^2}{s^2} + \frac{\sigma^2}{s^2} - 1 - \log \frac{\sigma^2}{s^2}\right)
+    .. math:: \tfrac12 \left(\frac{(\mu - m)^2}{s^2} + \frac{\sigma^2}{s^2} - 1 - \log
+    \frac{\sigma^2}{s^2}\right)
 
     In units of s it is the divergence from the standard normal.
     """
@@ -27,19 +28,26 @@ def kl_between(mu: Tensor, log_var: Tensor, prior_mu: Tensor, prior_log_var: Ten
 
 
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
-    r"""The squared maximum mean discrepancy of two samples ``(n, d)``, a number, by the unbiased estimate.
+    r"""The squared maximum mean discrepancy of two samples ``(n, d)``, a number, by the unbiased
+    estimate.
 
-    .. math:: \frac{\sum_{i \ne j} k(a_i, a_j)}{n (n - 1)} + \frac{\sum_{i \ne j} k(b_i, b_j)}{n (n - 1)}
+    .. math:: \frac{\sum_{i \ne j} k(a_i, a_j)}{n (n - 1)} + \frac{\sum_{i \ne j} k(b_i, b_j)}{n (n
+    - 1)}
               - \frac{2}{n^2} \sum_{i, j} k(a_i, b_j)
 
-    with inverse multiquadratic kernels :math:`k(x, y) = \sum_s C_s / (C_s + \lVert x - y \rVert^2)`, :math:`C_s = 2 d s`,
-    of seven widths s from 0.1 to 10. It lies around 0 where both samples come from one distribution, and can be negative.
-    With a single example a side there is nothing to compare, and it is 0.
+    with inverse multiquadratic kernels :math:`k(x, y) = \sum_s C_s / (C_s + \lVert x - y
+    \rVert^2)`, :math:`C_s = 2 d s`, of seven widths s from 0.1 to 10. It lies around 0 where both
+    samples come from one distribution, and can be negative. With a single example a side there is
+    nothing to compare, and it is 0.
     """
     n = len(a)
     if n < 2:
         return a.sum() * 0
-    widths = 2 * a.shape[1] * torch.tensor([0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0], device=a.device, dtype=a.dtype)
+    widths = (
+        2
+        * a.shape[1]
+        * torch.tensor([0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0], device=a.device, dtype=a.dtype)
+    )
     points = torch.cat([a, b])
     products = points @ points.T
     squares = products.diagonal()
@@ -53,4 +61,6 @@ def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
 def bernoulli_kl(target: float, rate: Tensor) -> Tensor:
     """KL(Bernoulli(target) ‖ Bernoulli(rate)) of every entry of ``rate``, in nats."""
     rate = rate.clamp(1e-6, 1 - 1e-6)
-    return target * (math.log(target) - rate.log()) + (1 - target) * (math.log1p(-target) - (-rate).log1p())
+    return target * (math.log(target) - rate.log()) + (1 - target) * (
+        math.log1p(-target) - (-rate).log1p()
+    )

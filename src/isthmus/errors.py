@@ -35,4 +35,6 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
     """The error for an optional package that is not installed."""
-    return MissingExtraError(f"{purpose} needs the package {package!r}: pip install 'isthmus[{extra}]'.")
+    return MissingExtraError(
+        f"{purpose} needs the package {package!r}: pip install 'isthmus[{extra}]'."
+    )

@@ -1,6 +1,8 @@
-"""The one place where members, networks, likelihoods, priors, data sets and figures are found by name.
+"""The one place where members, networks, likelihoods, priors, data sets and figures are found by
+name.
 
-A registration is a line that maps a name to ``"module:attribute"``; nothing is imported until it is asked for.
+A registration is a line that maps a name to ``"module:attribute"``; nothing is imported until it is
+asked for.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from isthmus.errors import InputError, unknown
 class Registry(Mapping[str, Any]):
     """Names of one kind of thing, imported at the first look-up.
 
-    ``registry["vae"]`` gives the object; ``registry.add(name, "package.module:Attribute")`` adds one of your own.
-    A miss raises :class:`~isthmus.errors.InputError`, which lists the known names, the nearest first.
+    ``registry["vae"]`` gives the object; ``registry.add(name, "package.module:Attribute")`` adds
+    one of your own. A miss raises :class:`~isthmus.errors.InputError`, which lists the known names,
+    the nearest first.
     """
 
     def __init__(self, kind: str, targets: Mapping[str, str]) -> None:
@@ -26,9 +29,14 @@ class Registry(Mapping[str, Any]):
     def add(self, name: str, target: str) -> None:
         """Register ``target`` ("module:attribute") under a name that is still free."""
         if name in self._targets:
-            raise InputError(f"{self.kind} {name!r} is registered already, as {self._targets[name]}: choose another name.")
+            raise InputError(
+                f"{self.kind} {name!r} is registered already, as {self._targets[name]}: choose"
+                " another name."
+            )
         if target.count(":") != 1:
-            raise InputError(f"{self.kind} {name!r}: the target {target!r} must read 'module:attribute'.")
+            raise InputError(
+                f"{self.kind} {name!r}: the target {target!r} must read 'module:attribute'."
+            )
         self._targets[name] = target
 
     def target(self, name: str) -> str:
@@ -44,8 +52,9 @@ class Registry(Mapping[str, Any]):
             if target == wanted:
                 return name
         raise InputError(
-            f"{cls.__qualname__} is not registered, so a run of it could not be loaded: call "
-            f"isthmus.registry.{self.kind.upper()}S.add('{cls.__name__.lower()}', '{wanted}') first."
+            f"{cls.__qualname__} is not registered, so a run of it could not be loaded: call"
+            f" isthmus.registry.{self.kind.upper()}S.add('{cls.__name__.lower()}', '{wanted}')"
+            " first."
         )
 
     def __getitem__(self, name: str) -> Any:
@@ -95,9 +104,9 @@ NETWORKS = Registry(
 LIKELIHOODS = Registry(
     "likelihood",
     {
-        "bernoulli": "isthmus.likelihoods:Bernoulli",
-        "gaussian": "isthmus.likelihoods:Gaussian",
-        "mse": "isthmus.likelihoods:SquaredError",
+        "bernoulli": "isthmus.likelihoods.bernoulli:Bernoulli",
+        "gaussian": "isthmus.likelihoods.gaussian:Gaussian",
+        "mse": "isthmus.likelihoods.gaussian:SquaredError",
     },
 )
 
@@ -113,24 +122,24 @@ PRIORS = Registry(
 DATA = Registry(
     "data set",
     {
-        "digits": "isthmus.data.embedded:digits",
-        "mnist": "isthmus.data.downloads:mnist",
-        "fashion-mnist": "isthmus.data.downloads:fashion_mnist",
-        "kmnist": "isthmus.data.downloads:kmnist",
-        "cifar10": "isthmus.data.downloads:cifar10",
+        "digits": "isthmus.data._sources.embedded:digits",
+        "mnist": "isthmus.data._sources.downloads:mnist",
+        "fashion-mnist": "isthmus.data._sources.downloads:fashion_mnist",
+        "kmnist": "isthmus.data._sources.downloads:kmnist",
+        "cifar10": "isthmus.data._sources.downloads:cifar10",
     },
 )
 
 FIGURES = Registry(
     "figure",
     {
-        "curves": "isthmus.figures.training:curves",
-        "plane": "isthmus.figures.codes:plane",
-        "grid": "isthmus.figures.decoded:grid",
-        "reconstructions": "isthmus.figures.decoded:reconstructions",
-        "samples": "isthmus.figures.decoded:samples",
-        "walk": "isthmus.figures.decoded:walk",
-        "outliers": "isthmus.figures.outliers:outliers",
-        "evolution": "isthmus.figures.evolution:evolution",
+        "curves": "isthmus.figures._training:curves",
+        "plane": "isthmus.figures._codes:plane",
+        "grid": "isthmus.figures._decoded:grid",
+        "reconstructions": "isthmus.figures._decoded:reconstructions",
+        "samples": "isthmus.figures._decoded:samples",
+        "walk": "isthmus.figures._decoded:walk",
+        "outliers": "isthmus.figures._outliers:outliers",
+        "evolution": "isthmus.figures._evolution:evolution",
     },
 )

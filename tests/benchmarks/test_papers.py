@@ -1,4 +1,6 @@
-"""Published numbers, measured again: the rows are whole, and the page says what the kept lines say. Nothing is trained."""
+"""Published numbers, measured again: the rows are whole, and the page says what the kept lines say.
+Nothing is trained.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,30 @@ from benchmarks.papers import __main__ as command
 from benchmarks.papers.page import PAGE, page
 from benchmarks.papers.record import ROOT, append, read, record
 from benchmarks.papers.row import ROWS, Bench, Row, above, at_most, rising, row, within
-from isthmus.metrics.measure import Measure
+from isthmus.metrics._measure import Measure
 
 KEYS = {
-    "row", "what", "metric", "unit", "value", "error", "published", "source", "wanted", "holds", "epochs", "settings", "data",
-    "seconds", "device", "machine", "threads", "torch", "commit", "date",
-}  # fmt: skip
+    "row",
+    "what",
+    "metric",
+    "unit",
+    "value",
+    "error",
+    "published",
+    "source",
+    "wanted",
+    "holds",
+    "epochs",
+    "settings",
+    "data",
+    "seconds",
+    "device",
+    "machine",
+    "threads",
+    "torch",
+    "commit",
+    "date",
+}
 every_row = pytest.mark.parametrize("declared", ROWS.values(), ids=list(ROWS))
 
 
@@ -31,21 +51,36 @@ def measured(value: float, error: float | None = None) -> Measure:
 
 def bench(tmp_path: Path, **values: Any) -> Bench:
     data = ist.data.load("digits")
-    return Bench(**{"data": data, "epochs": 1, "has_accelerator": False, "folder": tmp_path, **values})
+    return Bench(
+        **{"data": data, "epochs": 1, "has_accelerator": False, "folder": tmp_path, **values}
+    )
 
 
 def made_up(name: str = "made-up", **values: Any) -> Row:
     declared: dict[str, Any] = {
-        "what": "What", "setting": "For {epochs} epochs, {images} images.", "metric": "error", "unit": "units",
-        "source": "a paper", "published": {"a": 1.0}, "wanted": at_most(2), "epochs": (3, 30),
+        "what": "What",
+        "setting": "For {epochs} epochs, {images} images.",
+        "metric": "error",
+        "unit": "units",
+        "source": "a paper",
+        "published": {"a": 1.0},
+        "wanted": at_most(2),
+        "epochs": (3, 30),
         "measure": lambda bench: {"a": measured(1.5, 0.1)},
-    }  # fmt: skip
+    }
     return Row(name=name, **{**declared, **values})
 
 
 @every_row
 def test_a_declaration_is_whole(declared: Row) -> None:
-    texts = (declared.what, declared.setting, declared.metric, declared.unit, declared.error, declared.source)
+    texts = (
+        declared.what,
+        declared.setting,
+        declared.metric,
+        declared.unit,
+        declared.error,
+        declared.source,
+    )
     assert all(texts)
     assert declared.setting.endswith(".")
     assert re.fullmatch(r"[a-z0-9-]+", declared.name)
@@ -55,7 +90,9 @@ def test_a_declaration_is_whole(declared: Row) -> None:
 
 
 def test_the_committed_page_is_what_the_lines_make() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(read()), "run python -m benchmarks.papers --page"
+    assert PAGE.read_text(encoding="utf-8") == page(read()), (
+        "run python -m benchmarks.papers --page"
+    )
 
 
 def test_every_kept_line_is_whole_and_names_no_place() -> None:
@@ -88,12 +125,19 @@ def test_bounds(wanted: Any, good: dict[str, float], bad: dict[str, float]) -> N
 
 def test_a_line_holds_what_was_measured_and_what_was_trained(tmp_path: Path) -> None:
     used = bench(tmp_path)
-    model = used.train("a", ist.AE(hidden=(8,), random_state=0, verbose=0), used.data.train.take(slice(64)))
+    model = used.train(
+        "a", ist.AE(hidden=(8,), random_state=0, verbose=0), used.data.train.take(slice(64))
+    )
     assert len(model.history_) == 1
     assert used.length("images", 64, 1000) == 64
     line = record(made_up(), made_up().measure(used), used, "abc")
     assert set(line) == KEYS
-    assert (line["value"], line["error"], line["holds"], line["commit"]) == ({"a": 1.5}, {"a": 0.1}, True, "abc")
+    assert (line["value"], line["error"], line["holds"], line["commit"]) == (
+        {"a": 1.5},
+        {"a": 0.1},
+        True,
+        "abc",
+    )
     assert line["settings"]["a"]["member"] == "AE"
     assert line["settings"]["a"]["hidden"] == [8]
     assert line["settings"]["images"] == 64
@@ -107,15 +151,21 @@ def test_an_accelerator_gets_the_published_length(tmp_path: Path) -> None:
     assert bench(tmp_path, has_accelerator=True).length("images", 64, 1000) == 1000
 
 
-def test_the_page_shows_the_latest_line_of_each_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_shows_the_latest_line_of_each_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     declared = made_up(note="Why.")
     monkeypatch.setitem(ROWS, "made-up", declared)
     used = bench(tmp_path, settings={"images": 1000})
     line = {**record(declared, declared.measure(used), used, "abc"), "device": "CPU"}
     short = {**line, "value": {"a": 2.5}, "error": {}, "holds": False}
     text = page([line, {**line, "device": "GPU"}, short])
-    assert "| [made-up](#made-up) | What (CPU) | a 2.500 | a 1 | at most 2 | **falls short** |" in text
-    assert "| [made-up](#made-up) | What (GPU) | a 1.500 ± 0.100 | a 1 | at most 2 | holds |" in text
+    assert (
+        "| [made-up](#made-up) | What (CPU) | a 2.500 | a 1 | at most 2 | **falls short** |" in text
+    )
+    assert (
+        "| [made-up](#made-up) | What (GPU) | a 1.500 ± 0.100 | a 1 | at most 2 | holds |" in text
+    )
     assert "For 1 epochs, 1,000 images." in text
     assert "\nWhy.\n\n    python -m benchmarks.papers made-up\n" in text
     assert text.count("| not yet |") == len(ROWS) - 1
@@ -128,7 +178,9 @@ def test_a_name_that_is_not_known_or_known_already_is_refused() -> None:
         row("pca30", what="again")(lambda bench: {})
 
 
-def test_a_row_is_measured_once_its_line_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_is_measured_once_its_line_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept: list[dict[str, Any]] = []
     folder = tmp_path / "runs" / "papers" / "made-up"
 

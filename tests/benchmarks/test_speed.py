@@ -48,7 +48,11 @@ def test_a_goal_says_whether_it_holds_and_where_nothing_was_measured() -> None:
     goal = Goal("ae", "fast", lambda results: results["isthmus"]["seconds"][0], 2.0)
     line = {"task": "ae", "results": {"isthmus": {"seconds": [1.5]}}}
     assert goal.row({"ae": line}) == ["fast", "1.50×", "holds"]
-    assert goal.row({"ae": {**line, "results": {"isthmus": {"seconds": [2.5]}}}}) == ["fast", "2.50×", "falls short"]
+    assert goal.row({"ae": {**line, "results": {"isthmus": {"seconds": [2.5]}}}}) == [
+        "fast",
+        "2.50×",
+        "falls short",
+    ]
     assert goal.row({"ae": {**line, "results": {}}}) == ["fast", "not measured", ""]
 
 
@@ -56,11 +60,15 @@ def test_every_goal_speaks_of_a_task() -> None:
     assert {goal.task for goal in GOALS} <= set(TASKS)
 
 
-@pytest.mark.parametrize("task", [task for task in TASKS.values() if task.contestants], ids=lambda task: task.name)
+@pytest.mark.parametrize(
+    "task", [task for task in TASKS.values() if task.contestants], ids=lambda task: task.name
+)
 def test_every_contestant_of_a_task_has_its_function(task: speed_page.Task) -> None:
     folder = Path(work.__file__).parent
     for name in task.contestants:
-        assert f"def {task.name.replace('-', '_')}(" in (folder / f"{name}.py").read_text(encoding="utf-8")
+        assert f"def {task.name.replace('-', '_')}(" in (folder / f"{name}.py").read_text(
+            encoding="utf-8"
+        )
     assert {"isthmus", "floor"} <= set(OURS) & set(task.contestants)
 
 
@@ -68,10 +76,14 @@ def test_a_round_measures_time_and_the_error_on_the_test_examples(tmp_path: Path
     rng = np.random.default_rng(0)
     data = work.Data(tmp_path)
     for name, count in (("train", 300), ("test", 40)):
-        np.save(tmp_path / f"{name}.npy", rng.integers(0, 256, (count, work.PIXELS), dtype=np.uint8))
+        np.save(
+            tmp_path / f"{name}.npy", rng.integers(0, 256, (count, work.PIXELS), dtype=np.uint8)
+        )
     ours, bare = isthmus.ae(data)(), floor.dense(work.AE, work.AE_BATCH, 300, update=True)()
     assert ours.seconds > 0 < bare.seconds
-    assert ours.error == pytest.approx(1 / 12, rel=0.1)  # nothing is learnt of uniform noise but its mean
+    assert ours.error == pytest.approx(
+        1 / 12, rel=0.1
+    )  # nothing is learnt of uniform noise but its mean
 
 
 def test_all_contestants_start_from_the_same_weights() -> None:

@@ -53,7 +53,9 @@ def test_read_keeps_the_order_and_load_splits_all_rows(saved):
 
 def test_a_large_array_stays_on_the_disk_and_is_cut_at_its_tail(tmp_path):
     n = 257 * 1024
-    file = np.lib.format.open_memmap(tmp_path / "large.npy", mode="w+", dtype=np.uint8, shape=(n, 1024))  # sparse
+    file = np.lib.format.open_memmap(
+        tmp_path / "large.npy", mode="w+", dtype=np.uint8, shape=(n, 1024)
+    )  # sparse
     file[-1] = 7
     file.flush()
     data = load(tmp_path / "large.npy", test_fraction=0.1)
@@ -65,12 +67,27 @@ def test_a_large_array_stays_on_the_disk_and_is_cut_at_its_tail(tmp_path):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.array([[{}]], dtype=object), "bad.npy holds Python objects, not numbers: save an array of a numeric type"),
-        (np.array([["a"], ["b"]]), "bad.npy holds values of type <U1: convert them to uint8 or float32"),
+        (
+            np.array([[{}]], dtype=object),
+            "bad.npy holds Python objects, not numbers: save an array of a numeric type",
+        ),
+        (
+            np.array([["a"], ["b"]]),
+            "bad.npy holds values of type <U1: convert them to uint8 or float32",
+        ),
         (np.ones((3, 2), np.complex64), "bad.npy holds values of type complex64"),
-        (np.ones(3), r"bad.npy has the shape \(3,\): the rows must lie along the first .* reshape single values"),
+        (
+            np.ones(3),
+            (
+                r"bad.npy has the shape \(3,\): the rows must lie along the first .* reshape single"
+                r" values"
+            ),
+        ),
         (np.ones(()), r"bad.npy has the shape \(\)"),
-        (np.ones((0, 3)), r"bad.npy has the shape \(0, 3\), which holds no values: at least 1 row is needed"),
+        (
+            np.ones((0, 3)),
+            r"bad.npy has the shape \(0, 3\), which holds no values: at least 1 row is needed",
+        ),
         (np.ones((3, 0)), r"bad.npy has the shape \(3, 0\), which holds no values"),
     ],
 )
@@ -90,7 +107,9 @@ def test_a_value_that_is_not_finite_is_refused_with_its_place(saved, value, name
 def test_one_row_is_read_but_cannot_be_split(saved):
     path = saved(numbers(1, 3))
     assert len(read(path)) == 1
-    with pytest.raises(InputError, match=r"x.npy: 1 row to train and test on: at least 2 are needed"):
+    with pytest.raises(
+        InputError, match=r"x.npy: 1 row to train and test on: at least 2 are needed"
+    ):
         load(path)
 
 
@@ -100,7 +119,9 @@ def test_a_truncated_file_is_named(tmp_path, name, length):
     path = tmp_path / name
     np.save(path, numbers(30, 2)) if name.endswith("npy") else np.savez(path, x=numbers(30, 2))
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(InputError, match=rf"{name} (is damaged or incomplete|is not an .np[yz] file)"):
+    with pytest.raises(
+        InputError, match=rf"{name} (is damaged or incomplete|is not an .np[yz] file)"
+    ):
         read(path)
 
 
@@ -153,25 +174,37 @@ class TestNpz:
         data = load(path, test_fraction=0.9)
         np.testing.assert_array_equal(data.train.x, numbers(3, 2))
         np.testing.assert_array_equal(data.test.x, numbers(2, 2) + 100)
-        assert (data.train.y.tolist(), data.test.y.tolist(), data.classes) == ([0, 1, 1], [1, 2], ("0", "1", "2"))
+        assert (data.train.y.tolist(), data.test.y.tolist(), data.classes) == (
+            [0, 1, 1],
+            [1, 2],
+            ("0", "1", "2"),
+        )
         assert (len(read(path)), read(path).train_rows) == (5, 3)
 
     def test_a_split_without_labels(self, archive):
         data = load(archive(x_train=numbers(3, 2), x_test=numbers(2, 2)))
         assert (len(data.train), len(data.test), data.train.y, data.classes) == (3, 2, None, None)
 
-    @pytest.mark.parametrize("keys", [("x", "labels"), ("x_train", "y_train"), ("x_train", "x_test", "y_train"), ()])
+    @pytest.mark.parametrize(
+        "keys", [("x", "labels"), ("x_train", "y_train"), ("x_train", "x_test", "y_train"), ()]
+    )
     def test_other_names_are_refused_with_the_names_found(self, archive, keys):
         found = ", ".join(sorted(keys)) or r"\(none\)"
-        with pytest.raises(InputError, match=f"a.npz holds the arrays {found}: name them x and perhaps y"):
+        with pytest.raises(
+            InputError, match=f"a.npz holds the arrays {found}: name them x and perhaps y"
+        ):
             read(archive(**{key: numbers(3, 2) for key in keys}))
 
     def test_labels_of_another_length_are_refused(self, archive):
-        with pytest.raises(InputError, match=r"y has the shape \(3,\), but x has 4 rows: y must .* of shape \(4,\)"):
+        with pytest.raises(
+            InputError, match=r"y has the shape \(3,\), but x has 4 rows: y must .* of shape \(4,\)"
+        ):
             read(archive(x=numbers(4, 2), y=np.arange(3)))
 
     def test_labels_that_are_not_whole_are_refused(self, archive):
-        with pytest.raises(InputError, match=r"the label of row 2 is 0.5: labels must be whole numbers or text"):
+        with pytest.raises(
+            InputError, match=r"the label of row 2 is 0.5: labels must be whole numbers or text"
+        ):
             read(archive(x=numbers(3, 2), y=np.array([0.0, 0.5, 1.0])))
 
     def test_labels_of_another_type_are_refused(self, archive):
@@ -180,7 +213,10 @@ class TestNpz:
 
     @pytest.mark.parametrize("test", [numbers(2, 3), numbers(2, 2).astype(np.uint8)])
     def test_parts_that_do_not_fit_together_are_refused(self, archive, test):
-        with pytest.raises(InputError, match=r"x_train is float32 of shape \(3, 2\) and x_test is .* only their number"):
+        with pytest.raises(
+            InputError,
+            match=r"x_train is float32 of shape \(3, 2\) and x_test is .* only their number",
+        ):
             read(archive(x_train=numbers(3, 2), x_test=test))
 
     def test_the_array_at_fault_is_named(self, archive):

@@ -14,7 +14,9 @@ from isthmus.errors import InputError
 RED, GREY = (255, 0, 0), 100
 
 
-def draw(path: Path, colour: int | tuple[int, ...] = GREY, size: tuple[int, int] = (4, 6), mode: str = "") -> Path:
+def draw(
+    path: Path, colour: int | tuple[int, ...] = GREY, size: tuple[int, int] = (4, 6), mode: str = ""
+) -> Path:
     """Save an image of one colour; ``size`` is (height, width)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode or ("L" if isinstance(colour, int) else "RGB"), size[::-1], colour).save(path)
@@ -44,7 +46,11 @@ def test_sub_folders_are_classes_and_one_colour_image_makes_all_rgb(tmp_path):
     (tmp_path / "readme.txt").write_text("not an image")
     draw(tmp_path / ".hidden" / "3.png")
     rows = read(tmp_path)
-    assert (rows.classes, rows.y.tolist(), rows.files) == (("cats", "dogs"), [0, 1], ("cats/deep/2.png", "dogs/1.png"))
+    assert (rows.classes, rows.y.tolist(), rows.files) == (
+        ("cats", "dogs"),
+        [0, 1],
+        ("cats/deep/2.png", "dogs/1.png"),
+    )
     assert rows.x[:, :, 0, 0].tolist() == [[GREY] * 3, list(RED)]
 
 
@@ -63,13 +69,20 @@ def test_a_folder_is_split_and_named_after_itself(tmp_path):
         for i in range(10):
             draw(tmp_path / "faces" / label / f"{i}.png", i)
     data = load(tmp_path / "faces")
-    assert (data.name, data.shape, np.bincount(data.test.y).tolist()) == ("faces", (1, 4, 6), [2, 2])
+    assert (data.name, data.shape, np.bincount(data.test.y).tolist()) == (
+        "faces",
+        (1, 4, 6),
+        [2, 2],
+    )
 
 
 def test_different_sizes_are_refused_naming_two_files(tmp_path):
     draw(tmp_path / "a.png", size=(4, 6))
     draw(tmp_path / "b.png", size=(8, 5))
-    with pytest.raises(InputError, match=r"differ in size .*a.png is 4x6, .*b.png is 8x5: pass size, such as size=4"):
+    with pytest.raises(
+        InputError,
+        match=r"differ in size .*a.png is 4x6, .*b.png is 8x5: pass size, such as size=4",
+    ):
         read(tmp_path)
 
 
@@ -83,7 +96,10 @@ def test_size_resizes(tmp_path, size, shape):
 @pytest.mark.parametrize("size", [0, -3, (4,), (4, 0), 2.5, True, "64"])
 def test_a_bad_size_is_refused(tmp_path, size):
     draw(tmp_path / "a.png")
-    with pytest.raises(InputError, match=r"size=.* must be a whole number above 0, or two of them: \(height, width\)"):
+    with pytest.raises(
+        InputError,
+        match=r"size=.* must be a whole number above 0, or two of them: \(height, width\)",
+    ):
         read(tmp_path, size=size)
 
 
@@ -109,7 +125,9 @@ def test_transparency_is_dropped_without_a_warning(tmp_path):
 def test_a_file_that_is_no_image_is_named(tmp_path):
     draw(tmp_path / "a.png")
     (tmp_path / "b.png").write_text("not an image")
-    with pytest.raises(InputError, match=r"b.png cannot be read as an image .*: replace it, or take it out"):
+    with pytest.raises(
+        InputError, match=r"b.png cannot be read as an image .*: replace it, or take it out"
+    ):
         read(tmp_path)
 
 
@@ -123,7 +141,9 @@ def test_a_truncated_image_is_named(tmp_path):
 
 def test_deep_pixels_are_refused(tmp_path):
     Image.fromarray(np.full((4, 4), 60_000, np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match=r"a.png has more than 8 bits a channel \(I;16\): save it with 8"):
+    with pytest.raises(
+        InputError, match=r"a.png has more than 8 bits a channel \(I;16\): save it with 8"
+    ):
         read(tmp_path)
 
 
@@ -135,7 +155,9 @@ def test_an_empty_folder_is_refused(tmp_path):
 def test_a_class_without_images_is_refused(tmp_path):
     draw(tmp_path / "cats" / "a.png")
     (tmp_path / "dogs").mkdir()
-    with pytest.raises(InputError, match=r"dogs holds no images, but every sub-folder is a class: move it out"):
+    with pytest.raises(
+        InputError, match=r"dogs holds no images, but every sub-folder is a class: move it out"
+    ):
         read(tmp_path)
 
 

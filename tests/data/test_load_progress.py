@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from isthmus.data.progress import download_bar, track
+from isthmus.data._sources.progress import download_bar, track
 
 
 class _Terminal(io.StringIO):
@@ -16,7 +16,9 @@ class _Terminal(io.StringIO):
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """Somebody watches. No fixture, since pytest exchanges the stream between a fixture and its test."""
+    """Somebody watches. No fixture, since pytest exchanges the stream between a fixture and its
+    test.
+    """
     terminal = _Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")

@@ -42,7 +42,7 @@ def test_every_known_set_has_a_line():
 
 def test_a_set_of_your_own_is_registered_in_one_line(monkeypatch):
     monkeypatch.setattr(registry.DATA, "_targets", dict(registry.DATA._targets))
-    registry.DATA.add("mine", "isthmus.data.embedded:digits")
+    registry.DATA.add("mine", "isthmus.data._sources.embedded:digits")
     assert isinstance(load("mine"), Data)
 
 
@@ -61,26 +61,38 @@ def test_a_folder_that_is_called_like_a_known_set(tmp_path, monkeypatch, array):
 
 
 def test_a_misspelt_name_gets_a_suggestion():
-    with pytest.raises(InputError, match=r"unknown data set or path 'mnits': did you mean 'mnist'\? Known: cifar10, di"):
+    with pytest.raises(
+        InputError,
+        match=r"unknown data set or path 'mnits': did you mean 'mnist'\? Known: cifar10, di",
+    ):
         load("mnits")
 
 
 @pytest.mark.parametrize("source", ["no/such/folder", "nothing.npy", Path("a/b.csv")])
 def test_a_missing_path_is_named(source):
-    with pytest.raises(InputError, match=rf"'{source}' does not exist \(looked for /.*{source}\): check the path"):
+    with pytest.raises(
+        InputError, match=rf"'{source}' does not exist \(looked for /.*{source}\): check the path"
+    ):
         load(source)
 
 
 def test_an_unknown_kind_of_file_is_refused(tmp_path):
     (tmp_path / "x.txt").write_text("1 2 3")
-    with pytest.raises(InputError, match=r"x.txt cannot be read: give .npy, .npz, .csv, .parquet or a folder of images"):
+    with pytest.raises(
+        InputError,
+        match=r"x.txt cannot be read: give .npy, .npz, .csv, .parquet or a folder of images",
+    ):
         load(tmp_path / "x.txt")
 
 
 @pytest.mark.parametrize(
     ("source", "arguments", "message"),
     [
-        ("digits", {"label": "y"}, "label='y' means nothing for 'digits', which is a known data set: leave it out"),
+        (
+            "digits",
+            {"label": "y"},
+            "label='y' means nothing for 'digits', which is a known data set: leave it out",
+        ),
         ("digits", {"size": 8}, "size=8 means nothing for 'digits'"),
         ("x.npy", {"label": "y"}, "label='y' means nothing for 'x.npy', which is a file of arrays"),
         ("x.npy", {"size": 8}, "size=8 means nothing for 'x.npy'"),
@@ -103,5 +115,7 @@ def test_a_bad_fraction_is_refused_before_anything_is_read():
 
 def test_importing_takes_nothing_heavy():
     code = "import sys, isthmus.data; isthmus.data.names(); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"torch", "pandas", "sklearn", "pooch", "PIL", "rich"} & set(loaded)

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from isthmus.data import Rows
-from isthmus.data.splitting import split
+from isthmus.data._splitting import split
 from isthmus.errors import InputError
 
 
 def rows(n: int, y: np.ndarray | None = None) -> Rows:
-    return Rows(np.arange(n)[:, None], y, None if y is None else tuple(str(i) for i in range(y.max() + 1)))
+    return Rows(
+        np.arange(n)[:, None], y, None if y is None else tuple(str(i) for i in range(y.max() + 1))
+    )
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 101])
@@ -56,5 +58,7 @@ def test_no_test_part_is_wanted():
 
 @pytest.mark.parametrize("fraction", [-0.1, 1, 1.5, float("nan"), "0.2", True, None])
 def test_a_bad_fraction_is_refused(fraction):
-    with pytest.raises(InputError, match=r"test_fraction=.* must be a number from 0 to below 1, such as 0.2"):
+    with pytest.raises(
+        InputError, match=r"test_fraction=.* must be a number from 0 to below 1, such as 0.2"
+    ):
         split("x", rows(5), fraction)

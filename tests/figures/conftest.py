@@ -1,4 +1,6 @@
-"""Models whose codes and decoded examples are known exactly, so that a picture can be checked point by point."""
+"""Models whose codes and decoded examples are known exactly, so that a picture can be checked point
+by point.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def filmed(data: Data, part: Part, moments: int = 3) -> Known:
 
 
 def cloud(figure: Figure, panel: int = 0) -> PathCollection:
-    (points,) = (artist for artist in figure.axes[panel].collections if isinstance(artist, PathCollection))
+    (points,) = (
+        artist for artist in figure.axes[panel].collections if isinstance(artist, PathCollection)
+    )
     return points
 
 

@@ -24,7 +24,9 @@ def vae(digits: ist.data.Data) -> ist.Estimator:
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES))
-def test_every_figure_of_a_vae_can_be_drawn(name: str, vae: ist.Estimator, digits: ist.data.Data) -> None:
+def test_every_figure_of_a_vae_can_be_drawn(
+    name: str, vae: ist.Estimator, digits: ist.data.Data
+) -> None:
     figure = FIGURES[name](vae, digits)
     assert isinstance(figure, Figure)
     target = io.BytesIO()
@@ -32,12 +34,16 @@ def test_every_figure_of_a_vae_can_be_drawn(name: str, vae: ist.Estimator, digit
     assert len(target.getvalue()) > 3000
 
 
-def test_the_animation_of_a_vae_is_small(vae: ist.Estimator, digits: ist.data.Data, tmp_path: Path) -> None:
+def test_the_animation_of_a_vae_is_small(
+    vae: ist.Estimator, digits: ist.data.Data, tmp_path: Path
+) -> None:
     path = ist.figures.evolution_gif(vae, digits, tmp_path / "vae.gif", frames=10)
     assert path.stat().st_size < 400_000
 
 
-def test_flat_rows_are_images_if_the_model_was_told_so_and_no_prior_means_no_samples(digits: ist.data.Data) -> None:
+def test_flat_rows_are_images_if_the_model_was_told_so_and_no_prior_means_no_samples(
+    digits: ist.data.Data,
+) -> None:
     rows = ist.data.Part(digits.train.x.reshape(-1, 64)[:200])
     data = ist.data.Data("rows", rows, rows)
     ae = ist.AE(image_shape=(1, 8, 8), **QUICK).fit(rows)
@@ -46,7 +52,9 @@ def test_flat_rows_are_images_if_the_model_was_told_so_and_no_prior_means_no_sam
         ist.figures.samples(ae, data)
 
 
-def test_drawing_changes_no_setting_and_no_random_state(vae: ist.Estimator, digits: ist.data.Data) -> None:
+def test_drawing_changes_no_setting_and_no_random_state(
+    vae: ist.Estimator, digits: ist.data.Data
+) -> None:
     settings = dict(matplotlib.rcParams)
     np.random.seed(0)
     before = np.random.get_state()[1].copy()
@@ -57,6 +65,9 @@ def test_drawing_changes_no_setting_and_no_random_state(vae: ist.Estimator, digi
 
 
 def test_importing_figures_loads_neither_torch_nor_pyplot() -> None:
-    code = "import sys, isthmus.figures; print([name for name in ('torch', 'matplotlib.pyplot') if name in sys.modules])"
+    code = (
+        "import sys, isthmus.figures; print([name for name in ('torch', 'matplotlib.pyplot') if"
+        " name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

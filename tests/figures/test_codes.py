@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from isthmus import InputError
 from isthmus.data import Data, Part
 from isthmus.figures import plane
-from isthmus.figures.style import PALETTE
+from isthmus.figures._style import PALETTE
 
 from .conftest import Known, cloud, colours, corner, halves, images, titles
 
@@ -63,7 +63,9 @@ def test_more_dimensions_are_projected_and_the_axes_say_so() -> None:
     axes = figure.axes[0]
     assert axes.get_xlabel() == "PC 1 of the 10-d code (90% of the variance)"
     assert axes.get_ylabel() == "PC 2 of the 10-d code (10% of the variance)"
-    np.testing.assert_allclose(np.abs(cloud(figure).get_offsets()), np.abs(codes[:, [3, 7]]), atol=1e-5)
+    np.testing.assert_allclose(
+        np.abs(cloud(figure).get_offsets()), np.abs(codes[:, [3, 7]]), atol=1e-5
+    )
 
 
 def test_codes_that_are_all_the_same_are_still_drawn() -> None:
@@ -107,10 +109,16 @@ def test_without_labels_there_is_one_colour_and_no_legend(model: Known) -> None:
 
 
 def test_more_than_ten_classes_have_a_colour_bar() -> None:
-    figure = plane(Known(same, same), table(np.random.default_rng(0).normal(size=(60, 2)), classes=20))
+    figure = plane(
+        Known(same, same), table(np.random.default_rng(0).normal(size=(60, 2)), classes=20)
+    )
     assert len(set(colours(figure))) == 20
-    assert [text.get_text() for text in figure.axes[1].get_yticklabels()] == [str(i) for i in range(20)]
-    many = plane(Known(same, same), table(np.random.default_rng(0).normal(size=(300, 2)), classes=100))
+    assert [text.get_text() for text in figure.axes[1].get_yticklabels()] == [
+        str(i) for i in range(20)
+    ]
+    many = plane(
+        Known(same, same), table(np.random.default_rng(0).normal(size=(300, 2)), classes=100)
+    )
     assert len(many.axes[1].get_yticklabels()) <= 26
 
 
@@ -129,26 +137,50 @@ def test_what_has_no_codes_is_refused(data: Data) -> None:
         plane(object(), data)
 
 
-# Linear RGB under complete protanopia, deuteranopia and tritanopia: G. M. Machado et al., A physiologically-based
-# model for simulation of color vision deficiency, IEEE TVCG 2009.
+# Linear RGB under complete protanopia, deuteranopia and tritanopia: G. M. Machado et al., A
+# physiologically-based model for simulation of color vision deficiency, IEEE TVCG 2009.
 VISION = {
     "normal": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
 }
 
 
 def perceived(linear: np.ndarray) -> np.ndarray:
-    """Linear RGB in OKLab, in hundredths, where equal distances look about equally different (B. Ottosson, 2020)."""
-    to_cones = [[0.4122215, 0.5363325, 0.0514460], [0.2119035, 0.6806995, 0.1073970], [0.0883025, 0.2817188, 0.6299787]]
-    to_lab = [[0.2104543, 0.7936178, -0.0040720], [1.9779985, -2.4285922, 0.4505937], [0.0259040, 0.7827718, -0.8086758]]
+    """Linear RGB in OKLab, in hundredths, where equal distances look about equally different (B.
+    Ottosson, 2020).
+    """
+    to_cones = [
+        [0.4122215, 0.5363325, 0.0514460],
+        [0.2119035, 0.6806995, 0.1073970],
+        [0.0883025, 0.2817188, 0.6299787],
+    ]
+    to_lab = [
+        [0.2104543, 0.7936178, -0.0040720],
+        [1.9779985, -2.4285922, 0.4505937],
+        [0.0259040, 0.7827718, -0.8086758],
+    ]
     return 100 * np.cbrt(linear.clip(0) @ np.transpose(to_cones)) @ np.transpose(to_lab)
 
 
 @pytest.mark.parametrize("vision", VISION)
 def test_the_palette_stays_apart_for_every_kind_of_sight(vision: str) -> None:
-    srgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in (*PALETTE, "#ffffff")])
+    srgb = np.array(
+        [[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in (*PALETTE, "#ffffff")]
+    )
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     seen = perceived((linear @ np.transpose(VISION[vision])).clip(0, 1))
     distance = np.linalg.norm(seen[:, None] - seen[None], axis=-1)[np.triu_indices(len(seen), 1)]

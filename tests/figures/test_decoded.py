@@ -8,9 +8,9 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from isthmus import InputError
+from isthmus.core.latent_grid import latent_grid
 from isthmus.data import Data, Part
 from isthmus.figures import grid, reconstructions, samples, walk
-from isthmus.planes import plane
 
 from .conftest import Known, corner, halves, titles
 
@@ -32,22 +32,37 @@ def test_the_first_code_grows_to_the_right_and_the_second_upwards(data: Data) ->
     np.testing.assert_allclose(mosaic[0, 0::6], np.linspace(0, 1, 15), atol=1e-6)
     np.testing.assert_allclose(mosaic[0::6, 3], np.linspace(1, 0, 15), atol=1e-6)
     axes = figure.axes[0]
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["0.00", "0.29", "0.50", "0.71", "1.00"]
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["1.00", "0.71", "0.50", "0.29", "0.00"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == [
+        "0.00",
+        "0.29",
+        "0.50",
+        "0.71",
+        "1.00",
+    ]
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        "1.00",
+        "0.71",
+        "0.50",
+        "0.29",
+        "0.00",
+    ]
     assert axes.get_xlabel() == "$z_1$, over the unit square"
 
 
 def test_the_grid_covers_the_codes_in_use(model: Known, data: Data) -> None:
     figure = grid(model, data, side=5)
     (mosaic,) = pictures(figure)
-    expected = plane("data", corner(data.test.x), 5)
+    expected = latent_grid("data", corner(data.test.x), 5)
     np.testing.assert_allclose(mosaic[0::6, 0::6].ravel(), expected.codes[:, 0], rtol=1e-5)
     np.testing.assert_allclose(mosaic[0::6, 3::6].ravel(), expected.codes[:, 1], rtol=1e-5)
     assert figure.axes[0].get_xlabel() == "$z_1$, over quantiles of the codes"
 
 
 def test_a_prior_is_named_whole(data: Data) -> None:
-    assert grid(Known(corner, halves, "normal"), data).axes[0].get_xlabel() == "$z_1$, over quantiles of N(0, 1)"
+    assert (
+        grid(Known(corner, halves, "normal"), data).axes[0].get_xlabel()
+        == "$z_1$, over quantiles of N(0, 1)"
+    )
 
 
 def test_the_grid_of_a_larger_code_is_marked_with_its_components(data: Data) -> None:
@@ -68,20 +83,30 @@ def test_the_grid_of_one_dimension_is_a_line(data: Data) -> None:
 
 
 def test_codes_of_any_shape_are_decoded(data: Data) -> None:
-    folded = Known(lambda x: x[:, 0, :2], lambda z: np.broadcast_to(z[:, :1, :1].reshape(-1, 1, 1, 1), (len(z), 1, 6, 6)))
+    folded = Known(
+        lambda x: x[:, 0, :2],
+        lambda z: np.broadcast_to(z[:, :1, :1].reshape(-1, 1, 1, 1), (len(z), 1, 6, 6)),
+    )
     assert pictures(grid(folded, data))[0].shape == (90, 90)
     assert len(pictures(walk(folded, data))) == 3
 
 
-def test_reconstructions_show_every_class_in_turn_above_what_comes_back(model: Known, data: Data) -> None:
+def test_reconstructions_show_every_class_in_turn_above_what_comes_back(
+    model: Known, data: Data
+) -> None:
     figure = reconstructions(model, data)
     originals, back = (unpadded(row) for row in pictures(figure))
     y = np.asarray(data.test.y)
-    chosen = np.concatenate([np.flatnonzero(y == 0)[:4], np.flatnonzero(y == 1)[:3], np.flatnonzero(y == 2)[:3]])
+    chosen = np.concatenate(
+        [np.flatnonzero(y == 0)[:4], np.flatnonzero(y == 1)[:3], np.flatnonzero(y == 2)[:3]]
+    )
     np.testing.assert_allclose(originals, data.test.x[chosen, 0])
     np.testing.assert_allclose(back, model.reconstruct(data.test.x[chosen])[:, 0])
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == list("aaaabbbccc")
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["original", "reconstruction"]
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [
+        "original",
+        "reconstruction",
+    ]
     tops = [image.get_extent()[3] for image in figure.axes[0].images]
     assert tops[0] < tops[1] and figure.axes[0].yaxis_inverted()
 
@@ -99,7 +124,9 @@ def test_what_cannot_sample_says_so(model: Known, data: Data) -> None:
         samples(model, data)
 
 
-def test_a_walk_is_straight_in_the_code_with_the_originals_at_its_ends(model: Known, data: Data) -> None:
+def test_a_walk_is_straight_in_the_code_with_the_originals_at_its_ends(
+    model: Known, data: Data
+) -> None:
     figure = walk(model, data, between=(3, 7))
     first, steps, last = pictures(figure)
     np.testing.assert_allclose(first, data.test.x[3, 0])
@@ -111,14 +138,19 @@ def test_a_walk_is_straight_in_the_code_with_the_originals_at_its_ends(model: Kn
 
 
 def test_a_walk_goes_to_another_class_by_itself(model: Known, data: Data) -> None:
-    shuffled = Data(data.name, data.train, Part(data.test.x, np.array([1, 1, 1] + [2] * 27)), data.classes)
+    shuffled = Data(
+        data.name, data.train, Part(data.test.x, np.array([1, 1, 1] + [2] * 27)), data.classes
+    )
     first, _, last = pictures(walk(model, shuffled))
     np.testing.assert_allclose(first, data.test.x[0, 0])
     np.testing.assert_allclose(last, data.test.x[3, 0])
 
 
 def test_a_walk_between_rows_that_are_not_there_is_refused(model: Known, data: Data) -> None:
-    with pytest.raises(InputError, match=r"between=\(0, 30\) names rows that data does not have: its test part has 30"):
+    with pytest.raises(
+        InputError,
+        match=r"between=\(0, 30\) names rows that data does not have: its test part has 30",
+    ):
         walk(model, data, between=(0, 30))
 
 
@@ -131,22 +163,30 @@ def test_tiles_keep_the_shape_of_the_images(data: Data) -> None:
 def test_pixels_are_shown_alike_before_and_after(data: Data) -> None:
     part = Part((data.train.x * 255).astype(np.uint8))
     for scale in (1, 255):
-        back = Known(lambda x: corner(x / np.float32(255)), lambda z, scale=scale: scale * halves(z))
+        back = Known(
+            lambda x: corner(x / np.float32(255)), lambda z, scale=scale: scale * halves(z)
+        )
         _, shown = pictures(reconstructions(back, Data("pixels", part, part)))
         assert 0.5 < shown[:, :6].max() <= 1
-        np.testing.assert_allclose(unpadded(shown)[:, :, 0], corner(part.x)[:10, :1].repeat(6, axis=1) / 255, rtol=1e-5)
+        np.testing.assert_allclose(
+            unpadded(shown)[:, :, 0], corner(part.x)[:10, :1].repeat(6, axis=1) / 255, rtol=1e-5
+        )
 
 
 def test_images_in_other_units_span_their_own_range(data: Data) -> None:
     part = Part(data.train.x * 40 - 20)
     originals, _ = pictures(reconstructions(Known(corner, halves), Data("units", part, part)))
     low, high = part.x.min(), part.x.max()
-    np.testing.assert_allclose(unpadded(originals), (part.x[:10, 0] - low) / (high - low), atol=1e-5)
+    np.testing.assert_allclose(
+        unpadded(originals), (part.x[:10, 0] - low) / (high - low), atol=1e-5
+    )
 
 
 def bars(figure: Figure) -> np.ndarray:
     """The outlines of what lies above the base line, ``(tiles, corners, 2)``."""
-    (first, *_) = (artist for artist in figure.axes[0].collections if isinstance(artist, PolyCollection))
+    first, *_ = (
+        artist for artist in figure.axes[0].collections if isinstance(artist, PolyCollection)
+    )
     outlines = [path.vertices[:-1] for path in first.get_paths()]
     return np.array(outlines[len(outlines) // 3 : 2 * len(outlines) // 3])
 
@@ -155,20 +195,25 @@ def test_a_row_of_a_table_is_a_profile_of_its_columns() -> None:
     x = np.random.default_rng(0).normal(size=(50, 6)) * [1, 10, 100, 1, 1, 1] + 5
     x[0] = x.mean(axis=0) + x.std(axis=0) * [0, 1, 2, 3, -1, -3]
     part = Part(x)
-    figure = reconstructions(Known(lambda x: x[:, :2], lambda z: np.tile(z, 3)), Data("table", part, part))
+    figure = reconstructions(
+        Known(lambda x: x[:, :2], lambda z: np.tile(z, 3)), Data("table", part, part)
+    )
     heights = 1 - (bars(figure)[0, 1:-1:2, 1] - 0.04) / 0.92
     np.testing.assert_allclose(heights, [0.5, 0.75, 1, 1, 0.5, 0.5], atol=0.05)
     assert figure.axes[0].get_xlabel() == "bars: 6 columns, from −2 to 2 standard deviations"
 
 
 @pytest.mark.parametrize(
-    ("shape", "scale"), [((1,), 1), ((1,), 7), ((2,), 7), ((13,), 1), ((5000,), 7), ((1, 300), 7), ((2, 3, 4, 5), 1)]
+    ("shape", "scale"),
+    [((1,), 1), ((1,), 7), ((2,), 7), ((13,), 1), ((5000,), 7), ((1, 300), 7), ((2, 3, 4, 5), 1)],
 )
 def test_what_is_no_image_is_always_drawn(shape: tuple[int, ...], scale: float) -> None:
     x = np.random.default_rng(0).random((12, *shape)) * scale
     x.reshape(12, -1)[:, -1] = 0.5  # a column that never changes
     size = min(2, x[0].size)
-    model = Known(lambda x: x.reshape(len(x), -1)[:, :size], lambda z: np.full((len(z), *shape), 0.3))
+    model = Known(
+        lambda x: x.reshape(len(x), -1)[:, :size], lambda z: np.full((len(z), *shape), 0.3)
+    )
     part = Part(x)
     for figure in (grid, reconstructions, walk):
         drawn = figure(model, Data("numbers", part, part))

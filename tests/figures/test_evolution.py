@@ -13,7 +13,7 @@ from PIL import Image
 from isthmus import InputError
 from isthmus.data import Data
 from isthmus.figures import evolution, evolution_gif, plane
-from isthmus.figures.style import PALETTE
+from isthmus.figures._style import PALETTE
 
 from .conftest import Known, cloud, colours, corner, filmed, titles
 
@@ -52,7 +52,9 @@ def test_probes_of_neither_part_have_one_colour_unless_their_labels_are_given(da
 
 
 def test_labels_that_are_not_one_per_probe_are_refused(data: Data) -> None:
-    with pytest.raises(InputError, match=r"labels has the shape \(7,\), but the snapshots have 30 probes"):
+    with pytest.raises(
+        InputError, match=r"labels has the shape \(7,\), but the snapshots have 30 probes"
+    ):
         evolution(filmed(data, data.test), data, labels=np.zeros(7, dtype=int))
 
 
@@ -97,7 +99,9 @@ def near(picture: np.ndarray, colour: str) -> np.ndarray:
 
 
 def test_the_animation_moves_and_rests_on_its_last_frame(data: Data, tmp_path: Path) -> None:
-    path = evolution_gif(filmed(data, data.test), data, tmp_path / "new" / "film.gif", frames=9, hold=2)
+    path = evolution_gif(
+        filmed(data, data.test), data, tmp_path / "new" / "film.gif", frames=9, hold=2
+    )
     pictures = frames(path)
     assert len(pictures) == 9
     assert all((a != b).any() for a, b in pairwise(pictures))
@@ -118,15 +122,21 @@ def test_the_animation_keeps_the_colours_of_the_classes(data: Data, tmp_path: Pa
 def test_the_frames_between_two_snapshots_lie_between_them(data: Data, tmp_path: Path) -> None:
     model = filmed(data, data.test, moments=2)
     model.code_space = "unit"
-    pictures = frames(evolution_gif(model, data, tmp_path / "film.gif", frames=3, labels=np.zeros(30, dtype=int)))
-    reach = [np.flatnonzero(near(picture[:, :330], PALETTE[0]).any(axis=0)).max() for picture in pictures]
+    pictures = frames(
+        evolution_gif(model, data, tmp_path / "film.gif", frames=3, labels=np.zeros(30, dtype=int))
+    )
+    reach = [
+        np.flatnonzero(near(picture[:, :330], PALETTE[0]).any(axis=0)).max() for picture in pictures
+    ]
     assert reach[0] < reach[1] < reach[2]
     assert reach[1] - reach[0] == pytest.approx(reach[2] - reach[1], abs=3)
 
 
 def test_what_makes_no_animation_is_refused(data: Data, tmp_path: Path) -> None:
     model = filmed(data, data.test)
-    with pytest.raises(InputError, match=r"film.png' cannot hold an animation: give a name that ends in .gif"):
+    with pytest.raises(
+        InputError, match=r"film.png' cannot hold an animation: give a name that ends in .gif"
+    ):
         evolution_gif(model, data, tmp_path / "film.png")
     with pytest.raises(InputError, match="frames=1 makes no animation"):
         evolution_gif(model, data, tmp_path / "film.gif", frames=1)

@@ -32,7 +32,9 @@ def test_a_mosaic_keeps_pixels_and_colours_in_place() -> None:
 
 
 def test_too_many_tiles_are_refused() -> None:
-    with pytest.raises(InputError, match=r"images of shape \(5, 2, 2\) do not fit into rows=2 and columns=2"):
+    with pytest.raises(
+        InputError, match=r"images of shape \(5, 2, 2\) do not fit into rows=2 and columns=2"
+    ):
         mosaic(np.zeros((5, 2, 2)), 2, 2)
 
 

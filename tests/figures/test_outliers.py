@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 import isthmus as ist
 from isthmus.data import Data, Part
 from isthmus.figures import outliers
-from isthmus.figures.style import INK, PALETTE
+from isthmus.figures._style import INK, PALETTE
 
 from .conftest import Known, corner, halves
 from .test_decoded import unpadded
@@ -51,18 +51,29 @@ def test_the_worst_rebuilt_stand_above_the_best_rebuilt(model: Judged, data: Dat
 
 
 def test_a_detector_marks_what_lies_below_its_threshold(digits: Data) -> None:
-    detector = ist.OutlierDetector(ist.VAE(epochs=2, random_state=0), contamination=0.01, criterion="score").fit(digits.test)
+    detector = ist.OutlierDetector(
+        ist.VAE(epochs=2, random_state=0), contamination=0.01, criterion="score"
+    ).fit(digits.test)
     figure = outliers(detector, digits)
-    assert [to_hex(text.get_color()) for text in figure.axes[0].get_xticklabels()] == [PALETTE[2]] * 4 + [INK] * 6
+    assert [to_hex(text.get_color()) for text in figure.axes[0].get_xticklabels()] == [
+        PALETTE[2]
+    ] * 4 + [INK] * 6
     limit = f"{detector.offset_:.1f}".replace("-", "−")
-    assert figure.axes[1].get_xlabel() == f"score: the model's own; red: below {limit}, as are 4 of 359 test examples"
+    assert (
+        figure.axes[1].get_xlabel()
+        == f"score: the model's own; red: below {limit}, as are 4 of 359 test examples"
+    )
 
 
 def test_rows_of_a_table_come_with_their_names() -> None:
-    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32), columns=list("abcd"))
+    frame = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32), columns=list("abcd")
+    )
     part = Part(frame.to_numpy())
     model = ist.AE(epochs=1, random_state=0).fit(frame)
-    figure = outliers(model, Data("table", part, replace(part, x=part.x[:0]), columns=tuple("abcd")))
+    figure = outliers(
+        model, Data("table", part, replace(part, x=part.x[:0]), columns=tuple("abcd"))
+    )
     assert "of 30 training examples\nbars: 4 columns" in figure.axes[1].get_xlabel()
 
 
@@ -72,5 +83,8 @@ def test_few_examples_are_not_shown_twice(model: Judged, data: Data) -> None:
 
 
 def test_what_cannot_judge_says_so(data: Data) -> None:
-    with pytest.raises(ist.InputError, match="Known has no squared_error to judge examples by: give a fitted member"):
+    with pytest.raises(
+        ist.InputError,
+        match="Known has no squared_error to judge examples by: give a fitted member",
+    ):
         outliers(Known(corner, halves), data)

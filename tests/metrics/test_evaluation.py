@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 import isthmus as ist
 from isthmus.data import Data, Part
 from isthmus.metrics import Measure, evaluate
-from isthmus.report.reference import PCAReference
+from isthmus.report._reference import PCAReference
 
 CODES = ["linear_probe", "knn5", "kmeans_nmi", "trustworthiness"]
 
@@ -38,13 +38,18 @@ def test_a_vae_on_images_has_everything_in_order(vae: ist.Estimator, small: Data
     measures = evaluate(vae, small)
     first = ["squared_error", "mse", "psnr", "neg_elbo", "bits_per_dim", "distortion", "rate"]
     assert list(measures) == [*first, *CODES, "prior_gap", "active_units"]
-    assert all(isinstance(m, Measure) and np.isfinite(m.value) and m.unit and m.help.endswith(".") for m in measures.values())
+    assert all(
+        isinstance(m, Measure) and np.isfinite(m.value) and m.unit and m.help.endswith(".")
+        for m in measures.values()
+    )
     assert all(measures[name].error is not None for name in [*first, *CODES])
 
 
 def test_the_numbers_are_those_of_the_model(vae: ist.Estimator, small: Data) -> None:
     measures = evaluate(vae, small)
-    assert measures["squared_error"].value == pytest.approx(vae.squared_error(small.test.x).mean(), rel=1e-5)
+    assert measures["squared_error"].value == pytest.approx(
+        vae.squared_error(small.test.x).mean(), rel=1e-5
+    )
     assert measures["neg_elbo"].value == pytest.approx(-vae.score(small.test.x), rel=1e-5)
     parts = measures["distortion"].value + measures["rate"].value
     assert measures["neg_elbo"].value == pytest.approx(parts, rel=1e-6)
@@ -67,7 +72,16 @@ def test_a_squared_error_makes_no_bound(small: Data) -> None:
 
 def test_a_table_without_labels_has_neither_psnr_nor_probes(table: Data) -> None:
     measures = evaluate(ist.VAE(epochs=1, random_state=0).fit(table.train), table)
-    kept = ["squared_error", "mse", "neg_elbo", "distortion", "rate", "trustworthiness", "prior_gap", "active_units"]
+    kept = [
+        "squared_error",
+        "mse",
+        "neg_elbo",
+        "distortion",
+        "rate",
+        "trustworthiness",
+        "prior_gap",
+        "active_units",
+    ]
     assert list(measures) == kept
 
 
@@ -93,5 +107,8 @@ def test_few_test_points_have_no_neighbourhood(vae: ist.Estimator, small: Data) 
 
 
 def test_an_empty_test_part_is_refused(vae: ist.Estimator, small: Data) -> None:
-    with pytest.raises(ist.InputError, match=r"digits has no test part to measure on: load it with test_fraction=0\.2"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"digits has no test part to measure on: load it with test_fraction=0\.2",
+    ):
         evaluate(vae, replace(small, test=small.test.take(slice(0))))

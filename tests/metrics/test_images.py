@@ -24,7 +24,9 @@ def small(digits: Data) -> Data:
 
 @pytest.fixture(scope="module")
 def model(small: Data) -> ist.Estimator:
-    return ist.DenoisingAE(corruption="masking", level=0.3, epochs=30, random_state=0).fit(small.train)
+    return ist.DenoisingAE(corruption="masking", level=0.3, epochs=30, random_state=0).fit(
+        small.train
+    )
 
 
 def test_psnr_is_that_of_the_mean_square_over_an_image() -> None:
@@ -64,7 +66,9 @@ def test_ssim_of_small_images_is_the_formula_over_the_named_window(side: int) ->
     torch.manual_seed(side)
     x, y = torch.rand(2, 1, 1, side, side, dtype=torch.float64)
     width = images.window(x.shape)
-    assert images.ssim(x, y)[0] == pytest.approx(by_hand(x[0, 0].numpy(), y[0, 0].numpy(), width), rel=1e-6)
+    assert images.ssim(x, y)[0] == pytest.approx(
+        by_hand(x[0, 0].numpy(), y[0, 0].numpy(), width), rel=1e-6
+    )
 
 
 def by_hand(x: np.ndarray, y: np.ndarray, width: int) -> float:
@@ -78,8 +82,14 @@ def by_hand(x: np.ndarray, y: np.ndarray, width: int) -> float:
         for j in range(len(x)):
             p, q = a[i : i + width, j : j + width], b[i : i + width, j : j + width]
             m, n = (weights * p).sum(), (weights * q).sum()
-            v, w, c = (weights * p * p).sum() - m * m, (weights * q * q).sum() - n * n, (weights * p * q).sum() - m * n
-            found.append((2 * m * n + 1e-4) * (2 * c + 9e-4) / ((m * m + n * n + 1e-4) * (v + w + 9e-4)))
+            v, w, c = (
+                (weights * p * p).sum() - m * m,
+                (weights * q * q).sum() - n * n,
+                (weights * p * q).sum() - m * n,
+            )
+            found.append(
+                (2 * m * n + 1e-4) * (2 * c + 9e-4) / ((m * m + n * n + 1e-4) * (v + w + 9e-4))
+            )
     return float(np.mean(found))
 
 
@@ -87,8 +97,11 @@ def test_a_denoising_member_is_measured_before_and_after(model: ist.Estimator, s
     measures = evaluate(model, small)
     assert [name for name in measures if name.endswith(("_damaged", "_cleaned"))] == CLEANING
     assert [measures[name].title for name in CLEANING] == [
-        "PSNR, damaged", "PSNR, cleaned", "SSIM, damaged", "SSIM, cleaned",
-    ]  # fmt: skip
+        "PSNR, damaged",
+        "PSNR, cleaned",
+        "SSIM, damaged",
+        "SSIM, cleaned",
+    ]
     assert measures["psnr_cleaned"].value > measures["psnr_damaged"].value + 3
     assert measures["ssim_cleaned"].value > measures["ssim_damaged"].value
     assert "windows of 7 × 7 pixels" in measures["ssim_damaged"].help
@@ -113,10 +126,17 @@ def test_noise_beyond_black_and_white_is_clipped(few: np.ndarray) -> None:
     assert measures["psnr_damaged"].value == pytest.approx(white, rel=1e-5)
 
 
-def test_without_torchmetrics_psnr_is_left(model: ist.Estimator, small: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torchmetrics_psnr_is_left(
+    model: ist.Estimator, small: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "torchmetrics.functional.image", None)
-    assert [name for name in evaluate(model, small) if name.endswith(("_damaged", "_cleaned"))] == CLEANING[:2]
-    with pytest.raises(ist.InputError, match=r"SSIM needs the package 'torchmetrics': pip install 'isthmus\[metrics\]'"):
+    assert [
+        name for name in evaluate(model, small) if name.endswith(("_damaged", "_cleaned"))
+    ] == CLEANING[:2]
+    with pytest.raises(
+        ist.InputError,
+        match=r"SSIM needs the package 'torchmetrics': pip install 'isthmus\[metrics\]'",
+    ):
         images.ssim(torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8))
 
 
@@ -124,5 +144,7 @@ def test_images_of_two_pixels_have_no_structure_and_tables_no_pixels() -> None:
     random = np.random.default_rng(0)
     for shape, kept in (((2, 9), CLEANING[:2]), ((6,), [])):
         part = Part(random.random((40, *shape), dtype=np.float32))
-        measures = evaluate(ist.DenoisingAE(epochs=1, random_state=0).fit(part), Data("tiny", part, part))
+        measures = evaluate(
+            ist.DenoisingAE(epochs=1, random_state=0).fit(part), Data("tiny", part, part)
+        )
         assert [name for name in measures if name.endswith(("_damaged", "_cleaned"))] == kept

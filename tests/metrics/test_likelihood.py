@@ -14,7 +14,9 @@ DISTORTION, RATE = np.array([10.0, 14.0]), np.array([3.0, 1.0])
 
 def test_the_bound_is_distortion_plus_rate() -> None:
     bound = likelihood.neg_elbo(DISTORTION, RATE)
-    assert bound.value == likelihood.distortion(DISTORTION).value + likelihood.rate(RATE).value == 14.0
+    assert (
+        bound.value == likelihood.distortion(DISTORTION).value + likelihood.rate(RATE).value == 14.0
+    )
     assert bound.error == pytest.approx(1.0)  # of 13 and 15, not of the two terms by themselves
     assert bound.unit == "nats per example"
 

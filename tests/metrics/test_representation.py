@@ -27,7 +27,9 @@ def test_separable_codes_are_read_without_mistake(separable: tuple[Labelled, Lab
         assert found.error == pytest.approx(0.0, abs=1e-12)
 
 
-def test_an_accuracy_has_the_standard_error_of_a_share(separable: tuple[Labelled, Labelled]) -> None:
+def test_an_accuracy_has_the_standard_error_of_a_share(
+    separable: tuple[Labelled, Labelled],
+) -> None:
     train, test = separable
     y = test.y.copy()
     y[:30] = 3  # a class that no classifier has seen: a third is wrong
@@ -45,7 +47,13 @@ def test_codes_that_are_all_the_same_tell_nothing_and_warn_of_nothing() -> None:
 def test_a_probe_that_cannot_settle_does_not_warn() -> None:
     random = np.random.default_rng(0)
     z = random.normal(size=(200, 60)) * 10.0 ** random.uniform(-8, 8, 60)
-    assert 0 <= representation.linear_probe(Labelled(z, np.arange(200) % 10), Labelled(z, np.arange(200) % 10)).value <= 1
+    assert (
+        0
+        <= representation.linear_probe(
+            Labelled(z, np.arange(200) % 10), Labelled(z, np.arange(200) % 10)
+        ).value
+        <= 1
+    )
 
 
 def test_a_copy_of_the_data_is_trusted_and_noise_is_not() -> None:
@@ -68,12 +76,16 @@ def test_the_gap_is_the_divergence_of_the_moments_from_the_prior() -> None:
     spread = np.cov(mu, rowvar=False, bias=True) + np.diag(var.mean(0))
     aggregate = MultivariateNormal(torch.tensor(mu.mean(0)), torch.tensor(spread))
     prior = MultivariateNormal(torch.zeros(3).double(), torch.eye(3).double())
-    assert representation.prior_gap(mu, var).value == pytest.approx(kl_divergence(aggregate, prior).item())
+    assert representation.prior_gap(mu, var).value == pytest.approx(
+        kl_divergence(aggregate, prior).item()
+    )
 
 
 def test_posteriors_that_add_up_to_the_prior_leave_no_gap() -> None:
     mu = np.array([[-0.6], [0.6]])
-    assert representation.prior_gap(mu, np.full((2, 1), 1 - 0.36)).value == pytest.approx(0, abs=1e-12)
+    assert representation.prior_gap(mu, np.full((2, 1), 1 - 0.36)).value == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 def test_active_units_vary_by_more_than_a_hundredth() -> None:

@@ -12,19 +12,19 @@ from torch.distributions import Normal, kl_divergence
 
 import isthmus as ist
 from isthmus.divergences import gaussian_kl, kl_between
-from isthmus.models.hierarchy import Hierarchy, balance
-from isthmus.models.towers import Plan
-from isthmus.models.variational import Gaussian
+from isthmus.models._hierarchy import HierarchicalBottleneck, balance
+from isthmus.models._ladder import LadderConfig
+from isthmus.models._variational import DiagonalGaussian
 from isthmus.networks import choose
 
-PLAN = Plan(latent_dim=2, groups=(1, 2), width=8, cells=1, expansion=2)
+PLAN = LadderConfig(latent_dim=2, groups=(1, 2), width=8, cells=1, expansion=2)
 
 
 @pytest.fixture
-def hierarchy() -> Hierarchy:
+def hierarchy() -> HierarchicalBottleneck:
     """Two scales of 2 × 2 and 3 × 3, whose weights are large enough that every group matters."""
     torch.manual_seed(0)
-    return Hierarchy((4, 3, 3), PLAN).eval()
+    return HierarchicalBottleneck((4, 3, 3), PLAN).eval()
 
 
 @pytest.fixture
@@ -40,9 +40,13 @@ def trained() -> ist.NVAE:
 
 
 def test_the_divergence_of_two_gaussians_is_that_of_torch() -> None:
-    mu, log_var, prior_mu, prior_log_var = torch.randn(4, 7, 5, generator=torch.Generator().manual_seed(0)).double()
+    mu, log_var, prior_mu, prior_log_var = torch.randn(
+        4, 7, 5, generator=torch.Generator().manual_seed(0)
+    ).double()
     closed = kl_between(mu, log_var, prior_mu, prior_log_var)
-    expected = kl_divergence(Normal(mu, (0.5 * log_var).exp()), Normal(prior_mu, (0.5 * prior_log_var).exp()))
+    expected = kl_divergence(
+        Normal(mu, (0.5 * log_var).exp()), Normal(prior_mu, (0.5 * prior_log_var).exp())
+    )
     torch.testing.assert_close(closed, expected)
     zero = torch.zeros_like(mu)
     torch.testing.assert_close(kl_between(mu, log_var, zero, zero), gaussian_kl(mu, log_var))
@@ -50,7 +54,7 @@ def test_the_divergence_of_two_gaussians_is_that_of_torch() -> None:
 
 
 def test_groups_lie_from_coarse_to_fine_and_odd_sizes_round_up() -> None:
-    odd = Hierarchy((4, 7, 5), replace(PLAN, groups=(1, 1, 2)))
+    odd = HierarchicalBottleneck((4, 7, 5), replace(PLAN, groups=(1, 1, 2)))
     assert odd.shapes == [(2, 2, 2), (2, 4, 3), (2, 7, 5), (2, 7, 5)]
     assert odd.code_shape == (8 + 24 + 70 + 70,)
     state = odd(torch.randn(2, 4, 7, 5)).z
@@ -58,13 +62,17 @@ def test_groups_lie_from_coarse_to_fine_and_odd_sizes_round_up() -> None:
 
 
 def test_features_that_are_a_vector_are_one_place() -> None:
-    flat = Hierarchy((6,), PLAN)
+    flat = HierarchicalBottleneck((6,), PLAN)
     assert flat.shapes == [(2, 1, 1)] * 3
     assert flat(torch.randn(2, 6)).z.shape == (2, *flat.passed_shape) == (2, 8)
-    assert {layer.kernel_size for layer in flat.modules() if isinstance(layer, torch.nn.Conv2d)} == {(1, 1)}
+    assert {
+        layer.kernel_size for layer in flat.modules() if isinstance(layer, torch.nn.Conv2d)
+    } == {(1, 1)}
 
 
-def test_the_code_of_the_posterior_expands_to_its_own_state(hierarchy: Hierarchy, features: torch.Tensor) -> None:
+def test_the_code_of_the_posterior_expands_to_its_own_state(
+    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+) -> None:
     with torch.no_grad():
         means = hierarchy(features, torch.zeros(1, *hierarchy.code_shape))
         mu, sigma, kl = hierarchy.posterior(features)
@@ -73,24 +81,34 @@ def test_the_code_of_the_posterior_expands_to_its_own_state(hierarchy: Hierarchy
         torch.testing.assert_close(kl.sum(1), means.terms["rate"])
 
 
-def test_the_first_group_has_a_standard_normal_prior(hierarchy: Hierarchy, features: torch.Tensor) -> None:
-    mu, sigma, kl = (values[:, :8].detach() for values in hierarchy.posterior(features))  # 2 channels of 2 × 2
+def test_the_first_group_has_a_standard_normal_prior(
+    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+) -> None:
+    mu, sigma, kl = (
+        values[:, :8].detach() for values in hierarchy.posterior(features)
+    )  # 2 channels of 2 × 2
     torch.testing.assert_close(kl, gaussian_kl(mu, 2 * sigma.log()))
 
 
-def test_the_rate_is_the_mean_of_the_log_ratio(hierarchy: Hierarchy, features: torch.Tensor) -> None:
+def test_the_rate_is_the_mean_of_the_log_ratio(
+    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+) -> None:
     noise = torch.randn(2000, 3, *hierarchy.code_shape, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         states, log_ratio = hierarchy.draw(features, noise)
         closed = torch.stack([hierarchy(features, e).terms["rate"] for e in noise[:150]])
-        torch.testing.assert_close(hierarchy(features, noise[7]).z, states.view(2000, 3, 8, 3, 3)[7])
+        torch.testing.assert_close(
+            hierarchy(features, noise[7]).z, states.view(2000, 3, 8, 3, 3)[7]
+        )
     gap = -log_ratio.mean(0) - closed.mean(0)
     error = (log_ratio.var(0) / len(log_ratio) + closed.var(0) / len(closed)).sqrt()
     assert bool((closed.mean(0) > 1).all())
     assert bool((gap.abs() < 4 * error).all()), (gap, error)
 
 
-def test_the_log_ratio_is_that_of_the_densities(hierarchy: Hierarchy, features: torch.Tensor) -> None:
+def test_the_log_ratio_is_that_of_the_densities(
+    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+) -> None:
     noise = torch.randn(1, 3, *hierarchy.code_shape, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         _, log_ratio = hierarchy.draw(features, noise)
@@ -103,13 +121,17 @@ def _log_prob(gaussian: tuple[torch.Tensor, torch.Tensor], code: torch.Tensor) -
     return Normal(gaussian[0], (0.5 * gaussian[1]).exp()).log_prob(code).flatten(1).sum(1)
 
 
-def test_the_warm_up_weighs_and_balances_and_then_neither(hierarchy: Hierarchy, features: torch.Tensor) -> None:
-    warming = Hierarchy((4, 3, 3), PLAN, beta=2.0, kl_warmup=10.0)
+def test_the_warm_up_weighs_and_balances_and_then_neither(
+    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+) -> None:
+    warming = HierarchicalBottleneck((4, 3, 3), PLAN, beta=2.0, kl_warmup=10.0)
     warming.load_state_dict(hierarchy.state_dict())
     noise = torch.zeros(1, *hierarchy.code_shape)
     sizes = [math.prod(shape) for shape in hierarchy.shapes]
     with torch.no_grad():
-        rates = torch.stack([kl.sum(1) for kl in hierarchy.posterior(features)[2].split(sizes, 1)], 1)
+        rates = torch.stack(
+            [kl.sum(1) for kl in hierarchy.posterior(features)[2].split(sizes, 1)], 1
+        )
         expected = {
             0.0: torch.zeros(3),
             5.0: 1.0 * rates @ balance(rates, hierarchy.shapes),
@@ -139,7 +161,9 @@ def test_balancing_weights_go_with_size_and_rate() -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_an_example_does_not_depend_on_its_batch(hierarchy: Hierarchy, features: torch.Tensor, training: bool) -> None:
+def test_an_example_does_not_depend_on_its_batch(
+    hierarchy: HierarchicalBottleneck, features: torch.Tensor, training: bool
+) -> None:
     noise = torch.randn(1, *hierarchy.code_shape, generator=torch.Generator().manual_seed(4))
     hierarchy.train(training)
     with torch.no_grad():
@@ -157,14 +181,16 @@ def test_samples_at_temperature_zero_are_all_the_same(trained: ist.NVAE) -> None
     assert np.array_equal(lively, trained.sample(3, random_state=0))
 
 
-def test_sampled_codes_follow_the_learnt_prior(hierarchy: Hierarchy) -> None:
-    """Told what was drawn, each group's prior says where the draws lie: they are standard normal in its units."""
+def test_sampled_codes_follow_the_learnt_prior(hierarchy: HierarchicalBottleneck) -> None:
+    """Told what was drawn, each group's prior says where the draws lie: they are standard normal in
+    its units.
+    """
     torch.manual_seed(0)
     with torch.no_grad():
         code = hierarchy.sample(2000, temperature=0.5)
         parts, units = hierarchy._apart(code), []
 
-        def pick(number: int, prior: Gaussian, state: torch.Tensor) -> torch.Tensor:
+        def pick(number: int, prior: DiagonalGaussian, state: torch.Tensor) -> torch.Tensor:
             units.append(((parts[number] - prior.mu) * (-0.5 * prior.log_var).exp()).flatten(1))
             return parts[number]
 
@@ -184,22 +210,31 @@ def test_the_likelihood_lies_above_the_bound(trained: ist.NVAE, digits: ist.data
 def test_training_uses_the_code(trained: ist.NVAE, digits: ist.data.Data) -> None:
     measures = ist.evaluate(trained, replace(digits, test=digits.test.take(slice(100))))
     assert measures["rate"].value > 0.1
-    assert {"prior_gap", "active_units"}.isdisjoint(measures)  # both suppose one prior for all codes
+    assert {"prior_gap", "active_units"}.isdisjoint(
+        measures
+    )  # both suppose one prior for all codes
     assert measures["neg_elbo"].value < 30  # an untrained one stands at 44
 
 
 def test_a_fitted_prior_is_refused_and_so_is_no_group(trained: ist.NVAE, few: np.ndarray) -> None:
-    with pytest.raises(ist.InputError, match="NVAE learns the prior of its codes in training, so there is none to fit"):
+    with pytest.raises(
+        ist.InputError,
+        match="NVAE learns the prior of its codes in training, so there is none to fit",
+    ):
         trained.fit_prior(few)
-    with pytest.raises(ist.InputError, match=r"groups=\(\) makes no code: give the groups of at least one scale"):
+    with pytest.raises(
+        ist.InputError, match=r"groups=\(\) makes no code: give the groups of at least one scale"
+    ):
         ist.NVAE(groups=()).build((1, 8, 8))
 
 
-def test_groups_that_carry_nothing_are_named(hierarchy: Hierarchy, features: torch.Tensor) -> None:
+def test_groups_that_carry_nothing_are_named(
+    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+) -> None:
     posterior = hierarchy.posterior(features)
-    assert hierarchy.complaints(posterior) == []
+    assert hierarchy.diagnostics(posterior) == []
     silent = posterior._replace(kl=torch.cat([torch.zeros(3, 8), posterior.kl[:, 8:]], 1))
-    assert "1 of 3 groups of the code carry less than 0.01 nats" in hierarchy.complaints(silent)[0]
+    assert "1 of 3 groups of the code carry less than 0.01 nats" in hierarchy.diagnostics(silent)[0]
 
 
 def test_images_get_convolutions_however_small() -> None:
@@ -211,7 +246,13 @@ def test_images_get_convolutions_however_small() -> None:
 
 def test_the_published_setting_for_mnist_builds() -> None:
     module = ist.NVAE(
-        latent_dim=20, groups=(5, 10), width=128, cells=2, expansion=6, hidden=(64, 128), activation="silu"
+        latent_dim=20,
+        groups=(5, 10),
+        width=128,
+        cells=2,
+        expansion=6,
+        hidden=(64, 128),
+        activation="silu",
     ).build((1, 32, 32))
     assert module.bottleneck.shapes == [(20, 4, 4)] * 5 + [(20, 8, 8)] * 10
     assert module.bottleneck.code_shape == (5 * 20 * 16 + 10 * 20 * 64,)

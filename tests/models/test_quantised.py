@@ -1,4 +1,6 @@
-"""Quantised members: codebooks follow their formulas, indices and vectors say the same, and units are those of all members."""
+"""Quantised members: codebooks follow their formulas, indices and vectors say the same, and units
+are those of all members.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,17 @@ import pytest
 import torch
 
 import isthmus as ist
-from isthmus.codebooks import AveragedCodebook, Codebook, GradientCodebook, centres
-from isthmus.models.quantised import Indexed
+from isthmus.models._quantised import Indexed
 from isthmus.networks.residual import Block
+from isthmus.quantizers.codebooks import AveragedCodebook, Codebook, GradientCodebook, centres
 
 quantised = pytest.mark.parametrize("name", ["vqvae", "vqvae2"])
 
 
 def brief(name: str, few: np.ndarray, **values: Any) -> Any:
-    return ist.MEMBERS[name](**{"codebook_size": 16, "latent_dim": 4, "epochs": 3, "random_state": 0, **values}).fit(few)
+    return ist.MEMBERS[name](
+        **{"codebook_size": 16, "latent_dim": 4, "epochs": 3, "random_state": 0, **values}
+    ).fit(few)
 
 
 def book_at(entries: list[list[float]], renewed_until: float = 0.0) -> AveragedCodebook:
@@ -45,7 +49,9 @@ def test_moving_averages_follow_the_formula() -> None:
         book.learn(book(torch.tensor(rows)))  # vectors of two dimensions, on a grid without axes
         nearest = [0, 0, 1] if rows[0] == [1.0, 1.0] else [0, 1, 1]
         for k in range(3):
-            mine = np.array([row for row, place in zip(rows, nearest, strict=True) if place == k]).reshape(-1, 2)
+            mine = np.array(
+                [row for row, place in zip(rows, nearest, strict=True) if place == k]
+            ).reshape(-1, 2)
             counts[k] = 0.9 * counts[k] + 0.1 * len(mine)
             sums[k] = 0.9 * sums[k] + 0.1 * mine.sum(0)
     np.testing.assert_allclose(book.counts.numpy(), counts, rtol=1e-6)
@@ -69,7 +75,9 @@ def test_the_gradient_goes_straight_through() -> None:
     z = module.bottleneck.expand(module.bottleneck.posterior(features).z.detach()).requires_grad_()
     at_decoder = torch.autograd.grad(module.likelihood.nll(module.decoder(z), x).sum(), z)[0]
     through = torch.autograd.grad(module.bottleneck.project(features), features, at_decoder)[0]
-    torch.testing.assert_close(torch.autograd.grad(module.cost(features, x).objective.sum(), features)[0], through)
+    torch.testing.assert_close(
+        torch.autograd.grad(module.cost(features, x).objective.sum(), features)[0], through
+    )
     assert float(through.abs().max()) > 0
 
 
@@ -81,7 +89,9 @@ def test_the_commitment_pulls_the_encoder_alone_and_a_gradient_codebook_follows(
     torch.testing.assert_close(h.grad, 2 * (h - chosen.entries).detach())
     assert book.vectors.grad is None
     book.charge(chosen).sum().backward()
-    expected = torch.zeros(4, 3).index_add_(0, chosen.indices.flatten(), 2 * (chosen.entries - h).movedim(1, -1).reshape(-1, 3))
+    expected = torch.zeros(4, 3).index_add_(
+        0, chosen.indices.flatten(), 2 * (chosen.entries - h).movedim(1, -1).reshape(-1, 3)
+    )
     torch.testing.assert_close(book.vectors.grad, expected.detach())
     torch.testing.assert_close(h.grad, 2 * (h - chosen.entries).detach())
 
@@ -90,13 +100,23 @@ def test_the_decoder_does_not_move_a_gradient_codebook() -> None:
     module = ist.VQVAE(codebook="gradient", latent_dim=3, hidden=(4, 8)).build((1, 8, 8))
     loss = module.loss(torch.rand(5, 1, 8, 8))
     (vectors,) = (book.vectors for book in module.bottleneck.books)
-    assert torch.autograd.grad(loss.terms["distortion"].sum(), vectors, allow_unused=True, retain_graph=True) == (None,)
+    assert torch.autograd.grad(
+        loss.terms["distortion"].sum(), vectors, allow_unused=True, retain_graph=True
+    ) == (None,)
     assert float(torch.autograd.grad(loss.objective.sum(), vectors)[0].abs().sum()) > 0
 
 
 @pytest.mark.parametrize("codebook", ["ema", "gradient"])
-def test_both_ways_of_learning_entries_use_them_and_lower_the_distortion(codebook: str, digits: ist.data.Data) -> None:
-    values = {"codebook": codebook, "epochs": 8, "batch_size": 64, "learning_rate": 5e-3, "hidden": (8, 16)}
+def test_both_ways_of_learning_entries_use_them_and_lower_the_distortion(
+    codebook: str, digits: ist.data.Data
+) -> None:
+    values = {
+        "codebook": codebook,
+        "epochs": 8,
+        "batch_size": 64,
+        "learning_rate": 5e-3,
+        "hidden": (8, 16),
+    }
     history = brief("vqvae", digits.train.x[:512], **values).history_
     assert history[-1]["distortion"] < 0.7 * history[0]["distortion"]
     assert history[-1]["usage"] > 0.9
@@ -129,8 +149,12 @@ def test_dead_entries_are_left_alone_at_the_end(epoch: float, renewed: bool) -> 
 
 
 def test_what_is_kept_says_whether_dead_entries_are_renewed() -> None:
-    # A run may be stopped after the last step of an epoch: its end is then closed without another step.
-    late, again = book_at([[0.0], [50.0]], renewed_until=9.0), book_at([[1.0], [2.0]], renewed_until=9.0)
+    # A run may be stopped after the last step of an epoch: its end is then closed without another
+    # step.
+    late, again = (
+        book_at([[0.0], [50.0]], renewed_until=9.0),
+        book_at([[1.0], [2.0]], renewed_until=9.0),
+    )
     late.anneal(9.5)
     late.learn(late(torch.ones(4, 1)))
     again.load_state_dict(late.state_dict())
@@ -157,8 +181,13 @@ def test_usage_and_perplexity_count_the_whole_epoch() -> None:
         book.learn(book(torch.tensor(rows)))
     found = book.close_epoch()
     assert found["usage"] == pytest.approx(3 / 5)
-    assert found["perplexity"] == pytest.approx(math.exp(0.5 * math.log(2) + 2 * 0.25 * math.log(4)))
-    assert epoch_of(book, torch.tensor([[40.0]]), 0.0) == {"usage": pytest.approx(1 / 5), "perplexity": pytest.approx(1.0)}
+    assert found["perplexity"] == pytest.approx(
+        math.exp(0.5 * math.log(2) + 2 * 0.25 * math.log(4))
+    )
+    assert epoch_of(book, torch.tensor([[40.0]]), 0.0) == {
+        "usage": pytest.approx(1 / 5),
+        "perplexity": pytest.approx(1.0),
+    }
 
 
 @quantised
@@ -180,8 +209,12 @@ def test_the_loss_of_an_example_does_not_depend_on_its_batch(name: str) -> None:
     together = module.eval().loss(x)
     alone = [module.loss(one) for one in x.split(1)]
     torch.testing.assert_close(together.objective, torch.cat([loss.objective for loss in alone]))
-    torch.testing.assert_close(together.terms["commitment"], torch.cat([loss.terms["commitment"] for loss in alone]))
-    torch.testing.assert_close(together.objective, together.terms["distortion"] + 0.25 * together.terms["commitment"])
+    torch.testing.assert_close(
+        together.terms["commitment"], torch.cat([loss.terms["commitment"] for loss in alone])
+    )
+    torch.testing.assert_close(
+        together.objective, together.terms["distortion"] + 0.25 * together.terms["commitment"]
+    )
     torch.testing.assert_close(module.train().loss(x).objective, together.objective)
 
 
@@ -205,10 +238,16 @@ def test_fewer_vectors_than_entries_are_the_centres() -> None:
 
 
 def test_training_starts_at_kmeans_of_the_encoder_s_outputs(digits: ist.data.Data) -> None:
-    model = brief("vqvae", digits.train.x, learning_rate=1e-12, epochs=1, decay=0.999999, codebook_size=32)
+    model = brief(
+        "vqvae", digits.train.x, learning_rate=1e-12, epochs=1, decay=0.999999, codebook_size=32
+    )
     module = model.module_
     with torch.no_grad():
-        vectors = module.bottleneck.project(module.encoder(torch.from_numpy(digits.train.x))).movedim(1, -1).reshape(-1, 4)
+        vectors = (
+            module.bottleneck.project(module.encoder(torch.from_numpy(digits.train.x)))
+            .movedim(1, -1)
+            .reshape(-1, 4)
+        )
     distance = model.terms(digits.train.x)["commitment"].mean() / 4  # of one of the four positions
     assert distance < 0.4 * float((vectors - vectors.mean(0)).square().sum(1).mean())
     assert model.history_[0]["usage"] > 0.9
@@ -222,7 +261,10 @@ def test_indices_decode_to_the_reconstruction(name: str, few: np.ndarray) -> Non
     assert np.array_equal(model.inverse_transform(model.transform(few)), model.reconstruct(few))
     flat = model._codes_for_prior(few)
     assert flat.dtype == torch.int64
-    assert flat.shape == (len(few), sum(math.prod(level.grid) for level in model.module_.bottleneck.levels))
+    assert flat.shape == (
+        len(few),
+        sum(math.prod(level.grid) for level in model.module_.bottleneck.levels),
+    )
     assert np.array_equal(model._decoded(flat), model.reconstruct(few))
     assert np.array_equal(model.decode(flat.numpy()), model.reconstruct(few))
     assert np.array_equal(model.encode(few.astype(np.float64))[0], indices[0])
@@ -233,7 +275,10 @@ def test_codes_are_entries(name: str, few: np.ndarray) -> None:
     model = brief(name, few)
     books = [book.vectors.numpy() for book in model.module_.bottleneck.books]
     grids = model.encode(few) if name == "vqvae2" else (model.encode(few),)
-    rows = [np.moveaxis(book[grid], -1, 1).reshape(len(few), -1) for book, grid in zip(books, grids, strict=True)]
+    rows = [
+        np.moveaxis(book[grid], -1, 1).reshape(len(few), -1)
+        for book, grid in zip(books, grids, strict=True)
+    ]
     assert all(grid.dtype == np.int64 for grid in grids)
     assert np.array_equal(model.transform(few), np.concatenate(rows, axis=1))
 
@@ -257,11 +302,14 @@ def test_the_top_is_decided_first_and_the_bottom_knows_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "bottom", "top"), [((1, 27, 27), (7, 7), (4, 4)), ((3, 33, 20), (9, 5), (5, 3)), ((1, 28, 28), (7, 7), (4, 4))]
+    ("shape", "bottom", "top"),
+    [((1, 27, 27), (7, 7), (4, 4)), ((3, 33, 20), (9, 5), (5, 3)), ((1, 28, 28), (7, 7), (4, 4))],
 )
 def test_odd_sizes(shape: tuple[int, ...], bottom: tuple[int, ...], top: tuple[int, ...]) -> None:
     x = np.random.default_rng(0).random((9, *shape)).astype(np.float32)
-    one, two = (brief(name, x, hidden=(4, 8), epochs=1, channels="first") for name in ("vqvae", "vqvae2"))
+    one, two = (
+        brief(name, x, hidden=(4, 8), epochs=1, channels="first") for name in ("vqvae", "vqvae2")
+    )
     assert one.encode(x).shape == (9, *bottom)
     assert [grid.shape[1:] for grid in two.encode(x)] == [top, bottom]
     assert one.reconstruct(x).shape == two.reconstruct(x).shape == x.shape
@@ -272,7 +320,10 @@ def test_images_get_a_grid_and_anything_else_gets_tokens(few: np.ndarray) -> Non
     assert any(isinstance(layer, Block) for layer in image.modules())
     assert image.bottleneck.levels[0] == ((7, 7), 128)
     assert ist.VQVAE(tokens=5).build((30,)).bottleneck.levels[0].grid == (5,)
-    assert [level.grid for level in ist.VQVAE2(tokens=5).build((30,)).bottleneck.levels] == [(2,), (5,)]
+    assert [level.grid for level in ist.VQVAE2(tokens=5).build((30,)).bottleneck.levels] == [
+        (2,),
+        (5,),
+    ]
     model = brief("vqvae", few, network="mlp", tokens=3)
     assert model.encode(few).shape == (129, 3)
     own = torch.nn.Conv2d(1, 2, 3, stride=3)
@@ -280,14 +331,18 @@ def test_images_get_a_grid_and_anything_else_gets_tokens(few: np.ndarray) -> Non
 
 
 @quantised
-def test_the_rate_is_that_of_a_uniform_prior_and_makes_a_bound(name: str, digits: ist.data.Data) -> None:
+def test_the_rate_is_that_of_a_uniform_prior_and_makes_a_bound(
+    name: str, digits: ist.data.Data
+) -> None:
     model = brief(name, digits.train.x[:129])
     rate = {"vqvae": 4, "vqvae2": 5}[name] * math.log(16)
     np.testing.assert_allclose(model.terms(digits.test.x)["rate"], rate, rtol=1e-6)
     found = ist.evaluate(model, replace(digits, train=digits.train.take(np.arange(60))))
     assert found["rate"].value == pytest.approx(rate)
     assert found["neg_elbo"].value == pytest.approx(-model.score(digits.test.x), rel=1e-5)
-    assert found["bits_per_dim"].value == pytest.approx(found["neg_elbo"].value / 64 / math.log(2), rel=1e-5)
+    assert found["bits_per_dim"].value == pytest.approx(
+        found["neg_elbo"].value / 64 / math.log(2), rel=1e-5
+    )
 
 
 def test_the_bound_lies_below_the_likelihood_under_a_uniform_prior() -> None:
@@ -296,38 +351,57 @@ def test_the_bound_lies_below_the_likelihood_under_a_uniform_prior() -> None:
     every = torch.cartesian_prod(torch.arange(4), torch.arange(4))
     with torch.no_grad():
         logits = model.module_.decoder(model.module_.bottleneck.expand(every))
-        nll = torch.stack([model.module_.likelihood.nll(logits, torch.from_numpy(row).expand(16, -1)) for row in x])
+        nll = torch.stack(
+            [
+                model.module_.likelihood.nll(logits, torch.from_numpy(row).expand(16, -1))
+                for row in x
+            ]
+        )
     evidence = (-nll - math.log(16)).logsumexp(1).numpy()
     assert (model.score_samples(x) <= evidence + 1e-5).all()
 
 
 def test_codes_that_do_not_fit_are_refused(few: np.ndarray) -> None:
     one, two = brief("vqvae", few), brief("vqvae2", few)
-    with pytest.raises(ist.InputError, match=r"indices run from 0 to 16, but the codebook has 16 entries: .* from 0 to 15"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"indices run from 0 to 16, but the codebook has 16 entries: .* from 0 to 15",
+    ):
         one.decode(np.array([[[0, 16], [1, 2]]]))
     with pytest.raises(ist.InputError, match=r"indices run from -1 to 2"):
         one.decode(np.array([[[0, -1], [1, 2]]]))
-    with pytest.raises(ist.InputError, match=r"shape \(1, 3\), but this model takes \(n, 2, 2\), or \(n, 4\)"):
+    with pytest.raises(
+        ist.InputError, match=r"shape \(1, 3\), but this model takes \(n, 2, 2\), or \(n, 4\)"
+    ):
         one.decode(np.zeros((1, 3), int))
-    both = r"shape \(2, 1, 1\) and \(3, 2, 2\), but this model takes \(n, 1, 1\) and \(n, 2, 2\), or \(n, 5\)"
+    both = (
+        r"shape \(2, 1, 1\) and \(3, 2, 2\), but this model takes \(n, 1, 1\) and \(n, 2, 2\), or"
+        r" \(n, 5\)"
+    )
     with pytest.raises(ist.InputError, match=both):
         two.decode((np.zeros((2, 1, 1), int), np.zeros((3, 2, 2), int)))
-    with pytest.raises(ist.InputError, match=r"codes have the shape \(1, 3\), but this model takes \(n, 4, 2, 2\)"):
+    with pytest.raises(
+        ist.InputError, match=r"codes have the shape \(1, 3\), but this model takes \(n, 4, 2, 2\)"
+    ):
         one.decode(np.zeros((1, 3)))
 
 
 @quantised
 def test_nothing_is_sampled_without_a_prior(name: str, few: np.ndarray) -> None:
-    with pytest.raises(ist.InputError, match=r"has no prior over its codes.*call fit_prior\(X\) once"):
+    with pytest.raises(
+        ist.InputError, match=r"has no prior over its codes.*call fit_prior\(X\) once"
+    ):
         brief(name, few).sample(3)
 
 
 def test_a_collapsed_codebook_is_reported(few: np.ndarray) -> None:
     code = ist.VQVAE2(codebook_size=100, latent_dim=3, hidden=(4, 8)).build((1, 16, 16)).bottleneck
     top, bottom = torch.arange(50 * 4).view(50, 4) % 100, torch.arange(50 * 16).view(50, 16) % 3
-    (complaint,) = code.complaints(Indexed(torch.zeros(50, 60), torch.cat([top, bottom], dim=1)))
-    assert complaint.startswith("only 3 of 100 codebook entries are in use at the bottom (codebook collapse): train")
-    assert complaint.endswith("or do with codebook_size=6.")
+    (diagnostic,) = code.diagnostics(Indexed(torch.zeros(50, 60), torch.cat([top, bottom], dim=1)))
+    assert diagnostic.startswith(
+        "only 3 of 100 codebook entries are in use at the bottom (codebook collapse): train"
+    )
+    assert diagnostic.endswith("or do with codebook_size=6.")
     with pytest.warns(ist.LearningWarning, match="VQVAE: only 1 of 16 codebook entries are in use"):
         brief("vqvae", np.zeros_like(few))
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import isthmus as ist
-from isthmus.data.sequences import as_list, padded, steps
+from isthmus.data._sequences import as_list, padded, steps
 from isthmus.networks.recurrent import Recurrent, as_steps, from_steps
 
 
@@ -21,24 +21,38 @@ def waves() -> list[np.ndarray]:
     for length in rng.integers(6, 11, 100):
         phase, speed = rng.uniform(0, 6), rng.uniform(0.4, 0.8)
         t = np.arange(length)
-        made.append(np.stack([10 * np.sin(phase + speed * t) + 50, np.cos(phase + speed * t)], axis=1).astype(np.float32))
+        made.append(
+            np.stack(
+                [10 * np.sin(phase + speed * t) + 50, np.cos(phase + speed * t)], axis=1
+            ).astype(np.float32)
+        )
     return made
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_sequences_of_unequal_length_are_learnt(cell: str, waves: list[np.ndarray]) -> None:
-    values = {"cell": cell, "latent_dim": 6, "hidden": (32,), "batch_size": 10, "learning_rate": 2e-2, "random_state": 0}
+    values = {
+        "cell": cell,
+        "latent_dim": 6,
+        "hidden": (32,),
+        "batch_size": 10,
+        "learning_rate": 2e-2,
+        "random_state": 0,
+    }
     model = ist.RecurrentAE(epochs=25, **values).fit(waves)
     assert [len(wave) for wave in model.reconstruct(waves)] == [len(wave) for wave in waves]
     assert model.transform(waves).shape == (100, 6)
-    errors = np.concatenate([(a - b) / [7, 0.7] for a, b in zip(waves, model.reconstruct(waves), strict=True)])
+    errors = np.concatenate(
+        [(a - b) / [7, 0.7] for a, b in zip(waves, model.reconstruct(waves), strict=True)]
+    )
     assert (errors**2).mean() < 0.75  # standardised: the mean of all has 1
     lengths = np.array([len(wave) for wave in waves])
     expected = [
-        ((a - b) ** 2 / model.door_.scaling.scale**2).sum() for a, b in zip(waves, model.reconstruct(waves), strict=True)
+        ((a - b) ** 2 / model.preprocessor_.scaling.scale**2).sum()
+        for a, b in zip(waves, model.reconstruct(waves), strict=True)
     ]
     np.testing.assert_allclose(model.squared_error(waves), expected, rtol=1e-4)
-    assert lengths.max() == model.door_.layout.outer[0]
+    assert lengths.max() == model.preprocessor_.layout.outer[0]
 
 
 def test_what_stands_behind_the_end_changes_nothing(waves: list[np.ndarray]) -> None:
@@ -58,7 +72,9 @@ def test_padding_costs_nothing(waves: list[np.ndarray]) -> None:
     x = torch.from_numpy(padded(waves, 10))[:6, None]
     loss = module.loss(x)
     decoded = module(x)
-    expected = torch.stack([(d[~a.isnan()] - a[~a.isnan()]).square().sum() for a, d in zip(x, decoded, strict=True)])
+    expected = torch.stack(
+        [(d[~a.isnan()] - a[~a.isnan()]).square().sum() for a, d in zip(x, decoded, strict=True)]
+    )
     torch.testing.assert_close(loss.terms["distortion"], expected)
     loss.objective.mean().backward()
     assert all(bool(parameter.grad.isfinite().all()) for parameter in module.parameters())
@@ -67,14 +83,17 @@ def test_padding_costs_nothing(waves: list[np.ndarray]) -> None:
 def test_each_feature_is_scaled_over_all_steps(waves: list[np.ndarray]) -> None:
     model = ist.RecurrentAE(epochs=1, random_state=0).fit(waves)
     table = np.concatenate(waves)
-    np.testing.assert_allclose(model.door_.scaling.offset, table.mean(0), rtol=1e-5)
-    np.testing.assert_allclose(model.door_.scaling.scale, table.std(0), rtol=1e-5)
+    np.testing.assert_allclose(model.preprocessor_.scaling.offset, table.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(model.preprocessor_.scaling.scale, table.std(0), rtol=1e-5)
 
 
 def test_a_saved_run_takes_lists(waves: list[np.ndarray], tmp_path: Path) -> None:
     model = ist.RecurrentAE(latent_dim=3, epochs=1, random_state=0).fit(waves)
     again = ist.load(model.save(tmp_path / "run"))
-    assert all(np.array_equal(a, b) for a, b in zip(model.reconstruct(waves), again.reconstruct(waves), strict=True))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(model.reconstruct(waves), again.reconstruct(waves), strict=True)
+    )
 
 
 def test_arrays_come_back_as_arrays() -> None:
@@ -89,28 +108,47 @@ def test_arrays_come_back_as_arrays() -> None:
     ("change", "message"),
     [
         (lambda x: [*x, x[0][:0]], r"sequence 3 \(counted from 0\) has no steps: leave it out"),
-        (lambda x: [*x, np.zeros((4, 5))], r"sequences have steps of the shapes \[\(2,\), \(5,\)\]"),
+        (
+            lambda x: [*x, np.zeros((4, 5))],
+            r"sequences have steps of the shapes \[\(2,\), \(5,\)\]",
+        ),
         (lambda x: [["a", "b"], ["c"]], r"sequence 0 \(counted from 0\) cannot be read as numbers"),
-        (lambda x: [*x, None], r"sequence 3 \(counted from 0\) cannot be read as numbers \(it holds object\)"),
-        (lambda x: [*x, 4.0], r"sequence 3 \(counted from 0\) cannot be read as numbers \(it is a single number\)"),
-        (lambda x: [[[1, 2], [3]], [[1, 2], [3]]], r"sequence 0 \(counted from 0\) cannot be read as numbers"),
+        (
+            lambda x: [*x, None],
+            r"sequence 3 \(counted from 0\) cannot be read as numbers \(it holds object\)",
+        ),
+        (
+            lambda x: [*x, 4.0],
+            r"sequence 3 \(counted from 0\) cannot be read as numbers \(it is a single number\)",
+        ),
+        (
+            lambda x: [[[1, 2], [3]], [[1, 2], [3]]],
+            r"sequence 0 \(counted from 0\) cannot be read as numbers",
+        ),
         (lambda x: [1, 2, 3], "Expected 2D array, got 1D array"),
         (lambda x: [np.array(1.0), np.array(2.0)], "Expected 2D array, got 1D array"),
         (lambda x: [*x, np.full((4, 2), np.nan)], r"sequence 3 holds NaN or inf at step 0"),
     ],
 )
-def test_sequences_that_cannot_be_used(change: object, message: str, waves: list[np.ndarray]) -> None:
+def test_sequences_that_cannot_be_used(
+    change: object, message: str, waves: list[np.ndarray]
+) -> None:
     with pytest.raises(ist.InputError, match=message):
         ist.RecurrentAE(epochs=1).fit(change(waves[:3]))
 
 
 def test_refusals_of_lengths_and_holes(waves: list[np.ndarray]) -> None:
     model = ist.RecurrentAE(epochs=1).fit(waves)
-    with pytest.raises(ist.InputError, match="has 25 steps, but the model was trained on at most 10: cut it"):
+    with pytest.raises(
+        ist.InputError, match="has 25 steps, but the model was trained on at most 10: cut it"
+    ):
         model.transform([np.zeros((25, 2)), waves[0]])
     x = np.zeros((4, 6, 2), np.float32)
     x[1, 2] = np.nan
-    with pytest.raises(ist.InputError, match=r"X holds NaN in sequence 1, step 2 \(counted from 0\), which is no padding"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"X holds NaN in sequence 1, step 2 \(counted from 0\), which is no padding",
+    ):
         ist.RecurrentAE(epochs=1).fit(x)
 
 

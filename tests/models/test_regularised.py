@@ -29,13 +29,17 @@ def test_topk_keeps_the_k_largest_and_nothing_else() -> None:
 def test_a_larger_weight_makes_codes_sparser(sparsity: str, digits: ist.data.Data) -> None:
     shares = []
     for weight in (0.0, 5.0):
-        model = ist.SparseAE(sparsity=sparsity, sparsity_weight=weight, epochs=30, random_state=0).fit(digits.train)
+        model = ist.SparseAE(
+            sparsity=sparsity, sparsity_weight=weight, epochs=30, random_state=0
+        ).fit(digits.train)
         shares.append(model.history_[-1]["active"])
     assert shares[1] < 0.6 * shares[0]
 
 
 def test_kl_draws_the_mean_activation_to_the_target(digits: ist.data.Data) -> None:
-    model = ist.SparseAE(sparsity="kl", target=0.1, sparsity_weight=20.0, epochs=40, random_state=0).fit(digits.train)
+    model = ist.SparseAE(
+        sparsity="kl", target=0.1, sparsity_weight=20.0, epochs=40, random_state=0
+    ).fit(digits.train)
     assert abs(model.transform(digits.train.x).mean() - 0.1) < 0.02
 
 
@@ -53,7 +57,9 @@ def test_dead_units_are_renewed(digits: ist.data.Data) -> None:
 
 def test_bernoulli_kl_against_torch() -> None:
     rate = torch.tensor([0.01, 0.2, 0.9])
-    expected = torch.distributions.kl_divergence(torch.distributions.Bernoulli(0.05), torch.distributions.Bernoulli(rate))
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Bernoulli(0.05), torch.distributions.Bernoulli(rate)
+    )
     torch.testing.assert_close(bernoulli_kl(0.05, rate), expected)
 
 
@@ -76,7 +82,9 @@ def test_hutchinson_is_unbiased_for_a_deep_encoder() -> None:
     assert bool(((draws.mean(0) - exact).abs() < 4 * error).all())
 
 
-@pytest.mark.parametrize("values", [{"hidden": ()}, {"jacobian": "exact"}, {"jacobian": "hutchinson", "probes": 2}])
+@pytest.mark.parametrize(
+    "values", [{"hidden": ()}, {"jacobian": "exact"}, {"jacobian": "hutchinson", "probes": 2}]
+)
 def test_the_charge_alone_drives_the_jacobian_down(values: dict[str, object]) -> None:
     torch.manual_seed(0)
     module = ist.ContractiveAE(latent_dim=8, contraction=2.0, **values).build((1, 8, 8))
@@ -105,7 +113,13 @@ def test_denoising_removes_noise_better_than_a_plain_autoencoder(digits: ist.dat
     rng = np.random.default_rng(0)
     clean = digits.test.x
     noisy = (clean + 0.4 * rng.normal(size=clean.shape)).astype(np.float32)
-    values = {"latent_dim": 32, "epochs": 60, "random_state": 0, "likelihood": "mse", "scaling": "none"}
+    values = {
+        "latent_dim": 32,
+        "epochs": 60,
+        "random_state": 0,
+        "likelihood": "mse",
+        "scaling": "none",
+    }
     denoised = ist.DenoisingAE(level=0.4, **values).fit(digits.train).denoise(noisy)
     plain = ist.AE(**values).fit(digits.train).reconstruct(noisy)
     before, after, other = (float(((x - clean) ** 2).mean()) for x in (noisy, denoised, plain))
@@ -116,7 +130,9 @@ def test_denoising_removes_noise_better_than_a_plain_autoencoder(digits: ist.dat
 def test_missing_values_are_filled_and_the_others_left_alone(digits: ist.data.Data) -> None:
     clean = digits.test.x[:100]
     holes = np.random.default_rng(0).random(clean.shape) < 0.2
-    model = ist.DenoisingAE(corruption="masking", level=0.2, epochs=60, random_state=0).fit(digits.train)
+    model = ist.DenoisingAE(corruption="masking", level=0.2, epochs=60, random_state=0).fit(
+        digits.train
+    )
     filled = model.denoise(np.where(holes, np.nan, clean))
     assert np.array_equal(filled[~holes], clean[~holes])
     assert ((filled - clean)[holes] ** 2).mean() < 0.5 * (clean[holes] ** 2).mean()
@@ -132,14 +148,18 @@ def test_a_corruption_of_ones_own(few: np.ndarray, tmp_path: Path) -> None:
     plain = ist.DenoisingAE(corruption=lambda x: x, epochs=2, random_state=0).fit(few)
     assert not np.array_equal(model.transform(few), plain.transform(few))
     model.save(tmp_path / "run")
-    with pytest.raises(ist.RunError, match=r"has its own corruption: pass load\(\.\.\., networks=\{'corruption'"):
+    with pytest.raises(
+        ist.RunError, match=r"has its own corruption: pass load\(\.\.\., networks=\{'corruption'"
+    ):
         ist.load(tmp_path / "run")
     again = ist.load(tmp_path / "run", networks={"corruption": halved})
     assert np.array_equal(again.transform(few), model.transform(few))
 
 
 def test_denoising_refuses_what_it_cannot_use(few: np.ndarray) -> None:
-    with pytest.raises(ist.InputError, match=r"level=1\.5 is not usable under corruption='masking': give at most 1"):
+    with pytest.raises(
+        ist.InputError, match=r"level=1\.5 is not usable under corruption='masking': give at most 1"
+    ):
         ist.DenoisingAE(corruption="masking", level=1.5).fit(few)
     with pytest.raises(ist.InputError, match=r"missing has the shape \(3,\), X has"):
         ist.DenoisingAE(epochs=1).fit(few).denoise(few, missing=np.zeros(3, bool))
@@ -157,7 +177,10 @@ def test_mmd_against_the_double_sum() -> None:
     a, b = torch.randn(5, 2, dtype=torch.float64), torch.randn(5, 2, dtype=torch.float64)
 
     def kernel(x: torch.Tensor, y: torch.Tensor) -> float:
-        return sum(4 * s / (4 * s + float((x - y).square().sum())) for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
+        return sum(
+            4 * s / (4 * s + float((x - y).square().sum()))
+            for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+        )
 
     pairs = [(i, j) for i in range(5) for j in range(5)]
     within = sum(kernel(a[i], a[j]) + kernel(b[i], b[j]) for i, j in pairs if i != j) / 20
@@ -168,7 +191,8 @@ def test_mmd_against_the_double_sum() -> None:
 def test_the_codes_of_a_wae_look_like_the_prior(digits: ist.data.Data) -> None:
     values = {"latent_dim": 4, "epochs": 40, "random_state": 0}
     codes = [
-        model.fit(digits.train).transform(digits.test.x) for model in (ist.AE(**values), ist.WAE(mmd_weight=50.0, **values))
+        model.fit(digits.train).transform(digits.test.x)
+        for model in (ist.AE(**values), ist.WAE(mmd_weight=50.0, **values))
     ]
     gaps = [abs(z.mean(0)).max() + abs(z.std(0) - 1).max() for z in codes]
     assert gaps[1] < 0.35
@@ -176,7 +200,9 @@ def test_the_codes_of_a_wae_look_like_the_prior(digits: ist.data.Data) -> None:
 
 
 def test_the_code_of_a_denoising_autoencoder_can_be_squashed(digits: ist.data.Data) -> None:
-    model = ist.DenoisingAE(code_activation="sigmoid", latent_dim=4, hidden=(), epochs=1, random_state=0).fit(digits.train)
+    model = ist.DenoisingAE(
+        code_activation="sigmoid", latent_dim=4, hidden=(), epochs=1, random_state=0
+    ).fit(digits.train)
     z = model.transform(digits.test.x)
     assert 0 < z.min() < z.max() < 1
     assert model.code_space == "unit"
@@ -188,5 +214,7 @@ def test_the_code_of_a_denoising_autoencoder_can_be_squashed(digits: ist.data.Da
 @pytest.mark.parametrize("learning_rate", [0.001, 0.002, 0.005])
 def test_sigmoid_codes_do_not_end_in_one_corner(learning_rate: float) -> None:
     x = ist.data.load("digits").train.x
-    model = ist.ContractiveAE(learning_rate=learning_rate, batch_size=64, epochs=8, random_state=1).fit(x)
+    model = ist.ContractiveAE(
+        learning_rate=learning_rate, batch_size=64, epochs=8, random_state=1
+    ).fit(x)
     assert model.transform(x).std(0).min() > 0.1

@@ -1,4 +1,6 @@
-"""Stacked autoencoders: greedy pretraining moves one layer at a time; tied weights are one set of weights."""
+"""Stacked autoencoders: greedy pretraining moves one layer at a time; tied weights are one set of
+weights.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,13 @@ import isthmus as ist
 from isthmus.models.stacked import stack
 
 
-@pytest.mark.parametrize("values", [{"hidden": (20, 10)}, {"hidden": (4, 6), "network": "conv"}, {"hidden": ()}])
+@pytest.mark.parametrize(
+    "values", [{"hidden": (20, 10)}, {"hidden": (4, 6), "network": "conv"}, {"hidden": ()}]
+)
 @pytest.mark.parametrize("tied", [False, True])
-def test_every_layer_moves_its_own_weights_and_sees_what_the_layers_below_make(tied: bool, values: dict[str, object]) -> None:
+def test_every_layer_moves_its_own_weights_and_sees_what_the_layers_below_make(
+    tied: bool, values: dict[str, object]
+) -> None:
     torch.manual_seed(0)
     module = ist.StackedAE(latent_dim=3, tied=tied, activation="sigmoid", **values).build((1, 8, 8))
     layers = list(stack(module))
@@ -32,7 +38,9 @@ def test_every_layer_moves_its_own_weights_and_sees_what_the_layers_below_make(t
 
 
 def test_pretraining_makes_each_layer_better(digits: ist.data.Data) -> None:
-    model = ist.StackedAE(hidden=(40, 20), latent_dim=5, pretrain_epochs=8, epochs=3, random_state=0).fit(digits.train)
+    model = ist.StackedAE(
+        hidden=(40, 20), latent_dim=5, pretrain_epochs=8, epochs=3, random_state=0
+    ).fit(digits.train)
     for stage in (1, 2, 3):
         objectives = [row["objective"] for row in model.history_ if row["stage"] == stage]
         assert len(objectives) == 8
@@ -41,25 +49,40 @@ def test_pretraining_makes_each_layer_better(digits: ist.data.Data) -> None:
 
 
 def test_pretraining_is_a_better_start(digits: ist.data.Data) -> None:
-    # Four layers of sigmoid units: without pretraining the code says nothing yet, and the mean is all that is learnt.
-    values = {"hidden": (64, 32, 16), "latent_dim": 8, "epochs": 3, "random_state": 0, "activation": "sigmoid"}
+    # Four layers of sigmoid units: without pretraining the code says nothing yet, and the mean is
+    # all that is learnt.
+    values = {
+        "hidden": (64, 32, 16),
+        "latent_dim": 8,
+        "epochs": 3,
+        "random_state": 0,
+        "activation": "sigmoid",
+    }
     values |= {"learning_rate": 0.01, "batch_size": 64}
     start, cold = (
-        ist.StackedAE(pretrain_epochs=epochs, **values).fit(digits.train).squared_error(digits.test.x).mean()
+        ist.StackedAE(pretrain_epochs=epochs, **values)
+        .fit(digits.train)
+        .squared_error(digits.test.x)
+        .mean()
         for epochs in (15, 0)
     )
     assert start < 0.5 * cold
 
 
 def test_tied_weights_are_transposed_and_stay_tied(digits: ist.data.Data, tmp_path: Path) -> None:
-    model = ist.StackedAE(hidden=(20,), latent_dim=4, tied=True, pretrain_epochs=2, epochs=2, random_state=0).fit(digits.train)
+    model = ist.StackedAE(
+        hidden=(20,), latent_dim=4, tied=True, pretrain_epochs=2, epochs=2, random_state=0
+    ).fit(digits.train)
     module = model.module_
     up, code = module.encoder[1].weight, module.bottleneck.project[1].weight
     h = torch.randn(3, 4)
     expected = torch.relu(h @ code + module.decoder[1].bias) @ up + module.decoder[3].bias
     torch.testing.assert_close(module.decoder(h).flatten(1), expected)
     free = ist.StackedAE(hidden=(20,), latent_dim=4).build((1, 8, 8))
-    assert sum(p.numel() for p in free.parameters()) - sum(p.numel() for p in module.parameters()) == 64 * 20 + 20 * 4
+    assert (
+        sum(p.numel() for p in free.parameters()) - sum(p.numel() for p in module.parameters())
+        == 64 * 20 + 20 * 4
+    )
     assert "decoder.1.weight" not in module.state_dict()
     again = ist.load(model.save(tmp_path / "run"))
     assert np.array_equal(again.reconstruct(digits.test.x), model.reconstruct(digits.test.x))
@@ -67,18 +90,30 @@ def test_tied_weights_are_transposed_and_stay_tied(digits: ist.data.Data, tmp_pa
 
 def test_tied_convolutions_are_the_adjoint() -> None:
     torch.manual_seed(0)
-    module = ist.StackedAE(network="conv", hidden=(3,), latent_dim=2, tied=True, activation="linear").build((1, 8, 8)).double()
+    module = (
+        ist.StackedAE(network="conv", hidden=(3,), latent_dim=2, tied=True, activation="linear")
+        .build((1, 8, 8))
+        .double()
+    )
     convolve, back = module.encoder[1], module.decoder[-2]
-    x, h = torch.randn(1, 1, 8, 8, dtype=torch.float64), torch.randn(1, 3, 4, 4, dtype=torch.float64)
+    x, h = (
+        torch.randn(1, 1, 8, 8, dtype=torch.float64),
+        torch.randn(1, 3, 4, 4, dtype=torch.float64),
+    )
     torch.testing.assert_close((convolve(x) * h).sum(), (x * back(h)).sum())  # biases start at zero
 
 
 def test_tied_weights_need_networks_that_mirror(few: np.ndarray) -> None:
     own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8))
-    with pytest.raises(ist.InputError, match=r"tied=True needs the networks of isthmus.*pass tied=False"):
+    with pytest.raises(
+        ist.InputError, match=r"tied=True needs the networks of isthmus.*pass tied=False"
+    ):
         ist.StackedAE(encoder=own, tied=True).fit(few)
 
 
 def test_tied_weights_refuse_what_does_not_mirror() -> None:
-    with pytest.raises(ist.InputError, match=r"needs a decoder that mirrors the encoder.*pass network='mlp' or 'conv'"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"needs a decoder that mirrors the encoder.*pass network='mlp' or 'conv'",
+    ):
         ist.StackedAE(tied=True, network="residual").build((3, 16, 16))

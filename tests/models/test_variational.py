@@ -7,41 +7,63 @@ import pytest
 import torch
 
 import isthmus as ist
-from isthmus.data.feed import inference_rows
+from isthmus.data.batches import inference_rows
 
 
 @pytest.fixture(scope="module")
 def gaussian_data() -> np.ndarray:
     rng = np.random.default_rng(0)
     directions = np.linalg.qr(rng.normal(size=(8, 3)))[0] * [3.0, 2.0, 1.5]
-    return (rng.normal(size=(1500, 3)) @ directions.T + 0.5 * rng.normal(size=(1500, 8))).astype(np.float32)
+    return (rng.normal(size=(1500, 3)) @ directions.T + 0.5 * rng.normal(size=(1500, 8))).astype(
+        np.float32
+    )
 
 
 def exact_probabilistic_pca(module: torch.nn.Module, x: np.ndarray) -> np.ndarray:
     """-log p(x) of a linear Gaussian decoder: x ~ N(b, W W' + s² I)."""
     layer = next(layer for layer in module.decoder.modules() if isinstance(layer, torch.nn.Linear))
     weight, bias = layer.weight.detach().double(), layer.bias.detach().double()
-    covariance = weight @ weight.T + module.likelihood.log_scale.detach().double().exp() ** 2 * torch.eye(len(bias))
-    return -torch.distributions.MultivariateNormal(bias, covariance).log_prob(torch.from_numpy(x).double()).numpy()
+    covariance = (
+        weight @ weight.T
+        + module.likelihood.log_scale.detach().double().exp() ** 2 * torch.eye(len(bias))
+    )
+    return (
+        -torch.distributions.MultivariateNormal(bias, covariance)
+        .log_prob(torch.from_numpy(x).double())
+        .numpy()
+    )
 
 
 @pytest.mark.parametrize("member", [ist.VAE, ist.IWAE])
-def test_nll_is_exact_on_probabilistic_pca_within_three_standard_errors(member: type, gaussian_data: np.ndarray) -> None:
+def test_nll_is_exact_on_probabilistic_pca_within_three_standard_errors(
+    member: type, gaussian_data: np.ndarray
+) -> None:
     model = member(
-        latent_dim=3, hidden=(), output="linear", scaling="none", likelihood="gaussian", epochs=60, batch_size=50,
-        learning_rate=5e-3, random_state=0,
-    ).fit(gaussian_data)  # fmt: skip
+        latent_dim=3,
+        hidden=(),
+        output="linear",
+        scaling="none",
+        likelihood="gaussian",
+        epochs=60,
+        batch_size=50,
+        learning_rate=5e-3,
+        random_state=0,
+    ).fit(gaussian_data)
     x = gaussian_data[:300]
     truth = exact_probabilistic_pca(model.module_, x)
     estimates = np.stack([model.nll(x, samples=200, random_state=seed).mean() for seed in range(8)])
     error = estimates.std(ddof=1) / np.sqrt(len(estimates))
-    bias = 0.5 * 0.5 / 200  # of the logarithm of a mean of 200 weights whose relative variance stays below a half
+    bias = (
+        0.5 * 0.5 / 200
+    )  # of the logarithm of a mean of 200 weights whose relative variance stays below a half
     assert abs(estimates.mean() - truth.mean()) < 3 * error + bias
     assert truth.mean() < -model.score(x)  # the bound lies above
 
 
 def test_more_samples_tighten_the_estimate(gaussian_data: np.ndarray) -> None:
-    model = ist.VAE(latent_dim=3, epochs=3, random_state=0, scaling="none", likelihood="gaussian").fit(gaussian_data)
+    model = ist.VAE(
+        latent_dim=3, epochs=3, random_state=0, scaling="none", likelihood="gaussian"
+    ).fit(gaussian_data)
     values = [model.nll(gaussian_data, samples=count).mean() for count in (1, 5, 50, 500)]
     assert values == sorted(values, reverse=True)
     assert values[0] == pytest.approx(-model.score(gaussian_data), rel=0.01)
@@ -77,7 +99,9 @@ def test_nll_is_refused_where_there_is_no_density(few: np.ndarray) -> None:
     model = ist.VAE(likelihood="mse", epochs=1).fit(few)
     with pytest.raises(ist.InputError, match="likelihood='mse' is no density"):
         model.nll(few)
-    with pytest.raises(ist.InputError, match="samples=0 is not usable: give a whole number, at least 1"):
+    with pytest.raises(
+        ist.InputError, match="samples=0 is not usable: give a whole number, at least 1"
+    ):
         model.nll(few, samples=0)
 
 
@@ -90,7 +114,10 @@ def test_with_one_draw_the_bound_is_that_of_the_vae() -> None:
     noise = torch.randn(20_000, 1, 3)
     with torch.no_grad():
         features = vae.encoder(x)
-        closed, drawn = (torch.stack([m.cost(features, x, e).objective for e in noise[:4000]]).mean(0) for m in (vae, iwae))
+        closed, drawn = (
+            torch.stack([m.cost(features, x, e).objective for e in noise[:4000]]).mean(0)
+            for m in (vae, iwae)
+        )
         many = ist.IWAE(latent_dim=3, hidden=(16,), samples=50).build((1, 8, 8))
         many.load_state_dict(vae.state_dict())
         tighter = torch.stack([many.cost(features, x, None).objective for _ in range(50)]).mean(0)
@@ -107,14 +134,20 @@ def test_distortion_and_rate_of_the_iwae_add_up_to_the_elbo(few: np.ndarray) -> 
 @pytest.mark.parametrize("given", [0, -1, 2.5, True, "many"])
 def test_counts_of_draws_are_whole_numbers(given: object, few: np.ndarray) -> None:
     model = ist.VAE(epochs=1, random_state=0).fit(few)
-    with pytest.raises(ist.InputError, match=r"samples=.* is not usable: give a whole number, at least 1"):
+    with pytest.raises(
+        ist.InputError, match=r"samples=.* is not usable: give a whole number, at least 1"
+    ):
         model.nll(few, samples=given)  # type: ignore[arg-type]
-    with pytest.raises(ist.InputError, match="give at least 1 example and a temperature of at least 0"):
+    with pytest.raises(
+        ist.InputError, match="give at least 1 example and a temperature of at least 0"
+    ):
         model.sample(given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("temperature", [-1, float("nan"), float("inf"), "hot"])
 def test_temperatures_are_numbers(temperature: object, few: np.ndarray) -> None:
     model = ist.VAE(epochs=1, random_state=0).fit(few)
-    with pytest.raises(ist.InputError, match="give at least 1 example and a temperature of at least 0"):
+    with pytest.raises(
+        ist.InputError, match="give at least 1 example and a temperature of at least 0"
+    ):
         model.sample(2, temperature=temperature)  # type: ignore[arg-type]

@@ -14,9 +14,10 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 import isthmus as ist
-from isthmus import fields
-from isthmus.module import Bottleneck, Code, Level, Point
-from isthmus.priors import Prior, fitted, storage
+from isthmus.core import fields
+from isthmus.core.autoencoder import Bottleneck, Code, Level, Point
+from isthmus.priors import Prior, fitted
+from isthmus.priors import _storage as storage
 from isthmus.registry import PRIORS
 
 every_prior = pytest.mark.parametrize("name", list(PRIORS))
@@ -32,7 +33,10 @@ def codes_for(prior: Prior, n: int = 60) -> tuple[torch.Tensor, tuple[Level, ...
     random = torch.Generator().manual_seed(0)
     if not prior.takes_indices:
         return torch.randn(n, 3, generator=random) * torch.tensor([0.1, 1.0, 10.0]) + 5, ()
-    grids = [torch.randint(level.size, (n, int(np.prod(level.grid))), generator=random) for level in LEVELS]
+    grids = [
+        torch.randint(level.size, (n, int(np.prod(level.grid))), generator=random)
+        for level in LEVELS
+    ]
     return torch.cat(grids, 1), LEVELS
 
 
@@ -42,19 +46,25 @@ LABELS = np.arange(60) % 3
 @every_prior
 def test_declarations_read_from_source_are_the_real_ones(name: str) -> None:
     assert fields.read(PRIORS.target(name)) == fields.declared(PRIORS[name])
-    assert list(inspect.signature(PRIORS[name]).parameters) == [f.name for f in dataclasses.fields(PRIORS[name])]
+    assert list(inspect.signature(PRIORS[name]).parameters) == [
+        f.name for f in dataclasses.fields(PRIORS[name])
+    ]
 
 
 @every_prior
 @pytest.mark.parametrize("labels", [None, LABELS], ids=["plain", "labels"])
-def test_what_is_saved_draws_the_same_bits(name: str, labels: np.ndarray | None, tmp_path: Path) -> None:
+def test_what_is_saved_draws_the_same_bits(
+    name: str, labels: np.ndarray | None, tmp_path: Path
+) -> None:
     prior = make(name)
     codes, levels = codes_for(prior)
     prior.fit(codes, labels, levels, seed=1)
     entry = json.loads(json.dumps(storage.write(prior, tmp_path)))
     again = storage.read(entry, tmp_path, "cpu")
     assert again is not None
-    assert again.get_params() == prior.get_params() | ({"device": "cpu"} if "device" in prior.get_params() else {})
+    assert again.get_params() == prior.get_params() | (
+        {"device": "cpu"} if "device" in prior.get_params() else {}
+    )
     torch.manual_seed(0)
     first = prior.sample(20)
     torch.manual_seed(0)
@@ -70,7 +80,10 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_random_state_alone(nam
     codes, levels = codes_for(make(name))
     before = torch.get_rng_state()
     by_seed = [make(name).fit(codes, None, levels, seed=seed).log_prob(codes) for seed in (1, 1, 2)]
-    own = [make(name, random_state=7).fit(codes, None, levels, seed=seed).log_prob(codes) for seed in (1, 2)]
+    own = [
+        make(name, random_state=7).fit(codes, None, levels, seed=seed).log_prob(codes)
+        for seed in (1, 2)
+    ]
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(by_seed[0], by_seed[1])
     assert torch.equal(own[0], own[1])
@@ -84,7 +97,9 @@ def test_all_classes_together_are_their_weighted_sum(name: str) -> None:
     labels = np.repeat(["a", "b"], [40, 20])
     prior.fit(codes, labels, levels)
     each = [prior.log_prob(codes, np.full(60, label)).double().exp() for label in ("a", "b")]
-    torch.testing.assert_close(prior.log_prob(codes).double().exp(), (40 * each[0] + 20 * each[1]) / 60, rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        prior.log_prob(codes).double().exp(), (40 * each[0] + 20 * each[1]) / 60, rtol=1e-5, atol=0
+    )
 
 
 @every_prior
@@ -92,15 +107,25 @@ def test_labels_that_cannot_be_used(name: str) -> None:
     prior = make(name)
     codes, levels = codes_for(prior)
     prior.fit(codes, LABELS, levels)
-    assert torch.equal(torch.tensor(prior.sample(2, label=2).shape), torch.tensor([2, codes.shape[1]]))
+    assert torch.equal(
+        torch.tensor(prior.sample(2, label=2).shape), torch.tensor([2, codes.shape[1]])
+    )
     with pytest.raises(ist.InputError, match=r"unknown label '7': Known: 0, 1, 2"):
         prior.sample(2, label=7)
-    with pytest.raises(ist.InputError, match=r"label has the shape \(3,\): give one label, or one for each of the 2 examples"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"label has the shape \(3,\): give one label, or one for each of the 2 examples",
+    ):
         prior.sample(2, label=[0, 1, 2])
-    with pytest.raises(ist.InputError, match=r"labels have the shape \(5,\), but there are 60 examples"):
+    with pytest.raises(
+        ist.InputError, match=r"labels have the shape \(5,\), but there are 60 examples"
+    ):
         prior.fit(codes, LABELS[:5], levels)
     plain = make(name).fit(codes, None, levels)
-    with pytest.raises(ist.InputError, match=r"label=1 needs a prior that knows labels: call fit_prior\(X, y\) once"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"label=1 needs a prior that knows labels: call fit_prior\(X, y\) once",
+    ):
         plain.sample(2, label=1)
     with pytest.raises(ist.InputError, match="fitted without labels"):
         plain.log_prob(codes, LABELS)
@@ -110,7 +135,9 @@ def test_labels_that_cannot_be_used(name: str) -> None:
 def test_codes_that_cannot_be_used(name: str) -> None:
     prior = make(name)
     codes, levels = codes_for(prior)
-    with pytest.raises(ist.InputError, match=r"does not fit codes that are (vectors|indices): pass prior='"):
+    with pytest.raises(
+        ist.InputError, match=r"does not fit codes that are (vectors|indices): pass prior='"
+    ):
         prior.fit(codes, None, () if levels else LEVELS)
     with pytest.raises(ist.InputError, match="give at least one, as"):
         prior.fit(codes[:0], None, levels)
@@ -125,7 +152,10 @@ def test_codes_that_cannot_be_used(name: str) -> None:
 def test_what_is_no_prior_is_refused() -> None:
     with pytest.raises(ist.InputError, match=r"unknown prior 'mixtur': did you mean 'mixture'\?"):
         fitted("mixtur", torch.zeros(5, 2), None, (), seed=0)
-    with pytest.raises(ist.InputError, match=r"prior=3 is not usable: give 'auto', a name \(mixture, flow, pixelcnn\)"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"prior=3 is not usable: give 'auto', a name \(mixture, flow, pixelcnn\)",
+    ):
         fitted(3, torch.zeros(5, 2), None, (), seed=0)  # type: ignore[arg-type]
     with pytest.raises(ist.InputError, match="components=0 is not usable"):
         fitted(make("mixture", components=0), torch.zeros(5, 2), None, (), seed=0)
@@ -136,7 +166,9 @@ def test_what_is_no_prior_is_refused() -> None:
 
 def test_an_ae_samples_once_a_prior_is_fitted(digits: ist.data.Data, tmp_path: Path) -> None:
     model = ist.AE(latent_dim=8, epochs=12, learning_rate=5e-3, random_state=0).fit(digits.train)
-    with pytest.raises(ist.InputError, match=r"AE has no prior .*call fit_prior\(X\) once \(isthmus fit-prior RUN"):
+    with pytest.raises(
+        ist.InputError, match=r"AE has no prior .*call fit_prior\(X\) once \(isthmus fit-prior RUN"
+    ):
         model.sample(4)
     with pytest.raises(ist.InputError, match=r"AE has no fitted prior: call fit_prior\(X\) once"):
         model.score_prior(digits.test.x)
@@ -158,7 +190,9 @@ def test_a_fitted_prior_takes_the_place_of_a_vaes_own(few: np.ndarray) -> None:
     model.fit_prior(few.astype(np.float64), prior=mixture)
     assert not hasattr(mixture, "means_")  # it was copied
     assert not np.array_equal(model.sample(8, random_state=0), own)
-    assert not np.array_equal(model.prior_.means_, ist.VAE(epochs=1).fit(few).fit_prior(few, prior=mixture).prior_.means_)
+    assert not np.array_equal(
+        model.prior_.means_, ist.VAE(epochs=1).fit(few).fit_prior(few, prior=mixture).prior_.means_
+    )
     model.fit(few)
     assert np.array_equal(model.sample(8, random_state=0), own)  # another training, another code
 
@@ -166,16 +200,20 @@ def test_a_fitted_prior_takes_the_place_of_a_vaes_own(few: np.ndarray) -> None:
 def test_a_posterior_is_drawn_from_and_not_its_mean(few: np.ndarray) -> None:
     model = ist.VAE(latent_dim=2, epochs=1, random_state=0).fit(few)
     drawn = model._codes_for_prior(few)
-    assert drawn.std(0).min() > 1.5 * model.transform(few).std(0).max()  # a posterior of an untrained VAE is wide
+    assert (
+        drawn.std(0).min() > 1.5 * model.transform(few).std(0).max()
+    )  # a posterior of an untrained VAE is wide
 
 
-class Chosen(Bottleneck):
+class Quantized(Bottleneck):
     """Which of three features is the greatest, at each of four places."""
 
     def __init__(self, features: tuple[int, ...]) -> None:
         super().__init__()
         self.code_shape, self.levels = (4,), (Level((2, 2), 3),)
-        self.map = torch.nn.Sequential(torch.nn.Linear(features[0], 12), torch.nn.BatchNorm1d(12))  # so that all are chosen
+        self.map = torch.nn.Sequential(
+            torch.nn.Linear(features[0], 12), torch.nn.BatchNorm1d(12)
+        )  # so that all are chosen
 
     @property
     def passed_shape(self) -> tuple[int, ...]:
@@ -197,16 +235,22 @@ class Quantised(ist.AE):
     """A member whose codes are indices."""
 
     def _bottleneck(self, features: tuple[int, ...]) -> Bottleneck:
-        return Chosen(features)
+        return Quantized(features)
 
 
 def test_a_member_with_indices_gets_a_pixelcnn(digits: ist.data.Data) -> None:
     model = Quantised(epochs=2, random_state=0, verbose=0).fit(digits.train)
-    with pytest.raises(ist.InputError, match=r"Quantised has no prior over its codes.*call fit_prior\(X\) once"):
+    with pytest.raises(
+        ist.InputError, match=r"Quantised has no prior over its codes.*call fit_prior\(X\) once"
+    ):
         model.sample(4)
-    with pytest.raises(ist.InputError, match="Mixture does not fit codes that are indices: pass prior='pixelcnn'"):
+    with pytest.raises(
+        ist.InputError, match="Mixture does not fit codes that are indices: pass prior='pixelcnn'"
+    ):
         model.fit_prior(digits.train, prior="mixture")
-    model.fit_prior(digits.train, prior=ist.priors.PixelCNN(epochs=8, channels=8, layers=2, learning_rate=2e-2))
+    model.fit_prior(
+        digits.train, prior=ist.priors.PixelCNN(epochs=8, channels=8, layers=2, learning_rate=2e-2)
+    )
     assert model.sample(5, label=3, random_state=0).shape == (5, 1, 8, 8)
     codes = model._codes_for_prior(digits.test.x)
     shares = np.bincount(codes.numpy() @ [27, 9, 3, 1], minlength=81) / len(codes)

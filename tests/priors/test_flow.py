@@ -12,12 +12,22 @@ import torch
 import isthmus as ist
 from isthmus.priors import Flow, Mixture
 
-SMALL = {"transforms": 2, "hidden": (24,), "batch_size": 64, "learning_rate": 1e-2, "random_state": 0, "verbose": 0}
+SMALL = {
+    "transforms": 2,
+    "hidden": (24,),
+    "batch_size": 64,
+    "learning_rate": 1e-2,
+    "random_state": 0,
+    "verbose": 0,
+}
 
 
 def ring(n: int, seed: int) -> torch.Tensor:
     random = torch.Generator().manual_seed(seed)
-    angle, radius = 2 * math.pi * torch.rand(n, generator=random), 2 + 0.1 * torch.randn(n, generator=random)
+    angle, radius = (
+        2 * math.pi * torch.rand(n, generator=random),
+        2 + 0.1 * torch.randn(n, generator=random),
+    )
     return torch.stack([radius * angle.cos(), radius * angle.sin()], 1)
 
 
@@ -41,7 +51,9 @@ def test_a_ring_is_learnt_and_the_density_integrates_to_one() -> None:
 
 
 def test_the_affine_flow_integrates_to_one_and_is_a_gaussian_where_that_is_right() -> None:
-    codes = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0)) @ torch.tensor([[1.0, 0.8], [0.0, 0.3]])
+    codes = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0)) @ torch.tensor(
+        [[1.0, 0.8], [0.0, 0.3]]
+    )
     prior = Flow(**SMALL, kind="affine", epochs=10).fit(codes)
     assert integral(prior, 6.0) == pytest.approx(1.0, abs=0.01)
     gaussian = Mixture(components=1).fit(codes).log_prob(codes).mean()
@@ -50,16 +62,23 @@ def test_the_affine_flow_integrates_to_one_and_is_a_gaussian_where_that_is_right
 
 def test_units_of_the_codes_are_counted() -> None:
     codes = ring(200, 0)
-    log_prob = [Flow(**SMALL, epochs=2).fit(scale * codes + 3).log_prob(scale * codes + 3) for scale in (1.0, 50.0)]
+    log_prob = [
+        Flow(**SMALL, epochs=2).fit(scale * codes + 3).log_prob(scale * codes + 3)
+        for scale in (1.0, 50.0)
+    ]
     torch.testing.assert_close(log_prob[1], log_prob[0] - 2 * math.log(50), atol=2e-3, rtol=1e-3)
 
 
 def test_a_code_of_one_dimension_and_one_of_two_axes() -> None:
     random = torch.Generator().manual_seed(0)
-    one = torch.randn(400, 1, generator=random).sign() * 3 + 0.3 * torch.randn(400, 1, generator=random)
+    one = torch.randn(400, 1, generator=random).sign() * 3 + 0.3 * torch.randn(
+        400, 1, generator=random
+    )
     prior = Flow(**SMALL, epochs=10).fit(one)
     line = torch.linspace(-20, 20, 8001)[:, None]
-    assert float(torch.trapezoid(prior.log_prob(line).exp(), line[:, 0])) == pytest.approx(1.0, abs=0.01)
+    assert float(torch.trapezoid(prior.log_prob(line).exp(), line[:, 0])) == pytest.approx(
+        1.0, abs=0.01
+    )
     torch.manual_seed(0)
     assert float((prior.sample(300).abs() > 1.5).float().mean()) > 0.85
     grid = torch.randn(50, 2, 3, generator=random)
@@ -69,7 +88,9 @@ def test_a_code_of_one_dimension_and_one_of_two_axes() -> None:
 def test_a_class_is_drawn_where_it_lies() -> None:
     random = torch.Generator().manual_seed(0)
     labels = np.arange(400) % 2
-    codes = torch.randn(400, 2, generator=random) + torch.from_numpy(6.0 * labels[:, None] - 3).float()
+    codes = (
+        torch.randn(400, 2, generator=random) + torch.from_numpy(6.0 * labels[:, None] - 3).float()
+    )
     prior = Flow(**SMALL, epochs=12).fit(codes, labels)
     torch.manual_seed(0)
     means = [float(prior.sample(400, label=label).mean()) for label in (0, 1)]
@@ -84,7 +105,10 @@ def test_bfloat16_trains() -> None:
 
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zuko.flows", None)
-    with pytest.raises(ist.InputError, match=r"the prior Flow needs the package 'zuko': pip install 'isthmus\[flows\]'"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"the prior Flow needs the package 'zuko': pip install 'isthmus\[flows\]'",
+    ):
         Flow(epochs=1).fit(ring(10, 0))
 
 

@@ -14,14 +14,18 @@ from isthmus.priors import Mixture
 def codes() -> torch.Tensor:
     random = torch.Generator().manual_seed(0)
     bent = torch.randn(300, 3, generator=random)
-    return torch.cat([bent + torch.tensor([4.0, 0.0, 1.0]), bent @ torch.randn(3, 3, generator=random)])
+    return torch.cat(
+        [bent + torch.tensor([4.0, 0.0, 1.0]), bent @ torch.randn(3, 3, generator=random)]
+    )
 
 
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
 def test_densities_are_scikit_learns(covariance: str, codes: torch.Tensor) -> None:
     prior = Mixture(components=4, covariance=covariance, fewer=False).fit(codes, seed=3)
     floor = 1e-6 * float(codes.double().numpy().var(0).mean())
-    theirs = GaussianMixture(4, covariance_type=covariance, random_state=3, reg_covar=floor, max_iter=1000)
+    theirs = GaussianMixture(
+        4, covariance_type=covariance, random_state=3, reg_covar=floor, max_iter=1000
+    )
     theirs.fit(codes.double().numpy())
     expected = torch.from_numpy(theirs.score_samples(codes.double().numpy()))
     torch.testing.assert_close(prior.log_prob(codes), expected, rtol=1e-9, atol=1e-9)
@@ -55,12 +59,20 @@ def test_no_more_components_than_the_criterion_wants(codes: torch.Tensor) -> Non
 
 def test_each_class_has_a_mixture_of_its_own() -> None:
     random = torch.Generator().manual_seed(0)
-    codes = torch.cat([torch.randn(50, 2, generator=random) - 5, torch.randn(50, 2, generator=random) + 5, torch.zeros(1, 2)])
+    codes = torch.cat(
+        [
+            torch.randn(50, 2, generator=random) - 5,
+            torch.randn(50, 2, generator=random) + 5,
+            torch.zeros(1, 2),
+        ]
+    )
     labels = np.repeat([3, 8, 9], [50, 50, 1])
     prior = Mixture().fit(codes, labels)
     torch.manual_seed(0)
     assert bool((prior.sample(100, label=8) > 0).all())
-    assert torch.allclose(prior.sample(5, label="9"), torch.zeros(5, 2), atol=0.1)  # one example is a class too
+    assert torch.allclose(
+        prior.sample(5, label="9"), torch.zeros(5, 2), atol=0.1
+    )  # one example is a class too
     mixed = prior.sample(3, label=[3, 8, 3])
     assert (mixed[:, 0] > 0).tolist() == [False, True, False]
     drawn = (prior.sample(2000)[:, 0] > 0).float().mean()

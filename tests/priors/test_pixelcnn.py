@@ -10,13 +10,19 @@ import pytest
 import torch
 
 import isthmus as ist
-from isthmus.module import Level
+from isthmus.core.autoencoder import Level
 from isthmus.priors import PixelCNN
 from isthmus.priors.pixelcnn import Network
 
 SMALL = {
-    "channels": 12, "layers": 2, "batch_size": 32, "learning_rate": 1e-2, "dropout": 0.0, "random_state": 0, "verbose": 0,
-}  # fmt: skip
+    "channels": 12,
+    "layers": 2,
+    "batch_size": 32,
+    "learning_rate": 1e-2,
+    "dropout": 0.0,
+    "random_state": 0,
+    "verbose": 0,
+}
 
 
 @pytest.mark.parametrize("reach", [1, 2])
@@ -26,7 +32,9 @@ def test_a_position_sees_all_before_it_and_none_after_it(reach: int) -> None:
     x = torch.randn(1, 6, 5, 5, dtype=torch.float64, requires_grad=True)
     logits = network._across(x, network._down(x, network._context((), None)))
     for position in range(25):
-        (gradient,) = torch.autograd.grad(logits[..., position // 5, position % 5].sum(), x, retain_graph=True)
+        (gradient,) = torch.autograd.grad(
+            logits[..., position // 5, position % 5].sum(), x, retain_graph=True
+        )
         seen = gradient.abs().sum(1).flatten() > 0
         assert seen.tolist() == [other < position for other in range(25)]
 
@@ -44,7 +52,12 @@ def test_a_later_index_changes_no_earlier_logits() -> None:
 
 
 @pytest.mark.parametrize(
-    "levels", [(Level((2, 2), 3),), (Level((1, 1), 2), Level((3,), 3)), (Level((2,), 2), Level((2, 2), 2), Level((1,), 3))]
+    "levels",
+    [
+        (Level((2, 2), 3),),
+        (Level((1, 1), 2), Level((3,), 3)),
+        (Level((2,), 2), Level((2, 2), 2), Level((1,), 3)),
+    ],
 )
 def test_probabilities_sum_to_one(levels: tuple[Level, ...]) -> None:
     sizes = [level.size for level in levels for _ in range(math.prod(level.grid))]
@@ -53,7 +66,9 @@ def test_probabilities_sum_to_one(levels: tuple[Level, ...]) -> None:
     some = every[torch.randint(len(every), (64,), generator=random)]
     prior = PixelCNN(**SMALL, epochs=2).fit(some, np.arange(64) % 2, levels)
     for labels in (None, np.zeros(len(every)), np.ones(len(every))):
-        assert float(prior.log_prob(every, labels).double().exp().sum()) == pytest.approx(1.0, abs=1e-5)
+        assert float(prior.log_prob(every, labels).double().exp().sum()) == pytest.approx(
+            1.0, abs=1e-5
+        )
 
 
 def chain(n: int, length: int, stay: float, seed: int) -> torch.Tensor:
@@ -68,13 +83,17 @@ def test_a_markov_chain_is_learnt_to_its_entropy() -> None:
     length, stay = 10, 0.9
     move = 1 - stay
     entropy = math.log(3) + (length - 1) * -(stay * math.log(stay) + move * math.log(move / 2))
-    prior = PixelCNN(**SMALL, epochs=8).fit(chain(800, length, stay, 0), None, (Level((length,), 3),))
+    prior = PixelCNN(**SMALL, epochs=8).fit(
+        chain(800, length, stay, 0), None, (Level((length,), 3),)
+    )
     held_out = chain(2000, length, stay, 1)
     given = stay * np.ones((2000, length - 1))
     given[np.diff(held_out.numpy()) != 0] = move / 2
     truth = np.log(given).sum(1) - math.log(3)
     assert -truth.mean() == pytest.approx(entropy, rel=0.02)
-    excess = float(np.mean(truth - prior.log_prob(held_out).numpy()))  # an estimate of KL(truth || learnt)
+    excess = float(
+        np.mean(truth - prior.log_prob(held_out).numpy())
+    )  # an estimate of KL(truth || learnt)
     assert -0.01 < excess < 0.03 * entropy
     torch.manual_seed(0)
     kept = prior.sample(1000).diff(dim=1) == 0
@@ -95,7 +114,9 @@ def test_a_class_has_its_own_pattern() -> None:
         drawn = prior.sample(100, label=label).view(100, 4, 4)
         assert float((drawn.diff(dim=axis) == 0).float().mean()) > 0.97
         assert 0.3 < float((drawn.diff(dim=3 - axis) == 0).float().mean()) < 0.7
-    assert float(prior.log_prob(stripes.flatten(1), labels).mean()) == pytest.approx(-4 * math.log(2), abs=0.25)
+    assert float(prior.log_prob(stripes.flatten(1), labels).mean()) == pytest.approx(
+        -4 * math.log(2), abs=0.25
+    )
 
 
 def test_the_fine_level_follows_the_coarse_one() -> None:
@@ -135,10 +156,20 @@ def test_rows_drawn_one_by_one_have_the_logits_of_the_whole() -> None:
             r"codes of \(5, 4\) torch\.float32 are not usable: give whole numbers",
         ),
         (torch.zeros(5, 3).long(), (Level((2, 2), 3),), r"give whole numbers, \(n, 4\)"),
-        (torch.full((5, 4), 3), (Level((2, 2), 3),), r"an index of 3 does not stand in a level of 3 entries"),
-        (torch.zeros(5, 8).long(), (Level((2, 2, 2), 3),), r"PixelCNN takes grids of one or two axes, not \[\(2, 2, 2\)\]"),
+        (
+            torch.full((5, 4), 3),
+            (Level((2, 2), 3),),
+            r"an index of 3 does not stand in a level of 3 entries",
+        ),
+        (
+            torch.zeros(5, 8).long(),
+            (Level((2, 2, 2), 3),),
+            r"PixelCNN takes grids of one or two axes, not \[\(2, 2, 2\)\]",
+        ),
     ],
 )
-def test_indices_that_cannot_be_used(codes: torch.Tensor, levels: tuple[Level, ...], message: str) -> None:
+def test_indices_that_cannot_be_used(
+    codes: torch.Tensor, levels: tuple[Level, ...], message: str
+) -> None:
     with pytest.raises(ist.InputError, match=message):
         PixelCNN(**SMALL, epochs=1).fit(codes, None, levels)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus import cli, runs
-from isthmus.fields import declared
+from isthmus._cli import app as cli
+from isthmus.core.fields import declared
+from isthmus.io import runs
 from isthmus.registry import PRIORS
 
 Command = Callable[..., tuple[int, str, str]]
@@ -20,7 +21,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def isthmus(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process; gives the exit status, what it printed, and its complaints."""
+    """Run a command in this process; gives the exit status, what it printed, and its diagnostics."""
     cli._assemble()
 
     def run(*arguments: object) -> tuple[int, str, str]:
@@ -53,10 +54,14 @@ def with_prior(run: Path, digits: ist.data.Data) -> Path:
     return run
 
 
-def test_a_run_without_prior_is_as_before_and_a_refit_replaces_it(with_prior: Path, digits: ist.data.Data) -> None:
+def test_a_run_without_prior_is_as_before_and_a_refit_replaces_it(
+    with_prior: Path, digits: ist.data.Data
+) -> None:
     model = ist.load(with_prior)
     first = (with_prior / "prior.safetensors").read_bytes()
-    model.fit_prior(digits.train, prior=ist.priors.Mixture(components=3, fewer=False)).save(with_prior)
+    model.fit_prior(digits.train, prior=ist.priors.Mixture(components=3, fewer=False)).save(
+        with_prior
+    )
     assert (with_prior / "prior.safetensors").read_bytes() != first
     assert len(ist.load(with_prior).prior_.means_) == 30  # three for each of ten classes
     model.fit(digits.train).save(with_prior)
@@ -81,22 +86,33 @@ def test_a_damaged_prior_is_named(damage: str, with_prior: Path) -> None:
         file.unlink()
     else:
         flipped = content[:-1] + bytes([content[-1] ^ 1])
-        file.write_bytes({"cut": content[: len(content) // 2], "noise": b"\x80" + content, "flip": flipped}[damage])
-    with pytest.raises(ist.RunError, match=r"prior\.safetensors (is missing|does not match its checksum)"):
+        file.write_bytes(
+            {"cut": content[: len(content) // 2], "noise": b"\x80" + content, "flip": flipped}[
+                damage
+            ]
+        )
+    with pytest.raises(
+        ist.RunError, match=r"prior\.safetensors (is missing|does not match its checksum)"
+    ):
         ist.load(with_prior)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"name": "mixtur"}, r"the prior in the configuration of .* cannot be read \(unknown prior 'mixtur'"),
+        (
+            {"name": "mixtur"},
+            r"the prior in the configuration of .* cannot be read \(unknown prior 'mixtur'",
+        ),
         ({"fields": {"component": 3}}, r"unknown field 'component': did you mean 'components'\?"),
         ({"fields": 3}, r"the prior in the configuration of .* cannot be read"),
         ({"values": {}}, r"prior\.safetensors does not fit the configuration beside it"),
         ({"name": "flow", "fields": {}}, r"does not fit"),
     ],
 )
-def test_a_damaged_entry_says_what_is_wrong(values: dict[str, object], message: str, with_prior: Path) -> None:
+def test_a_damaged_entry_says_what_is_wrong(
+    values: dict[str, object], message: str, with_prior: Path
+) -> None:
     config = json.loads((with_prior / "config.json").read_text())
     config["prior"] |= values
     (with_prior / "config.json").write_text(json.dumps(config))
@@ -115,10 +131,12 @@ def test_an_unregistered_prior_says_how_to_register(run: Path, digits: ist.data.
 # ---------------------------------------------------------------------- the command line
 
 
-def test_fit_prior_then_sample(run: Path, isthmus: Command, tmp_path: Path, digits: ist.data.Data) -> None:
+def test_fit_prior_then_sample(
+    run: Path, isthmus: Command, tmp_path: Path, digits: ist.data.Data
+) -> None:
     weights = (run / "model.safetensors").read_bytes()
-    status, _, complaint = isthmus("sample", run, "--out", tmp_path / "x.npy")
-    assert (status, "call fit_prior(X) once (isthmus fit-prior RUN" in complaint) == (2, True)
+    status, _, diagnostic = isthmus("sample", run, "--out", tmp_path / "x.npy")
+    assert (status, "call fit_prior(X) once (isthmus fit-prior RUN" in diagnostic) == (2, True)
     status, printed, _ = isthmus("fit-prior", run)  # on what it was trained on
     assert status == 0
     assert "mixture: -log p of a code is" in printed
@@ -131,22 +149,37 @@ def test_fit_prior_then_sample(run: Path, isthmus: Command, tmp_path: Path, digi
     assert isthmus("sample", run, *arguments, "--out", tmp_path / "x.npy")[0] == 0
     expected = ist.load(run).sample(5, label=3, temperature=0.5, random_state=1)
     assert np.array_equal(np.load(tmp_path / "x.npy"), expected)
-    status, _, complaint = isthmus("sample", run, "--label", "eleven", "--out", tmp_path / "x.npy")
-    assert (status, "unknown label 'eleven': Known: 0, 1" in complaint) == (2, True)
+    status, _, diagnostic = isthmus("sample", run, "--label", "eleven", "--out", tmp_path / "x.npy")
+    assert (status, "unknown label 'eleven': Known: 0, 1" in diagnostic) == (2, True)
     assert "fitted prior        mixture" in isthmus("info", run)[1]
 
 
 def test_settings_of_the_prior_are_options(run: Path, isthmus: Command) -> None:
-    options = ("--prior", "flow", "--epochs", 1, "--hidden", "8", "--transforms", 1, "--random-state", 4)
+    options = (
+        "--prior",
+        "flow",
+        "--epochs",
+        1,
+        "--hidden",
+        "8",
+        "--transforms",
+        1,
+        "--random-state",
+        4,
+    )
     status, printed, _ = isthmus("fit-prior", run, *options, "--json")
     assert status == 0
     assert json.loads(printed)["prior"] == "flow"
     prior = ist.load(run).prior_
     assert (prior.epochs, prior.hidden, prior.transforms, prior.random_state) == (1, (8,), 1, 4)
-    assert json.loads(printed)["log_prob"]["test"] == pytest.approx(ist.load(run).score_prior(ist.data.load("digits").test.x))
+    assert json.loads(printed)["log_prob"]["test"] == pytest.approx(
+        ist.load(run).score_prior(ist.data.load("digits").test.x)
+    )
 
 
-def test_every_setting_of_every_prior_is_offered(isthmus: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_setting_of_every_prior_is_offered(
+    isthmus: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     printed = isthmus("fit-prior", "--help")[1]
     flags = [field.flag for name in PRIORS for field in declared(PRIORS[name]).values()]
@@ -160,11 +193,17 @@ def test_every_setting_of_every_prior_is_offered(isthmus: Command, monkeypatch: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--prior", "flow", "--components", 3], "--components is a setting of 'mixture', not of 'flow': leave it out"),
+        (
+            ["--prior", "flow", "--components", 3],
+            "--components is a setting of 'mixture', not of 'flow': leave it out",
+        ),
         (["--layers", 3], "--layers is a setting of 'pixelcnn', not of 'mixture'"),
         (["--epochs", 3], "--epochs is a setting of 'flow' and 'pixelcnn', not of 'mixture'"),
         (["--prior", "flwo"], "unknown prior 'flwo': did you mean 'flow'?"),
-        (["--prior", "pixelcnn"], "PixelCNN does not fit codes that are vectors: pass prior='mixture' or 'flow'"),
+        (
+            ["--prior", "pixelcnn"],
+            "PixelCNN does not fit codes that are vectors: pass prior='mixture' or 'flow'",
+        ),
         (["--components", 0], "components=0 is not usable: give a whole number, at least 1."),
         (["--data", "digitz"], "did you mean 'digits'?"),
         (["--size", 3], "size=3 means nothing for 'digits'"),
@@ -174,8 +213,8 @@ def test_what_cannot_be_fitted_leaves_the_run_as_it_was(
     arguments: list[object], message: str, run: Path, isthmus: Command
 ) -> None:
     before = (run / "config.json").read_bytes()
-    status, _, complaint = isthmus("fit-prior", run, *arguments)
-    assert (status, message in " ".join(complaint.split())) == (2, True), complaint
+    status, _, diagnostic = isthmus("fit-prior", run, *arguments)
+    assert (status, message in " ".join(diagnostic.split())) == (2, True), diagnostic
     assert (run / "config.json").read_bytes() == before
     assert not (run / "prior.safetensors").exists()
 
@@ -187,24 +226,47 @@ def test_a_table_is_found_again_with_its_labels(isthmus: Command, tmp_path: Path
     frame["target"] = frame["target"].map({0: "red", 1: "white", 2: "pink"})
     frame.to_csv(tmp_path / "wine.csv", index=False)
     out = tmp_path / "run"
-    assert isthmus("train", "ae", "--data", tmp_path / "wine.csv", "--label", "target", "--epochs", 2, "--out", out)[0] == 0
+    assert (
+        isthmus(
+            "train",
+            "ae",
+            "--data",
+            tmp_path / "wine.csv",
+            "--label",
+            "target",
+            "--epochs",
+            2,
+            "--out",
+            out,
+        )[0]
+        == 0
+    )
     assert json.loads((out / "config.json").read_text())["source"] == {
-        "source": str(tmp_path / "wine.csv"), "label": "target", "test_fraction": 0.2,
-    }  # fmt: skip
+        "source": str(tmp_path / "wine.csv"),
+        "label": "target",
+        "test_fraction": 0.2,
+    }
     assert isthmus("fit-prior", out)[0] == 0
     assert isthmus("sample", out, "--label", "pink", "--out", tmp_path / "pink.csv")[0] == 0
     assert runs.info(out)["prior"]["values"]["classes"]["names"] == ["pink", "red", "white"]
 
 
-def test_a_run_that_does_not_say_what_it_was_trained_on(isthmus: Command, few: np.ndarray, tmp_path: Path) -> None:
+def test_a_run_that_does_not_say_what_it_was_trained_on(
+    isthmus: Command, few: np.ndarray, tmp_path: Path
+) -> None:
     ist.AE(epochs=1, random_state=0).fit(few).save(tmp_path / "run")
-    status, _, complaint = isthmus("fit-prior", tmp_path / "run")
+    status, _, diagnostic = isthmus("fit-prior", tmp_path / "run")
     assert status == 2
-    assert "does not say what it was trained on: pass --data, and --label or --size, as they were for train." in complaint
+    assert (
+        "does not say what it was trained on: pass --data, and --label or --size, as they were for"
+        " train." in diagnostic
+    )
     assert isthmus("fit-prior", tmp_path / "run", "--data", "digits")[0] == 0
 
 
 def test_what_comes_with_the_package_stays_as_it_is(isthmus: Command) -> None:
-    status, _, complaint = isthmus("fit-prior", "pretrained:vae-digits-2d", "--data", "digits")
+    status, _, diagnostic = isthmus("fit-prior", "pretrained:vae-digits-2d", "--data", "digits")
     assert status == 2
-    assert "comes with the package and stays as it is: train your own run" in " ".join(complaint.split())
+    assert "comes with the package and stays as it is: train your own run" in " ".join(
+        diagnostic.split()
+    )

@@ -19,4 +19,6 @@ def few_digits(digits: Data) -> Data:
 def comparison(few_digits: Data, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """AE and VAE, trained for three epochs, with four snapshots."""
     out = tmp_path_factory.mktemp("comparison") / "ae-vae"
-    return compare(["ae", "vae"], few_digits, out, snapshots=4, overrides={"epochs": 3, "beta": 0.5})
+    return compare(
+        ["ae", "vae"], few_digits, out, snapshots=4, overrides={"epochs": 3, "beta": 0.5}
+    )

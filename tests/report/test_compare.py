@@ -12,9 +12,10 @@ import pytest
 
 import isthmus as ist
 from isthmus.data import Data, Part
-from isthmus.estimator import LearningWarning
-from isthmus.report import Comparison, compare, verdict
-from isthmus.report.table import Row
+from isthmus.estimators.base import LearningWarning
+from isthmus.report import Comparison, compare
+from isthmus.report import _verdict as verdict
+from isthmus.report._table import Row
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def untrainable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page stays empty, for tests that do not look at it."""
-    monkeypatch.setattr(import_module("isthmus.report.compare"), "page_of", lambda *args: "")
+    monkeypatch.setattr(import_module("isthmus.report._compare"), "page_of", lambda *args: "")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,11 @@ def table() -> Data:
 
 
 def test_pca_always_stands_beside_the_members(comparison: Comparison) -> None:
-    assert [(row.label, row.member) for row in comparison.rows] == [("AE", "ae"), ("VAE", "vae"), ("PCA", "pca")]
+    assert [(row.label, row.member) for row in comparison.rows] == [
+        ("AE", "ae"),
+        ("VAE", "vae"),
+        ("PCA", "pca"),
+    ]
     assert comparison.rows[2].model.transform(np.zeros((1, 1, 8, 8), np.float32)).shape == (1, 2)
 
 
@@ -48,12 +53,20 @@ def test_results_hold_every_number_with_its_unit(comparison: Comparison, few_dig
     record = json.loads(comparison.results.read_text())
     assert record == comparison.to_json()
     assert record["data"] == {
-        "name": "digits", "train": 300, "test": 80, "shape": [1, 8, 8], "classes": list("0123456789")
-    }  # fmt: skip
+        "name": "digits",
+        "train": 300,
+        "test": 80,
+        "shape": [1, 8, 8],
+        "classes": list("0123456789"),
+    }
     assert record["versions"]["isthmus"] == ist.__version__
     ae, vae, pca = record["members"]
     assert (ae["member"], ae["run"], ae["likelihood"]) == ("ae", "runs/ae", "bernoulli")
-    assert (ae["fields"]["epochs"], vae["fields"]["beta"], pca["fields"]["latent_dim"]) == (3, 0.5, 2)
+    assert (ae["fields"]["epochs"], vae["fields"]["beta"], pca["fields"]["latent_dim"]) == (
+        3,
+        0.5,
+        2,
+    )
     assert vae["fields"]["random_state"] == 0
     assert vae["measures"]["neg_elbo"]["unit"] == "nats per example"
     assert vae["measures"]["neg_elbo"]["error"] > 0
@@ -64,7 +77,11 @@ def test_results_hold_every_number_with_its_unit(comparison: Comparison, few_dig
 def test_runs_are_kept_and_nothing_else(comparison: Comparison, few_digits: Data) -> None:
     out = comparison.page.parent
     again = ist.load(out / "runs" / "vae")
-    assert np.allclose(again.transform(few_digits.test.x), comparison.rows[1].model.transform(few_digits.test.x), atol=1e-6)
+    assert np.allclose(
+        again.transform(few_digits.test.x),
+        comparison.rows[1].model.transform(few_digits.test.x),
+        atol=1e-6,
+    )
     assert (again.checkpoint_dir, len(again.snapshots_)) == (None, 4)
     assert sorted(path.name for path in out.iterdir()) == ["index.html", "results.json", "runs"]
     assert not list(out.rglob("checkpoint*"))
@@ -92,11 +109,13 @@ def test_the_page_stands_alone(comparison: Comparison) -> None:
 def test_what_training_warns_of_stands_on_the_page_and_names_are_text(
     table: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("isthmus.report.page"), "FIGURES", {})
+    monkeypatch.setattr(import_module("isthmus.report._page"), "FIGURES", {})
     with pytest.warns(LearningWarning, match=r"VAE: all 2 dimensions .* \(posterior collapse\)"):
-        found = compare(["vae"], table, tmp_path / "out", snapshots=0, overrides={"epochs": 20, "beta": 1e4})
+        found = compare(
+            ["vae"], table, tmp_path / "out", snapshots=0, overrides={"epochs": 20, "beta": 1e4}
+        )
     page = found.page.read_text()
-    assert found.rows[0].complaints[0].partition(":")[0] in page
+    assert found.rows[0].diagnostics[0].partition(":")[0] in page
     assert "VAE and PCA on &lt;b&gt;mine&lt;/b&gt;" in page
     assert "<b>mine" not in page
 
@@ -106,23 +125,37 @@ def test_two_of_one_kind_are_told_apart(few_digits: Data, tmp_path: Path) -> Non
     members = [ist.VAE(epochs=1, beta=beta, latent_dim=dim) for beta, dim in ((1.0, 2), (4.0, 3))]
     found = compare(members, few_digits, tmp_path / "out", snapshots=2)
     labels = [row.label for row in found.rows]
-    assert labels == ["VAE (beta 1, latent dim 2)", "VAE (beta 4, latent dim 3)", "PCA (latent dim 2)", "PCA (latent dim 3)"]
-    assert [row.run for row in found.rows[:2]] == ["runs/vae-beta-1-latent-dim-2", "runs/vae-beta-4-latent-dim-3"]
+    assert labels == [
+        "VAE (beta 1, latent dim 2)",
+        "VAE (beta 4, latent dim 3)",
+        "PCA (latent dim 2)",
+        "PCA (latent dim 3)",
+    ]
+    assert [row.run for row in found.rows[:2]] == [
+        "runs/vae-beta-1-latent-dim-2",
+        "runs/vae-beta-4-latent-dim-3",
+    ]
     assert not hasattr(members[0], "module_")  # estimators are copied
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_comparison_replaces_an_earlier_one(few_digits: Data, tmp_path: Path) -> None:
-    first, second = (compare(["ae"], few_digits, tmp_path, snapshots=0, overrides={"epochs": n}) for n in (1, 2))
+    first, second = (
+        compare(["ae"], few_digits, tmp_path, snapshots=0, overrides={"epochs": n}) for n in (1, 2)
+    )
     assert first.page == second.page
     assert second.to_json()["members"][0]["fields"]["epochs"] == 2
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_an_interrupted_comparison_goes_on(few_digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_comparison_goes_on(
+    few_digits: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     members, whole = ["ae", "vae"], {"epochs": 2}
     with monkeypatch.context() as patch:
-        patch.setattr(ist.VAE, "fit", lambda *args, **kwargs: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(
+            ist.VAE, "fit", lambda *args, **kwargs: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             compare(members, few_digits, tmp_path, snapshots=2, overrides=whole)
     assert not (tmp_path / "index.html").exists()
@@ -134,7 +167,10 @@ def test_an_interrupted_comparison_goes_on(few_digits: Data, tmp_path: Path, mon
 @pytest.mark.usefixtures("untrainable")
 def test_a_foreign_folder_is_refused_before_training(few_digits: Data, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(ist.InputError, match=r"exists and is not a run of isthmus: choose another folder; nothing was written"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"exists and is not a run of isthmus: choose another folder; nothing was written",
+    ):
         compare(["ae"], few_digits, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -164,12 +200,17 @@ def test_what_cannot_be_used_is_refused_before_training(
 @pytest.mark.usefixtures("untrainable")
 def test_data_without_a_test_part_are_refused(table: Data, tmp_path: Path) -> None:
     empty = Data("mine", table.train, table.test.take(slice(0)))
-    with pytest.raises(ist.InputError, match=r"mine has no test part to measure on: load it with test_fraction=0\.2"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"mine has no test part to measure on: load it with test_fraction=0\.2",
+    ):
         compare(["ae"], empty, tmp_path / "out")
 
 
 def test_many_are_counted_in_the_title(few_digits: Data) -> None:
     named = [Row(label, "ae", None, {}, {}, run="runs") for label in "abcdefg"]
     reference = Row("PCA", "pca", None, {}, {})
-    assert verdict.heading([*named[:6], reference], few_digits) == "a, b, c, d, e, f and PCA on digits"
+    assert (
+        verdict.heading([*named[:6], reference], few_digits) == "a, b, c, d, e, f and PCA on digits"
+    )
     assert verdict.heading([*named, reference], few_digits) == "7 autoencoders and PCA on digits"

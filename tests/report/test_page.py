@@ -26,23 +26,34 @@ COLOURFUL = """canvas => {  // where on the screen the first pixel of a dot is
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed, so no page can be opened")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed, so no page can be opened"
+    )
     if not Path(CHROMIUM).exists():
         pytest.skip(f"there is no browser at {CHROMIUM}, so no page can be opened")
     with playwright.sync_playwright() as running:
-        found = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        found = running.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield found
         found.close()
 
 
 @pytest.fixture
 def page(browser: Any, comparison: Comparison) -> Iterator[Any]:
-    """The page of the comparison, opened from the disk; anything that the console says fails the test."""
+    """The page of the comparison, opened from the disk; anything that the console says fails the
+    test.
+    """
     said: list[str] = []
     page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: said.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
+    page.on(
+        "request",
+        lambda request: (
+            said.append(request.url) if not request.url.startswith(("file:", "data:")) else None
+        ),
+    )
     page.goto(comparison.page.resolve().as_uri())
     yield page
     page.close()
@@ -61,7 +72,9 @@ def test_the_slider_moves_every_trained_plane(page: Any) -> None:
     grids = [image.get_attribute("src") for image in page.locator("img.decoded").all()]
     page.locator("#moment").fill("0")
     page.wait_for_function("document.getElementById('epoch').textContent === 'before training'")
-    assert [canvas.evaluate(PIXELS) == old for canvas, old in zip(canvases, before, strict=True)] == [False, False, True]
+    assert [
+        canvas.evaluate(PIXELS) == old for canvas, old in zip(canvases, before, strict=True)
+    ] == [False, False, True]
     now = [image.get_attribute("src") for image in page.locator("img.decoded").all()]
     assert [new == old for new, old in zip(now, grids, strict=True)] == [False, False, True]
 
@@ -115,4 +128,6 @@ def test_every_picture_says_what_it_is(page: Any) -> None:
     pictures = page.locator("img").all()
     assert len(pictures) > 10
     assert all(picture.get_attribute("alt") for picture in pictures)
-    assert page.evaluate("[...document.images].every(image => image.loading === 'lazy' || image.naturalWidth > 0)")
+    assert page.evaluate(
+        "[...document.images].every(image => image.loading === 'lazy' || image.naturalWidth > 0)"
+    )

@@ -12,7 +12,9 @@ import isthmus as ist
 
 
 def train(folder: Path, x: np.ndarray, **values: Any) -> Any:
-    return ist.AE(**{"epochs": 2, "random_state": 0, "checkpoint_dir": str(folder), **values}).fit(x)
+    return ist.AE(**{"epochs": 2, "random_state": 0, "checkpoint_dir": str(folder), **values}).fit(
+        x
+    )
 
 
 def test_a_finished_run_is_taken_up_at_its_end(few: np.ndarray, tmp_path: Path) -> None:
@@ -29,7 +31,10 @@ def test_without_a_seed_the_kept_one_goes_on(few: np.ndarray, tmp_path: Path) ->
 
 def test_other_settings_are_named(few: np.ndarray, tmp_path: Path) -> None:
     train(tmp_path, few)
-    with pytest.raises(ist.RunError, match=r"with learning_rate=0\.001, but now learning_rate=0\.01: use the same value"):
+    with pytest.raises(
+        ist.RunError,
+        match=r"with learning_rate=0\.001, but now learning_rate=0\.01: use the same value",
+    ):
         train(tmp_path, few, learning_rate=0.01)
 
 
@@ -43,5 +48,7 @@ def test_a_damaged_checkpoint_is_named(few: np.ndarray, tmp_path: Path) -> None:
     train(tmp_path, few)
     file = tmp_path / "checkpoint.safetensors"
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ist.RunError, match=r"checkpoint\.safetensors is no safetensors file, or is damaged"):
+    with pytest.raises(
+        ist.RunError, match=r"checkpoint\.safetensors is no safetensors file, or is damaged"
+    ):
         train(tmp_path, few)

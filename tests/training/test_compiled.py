@@ -10,13 +10,20 @@ import torch
 from torch import nn
 
 import isthmus as ist
-from isthmus.training.compiled import CompiledGradients, _laid_out_like
+from isthmus.training._compiled import CompiledGradients, _laid_out_like
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the compiler's own
 
 
 def twice(member: str, few: np.ndarray, **values: Any) -> tuple[Any, Any]:
-    settings = {"epochs": 2, "batch_size": 50, "random_state": 0, "hidden": (16,), "network": "mlp", **values}
+    settings = {
+        "epochs": 2,
+        "batch_size": 50,
+        "random_state": 0,
+        "hidden": (16,),
+        "network": "mlp",
+        **values,
+    }
     kind = ist.registry.MEMBERS[member]
     plain, compiled = (kind(**settings, compile=compile).fit(few) for compile in (False, True))
     return plain, compiled
@@ -25,12 +32,17 @@ def twice(member: str, few: np.ndarray, **values: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize(
     ("member", "values"),
     [
-        ("vae", {"kl_warmup": 2.0, "clip_norm": 5.0}),  # draws noise; its weight of the rate changes from step to step
-        ("aae", {}),  # two players
+        (
+            "vae",
+            {"kl_warmup": 2.0, "clip_norm": 5.0},
+        ),  # draws noise; its weight of the rate changes from step to step
+        ("aae", {}),  # two objectives
         ("sparse", {"sparsity": "topk"}),  # counts in a buffer
     ],
 )
-def test_the_same_seed_ends_in_the_same_weights(member: str, values: dict[str, Any], few: np.ndarray) -> None:
+def test_the_same_seed_ends_in_the_same_weights(
+    member: str, values: dict[str, Any], few: np.ndarray
+) -> None:
     plain, compiled = twice(member, few, **values)
     for ours, theirs in zip(compiled.history_, plain.history_, strict=True):
         assert {name: value for name, value in ours.items() if name != "seconds"} == pytest.approx(
@@ -39,20 +51,26 @@ def test_the_same_seed_ends_in_the_same_weights(member: str, values: dict[str, A
     assert np.allclose(plain.transform(few), compiled.transform(few), atol=1e-3)
 
 
-def test_fewer_examples_than_a_batch_are_compiled_too(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_examples_than_a_batch_are_compiled_too(
+    few: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes: list[int] = []
     original = CompiledGradients._compiled
     monkeypatch.setattr(
         CompiledGradients,
         "_compiled",
-        lambda self, leaves, single: sizes.append(len(leaves[0])) or original(self, leaves, single=single),
+        lambda self, leaves, single: (
+            sizes.append(len(leaves[0])) or original(self, leaves, single=single)
+        ),
     )
     ist.AE(hidden=(4,), epochs=1, batch_size=500, compile=True).fit(few)
     assert sizes == [len(few)]
 
 
 def normalised(shape: tuple[int, ...]) -> nn.Module:
-    return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), 8), nn.BatchNorm1d(8), nn.Dropout(0.2))
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(int(np.prod(shape)), 8), nn.BatchNorm1d(8), nn.Dropout(0.2)
+    )
 
 
 def test_running_statistics_are_kept_and_dropout_draws_the_same(few: np.ndarray) -> None:
@@ -66,10 +84,17 @@ def test_running_statistics_are_kept_and_dropout_draws_the_same(few: np.ndarray)
 def test_batches_of_several_tensors_are_compiled_too(few: np.ndarray) -> None:
     y = np.arange(len(few)) % 2
     errors = [
-        ist.AutoencoderClassifier(ist.AE(epochs=1, random_state=0), epochs=2, batch_size=50, random_state=0, compile=compile)
-        .fit(few, y).history_[-1]["cross_entropy"]
+        ist.AutoencoderClassifier(
+            ist.AE(epochs=1, random_state=0),
+            epochs=2,
+            batch_size=50,
+            random_state=0,
+            compile=compile,
+        )
+        .fit(few, y)
+        .history_[-1]["cross_entropy"]
         for compile in (False, True)
-    ]  # fmt: skip
+    ]
     assert errors[1] == pytest.approx(errors[0], rel=1e-4)
 
 

@@ -55,15 +55,31 @@ def test_sigkill_at_any_moment_and_start_again(tmp_path: Path) -> None:
         time.sleep(delay)
         process.kill()
         process.communicate()
-        assert process.returncode == -signal.SIGKILL, "the run ended before it was killed: train longer"
+        assert process.returncode == -signal.SIGKILL, (
+            "the run ended before it was killed: train longer"
+        )
     finish(start(folder, tmp_path / "resumed.npy", epochs))
     assert np.array_equal(np.load(tmp_path / "whole.npy"), np.load(tmp_path / "resumed.npy"))
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_writes_a_checkpoint_says_how_to_go_on_and_exits(number: int, status: int, tmp_path: Path) -> None:
+def test_a_signal_writes_a_checkpoint_says_how_to_go_on_and_exits(
+    number: int, status: int, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "isthmus", "train", "vae", "--data", "digits", "--epochs", "100000", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "isthmus",
+        "train",
+        "vae",
+        "--data",
+        "digits",
+        "--epochs",
+        "100000",
+        "--out",
+        str(out),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     wait_for(out / "checkpoint.safetensors", process)
     process.send_signal(number)

@@ -10,16 +10,18 @@ import pytest
 import torch
 
 import isthmus as ist
+from isthmus.training._steps import steps_per_epoch
 from isthmus.training.loop import measure
 from isthmus.training.snapshots import moments
-from isthmus.training.steps import steps_per_epoch
 
 
 def small(**values: Any) -> Any:
     return ist.AE(**{"epochs": 3, "random_state": 0, "batch_size": 64, "hidden": (16,), **values})
 
 
-@pytest.mark.parametrize(("n", "size", "steps"), [(128, 64, 2), (129, 64, 2), (130, 64, 3), (1, 64, 1), (65, 64, 1)])
+@pytest.mark.parametrize(
+    ("n", "size", "steps"), [(128, 64, 2), (129, 64, 2), (130, 64, 3), (1, 64, 1), (65, 64, 1)]
+)
 def test_a_last_batch_of_one_joins_its_neighbour(n: int, size: int, steps: int) -> None:
     assert steps_per_epoch(n, size) == steps
 
@@ -33,7 +35,15 @@ def test_the_epoch_mean_weighs_a_short_last_batch_by_its_size(few: np.ndarray) -
 def test_history_has_a_row_an_epoch_with_every_term(few: np.ndarray) -> None:
     model = ist.VAE(epochs=3, random_state=0, validation=0.2).fit(few)
     assert [row["epoch"] for row in model.history_] == [1, 2, 3]
-    expected = {"epoch", "objective", "distortion", "rate", "val_objective", "val_distortion", "val_rate"}
+    expected = {
+        "epoch",
+        "objective",
+        "distortion",
+        "rate",
+        "val_objective",
+        "val_distortion",
+        "val_rate",
+    }
     assert set(model.history_[0]) == expected | {"learning_rate", "seconds"}
 
 
@@ -71,17 +81,32 @@ def test_every_optimiser_learns(optimizer: str, few: np.ndarray) -> None:
 
 
 def test_clipping_bounds_the_step_of_plain_descent(few: np.ndarray) -> None:
-    values: dict[str, Any] = {"optimizer": "sgd", "epochs": 1, "batch_size": 129, "learning_rate": 1.0}
+    values: dict[str, Any] = {
+        "optimizer": "sgd",
+        "epochs": 1,
+        "batch_size": 129,
+        "learning_rate": 1.0,
+    }
     start = dict(small(**values | {"learning_rate": 1e-12}).fit(few).module_.named_parameters())
     moved = dict(small(clip_norm=0.01, **values).fit(few).module_.named_parameters())
-    distance = math.sqrt(sum(float((moved[name].detach() - start[name].detach()).square().sum()) for name in start))
+    distance = math.sqrt(
+        sum(float((moved[name].detach() - start[name].detach()).square().sum()) for name in start)
+    )
     assert distance == pytest.approx(0.01, rel=1e-3)
 
 
 def test_early_stopping_restores_the_best_weights() -> None:
     rng = np.random.default_rng(0)
     x, held_out = rng.random((40, 30), dtype=np.float32), rng.random((40, 30), dtype=np.float32)
-    model = ist.AE(hidden=(64,), latent_dim=20, epochs=300, patience=5, learning_rate=1e-2, random_state=0, likelihood="mse")
+    model = ist.AE(
+        hidden=(64,),
+        latent_dim=20,
+        epochs=300,
+        patience=5,
+        learning_rate=1e-2,
+        random_state=0,
+        likelihood="mse",
+    )
     model.fit(x, validation_data=held_out)
     objectives = [row["val_objective"] for row in model.history_]
     assert len(objectives) < 300
@@ -91,20 +116,32 @@ def test_early_stopping_restores_the_best_weights() -> None:
 
 def test_no_epoch_of_a_warm_up_counts_as_the_best(few: np.ndarray) -> None:
     # Without the rate the objective is lowest at the start: those epochs must not win.
-    model = ist.VAE(epochs=12, kl_warmup=6, patience=2, validation=0.3, beta=8.0, random_state=0, learning_rate=1e-2)
+    model = ist.VAE(
+        epochs=12,
+        kl_warmup=6,
+        patience=2,
+        validation=0.3,
+        beta=8.0,
+        random_state=0,
+        learning_rate=1e-2,
+    )
     assert len(model.fit(few).history_) >= 8
 
 
 def test_patience_without_validation_is_refused(few: np.ndarray) -> None:
-    with pytest.raises(ist.InputError, match=r"patience=3 needs examples to measure: pass validation=0\.1"):
+    with pytest.raises(
+        ist.InputError, match=r"patience=3 needs examples to measure: pass validation=0\.1"
+    ):
         small(patience=3).fit(few)
 
 
 def test_measuring_leaves_weights_statistics_and_random_state_alone(few: np.ndarray) -> None:
     model = ist.VAE(epochs=1, random_state=0).fit(few)
-    feed = model.door_.feed(model.door_.admit(few), torch.device("cpu"))
+    batches = model.preprocessor_.batches(model.preprocessor_.transform(few), torch.device("cpu"))
     before = torch.get_rng_state()
-    assert measure(model.module_, model.module_.loss, feed) == measure(model.module_, model.module_.loss, feed)
+    assert measure(model.module_, model.module_.loss, batches) == measure(
+        model.module_, model.module_.loss, batches
+    )
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -112,7 +149,7 @@ def test_measuring_leaves_weights_statistics_and_random_state_alone(few: np.ndar
 def test_a_loss_that_is_not_finite_names_the_term_and_the_step_and_keeps_the_last_good_weights(
     term: str, few: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from isthmus.module import Autoencoder, Loss
+    from isthmus.core.autoencoder import Autoencoder, Loss
 
     original, calls = Autoencoder.loss, [0]
 
@@ -127,7 +164,9 @@ def test_a_loss_that_is_not_finite_names_the_term_and_the_step_and_keeps_the_las
     good = ist.VAE(epochs=2, batch_size=64, random_state=0).fit(few)
     monkeypatch.setattr(Autoencoder, "loss", breaking)
     model = ist.VAE(epochs=9, batch_size=64, random_state=0)
-    with pytest.raises(ist.DivergenceError, match=rf"{term} is not finite at step 2 of epoch 3.*learning rate"):
+    with pytest.raises(
+        ist.DivergenceError, match=rf"{term} is not finite at step 2 of epoch 3.*learning rate"
+    ):
         model.fit(few)
     monkeypatch.undo()
     assert np.array_equal(model.transform(few), good.transform(few))
@@ -149,7 +188,13 @@ def test_bfloat16_trains_and_keeps_sums_in_float32(few: np.ndarray) -> None:
 
 @pytest.mark.parametrize(
     ("count", "epochs", "expected"),
-    [(0, 10, set()), (1, 10, {10}), (2, 10, {0, 10}), (5, 8, {0, 1, 3, 5, 8}), (50, 3, {0, 1, 2, 3})],
+    [
+        (0, 10, set()),
+        (1, 10, {10}),
+        (2, 10, {0, 10}),
+        (5, 8, {0, 1, 3, 5, 8}),
+        (50, 3, {0, 1, 2, 3}),
+    ],
 )
 def test_moments_of_snapshots(count: int, epochs: int, expected: set[int]) -> None:
     assert moments(count, epochs) == expected
@@ -161,9 +206,13 @@ def test_snapshots_keep_codes_of_the_probes_and_do_not_disturb_training(few: np.
     assert [s.epoch for s in watched.snapshots_] == [0, 1, 4]
     assert watched.snapshots_[0].grid.shape == (225, 1, 8, 8)
     assert np.array_equal(plain.transform(few), watched.transform(few))
-    np.testing.assert_allclose(watched.snapshots_[-1].codes, watched.transform(few[:7]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        watched.snapshots_[-1].codes, watched.transform(few[:7]), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_a_model_that_ignores_its_code_says_so(few: np.ndarray) -> None:
-    with pytest.warns(ist.LearningWarning, match=r"all 2 dimensions .*posterior collapse.*lower beta \(it is 50\)"):
+    with pytest.warns(
+        ist.LearningWarning, match=r"all 2 dimensions .*posterior collapse.*lower beta \(it is 50\)"
+    ):
         ist.VAE(beta=50.0, epochs=20, random_state=0).fit(few)

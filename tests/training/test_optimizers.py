@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import isthmus as ist
-from isthmus.stages import Player
+from isthmus.core.objectives import Objective
 from isthmus.training.optimizers import Optimizer, make_optimizer
 
 THEIRS: dict[str, Any] = {
@@ -25,8 +25,13 @@ THEIRS: dict[str, Any] = {
 def pair(name: str, weight_decay: float = 0.0) -> tuple[nn.Module, Optimizer, nn.Module, Any]:
     ours, theirs = (torch.manual_seed(0) and nn.Linear(7, 5) for _ in range(2))
     settings = ist.AE(optimizer=name, learning_rate=1e-2, weight_decay=weight_decay)
-    optimizer = make_optimizer(Player(tuple(ours.parameters()), lambda x: x), settings)
-    return ours, optimizer, theirs, THEIRS[name](theirs.parameters(), lr=1e-2, weight_decay=weight_decay, fused=True)
+    optimizer = make_optimizer(Objective(tuple(ours.parameters()), lambda x: x), settings)
+    return (
+        ours,
+        optimizer,
+        theirs,
+        THEIRS[name](theirs.parameters(), lr=1e-2, weight_decay=weight_decay, fused=True),
+    )
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
@@ -53,10 +58,12 @@ def test_what_is_restored_goes_on_as_if_nothing_had_happened(name: str) -> None:
         for step in range(4):
             if interrupted and step == 2:
                 kept = {
-                    key: [t.clone() for t in v] if isinstance(v, list) else v.clone() for key, v in optimizer.state().items()
+                    key: [t.clone() for t in v] if isinstance(v, list) else v.clone()
+                    for key, v in optimizer.state().items()
                 }
                 optimizer = make_optimizer(
-                    Player(tuple(module.parameters()), lambda x: x), ist.AE(optimizer=name, learning_rate=1e-2)
+                    Objective(tuple(module.parameters()), lambda x: x),
+                    ist.AE(optimizer=name, learning_rate=1e-2),
                 )
                 optimizer.restore(kept)
             module(batch).square().sum().backward()
@@ -84,13 +91,15 @@ def test_gradients_that_a_module_brings_along_count_for_nothing(few: np.ndarray)
             parameter.grad = torch.full_like(parameter, 100.0)
         return module
 
-    clean, other = (ist.AE(encoder=encoder, epochs=1, random_state=0).fit(few) for encoder in (own, stained))
+    clean, other = (
+        ist.AE(encoder=encoder, epochs=1, random_state=0).fit(few) for encoder in (own, stained)
+    )
     assert np.array_equal(clean.transform(few), other.transform(few))
 
 
 def test_a_player_without_parameters_is_refused() -> None:
     with pytest.raises(ist.InputError, match="there is nothing to train"):
-        make_optimizer(Player((), lambda x: x), ist.AE())
+        make_optimizer(Objective((), lambda x: x), ist.AE())
 
 
 def test_training_does_not_import_the_compiler() -> None:

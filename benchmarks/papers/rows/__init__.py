@@ -1,3 +1,10 @@
-"""The rows, by what they measure; a file is imported here to be known."""
+"""The rows, by what they measure; a file is imported here to be known, in the order of the page."""
 
-from benchmarks.papers.rows import reconstruction, classification, clusters, likelihood, matching, quantised, hierarchy  # noqa: F401, I001 - the order of the page
+# ruff: noqa: I001, F401
+from benchmarks.papers.rows import reconstruction
+from benchmarks.papers.rows import classification
+from benchmarks.papers.rows import clusters
+from benchmarks.papers.rows import likelihood
+from benchmarks.papers.rows import matching
+from benchmarks.papers.rows import quantised
+from benchmarks.papers.rows import hierarchy

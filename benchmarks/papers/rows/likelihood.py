@@ -1,4 +1,6 @@
-"""Rows about −log p(x) of MNIST with dynamic binarisation: drawn afresh at every epoch, the test images once."""
+"""Rows about −log p(x) of MNIST with dynamic binarisation: drawn afresh at every epoch, the test
+images once.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +11,46 @@ import numpy as np
 
 import isthmus as ist
 from benchmarks.papers.row import Bench, at_most, rising, row
-from isthmus.metrics.measure import Measure, average
-from isthmus.models.variational import Variational
+from isthmus.metrics._measure import Measure, average
+from isthmus.models._variational import Variational
 
-BURDA = "Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, ICLR 2016, table 1 (5,000 samples)"
+BURDA = (
+    "Burda, Grosse and Salakhutdinov, Importance weighted autoencoders, ICLR 2016, table 1 (5,000"
+    " samples)"
+)
 NETWORK = {
-    "latent_dim": 50, "hidden": (200, 200), "network": "mlp", "activation": "tanh", "binarize": "dynamic",
-    "learning_rate": 2e-3, "schedule": "cosine", "batch_size": 100, "random_state": 0,
-}  # fmt: skip
+    "latent_dim": 50,
+    "hidden": (200, 200),
+    "network": "mlp",
+    "activation": "tanh",
+    "binarize": "dynamic",
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+    "batch_size": 100,
+    "random_state": 0,
+}
 
 
 @row(
-    "vae", what="VAE, one stochastic layer of 50, two hidden layers of 200 tanh units",
-    setting="{epochs} epochs in batches of 100, Adam from 0.002 down to 0 by a cosine; NLL of all 10,000 test images by "
-    "{samples} samples. The paper trains for 3,280 epochs in batches of 20 and takes 5,000 samples.",
-    metric="NLL, dynamic MNIST", unit="nats per test image", published={"k = 1": 86.76}, source=BURDA,
-    wanted=at_most(88.5), epochs=(300, 3280),
-    note="On the CPU the bound is missed by half a nat: 300 epochs of 600 steps are 180,000 steps, the paper's training has "
-    "9.8 million. Fifty epochs ended at 92.4. A longer training is for an accelerator.",
-)  # fmt: skip
+    "vae",
+    what="VAE, one stochastic layer of 50, two hidden layers of 200 tanh units",
+    setting=(
+        "{epochs} epochs in batches of 100, Adam from 0.002 down to 0 by a cosine; NLL of all"
+        " 10,000 test images by {samples} samples. The paper trains for 3,280 epochs in batches of"
+        " 20 and takes 5,000 samples."
+    ),
+    metric="NLL, dynamic MNIST",
+    unit="nats per test image",
+    published={"k = 1": 86.76},
+    source=BURDA,
+    wanted=at_most(88.5),
+    epochs=(300, 3280),
+    note=(
+        "On the CPU the bound is missed by half a nat: 300 epochs of 600 steps are 180,000 steps,"
+        " the paper's training has 9.8 million. Fifty epochs ended at 92.4. A longer training is"
+        " for an accelerator."
+    ),
+)
 def vae(bench: Bench) -> Mapping[str, Measure]:
     """The long training of one member."""
     model = bench.train("k = 1", ist.VAE(**NETWORK))
@@ -35,23 +58,42 @@ def vae(bench: Bench) -> Mapping[str, Measure]:
 
 
 @row(
-    "vae-iwae", what="VAE and IWAE of 5 and 50 draws, the same network for as many epochs",
-    setting="{epochs} epochs each, otherwise as for the row vae; NLL of the first {images} test images by {samples} samples.",
-    metric="NLL, dynamic MNIST", unit="nats per test image",
-    published={"k = 1": 86.76, "k = 5": 85.54, "k = 50": 84.78}, source=BURDA,
-    wanted=rising("k = 50", "k = 5", "k = 1"), epochs=(2, 3280),
-    note="On the CPU this is the beginning of training: the ordering holds, the distances say nothing about where it ends.",
-)  # fmt: skip
+    "vae-iwae",
+    what="VAE and IWAE of 5 and 50 draws, the same network for as many epochs",
+    setting=(
+        "{epochs} epochs each, otherwise as for the row vae; NLL of the first {images} test images"
+        " by {samples} samples."
+    ),
+    metric="NLL, dynamic MNIST",
+    unit="nats per test image",
+    published={"k = 1": 86.76, "k = 5": 85.54, "k = 50": 84.78},
+    source=BURDA,
+    wanted=rising("k = 50", "k = 5", "k = 1"),
+    epochs=(2, 3280),
+    note=(
+        "On the CPU this is the beginning of training: the ordering holds, the distances say"
+        " nothing about where it ends."
+    ),
+)
 def vae_iwae(bench: Bench) -> Mapping[str, Measure]:
     """The ordering that the paper is about."""
     samples, images = bench.length("samples", 500, 5000), bench.length("images", 2000, 10_000)
     members: dict[str, Any] = {
-        "k = 1": ist.VAE(**NETWORK), "k = 5": ist.IWAE(samples=5, **NETWORK), "k = 50": ist.IWAE(samples=50, **NETWORK),
-    }  # fmt: skip
-    return {name: nll(bench.train(name, member), bench.data.test.x[:images], samples) for name, member in members.items()}
+        "k = 1": ist.VAE(**NETWORK),
+        "k = 5": ist.IWAE(samples=5, **NETWORK),
+        "k = 50": ist.IWAE(samples=50, **NETWORK),
+    }
+    return {
+        name: nll(bench.train(name, member), bench.data.test.x[:images], samples)
+        for name, member in members.items()
+    }
 
 
 def nll(model: Variational, x: np.ndarray, samples: int) -> Measure:
-    """The importance-sampled −log p(x) of images that are drawn black or white once, by a fixed seed."""
+    """The importance-sampled −log p(x) of images that are drawn black or white once, by a fixed
+    seed.
+    """
     drawn = np.where(np.random.default_rng(0).random(x.shape) < x / 255, np.uint8(255), np.uint8(0))
-    return average("NLL", model.nll(drawn, samples=samples), "nats", "lower", "The estimate of −log p(x).")
+    return average(
+        "NLL", model.nll(drawn, samples=samples), "nats", "lower", "The estimate of −log p(x)."
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from isthmus.data.loading import load, names, read
-from isthmus.data.parts import Data, Part
+from isthmus.data._loading import load, names, read
+from isthmus.data.datasets import Data, Part
 from isthmus.data.rows import Rows
 
 __all__ = ["Data", "Part", "Rows", "load", "names", "read"]

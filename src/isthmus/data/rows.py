@@ -21,7 +21,8 @@ class Rows:
         classes: the names that the labels index, or None.
         columns: the names of the columns of a table, or None.
         files: the file of each row, of a folder of images, or None.
-        train_rows: where the source has a split of its own, how many rows at the front are its training part.
+        train_rows: where the source has a split of its own, how many rows at the front are its
+            training part.
     """
 
     x: np.ndarray
@@ -36,7 +37,9 @@ class Rows:
 
 
 def named(x: np.ndarray, columns: Sequence[str] | None) -> Any:
-    """Rows of a table with the names of their columns, so that a model can tell another table from its own."""
+    """Rows of a table with the names of their columns, so that a model can tell another table from
+    its own.
+    """
     if columns is None:
         return x
     import pandas as pd
@@ -45,11 +48,15 @@ def named(x: np.ndarray, columns: Sequence[str] | None) -> Any:
 
 
 def number_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels ``(n,)`` of whole numbers or text as indices ``(n,)`` into the sorted names of the classes."""
+    """Labels ``(n,)`` of whole numbers or text as indices ``(n,)`` into the sorted names of the
+    classes.
+    """
     if labels.dtype.kind == "f":
         labels = _whole(labels, where)
     if labels.dtype.kind not in "biuU":
-        raise InputError(f"{where}: labels of type {labels.dtype} cannot be used: give whole numbers or text.")
+        raise InputError(
+            f"{where}: labels of type {labels.dtype} cannot be used: give whole numbers or text."
+        )
     values, indices = np.unique(labels, return_inverse=True)
     return indices.astype(np.int64), tuple(str(value) for value in values)
 
@@ -58,5 +65,8 @@ def _whole(labels: np.ndarray, where: str) -> np.ndarray:
     odd = ~(np.isfinite(labels) & (labels == np.round(labels)))
     if odd.any():
         row = int(odd.argmax())
-        raise InputError(f"{where}: the label of row {row + 1} is {labels[row]}: labels must be whole numbers or text.")
+        raise InputError(
+            f"{where}: the label of row {row + 1} is {labels[row]}: labels must be whole numbers or"
+            " text."
+        )
     return labels.astype(np.int64)

@@ -1,18 +1,19 @@
-"""Pictures of a trained model, one a function: ``(model, data) -> matplotlib.figure.Figure``, each usable alone.
+"""Pictures of a trained model, one a function: ``(model, data) -> matplotlib.figure.Figure``, each
+usable alone.
 
-No figure touches pyplot, a backend or the settings of matplotlib: ``figure.savefig(path)`` writes it, and a notebook
-shows it as the last value of a cell.
+No figure touches pyplot, a backend or the settings of matplotlib: ``figure.savefig(path)`` writes
+it, and a notebook shows it as the last value of a cell.
 """
 
 from __future__ import annotations
 
-from isthmus.figures.animation import evolution_gif
-from isthmus.figures.codes import plane
-from isthmus.figures.decoded import grid, reconstructions, samples, walk
-from isthmus.figures.evolution import evolution
-from isthmus.figures.images import as_images, mosaic
-from isthmus.figures.outliers import outliers
-from isthmus.figures.training import curves
+from isthmus.figures._animation import evolution_gif
+from isthmus.figures._codes import plane
+from isthmus.figures._decoded import grid, reconstructions, samples, walk
+from isthmus.figures._evolution import evolution
+from isthmus.figures._images import as_images, mosaic
+from isthmus.figures._outliers import outliers
+from isthmus.figures._training import curves
 
 __all__ = [
     "as_images",

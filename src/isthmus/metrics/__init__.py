@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.metrics.evaluation import Model, evaluate
-from isthmus.metrics.measure import Measure
+from isthmus.metrics._evaluation import Model, evaluate
+from isthmus.metrics._measure import Measure
 
 __all__ = ["Measure", "Model", "evaluate"]

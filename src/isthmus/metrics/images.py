@@ -1,4 +1,6 @@
-"""How alike two stacks of images are, and what a denoising member gains: before it has cleaned, and after."""
+"""How alike two stacks of images are, and what a denoising member gains: before it has cleaned, and
+after.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +12,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.feed import Feed
+from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.reductions import squared_error
+from isthmus.data.batches import ArrayBatches
 from isthmus.errors import MissingExtraError, missing_extra
-from isthmus.likelihoods import squared_error
-from isthmus.metrics.measure import Better, Measure, average
+from isthmus.metrics._measure import Better, Measure, average
 from isthmus.metrics.reconstruction import decibels
-from isthmus.module import Autoencoder
 
 _WINDOW, _SIGMA = 11, 1.5  # of Wang et al.
 _LEAST_WINDOW = 3  # a smaller one has no structure to compare
 
 
 def psnr(images: Tensor, targets: Tensor) -> np.ndarray:
-    """The peak signal-to-noise ratio of each image in dB, ``(n,)``, from two stacks ``(n, c, h, w)`` in [0, 1]."""
+    """The peak signal-to-noise ratio of each image in dB, ``(n,)``, from two stacks
+    ``(n, c, h, w)`` in [0, 1].
+    """
     return decibels((squared_error(images, targets) / targets[0].numel()).cpu().numpy())
 
 
 def ssim(images: Tensor, targets: Tensor) -> np.ndarray:
-    r"""The structural similarity of each image to its target, ``(n,)``, at most 1; each side at least 3 pixels.
+    r"""The structural similarity of each image to its target, ``(n,)``, at most 1; each side at
+    least 3 pixels.
 
-    .. math:: \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}{(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}
+    .. math:: \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}{(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2
+    + \sigma_y^2 + c_2)}
 
-    averaged over all places of a Gaussian window, and over channels. See :func:`window` for the size of the window.
+    averaged over all places of a Gaussian window, and over channels. See :func:`window` for the
+    size of the window.
 
     Args:
         images, targets: ``(n, c, h, w)``, in [0, 1].
@@ -40,8 +47,8 @@ def ssim(images: Tensor, targets: Tensor) -> np.ndarray:
         MissingExtraError: where torchmetrics is not installed.
 
     Reference:
-        Z. Wang, A. C. Bovik, H. R. Sheikh and E. P. Simoncelli, Image quality assessment: from error visibility to
-        structural similarity, IEEE Transactions on Image Processing 2004.
+        Z. Wang, A. C. Bovik, H. R. Sheikh and E. P. Simoncelli, Image quality assessment: from
+        error visibility to structural similarity, IEEE Transactions on Image Processing 2004.
     """
     try:
         from torchmetrics.functional.image import structural_similarity_index_measure as similarity
@@ -54,24 +61,30 @@ def ssim(images: Tensor, targets: Tensor) -> np.ndarray:
 
 
 def window(shape: Sequence[int]) -> int:
-    """The side of the window for images of a shape (…, h, w): 11 pixels, or the greatest odd number that fits."""
+    """The side of the window for images of a shape (…, h, w): 11 pixels, or the greatest odd number
+    that fits.
+    """
     return min(_WINDOW, (min(shape[-2:]) - 1) // 2 * 2 + 1)
 
 
-def cleaning(module: Autoencoder, feed: Feed, random_state: int = 0) -> dict[str, Measure]:
-    """What a denoising member makes of test images that its own corruption damaged, the damage clipped to [0, 1].
+def cleaning(
+    module: Autoencoder, batches: ArrayBatches, random_state: int = 0
+) -> dict[str, Measure]:
+    """What a denoising member makes of test images that its own corruption damaged, the damage
+    clipped to [0, 1].
 
-    SSIM is left out where torchmetrics is not installed, and for images of fewer than 3 pixels a side.
+    SSIM is left out where torchmetrics is not installed, and for images of fewer than 3 pixels a
+    side.
 
     Args:
         module: the torch module of a member that has a corruption.
-        feed: test images, ``(n, c, h, w)``, in [0, 1].
+        batches: test images, ``(n, c, h, w)``, in [0, 1].
         random_state: seed of the damage.
     """
     parts, side = [], _WINDOW
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(random_state)
-        for x in feed.chunks():
+        for x in batches.chunks():
             parts.append(_qualities(module, x))
             side = window(x.shape)
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -90,12 +103,24 @@ def _qualities(module: Autoencoder, x: Tensor) -> dict[str, np.ndarray]:
 
 
 def _measure(name: str, values: np.ndarray, side: int) -> Measure:
-    """The mean of one of the four, with what is said of it; how damaged the images are is neither better nor worse."""
+    """The mean of one of the four, with what is said of it; how damaged the images are is neither
+    better nor worse.
+    """
     kind, state = name.split("_")
     unit, said = {
         "psnr": ("dB", "How far the brightest possible pixel stands above the error"),
-        "ssim": ("at most 1", f"How alike image and clean original are in structure, in windows of {side} × {side} pixels,"),
+        "ssim": (
+            "at most 1",
+            (
+                f"How alike image and clean original are in structure, in windows of {side} ×"
+                f" {side} pixels,"
+            ),
+        ),
     }[kind]
     better: Better | None = "higher" if state == "cleaned" else None
-    when = "once the member has cleaned damaged images" if better else "under the damage that the member trains on"
+    when = (
+        "once the member has cleaned damaged images"
+        if better
+        else "under the damage that the member trains on"
+    )
     return average(f"{kind.upper()}, {state}", values, unit, better, f"{said} {when}.")

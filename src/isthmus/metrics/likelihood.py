@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from isthmus.metrics.measure import Measure, average
+from isthmus.metrics._measure import Measure, average
 
 NATS, SQUARES = "nats per example", "squared units per example"
 
@@ -17,32 +17,52 @@ NATS, SQUARES = "nats per example", "squared units per example"
 def neg_elbo(distortion: np.ndarray, rate: np.ndarray) -> Measure:
     """−ELBO = distortion + rate, an upper bound of −log p(x); β plays no part in it."""
     return average(
-        "−ELBO", distortion + rate, NATS, "lower",
-        "Distortion plus rate: an upper bound on how surprised the model is by an example it has never seen.",
-    )  # fmt: skip
+        "−ELBO",
+        distortion + rate,
+        NATS,
+        "lower",
+        "Distortion plus rate: an upper bound on how surprised the model is by an example it has"
+        " never seen.",
+    )
 
 
 def bits_per_dim(distortion: np.ndarray, rate: np.ndarray, dimensions: int) -> Measure:
     """−ELBO in bits, shared out over the dimensions."""
     return average(
-        "Bits per dimension", (distortion + rate) / (dimensions * math.log(2)), "bits per dimension", "lower",
+        "Bits per dimension",
+        (distortion + rate) / (dimensions * math.log(2)),
+        "bits per dimension",
+        "lower",
         "The same −ELBO in bits (nats divided by ln 2), divided by the number of dimensions.",
-    )  # fmt: skip
+    )
 
 
 def distortion(values: np.ndarray, normalised: bool = True) -> Measure:
     """−log p(x | z), or the squared error where the member has no normalised likelihood."""
     if not normalised:
-        return average("Distortion", values, SQUARES, "lower", "What is lost: here the squared error that training made small.")
+        return average(
+            "Distortion",
+            values,
+            SQUARES,
+            "lower",
+            "What is lost: here the squared error that training made small.",
+        )
     return average(
-        "Distortion", values, NATS, "lower",
+        "Distortion",
+        values,
+        NATS,
+        "lower",
         "What is lost: how unlikely the example is under what the decoder makes of its code.",
-    )  # fmt: skip
+    )
 
 
 def rate(values: np.ndarray) -> Measure:
     """KL(q(z | x) ‖ p(z)); neither much nor little of it is good by itself."""
     return average(
-        "Rate", values, NATS, None,
-        "What is kept: how much the code of an example tells about it, as the divergence of its posterior from the prior.",
-    )  # fmt: skip
+        "Rate",
+        values,
+        NATS,
+        None,
+        "What is kept: how much the code of an example tells about it, as the divergence of its"
+        " posterior from the prior.",
+    )

@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from isthmus.metrics.measure import Measure, average
+from isthmus.metrics._measure import Measure, average
 
 NEIGHBOURS = 5
 _ACTIVE = 0.01
@@ -35,72 +35,116 @@ class Labelled:
 def linear_probe(train: Labelled, test: Labelled) -> Measure:
     """The accuracy of a logistic regression on standardised codes."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    with warnings.catch_warnings():  # after 1,000 steps the accuracy moves by far less than its standard error
+    with (
+        warnings.catch_warnings()
+    ):  # after 1,000 steps the accuracy moves by far less than its standard error
         warnings.simplefilter("ignore", ConvergenceWarning)
         probe.fit(train.z, train.y)
     return average(
-        "Linear probe", probe.predict(test.z) == test.y, _SHARE, "higher",
-        "The share of test examples whose class a linear classifier, trained on the codes, names correctly.",
-    )  # fmt: skip
+        "Linear probe",
+        probe.predict(test.z) == test.y,
+        _SHARE,
+        "higher",
+        "The share of test examples whose class a linear classifier, trained on the codes, names"
+        " correctly.",
+    )
 
 
 def knn5(train: Labelled, test: Labelled) -> Measure:
     """The accuracy of the vote of the five nearest training codes, by their plain distance."""
     classifier = KNeighborsClassifier(min(NEIGHBOURS, len(train.z))).fit(train.z, train.y)
     return average(
-        "5 nearest neighbours", classifier.predict(test.z) == test.y, _SHARE, "higher",
-        "The share of test examples whose class the five training examples with the nearest codes name by majority.",
-    )  # fmt: skip
+        "5 nearest neighbours",
+        classifier.predict(test.z) == test.y,
+        _SHARE,
+        "higher",
+        "The share of test examples whose class the five training examples with the nearest codes"
+        " name by majority.",
+    )
 
 
 def kmeans_nmi(train: Labelled, test: Labelled, random_state: int = 0) -> Measure:
-    """The normalised mutual information of classes and k-means clusters, as many clusters as classes.
+    """The normalised mutual information of classes and k-means clusters, as many clusters as
+    classes.
 
     The standard error is that of 100 resamples of the test examples (bootstrap).
     """
     clusters = min(len(np.unique(train.y)), len(np.unique(train.z, axis=0)))
     found = KMeans(clusters, n_init=10, random_state=random_state).fit(train.z).predict(test.z)
     draws = np.random.default_rng(random_state).integers(len(found), size=(_DRAWS, len(found)))
-    error = np.std([normalized_mutual_info_score(test.y[rows], found[rows]) for rows in draws], ddof=1)
+    error = np.std(
+        [normalized_mutual_info_score(test.y[rows], found[rows]) for rows in draws], ddof=1
+    )
     return Measure(
-        "k-means agreement", float(normalized_mutual_info_score(test.y, found)), "NMI, 0 to 1", float(error), "higher",
-        "How well clusters found in the codes without labels agree with the classes: 0 by chance, 1 the same groups.",
-    )  # fmt: skip
+        "k-means agreement",
+        float(normalized_mutual_info_score(test.y, found)),
+        "NMI, 0 to 1",
+        float(error),
+        "higher",
+        "How well clusters found in the codes without labels agree with the classes: 0 by chance, 1"
+        " the same groups.",
+    )
 
 
 def trustworthiness(x: np.ndarray, z: np.ndarray) -> Measure:
-    """Whether neighbours among the codes are neighbours among the examples ``x: (n, dimensions)``; n above 10.
+    """Whether neighbours among the codes are neighbours among the examples ``x: (n, dimensions)``;
+    n above 10.
 
     The standard error comes from measuring up to ten parts of the examples, each by itself.
     """
-    value, count = float(manifold.trustworthiness(x, z, n_neighbors=NEIGHBOURS)), min(_PARTS, len(x) // (2 * NEIGHBOURS + 2))
-    parts = [manifold.trustworthiness(x[i::count], z[i::count], n_neighbors=NEIGHBOURS) for i in range(count)]
+    value, count = (
+        float(manifold.trustworthiness(x, z, n_neighbors=NEIGHBOURS)),
+        min(_PARTS, len(x) // (2 * NEIGHBOURS + 2)),
+    )
+    parts = [
+        manifold.trustworthiness(x[i::count], z[i::count], n_neighbors=NEIGHBOURS)
+        for i in range(count)
+    ]
     return Measure(
-        "Trustworthiness", value, "0 to 1", float(np.std(parts, ddof=1) / math.sqrt(count)) if count > 1 else None, "higher",
-        "Whether the five nearest neighbours of a code are also near in the data: 1 if no false neighbours were made.",
-    )  # fmt: skip
+        "Trustworthiness",
+        value,
+        "0 to 1",
+        float(np.std(parts, ddof=1) / math.sqrt(count)) if count > 1 else None,
+        "higher",
+        "Whether the five nearest neighbours of a code are also near in the data: 1 if no false"
+        " neighbours were made.",
+    )
 
 
 def prior_gap(mu: np.ndarray, var: np.ndarray) -> Measure:
-    r"""KL(N(m, S) ‖ N(0, I)), with m and S the mean and covariance of the codes of all examples together.
+    r"""KL(N(m, S) ‖ N(0, I)), with m and S the mean and covariance of the codes of all examples
+    together.
 
     .. math:: \tfrac12 \left( \mathrm{tr} S + m^\top m - d - \log \det S \right)
 
     Args:
-        mu, var: mean and variance of each posterior, ``(n, latent_dim)``; a variance of 0 for a code that is not drawn.
+        mu, var: mean and variance of each posterior, ``(n, latent_dim)``; a variance of 0 for a
+            code that is not drawn.
     """
     mean = mu.mean(0)
     spread = np.atleast_2d(np.cov(mu, rowvar=False, bias=True)) + np.diag(var.mean(0))
     gap = 0.5 * (np.trace(spread) + mean @ mean - len(mean) - np.linalg.slogdet(spread).logabsdet)
     return Measure(
-        "Gap to the prior", float(gap), "nats", None, "lower",
-        "How far the codes of all examples together are from the prior that samples are drawn from (as if both were Gaussian).",
-    )  # fmt: skip
+        "Gap to the prior",
+        float(gap),
+        "nats",
+        None,
+        "lower",
+        "How far the codes of all examples together are from the prior that samples are drawn from"
+        " (as if both were Gaussian).",
+    )
 
 
 def active_units(mu: np.ndarray) -> Measure:
-    """How many dimensions of the posterior mean vary over the data, with a variance above 0.01 (Burda et al., 2016)."""
+    """How many dimensions of the posterior mean vary over the data, with a variance above 0.01
+    (Burda et al., 2016).
+    """
     return Measure(
-        "Active units", float((mu.var(axis=0) > _ACTIVE).sum()), "dimensions", None, None,
-        "How many dimensions of the code are in use: those whose posterior mean varies over the data by more than 0.01.",
-    )  # fmt: skip
+        "Active units",
+        float((mu.var(axis=0) > _ACTIVE).sum()),
+        "dimensions",
+        None,
+        None,
+        "How many dimensions of the code are in use: those whose posterior mean varies over the"
+        " data by more than 0.01.",
+    )

@@ -1,4 +1,6 @@
-"""The adversarial autoencoder: a discriminator tells codes from draws of the prior, and the encoder learns to fool it."""
+"""The adversarial autoencoder: a discriminator tells codes from draws of the prior, and the encoder
+learns to fool it.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +11,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from isthmus.estimator import Estimator, Shape
-from isthmus.fields import field
-from isthmus.models.ae import Deterministic
-from isthmus.module import Autoencoder, Bottleneck, Code, Point
-from isthmus.stages import Loss, Player
+from isthmus.core.autoencoder import Autoencoder, Bottleneck, Code, Point
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.core.objectives import Loss, Objective
+from isthmus.estimators.base import Estimator
+from isthmus.models.ae import DeterministicBottleneck
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class AAE(Estimator):
-    r"""Adversarial autoencoder: codes, taken together, are made to look like draws of N(0, I) by playing against a critic.
+    r"""Adversarial autoencoder: codes, taken together, are made to look like draws of N(0, I) by
+    playing against a critic.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) - \lambda \log D(f(x)) \right], \quad
-              \min_D \; \mathbb{E}_{z \sim \mathcal{N}(0, I)} [-\log D(z)] + \mathbb{E}_x [-\log (1 - D(f(x)))]
+    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) - \lambda \log D(f(x))
+    \right], \quad
+              \min_D \; \mathbb{E}_{z \sim \mathcal{N}(0, I)} [-\log D(z)] + \mathbb{E}_x [-\log (1
+              - D(f(x)))]
 
-    Both move once in every step, the autoencoder first. The history shows :math:`-\log D(f(x))` as ``adversary``, and the
-    critic's own loss as ``critic``: at :math:`2 \log 2 = 1.386` nats it can no longer tell the two apart. Codes are
-    deterministic. ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    Both move once in every step, the autoencoder first. The history shows :math:`-\log D(f(x))` as
+    ``adversary``, and the critic's own loss as ``critic``: at :math:`2 \log 2 = 1.386` nats it can
+    no longer tell the two apart. Codes are deterministic. ``x: (n, *shape)``,
+    ``z: (n, latent_dim)``.
 
     Reference:
-        A. Makhzani, J. Shlens, N. Jaitly, I. Goodfellow and B. Frey, Adversarial autoencoders, ICLR workshop 2016.
+        A. Makhzani, J. Shlens, N. Jaitly, I. Goodfellow and B. Frey, Adversarial autoencoders, ICLR
+        workshop 2016.
 
     Example:
         >>> import isthmus as ist
@@ -41,32 +49,51 @@ class AAE(Estimator):
 
     adversary_weight: float = field(1.0, "weight of fooling the critic (lambda)", low=0)
     critic_hidden: tuple[int, ...] = field((128, 128), "units of the critic's hidden layers", low=1)
-    critic_learning_rate: float | None = field(None, "step size of the critic; none: that of the autoencoder", above=0)
+    critic_learning_rate: float | None = field(
+        None, "step size of the critic; none: that of the autoencoder", above=0
+    )
 
     @property
     def code_space(self) -> str:
         return "normal"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return Contested(features, self.latent_dim, self.adversary_weight, self.critic_hidden, self.critic_learning_rate)
+        return AdversarialBottleneck(
+            features,
+            self.latent_dim,
+            self.adversary_weight,
+            self.critic_hidden,
+            self.critic_learning_rate,
+        )
 
     def _prior(self, n: int, temperature: float) -> Tensor:
         return temperature * torch.randn(n, self.latent_dim)
 
 
-class Contested(Bottleneck):
-    """A linear map to the code, and a critic that tells codes from draws of N(0, I); a code is charged for being told."""
+class AdversarialBottleneck(Bottleneck):
+    """A linear map to the code, and a critic that tells codes from draws of N(0, I); a code is
+    charged for being told.
+    """
 
     def __init__(
-        self, features: Shape, latent_dim: int, weight: float, hidden: tuple[int, ...], learning_rate: float | None
+        self,
+        features: Shape,
+        latent_dim: int,
+        weight: float,
+        hidden: tuple[int, ...],
+        learning_rate: float | None,
     ) -> None:
         super().__init__()
-        self.inner = Deterministic(features, latent_dim)
+        self.inner = DeterministicBottleneck(features, latent_dim)
         self.code_shape = self.inner.code_shape
         self.weight, self.learning_rate = weight, learning_rate
         sizes = [latent_dim, *hidden]
-        layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
-        self.critic = nn.Sequential(*layers, nn.Linear(sizes[-1], 1), nn.Flatten(0))  # (n, latent_dim) -> (n,)
+        layers = [
+            layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))
+        ]
+        self.critic = nn.Sequential(
+            *layers, nn.Linear(sizes[-1], 1), nn.Flatten(0)
+        )  # (n, latent_dim) -> (n,)
 
     def posterior(self, features: Tensor) -> Point:
         return self.inner.posterior(features)
@@ -76,11 +103,19 @@ class Contested(Bottleneck):
         adversary = F.softplus(-self.critic(z))  # −log D(z), of the critic's logits
         return Code(z, self.weight * adversary, {"adversary": adversary})
 
-    def opponents(self, module: Autoencoder) -> tuple[Player, ...]:
-        return (Player(tuple(self.critic.parameters()), lambda x: self.told_apart(module, x), self.learning_rate),)
+    def adversaries(self, module: Autoencoder) -> tuple[Objective, ...]:
+        return (
+            Objective(
+                tuple(self.critic.parameters()),
+                lambda x: self.critic_loss(module, x),
+                self.learning_rate,
+            ),
+        )
 
-    def told_apart(self, module: Autoencoder, x: Tensor) -> Loss:
-        """What the critic loses: −log D of a draw of the prior, and −log(1 − D) of the code of x, per example."""
+    def critic_loss(self, module: Autoencoder, x: Tensor) -> Loss:
+        """What the critic loses: −log D of a draw of the prior, and −log(1 − D) of the code of x,
+        per example.
+        """
         with torch.no_grad():
             z = module.encode(x)[0]
         loss = F.softplus(-self.critic(torch.randn_like(z))) + F.softplus(self.critic(z))

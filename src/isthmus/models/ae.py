@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from isthmus.estimator import Estimator, Shape
-from isthmus.fields import field
-from isthmus.module import Bottleneck, Code, Point
+from isthmus.core.autoencoder import Bottleneck, Code, Point
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.estimators.base import Estimator
 from isthmus.networks import activation
 
 
@@ -19,13 +20,15 @@ class AE(Estimator):
 
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) \right]
 
-    which is the squared error :math:`\lVert x - g(f(x)) \rVert^2` under ``likelihood="mse"``. With linear networks
-    (``hidden=()``, ``output="linear"``) its optimum spans the same space as PCA.
+    which is the squared error :math:`\lVert x - g(f(x)) \rVert^2` under ``likelihood="mse"``. With
+    linear networks (``hidden=()``, ``output="linear"``) its optimum spans the same space as PCA.
 
-    ``x: (n, *shape)``, ``z: (n, latent_dim)``; the distortion is summed over dimensions and averaged over examples.
+    ``x: (n, *shape)``, ``z: (n, latent_dim)``; the distortion is summed over dimensions and
+        averaged over examples.
 
     Reference:
-        G. E. Hinton and R. R. Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 2006.
+        G. E. Hinton and R. R. Salakhutdinov, Reducing the dimensionality of data with neural
+        networks, Science 2006.
 
     Example:
         >>> import isthmus as ist
@@ -36,19 +39,20 @@ class AE(Estimator):
     """
 
     code_activation: str = field(
-        "linear", "squashes the code: 'sigmoid' puts it into the unit square, 'tanh' into [-1, 1]",
+        "linear",
+        "squashes the code: 'sigmoid' puts it into the unit square, 'tanh' into [-1, 1]",
         choices=("linear", "sigmoid", "tanh"),
-    )  # fmt: skip
+    )
 
     @property
     def code_space(self) -> str:
         return {"sigmoid": "unit", "tanh": "symmetric"}.get(self.code_activation, "data")
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return Deterministic(features, self.latent_dim, self.code_activation)
+        return DeterministicBottleneck(features, self.latent_dim, self.code_activation)
 
 
-class Deterministic(Bottleneck):
+class DeterministicBottleneck(Bottleneck):
     """A linear map from features to the code, and an activation: z is a function of x.
 
     ``features: (n, *features)`` to ``z: (n, latent_dim)``.
@@ -57,7 +61,9 @@ class Deterministic(Bottleneck):
     def __init__(self, features: Shape, latent_dim: int, code_activation: str = "linear") -> None:
         super().__init__()
         self.code_shape = (latent_dim,)
-        self.project = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(features), latent_dim), activation(code_activation))
+        self.project = nn.Sequential(
+            nn.Flatten(), nn.Linear(math.prod(features), latent_dim), activation(code_activation)
+        )
 
     def posterior(self, features: Tensor) -> Point:
         return Point(self.project(features))

@@ -14,14 +14,16 @@ from sklearn.base import ClusterMixin
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
+from isthmus.core.autoencoder import Autoencoder, Bottleneck, Code, Point
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.core.inference import like
+from isthmus.core.objectives import Batches, Loss, Objective, Stage
+from isthmus.core.reductions import full
 from isthmus.errors import InputError
-from isthmus.estimator import Estimator, Shape
-from isthmus.fields import field
-from isthmus.inference import like
-from isthmus.likelihoods import Likelihood, full
-from isthmus.models.ae import Deterministic
-from isthmus.module import Autoencoder, Bottleneck, Code, Point
-from isthmus.stages import Batches, Loss, Player, Stage
+from isthmus.estimators.base import Estimator
+from isthmus.likelihoods import Likelihood
+from isthmus.models.ae import DeterministicBottleneck
 
 _STARTS = 20  # of k-means, of which the best is kept
 _LEAST = 1e-12  # of a probability whose logarithm is taken
@@ -29,26 +31,30 @@ _LEAST = 1e-12  # of a probability whose logarithm is taken
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class ClusteringAE(ClusterMixin, Estimator):
-    r"""Clustering autoencoder (DEC, IDEC): after pretraining, codes are drawn to centres by their own confident guesses.
+    r"""Clustering autoencoder (DEC, IDEC): after pretraining, codes are drawn to centres by their
+    own confident guesses.
 
     .. math:: q_{ij} \propto \left(1 + \lVert z_i - \mu_j \rVert^2\right)^{-1}, \quad
               p_{ij} \propto q_{ij}^2 / \textstyle\sum_i q_{ij}, \quad
               L = \sum_j p_{ij} \log \frac{p_{ij}}{q_{ij}}
 
-    First an autoencoder is trained for ``pretrain_epochs``; k-means of its codes makes the centres μ; then encoder and centres
-    make L small for ``epochs``. ``variant="idec"`` keeps the reconstruction in the objective:
-    :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still for an epoch: they are those of the encoder and the centres
-    as they were at its beginning. Moving along, they would let all codes fall into one point, where L is 0.
+    First an autoencoder is trained for ``pretrain_epochs``; k-means of its codes makes the centres
+    μ; then encoder and centres make L small for ``epochs``. ``variant="idec"`` keeps the
+    reconstruction in the objective:
+    :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still for an epoch: they are those of
+    the encoder and the centres as they were at its beginning. Moving along, they would let all
+    codes fall into one point, where L is 0.
 
-    ``predict`` gives clusters, ``transform`` the distances to the centres ``(n, n_clusters)``, ``encode`` the codes
-    ``(n, latent_dim)``; ``labels_`` are the clusters of the training examples.
+    ``predict`` gives clusters, ``transform`` the distances to the centres ``(n, n_clusters)``,
+    ``encode`` the codes ``(n, latent_dim)``; ``labels_`` are the clusters of the training examples.
 
     Raises:
         InputError: at ``fit``, for fewer examples than clusters.
 
     References:
-        J. Xie, R. Girshick and A. Farhadi, Unsupervised deep embedding for clustering analysis, ICML 2016.
-        X. Guo, L. Gao, X. Liu and J. Yin, Improved deep embedded clustering, IJCAI 2017 (``"idec"``).
+        J. Xie, R. Girshick and A. Farhadi, Unsupervised deep embedding for clustering analysis,
+        ICML 2016. X. Guo, L. Gao, X. Liu and J. Yin, Improved deep embedded clustering, IJCAI 2017
+        (``"idec"``).
 
     Example:
         >>> import isthmus as ist
@@ -62,11 +68,17 @@ class ClusteringAE(ClusterMixin, Estimator):
 
     latent_dim: int = field(10, "size of the code", low=1)
     n_clusters: int = field(8, "how many centres", low=1)
-    variant: str = field("dec", "'dec' drops the reconstruction after pretraining, 'idec' keeps it", choices=("dec", "idec"))
+    variant: str = field(
+        "dec",
+        "'dec' drops the reconstruction after pretraining, 'idec' keeps it",
+        choices=("dec", "idec"),
+    )
     clustering_weight: float = field(
         10.0, "weight of the clustering loss beside the reconstruction, under idec (gamma)", above=0
     )
-    pretrain_epochs: int = field(30, "epochs as a plain autoencoder before there are centres", low=0)
+    pretrain_epochs: int = field(
+        30, "epochs as a plain autoencoder before there are centres", low=0
+    )
 
     def fit(self, X: Any, y: Any = None, **others: Any) -> Self:
         """Train, and assign the training examples to clusters: see :meth:`Estimator.fit`."""
@@ -84,18 +96,27 @@ class ClusteringAE(ClusterMixin, Estimator):
         return np.linalg.norm(codes[:, None] - self.cluster_centers_.astype(codes.dtype), axis=2)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """Examples from distances ``(n, n_clusters)``, of which there must be more than dimensions of the code to be exact.
+        """Examples from distances ``(n, n_clusters)``, of which there must be more than dimensions
+        of the code to be exact.
 
-        The code is found from :math:`d_j^2 - d_0^2`, which is linear in z; where distances leave it open, it is the one in
-        the space that the centres span.
+        The code is found from :math:`d_j^2 - d_0^2`, which is linear in z; where distances leave it
+        open, it is the one in the space that the centres span.
         """
         self._fitted()
-        distances, centres = np.asarray(X, dtype=np.float64), self.cluster_centers_.astype(np.float64)
+        distances, centres = (
+            np.asarray(X, dtype=np.float64),
+            self.cluster_centers_.astype(np.float64),
+        )
         if distances.ndim != 2 or distances.shape[1] != len(centres):
-            raise InputError(f"distances have the shape {distances.shape}, but this model takes (n, {len(centres)}).")
+            raise InputError(
+                f"distances have the shape {distances.shape}, but this model takes (n,"
+                f" {len(centres)})."
+            )
         offset = np.square(distances[:, 1:]) - np.square(distances[:, :1])  # (n, n_clusters - 1)
         lengths = np.square(centres[1:] - centres[0]).sum(1)
-        solved = np.linalg.lstsq(2 * (centres[1:] - centres[0]), (lengths - offset).T, rcond=None)[0].T
+        solved = np.linalg.lstsq(2 * (centres[1:] - centres[0]), (lengths - offset).T, rcond=None)[
+            0
+        ].T
         return like(self.decode(solved + centres[0]), X)
 
     @property
@@ -109,33 +130,41 @@ class ClusteringAE(ClusterMixin, Estimator):
         return self.n_clusters
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return Clustered(features, self.latent_dim, self.n_clusters)
+        return ClusteringBottleneck(features, self.latent_dim, self.n_clusters)
 
-    def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
-        assert isinstance(bottleneck, Clustered)
-        gathering = Gathering(self.clustering_weight if self.variant == "idec" else None)
+    def _assembled(
+        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
+    ) -> Autoencoder:
+        assert isinstance(bottleneck, ClusteringBottleneck)
+        clustering_loss = ClusteringLoss(self.clustering_weight if self.variant == "idec" else None)
         bottleneck.anchor = Anchor(encoder, bottleneck)
-        return Autoencoder(encoder, bottleneck, decoder, likelihood, objective=gathering)
+        return Autoencoder(encoder, bottleneck, decoder, likelihood, objective=clustering_loss)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         bottleneck = module.bottleneck
-        assert isinstance(bottleneck, Clustered)
+        assert isinstance(bottleneck, ClusteringBottleneck)
         moved = [parameter for parameter in module.parameters() if parameter.requires_grad]
         network = tuple(parameter for parameter in moved if parameter is not bottleneck.centres)
-        outer = [] if self.variant == "idec" else [*module.decoder.parameters(), *module.likelihood.parameters()]
-        gathered = tuple(parameter for parameter in moved if not any(parameter is other for other in outer))
+        outer = (
+            []
+            if self.variant == "idec"
+            else [*module.decoder.parameters(), *module.likelihood.parameters()]
+        )
+        gathered = tuple(
+            parameter for parameter in moved if not any(parameter is other for other in outer)
+        )
         return [
-            Stage(self.pretrain_epochs, (Player(network, partial(reconstruction, module)),)),
+            Stage(self.pretrain_epochs, (Objective(network, partial(reconstruction, module)),)),
             Stage(
                 self.epochs,
-                (Player(gathered, module.loss),),
+                (Objective(gathered, module.loss),),
                 partial(bottleneck.start, module),
                 partial(bottleneck.settle, module),
             ),
         ]
 
 
-class Clustered(Bottleneck):
+class ClusteringBottleneck(Bottleneck):
     """A linear map to the code, and centres in the space of codes.
 
     ``features: (n, *features)`` to ``z: (n, latent_dim)``.
@@ -145,7 +174,7 @@ class Clustered(Bottleneck):
 
     def __init__(self, features: Shape, latent_dim: int, n_clusters: int) -> None:
         super().__init__()
-        self.inner = Deterministic(features, latent_dim)
+        self.inner = DeterministicBottleneck(features, latent_dim)
         self.code_shape = self.inner.code_shape
         self.centres = nn.Parameter(torch.randn(n_clusters, latent_dim))
 
@@ -155,38 +184,53 @@ class Clustered(Bottleneck):
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         return self.inner(features)
 
-    def start(self, module: Autoencoder, feed: Batches) -> None:
+    def start(self, module: Autoencoder, batches: Batches) -> None:
         """Place the centres where k-means finds them among the codes of all examples."""
-        codes = torch.cat([module.encode(x)[0] for x in feed.chunks()])
+        codes = torch.cat([module.encode(x)[0] for x in batches.chunks()])
         count = len(self.centres)
         if len(codes) < count:
-            raise InputError(f"n_clusters={count} needs at least as many examples, but X holds {len(codes)}: ask for fewer.")
+            raise InputError(
+                f"n_clusters={count} needs at least as many examples, but X holds {len(codes)}: ask"
+                " for fewer."
+            )
         seed = int(torch.randint(2**31, ()))
-        found = KMeans(count, n_init=_STARTS, random_state=seed).fit(codes.float().cpu().numpy()).cluster_centers_
+        found = (
+            KMeans(count, n_init=_STARTS, random_state=seed)
+            .fit(codes.float().cpu().numpy())
+            .cluster_centers_
+        )
         self.centres.copy_(torch.from_numpy(found))
 
-    def settle(self, module: Autoencoder, feed: Batches) -> None:
-        """Take encoder and centres as they stand for the source of the targets of the epoch to come."""
+    def settle(self, module: Autoencoder, batches: Batches) -> None:
+        """Take encoder and centres as they stand for the source of the targets of the epoch to
+        come.
+        """
         self.anchor.encoder.load_state_dict(module.encoder.state_dict())
         self.anchor.inner.load_state_dict(self.inner.state_dict())
         self.anchor.centres.copy_(self.centres)
-        self.anchor.sums.copy_(torch.stack([self.anchor.assigned(x).sum(0) for x in feed.chunks()]).sum(0))
+        self.anchor.sums.copy_(
+            torch.stack([self.anchor.assigned(x).sum(0) for x in batches.chunks()]).sum(0)
+        )
 
-    def complaints(self, posterior: Sequence[Tensor]) -> list[str]:
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         used = assignment(posterior[0], self.centres).argmax(1).unique()
         if len(used) > 1 or len(self.centres) == 1:
             return []
-        return ["all examples ended in one cluster: pretrain for longer (pretrain_epochs), or lower learning_rate."]
+        return [
+            "all examples ended in one cluster: pretrain for longer (pretrain_epochs), or lower"
+            " learning_rate."
+        ]
 
 
 class Anchor(nn.Module):
-    """Encoder and centres as they were at the beginning of an epoch: what targets are made of. Nothing here is trained.
+    """Encoder and centres as they were at the beginning of an epoch: what targets are made of.
+    Nothing here is trained.
 
     Args:
         encoder, bottleneck: what is copied.
     """
 
-    def __init__(self, encoder: nn.Module, bottleneck: Clustered) -> None:
+    def __init__(self, encoder: nn.Module, bottleneck: ClusteringBottleneck) -> None:
         super().__init__()
         self.encoder, self.inner = copy.deepcopy(encoder), copy.deepcopy(bottleneck.inner)
         self.requires_grad_(False)
@@ -209,19 +253,21 @@ class Anchor(nn.Module):
 
 
 @dataclass(frozen=True)
-class Gathering:
+class ClusteringLoss:
     """The clustering loss as an objective, beside the distortion or alone.
 
     Attributes:
-        weight: of the clustering loss beside the distortion; None leaves the distortion out, which is then reported and moves
-            nothing.
+        weight: of the clustering loss beside the distortion; None leaves the distortion out, which
+            is then reported and moves nothing.
     """
 
     weight: float | None
 
-    def __call__(self, module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None) -> Loss:
+    def __call__(
+        self, module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None
+    ) -> Loss:
         bottleneck = module.bottleneck
-        assert isinstance(bottleneck, Clustered)
+        assert isinstance(bottleneck, ClusteringBottleneck)
         z = bottleneck.posterior(features).z
         with torch.no_grad():
             p = bottleneck.anchor(x)
@@ -234,13 +280,17 @@ class Gathering:
 
 
 def assignment(z: Tensor, centres: Tensor) -> Tensor:
-    """q, the share of each centre in a code: Student's t with one degree of freedom, ``(n, n_clusters)``."""
+    """q, the share of each centre in a code: Student's t with one degree of freedom,
+    ``(n, n_clusters)``.
+    """
     kernel = 1 / (1 + (z[:, None] - centres).square().sum(2))
     return kernel / kernel.sum(1, keepdim=True)
 
 
 def sharpened(q: Tensor, sums: Tensor) -> Tensor:
-    """p, the target: q squared and divided by the size of each cluster, so that large ones do not swallow the rest."""
+    """p, the target: q squared and divided by the size of each cluster, so that large ones do not
+    swallow the rest.
+    """
     weight = q.square() / sums.clamp(min=_LEAST)
     return weight / weight.sum(1, keepdim=True)
 

@@ -9,29 +9,35 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from isthmus.estimator import Estimator, Shape
-from isthmus.fields import field
-from isthmus.likelihoods import Likelihood, sum_dimensions
-from isthmus.models.ae import Deterministic
-from isthmus.module import Autoencoder, Bottleneck, Penalty
-from isthmus.stages import Loss
+from isthmus.core.autoencoder import Autoencoder, Bottleneck, Penalty
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.core.objectives import Loss
+from isthmus.core.reductions import sum_dimensions
+from isthmus.estimators.base import Estimator
+from isthmus.likelihoods import Likelihood
+from isthmus.models.ae import DeterministicBottleneck
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class ContractiveAE(Estimator):
-    r"""Contractive autoencoder: the encoder is charged for how strongly it reacts to small changes of x.
+    r"""Contractive autoencoder: the encoder is charged for how strongly it reacts to small changes
+    of x.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) + \lambda \lVert J_f(x) \rVert_F^2 \right],
+    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) + \lambda \lVert J_f(x)
+    \rVert_F^2 \right],
               \quad J_f(x) = \partial f(x) / \partial x
 
-    The history shows the squared norm as ``jacobian``. One layer of sigmoid units (``network="mlp", hidden=()``) has it in
-    closed form, :math:`\sum_j (z_j (1 - z_j))^2 \sum_i W_{ji}^2`. Deeper encoders get it exactly, by one backward pass per
-    dimension of the code, or estimated without bias by ``probes`` random projections of Hutchinson's kind,
+    The history shows the squared norm as ``jacobian``. One layer of sigmoid units
+    (``network="mlp", hidden=()``) has it in closed form, :math:`\sum_j (z_j (1 - z_j))^2 \sum_i
+    W_{ji}^2`. Deeper encoders get it exactly, by one backward pass per dimension of the code, or
+    estimated without bias by ``probes`` random projections of Hutchinson's kind,
     :math:`\mathbb{E} \lVert J^\top v \rVert^2` with :math:`v \sim \mathcal{N}(0, I)`.
     ``x: (n, *shape)``, ``z: (n, latent_dim)`` in (0, 1).
 
     Reference:
-        S. Rifai, P. Vincent, X. Muller, X. Glorot and Y. Bengio, Contractive auto-encoders, ICML 2011.
+        S. Rifai, P. Vincent, X. Muller, X. Glorot and Y. Bengio, Contractive auto-encoders, ICML
+        2011.
 
     Example:
         >>> import isthmus as ist
@@ -41,11 +47,14 @@ class ContractiveAE(Estimator):
         True
     """
 
-    contraction: float = field(0.1, "weight of the squared norm of the encoder's Jacobian (lambda)", low=0)
+    contraction: float = field(
+        0.1, "weight of the squared norm of the encoder's Jacobian (lambda)", low=0
+    )
     jacobian: str = field(
-        "auto", "how the norm is computed; 'auto' is exact up to 16 dimensions of the code",
+        "auto",
+        "how the norm is computed; 'auto' is exact up to 16 dimensions of the code",
         choices=("auto", "exact", "hutchinson"),
-    )  # fmt: skip
+    )
     probes: int = field(1, "random projections behind the hutchinson estimate", low=1)
 
     @property
@@ -53,9 +62,11 @@ class ContractiveAE(Estimator):
         return "unit"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return Deterministic(features, self.latent_dim, "sigmoid")
+        return DeterministicBottleneck(features, self.latent_dim, "sigmoid")
 
-    def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
+    def _assembled(
+        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
+    ) -> Autoencoder:
         exact = self.jacobian == "exact" or (self.jacobian == "auto" and self.latent_dim <= 16)
         penalty = Contraction(self.contraction, None if exact else self.probes)
         return Autoencoder(encoder, bottleneck, decoder, likelihood, penalty=penalty)
@@ -84,9 +95,18 @@ class Contraction(Penalty):
 
 def sigmoid_layer(module: Autoencoder) -> nn.Linear | None:
     """The linear map of an encoder that is one layer of sigmoid units; None for any other."""
-    leaves = [layer for part in (module.encoder, module.bottleneck) for layer in part.modules() if not list(layer.children())]
+    leaves = [
+        layer
+        for part in (module.encoder, module.bottleneck)
+        for layer in part.modules()
+        if not list(layer.children())
+    ]
     working = [layer for layer in leaves if not isinstance(layer, nn.Flatten)]
-    if len(working) == 2 and isinstance(working[0], nn.Linear) and isinstance(working[1], nn.Sigmoid):
+    if (
+        len(working) == 2
+        and isinstance(working[0], nn.Linear)
+        and isinstance(working[1], nn.Sigmoid)
+    ):
         return working[0]
     return None
 
@@ -103,7 +123,9 @@ def jacobian_norm(module: Autoencoder, x: Tensor) -> Tensor:
 
 
 def projected_norm(module: Autoencoder, x: Tensor) -> Tensor:
-    """An unbiased estimate, ``(n,)``: the squared length of the Jacobian's transpose times a normal vector."""
+    """An unbiased estimate, ``(n,)``: the squared length of the Jacobian's transpose times a normal
+    vector.
+    """
     pulled = torch.func.vjp(lambda batch: module.encode(batch)[0], x)
     z, pull_back = pulled[0], pulled[1]
     return sum_dimensions(pull_back(torch.randn_like(z))[0].square())
@@ -111,7 +133,9 @@ def projected_norm(module: Autoencoder, x: Tensor) -> Tensor:
 
 @contextmanager
 def _frozen(module: Autoencoder) -> Iterator[None]:
-    """The encoder as it will be used: batch norm with its kept statistics, which do not tie examples to each other."""
+    """The encoder as it will be used: batch norm with its kept statistics, which do not tie
+    examples to each other.
+    """
     was_training = module.encoder.training
     module.encoder.eval()
     try:

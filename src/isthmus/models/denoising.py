@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.fields import field
 from isthmus.corruptions import CORRUPTIONS, Corruption
-from isthmus.data.parts import Part
+from isthmus.data.datasets import Part
 from isthmus.errors import InputError
-from isthmus.fields import field
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import AE
-from isthmus.module import Autoencoder, Bottleneck
 
 _ROUNDS = 5  # of filling in: each starts from what the one before it made of the missing values
 
@@ -23,15 +23,19 @@ _ROUNDS = 5  # of filling in: each starts from what the one before it made of th
 class DenoisingAE(AE):
     r"""Denoising autoencoder: x is damaged before it is encoded, and the clean x is asked for.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_{x, \, \tilde x \sim c(\tilde x \mid x)} \left[ -\log p(x \mid z = f(\tilde x)) \right]
+    .. math:: \min_{f, g} \; \mathbb{E}_{x, \, \tilde x \sim c(\tilde x \mid x)} \left[ -\log p(x
+    \mid z = f(\tilde x)) \right]
 
-    Every step draws fresh damage; evaluation sees examples as they are. ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    Every step draws fresh damage; evaluation sees examples as they are. ``x: (n, *shape)``,
+    ``z: (n, latent_dim)``.
 
     Raises:
-        InputError: at ``fit``, for masking and salt-and-pepper with a level above 1, which is a share there.
+        InputError: at ``fit``, for masking and salt-and-pepper with a level above 1, which is a
+            share there.
 
     Reference:
-        P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, Stacked denoising autoencoders, JMLR 2010.
+        P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, Stacked denoising
+        autoencoders, JMLR 2010.
 
     Example:
         >>> import isthmus as ist
@@ -43,39 +47,62 @@ class DenoisingAE(AE):
 
     latent_dim: int = field(32, "size of the code", low=1)
     corruption: str | Corruption = field(
-        "gaussian", "how examples are damaged; or, in Python, a function of your own from a batch (n, *shape) to a damaged one",
+        "gaussian",
+        "how examples are damaged; or, in Python, a function of your own from a batch (n, *shape)"
+        " to a damaged one",
         choices=("gaussian", "masking", "salt-and-pepper"),
-    )  # fmt: skip
-    level: float = field(0.3, "standard deviation of gaussian noise, or share of the values that are hit", above=0)
+    )
+    level: float = field(
+        0.3, "standard deviation of gaussian noise, or share of the values that are hit", above=0
+    )
 
     def denoise(self, X: Any, missing: Any = None) -> np.ndarray:
         """Clean examples, in the layout and units of the data (pixels in [0, 1]).
 
-        Values that are NaN, or that ``missing`` (booleans of X's shape) marks, are filled in, and all others are given back
-        as they were. Without missing values the whole example is cleaned. Noise may carry pixels beyond [0, 1]: they are
-        brought back to it first.
+        Values that are NaN, or that ``missing`` (booleans of X's shape) marks, are filled in, and
+        all others are given back as they were. Without missing values the whole example is cleaned.
+        Noise may carry pixels beyond [0, 1]: they are brought back to it first.
         """
         x = np.array(X.x if isinstance(X, Part) else X)
         unknown = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, dtype=bool)
         if missing is not None:
             if np.shape(missing) != x.shape:
-                raise InputError(f"missing has the shape {np.shape(missing)}, X has {x.shape}: mark every value of X.")
+                raise InputError(
+                    f"missing has the shape {np.shape(missing)}, X has {x.shape}: mark every value"
+                    " of X."
+                )
             unknown |= np.asarray(missing, dtype=bool)
-        if self._fitted() and x.dtype.kind == "f" and self.door_.scaling.kind in ("none", "pixels") and self.door_.strict:
+        if (
+            self._fitted()
+            and x.dtype.kind == "f"
+            and self.preprocessor_.scaling.kind in ("none", "pixels")
+            and self.preprocessor_.strict
+        ):
             x = x.clip(0, 1)
         return self._filled(x, unknown) if unknown.any() else self.reconstruct(x)
 
     def _filled(self, x: np.ndarray, unknown: np.ndarray) -> np.ndarray:
         """Put in the zero that masking leaves, then what the model says, a few times over."""
         known = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x
-        blank = self.door_.outside(np.zeros((1, *self.door_.layout.shape), dtype=known.dtype))
+        blank = self.preprocessor_.inverse_transform(
+            np.zeros((1, *self.preprocessor_.layout.shape), dtype=known.dtype)
+        )
         filled = np.where(unknown, blank, known)
         for _ in range(_ROUNDS):
             filled = np.where(unknown, self.reconstruct(filled), known)
         return filled
 
-    def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
+    def _assembled(
+        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
+    ) -> Autoencoder:
         if self.corruption in ("masking", "salt-and-pepper") and self.level > 1:
-            raise InputError(f"level={self.level:g} is not usable under corruption={self.corruption!r}: give at most 1.")
-        corruption = CORRUPTIONS[self.corruption](self.level) if isinstance(self.corruption, str) else self.corruption
+            raise InputError(
+                f"level={self.level:g} is not usable under corruption={self.corruption!r}: give at"
+                " most 1."
+            )
+        corruption = (
+            CORRUPTIONS[self.corruption](self.level)
+            if isinstance(self.corruption, str)
+            else self.corruption
+        )
         return Autoencoder(encoder, bottleneck, decoder, likelihood, corruption=corruption)

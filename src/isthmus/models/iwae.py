@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.core.objectives import Loss
 from isthmus.divergences import gaussian_kl
-from isthmus.estimator import Shape
-from isthmus.fields import field
 from isthmus.likelihoods import Likelihood
-from isthmus.models.variational import GaussianPosterior, Variational, drawn
-from isthmus.module import Autoencoder, Bottleneck
-from isthmus.stages import Loss
+from isthmus.models._variational import GaussianBottleneck, Variational, drawn
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -24,8 +24,9 @@ class IWAE(Variational):
     .. math:: \mathcal{L}_k = \mathbb{E}_{z_1, \dots, z_k \sim q(z \mid x)}
               \left[ \log \frac1k \sum_{i=1}^k \frac{p(x \mid z_i) \, p(z_i)}{q(z_i \mid x)} \right]
 
-    With k = 1 it is the evidence bound of the VAE. The objective is :math:`-\mathcal{L}_k`, in nats; distortion and rate
-    are reported beside it, and add up to the looser −ELBO. ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    With k = 1 it is the evidence bound of the VAE. The objective is :math:`-\mathcal{L}_k`, in
+    nats; distortion and rate are reported beside it, and add up to the looser −ELBO.
+    ``x: (n, *shape)``, ``z: (n, latent_dim)``.
 
     Reference:
         Y. Burda, R. Grosse and R. Salakhutdinov, Importance weighted autoencoders, ICLR 2016.
@@ -41,13 +42,17 @@ class IWAE(Variational):
     samples: int = field(5, "draws of the code behind one bound (k)", low=1)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return ManyDraws(features, self.latent_dim)
+        return ImportanceWeightedBottleneck(features, self.latent_dim)
 
-    def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
-        return Autoencoder(encoder, bottleneck, decoder, likelihood, objective=ImportanceWeighted(self.samples))
+    def _assembled(
+        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
+    ) -> Autoencoder:
+        return Autoencoder(
+            encoder, bottleneck, decoder, likelihood, objective=ImportanceWeightedLoss(self.samples)
+        )
 
 
-class ManyDraws(GaussianPosterior):
+class ImportanceWeightedBottleneck(GaussianBottleneck):
     """A Gaussian posterior whose rate has no weight of its own."""
 
     @property
@@ -56,14 +61,20 @@ class ManyDraws(GaussianPosterior):
 
 
 @dataclass(frozen=True)
-class ImportanceWeighted:
+class ImportanceWeightedLoss:
     """The bound of k draws, as an objective: −log of the mean weight."""
 
     samples: int
 
-    def __call__(self, module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None) -> Loss:
+    def __call__(
+        self, module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None
+    ) -> Loss:
         mu, log_var = module.bottleneck.posterior(features)
-        draws = torch.randn(self.samples, *mu.shape, device=mu.device, dtype=mu.dtype) if noise is None else noise[None]
+        draws = (
+            torch.randn(self.samples, *mu.shape, device=mu.device, dtype=mu.dtype)
+            if noise is None
+            else noise[None]
+        )
         log_ratio, nll = drawn(module, features, x, draws.expand(-1, *mu.shape))  # each (k, n)
         evidence = (log_ratio - nll).logsumexp(0) - math.log(len(draws))
         return Loss(-evidence, {"distortion": nll.mean(0), "rate": gaussian_kl(mu, log_var).sum(1)})

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from isthmus.core.autoencoder import Bottleneck
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
 from isthmus.errors import InputError
-from isthmus.estimator import Shape
-from isthmus.fields import field
-from isthmus.models.hierarchy import Hierarchy
-from isthmus.models.towers import Plan
-from isthmus.models.variational import Variational
-from isthmus.module import Bottleneck
+from isthmus.models._hierarchy import HierarchicalBottleneck
+from isthmus.models._ladder import LadderConfig
+from isthmus.models._variational import Variational
 
 _ROWS = 1024  # codes that are drawn at once
 _WARM_SHARE = 0.3  # of the epochs; as published
@@ -21,31 +21,38 @@ _WARM_SHARE = 0.3  # of the epochs; as published
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class NVAE(Variational):
-    r"""Nouveau variational autoencoder: groups of Gaussian codes at several scales, each drawn given all coarser ones.
+    r"""Nouveau variational autoencoder: groups of Gaussian codes at several scales, each drawn
+    given all coarser ones.
 
     .. math:: -\mathrm{ELBO} = \mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)]
               + \sum_{l=1}^L \mathbb{E}_{q(z_{<l} \mid x)}
-              \left[ \mathrm{KL}\left(q(z_l \mid x, z_{<l}) \,\Vert\, p(z_l \mid z_{<l})\right) \right]
+              \left[ \mathrm{KL}\left(q(z_l \mid x, z_{<l}) \,\Vert\, p(z_l \mid z_{<l})\right)
+              \right]
 
-    The prior of a group is made by the groups above it, and its posterior is told relative to that prior (residual normal
-    distributions). Residual cells, with depthwise-separable convolutions in the generative tower, stand between the groups.
-    ``x: (n, *shape)``; with features ``(c, h, w)`` of the encoder, a group at the finest scale has ``(latent_dim, h, w)``
-    values, at the next ``(latent_dim, ⌈h/2⌉, ⌈w/2⌉)``. ``transform`` lays all of them out flat, from the coarsest group, each
-    at its mean; ``encode`` gives means, standard deviations and divergences in nats. Features that are a vector (tables,
-    ``network="mlp"``) count as a grid of one place.
+    The prior of a group is made by the groups above it, and its posterior is told relative to that
+    prior (residual normal distributions). Residual cells, with depthwise-separable convolutions in
+    the generative tower, stand between the groups. ``x: (n, *shape)``; with features ``(c, h, w)``
+    of the encoder, a group at the finest scale has ``(latent_dim, h, w)`` values, at the next
+    ``(latent_dim, ⌈h/2⌉, ⌈w/2⌉)``. ``transform`` lays all of them out flat, from the coarsest
+    group, each at its mean; ``encode`` gives means, standard deviations and divergences in nats.
+    Features that are a vector (tables, ``network="mlp"``) count as a grid of one place.
 
-    The first three tenths of training are a warm-up, in which the weight of the rate grows and groups are kept at similar
+    The first three tenths of training are a warm-up, in which the weight of the rate grows and
+    groups are kept at similar
     rates: without it the codes collapse before the towers have learnt to use them.
 
-    The setting published for MNIST takes images padded to 32×32 and ``latent_dim=20, groups=(5, 10), width=128, cells=2,
-    expansion=6, hidden=(64, 128), activation="silu", epochs=400, batch_size=400, schedule="cosine"``: 31 million parameters,
-    and 21 hours on two V100 in the paper. What differs here: channels are normalised by groups and not by batches, so that
-    an example's results never depend on its neighbours; there is no spectral regularisation (``clip_norm`` is there against
-    the same instability), no normalising flow in the posterior, and the optimiser is Adam and not Adamax.
+    The setting published for MNIST takes images padded to 32×32 and
+    ``latent_dim=20, groups=(5, 10), width=128, cells=2, expansion=6, hidden=(64, 128),
+    activation="silu", epochs=400, batch_size=400,
+    schedule="cosine"``: 31 million parameters, and 21 hours on two V100 in the paper. What differs
+    here: channels are normalised by groups and not by batches, so that an example's results never
+        depend on its neighbours; there is no spectral regularisation (``clip_norm`` is there
+        against the same instability), no normalising flow in the posterior, and the optimiser is
+        Adam and not Adamax.
 
     Raises:
-        InputError: at ``fit``, for data outside [0, 1] under a Bernoulli likelihood, and for unusable fields; at
-            ``fit_prior``, because the prior is learnt already.
+        InputError: at ``fit``, for data outside [0, 1] under a Bernoulli likelihood, and for
+            unusable fields; at ``fit_prior``, because the prior is learnt already.
 
     Reference:
         A. Vahdat and J. Kautz, NVAE: a deep hierarchical variational autoencoder, NeurIPS 2020.
@@ -61,13 +68,21 @@ class NVAE(Variational):
     image_network = "conv"
     learns_prior = True
 
-    groups: tuple[int, ...] = field((2, 2), "groups of codes at each scale, from the coarsest", low=1)
-    width: int = field(32, "channels of both towers at the finest scale; they double from scale to scale", low=8)
+    groups: tuple[int, ...] = field(
+        (2, 2), "groups of codes at each scale, from the coarsest", low=1
+    )
+    width: int = field(
+        32, "channels of both towers at the finest scale; they double from scale to scale", low=8
+    )
     cells: int = field(1, "residual cells before each group, in either tower", low=1)
     expansion: int = field(3, "how much wider the inside of a generative cell is", low=1)
-    beta: float = field(1.0, "weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound", low=0)
+    beta: float = field(
+        1.0, "weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound", low=0
+    )
     kl_warmup: float | None = field(
-        None, "epochs over which the weight of the rate grows from 0 to beta; none: three tenths of all", low=0
+        None,
+        "epochs over which the weight of the rate grows from 0 to beta; none: three tenths of all",
+        low=0,
     )
     balanced: bool = field(True, "whether groups are kept at similar rates while kl_warmup lasts")
 
@@ -81,12 +96,17 @@ class NVAE(Variational):
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         if not self.groups:
-            raise InputError(f"groups={self.groups!r} makes no code: give the groups of at least one scale, such as (2, 2).")
-        plan = Plan(self.latent_dim, tuple(self.groups), self.width, self.cells, self.expansion)
-        return Hierarchy(features, plan, self.beta, self.warm_epoch, self.balanced)
+            raise InputError(
+                f"groups={self.groups!r} makes no code: give the groups of at least one scale, such"
+                " as (2, 2)."
+            )
+        plan = LadderConfig(
+            self.latent_dim, tuple(self.groups), self.width, self.cells, self.expansion
+        )
+        return HierarchicalBottleneck(features, plan, self.beta, self.warm_epoch, self.balanced)
 
     def _prior(self, n: int, temperature: float) -> Tensor:
         with self._inference() as module:
-            assert isinstance(module.bottleneck, Hierarchy)
+            assert isinstance(module.bottleneck, HierarchicalBottleneck)
             rows = [min(_ROWS, n - start) for start in range(0, n, _ROWS)]
             return torch.cat([module.bottleneck.sample(count, temperature).cpu() for count in rows])

@@ -1,4 +1,6 @@
-"""The recurrent autoencoder: sequences of any length become one code each, and come back step by step."""
+"""The recurrent autoencoder: sequences of any length become one code each, and come back step by
+step.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +12,42 @@ import numpy as np
 import torch
 from torch import nn
 
-from isthmus.data.door import Door, open_door
-from isthmus.data.parts import Part
-from isthmus.data.sequences import as_list, is_ragged, padded
-from isthmus.estimator import Estimator, Shape
-from isthmus.fields import field
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.data._sequences import as_list, is_ragged, padded
+from isthmus.data.datasets import Part
+from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.estimators.base import Estimator
 from isthmus.likelihoods import Likelihood
-from isthmus.models.ae import Deterministic
-from isthmus.module import Autoencoder, Bottleneck
+from isthmus.models.ae import DeterministicBottleneck
 from isthmus.networks.base import Network
 from isthmus.networks.recurrent import Recurrent
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class RecurrentAE(Estimator):
-    r"""Recurrent autoencoder: one network reads a sequence to its end, another writes it again from the code alone.
+    r"""Recurrent autoencoder: one network reads a sequence to its end, another writes it again from
+    the code alone.
 
     .. math:: h_t = \mathrm{GRU}(x_t, h_{t-1}), \quad z = W h_T + b, \quad
               s_t = \mathrm{GRU}(z, s_{t-1}), \quad \min \; -\sum_t \log p(x_t \mid s_t)
 
-    Takes arrays ``(n, time, features)`` or ``(n, time)``, and lists of arrays ``(time_i, features)`` of unequal length. Shorter
-    sequences are padded with NaN behind their end; padding is neither read nor charged, and reconstructions have the lengths of
-    what they reconstruct (a list for a list). Codes ``z: (n, latent_dim)`` are decoded to the longest length seen in ``fit``.
-    Images are read row by row. Whatever lies outside [0, 1] is standardised, each feature over all steps.
+    Takes arrays ``(n, time, features)`` or ``(n, time)``, and lists of arrays
+    ``(time_i, features)`` of unequal length. Shorter sequences are padded with NaN behind their
+    end; padding is neither read nor charged, and reconstructions have the lengths of what they
+    reconstruct (a list for a list). Codes ``z: (n, latent_dim)`` are decoded to the longest length
+    seen in ``fit``. Images are read row by row. Whatever lies outside [0, 1] is standardised, each
+    feature over all steps.
 
     Raises:
-        InputError: for sequences longer than those of ``fit``, empty ones, and NaN before the end of a sequence.
+        InputError: for sequences longer than those of ``fit``, empty ones, and NaN before the end
+            of a sequence.
 
     References:
-        I. Sutskever, O. Vinyals and Q. V. Le, Sequence to sequence learning with neural networks, NeurIPS 2014.
-        N. Srivastava, E. Mansimov and R. Salakhutdinov, Unsupervised learning of video representations using LSTMs, ICML 2015.
+        I. Sutskever, O. Vinyals and Q. V. Le, Sequence to sequence learning with neural networks,
+        NeurIPS 2014. N. Srivastava, E. Mansimov and R. Salakhutdinov, Unsupervised learning of
+        video representations using LSTMs, ICML 2015.
 
     Example:
         >>> import numpy as np
@@ -55,34 +63,48 @@ class RecurrentAE(Estimator):
     cell: str = field("gru", "what the recurrent layers are made of", choices=("gru", "lstm"))
 
     def reconstruct(self, X: Any) -> Any:
-        """What comes back when sequences are encoded and decoded: an array, NaN where X is padded; a list for a list."""
+        """What comes back when sequences are encoded and decoded: an array, NaN where X is padded;
+        a list for a list.
+        """
         x = self._array(X)
         missing = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, dtype=bool)
-        restored = np.where(missing, np.nan, super().reconstruct(x)).astype(np.float64 if x.dtype == np.float64 else np.float32)
+        restored = np.where(missing, np.nan, super().reconstruct(x)).astype(
+            np.float64 if x.dtype == np.float64 else np.float32
+        )
         return as_list(restored) if is_ragged(X) else restored
 
     def squared_error(self, X: Any) -> np.ndarray:
-        """The squared error of each reconstruction, summed over steps and features, without the padding, ``(n,)``."""
-        feed = self._feed(X)
+        """The squared error of each reconstruction, summed over steps and features, without the
+        padding, ``(n,)``.
+        """
+        batches = self._batches(X)
         with self._inference(X) as module:
-            errors = ((module(x) - x).square().nan_to_num().flatten(1).sum(1) for x in feed.chunks())
+            errors = (
+                (module(x) - x).square().nan_to_num().flatten(1).sum(1) for x in batches.chunks()
+            )
             return torch.cat(list(errors)).cpu().numpy()
 
     def _network(self, shape: Shape) -> Network:
         return Recurrent(self.hidden, self.activation, cell=self.cell)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return Deterministic(features, self.latent_dim)
+        return DeterministicBottleneck(features, self.latent_dim)
 
-    def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
+    def _assembled(
+        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
+    ) -> Autoencoder:
         likelihood.padded = True
         return Autoencoder(encoder, bottleneck, decoder, likelihood)
 
-    def _open(self, X: Any) -> tuple[Door, np.ndarray]:
-        return open_door(
-            self._array(X, reset=True), scaling=self.scaling, likelihood=self.likelihood, channels=self.channels,
-            image_shape=self.image_shape, padded=True,
-        )  # fmt: skip
+    def _open(self, X: Any) -> tuple[Preprocessor, np.ndarray]:
+        return fit_preprocessor(
+            self._array(X, reset=True),
+            scaling=self.scaling,
+            likelihood=self.likelihood,
+            channels=self.channels,
+            image_shape=self.image_shape,
+            padded=True,
+        )
 
     def _array(self, X: Any, reset: bool = False) -> np.ndarray:
         sequences: Sequence[Any] | Any = X.x if isinstance(X, Part) else X
@@ -90,4 +112,6 @@ class RecurrentAE(Estimator):
             return super()._array(X, reset)
         if not reset:
             self._fitted()
-        return super()._array(padded(sequences, None if reset else self.door_.layout.outer[0]), reset)
+        return super()._array(
+            padded(sequences, None if reset else self.preprocessor_.layout.outer[0]), reset
+        )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from isthmus.core.autoencoder import Bottleneck, Code, Point
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
 from isthmus.divergences import bernoulli_kl
-from isthmus.estimator import Estimator, Shape
-from isthmus.fields import field
-from isthmus.module import Bottleneck, Code, Point
+from isthmus.estimators.base import Estimator
 
 _FIRES = {"l1": 0.0, "topk": 0.0, "kl": 0.1}  # above this a unit counts as active
 
@@ -20,15 +21,19 @@ _FIRES = {"l1": 0.0, "topk": 0.0, "kl": 0.1}  # above this a unit counts as acti
 class SparseAE(Estimator):
     r"""Sparse autoencoder: a code, often wider than the data, of which an example uses little.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) \right] + \lambda \, \Omega
+    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) \right] + \lambda \,
+    \Omega
 
-    ``sparsity`` chooses Ω: ``"l1"`` is :math:`\mathbb{E} \lVert z \rVert_1` over rectified units; ``"kl"`` is
-    :math:`\sum_j \rho \log \frac{\rho}{\hat\rho_j} + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j}`, which draws the
-    mean activation of each sigmoid unit over a batch to a target ρ; ``"topk"`` keeps the k largest rectified units of each
-    example and charges nothing. ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    ``sparsity`` chooses Ω: ``"l1"`` is :math:`\mathbb{E} \lVert z \rVert_1` over rectified units;
+        ``"kl"`` is
+    :math:`\sum_j \rho \log \frac{\rho}{\hat\rho_j} + (1 - \rho) \log \frac{1 - \rho}{1 -
+    \hat\rho_j}`, which draws the mean activation of each sigmoid unit over a batch to a target ρ;
+    ``"topk"`` keeps the k largest rectified units of each example and charges nothing.
+    ``x: (n, *shape)``, ``z: (n, latent_dim)``.
 
-    The history shows ``active`` (units that an example uses, of all units, a share) and ``dead`` (units that no example
-    of the epoch used, a share). Dead units start anew with fresh weights, until the last tenth of the epochs.
+    The history shows ``active`` (units that an example uses, of all units, a share) and ``dead``
+    (units that no example of the epoch used, a share). Dead units start anew with fresh weights,
+    until the last tenth of the epochs.
 
     References:
         A. Ng, Sparse autoencoder, CS294A lecture notes, 2011 (``"kl"``).
@@ -50,14 +55,31 @@ class SparseAE(Estimator):
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         renewed_until = math.floor(0.9 * self.epochs)
-        return Sparse(features, self.latent_dim, self.sparsity, self.sparsity_weight, self.target, self.k, renewed_until)
+        return Sparse(
+            features,
+            self.latent_dim,
+            self.sparsity,
+            self.sparsity_weight,
+            self.target,
+            self.k,
+            renewed_until,
+        )
 
 
 class Sparse(Bottleneck):
-    """Units of a wide code, few of which are active; those that never are get fresh weights after an epoch."""
+    """Units of a wide code, few of which are active; those that never are get fresh weights after
+    an epoch.
+    """
 
     def __init__(
-        self, features: Shape, latent_dim: int, kind: str, weight: float, target: float, k: int, renewed_until: int
+        self,
+        features: Shape,
+        latent_dim: int,
+        kind: str,
+        weight: float,
+        target: float,
+        k: int,
+        renewed_until: int,
     ) -> None:
         super().__init__()
         self.code_shape = (latent_dim,)
@@ -87,7 +109,11 @@ class Sparse(Bottleneck):
         terms = {"active": active.to(z.dtype).mean(1)}
         if self.kind == "topk":
             return Code(z, None, terms)
-        charge = z.sum(1) if self.kind == "l1" else bernoulli_kl(self.target, z.mean(0)).sum().expand(len(z))
+        charge = (
+            z.sum(1)
+            if self.kind == "l1"
+            else bernoulli_kl(self.target, z.mean(0)).sum().expand(len(z))
+        )
         return Code(z, self.weight * charge, {"sparsity": charge, **terms})
 
     @torch.no_grad()

@@ -1,4 +1,6 @@
-"""The stacked autoencoder: as deep as one likes, its layers trained one by one before all are fine-tuned together."""
+"""The stacked autoencoder: as deep as one likes, its layers trained one by one before all are
+fine-tuned together.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.core.objectives import Loss, Objective, Stage
+from isthmus.core.reductions import full, squared_error
 from isthmus.errors import InputError
-from isthmus.estimator import Estimator, Shape
-from isthmus.fields import field
-from isthmus.likelihoods import Likelihood, full, squared_error
-from isthmus.models.ae import Deterministic
-from isthmus.module import Autoencoder, Bottleneck
-from isthmus.stages import Loss, Player, Stage
+from isthmus.estimators.base import Estimator
+from isthmus.likelihoods import Likelihood
+from isthmus.models.ae import DeterministicBottleneck
 
 _Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
@@ -25,26 +29,30 @@ _Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 class StackedAE(Estimator):
     r"""Stacked (deep) autoencoder: greedy layer-wise pretraining, then fine-tuning of the whole.
 
-    Layer l is first an autoencoder by itself, of what the layers below it, which stand still, make of x:
+    Layer l is first an autoencoder by itself, of what the layers below it, which stand still, make
+    of x:
 
-    .. math:: \min_{f_l, g_l} \; \mathbb{E}_x \lVert h_{l-1} - g_l(f_l(h_{l-1})) \rVert^2, \quad h_l = f_l(h_{l-1}), \; h_0 = x
+    .. math:: \min_{f_l, g_l} \; \mathbb{E}_x \lVert h_{l-1} - g_l(f_l(h_{l-1})) \rVert^2, \quad h_l
+    = f_l(h_{l-1}), \; h_0 = x
 
-    (the lowest one with the likelihood of x). Then :math:`-\log p(x \mid z)` of the whole is made small, with the layers as a
-    start. With ``tied=True`` each decoding layer uses the weights of its encoding layer, transposed:
+    (the lowest one with the likelihood of x). Then :math:`-\log p(x \mid z)` of the whole is made
+    small, with the layers as a start. With ``tied=True`` each decoding layer uses the weights of
+    its encoding layer, transposed:
     :math:`g_l(h) = s(W_l^\top h + c_l)`. Fully connected and convolutional networks work alike;
     ``hidden=(1000, 500, 250), latent_dim=30`` is 784-1000-500-250-30.
 
-    The history counts the epochs of all layers; ``stage`` says which layer was trained, and the last stage is the
-    fine-tuning, for ``epochs`` epochs. With an encoder or decoder of your own the whole counts as one layer.
-    ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    The history counts the epochs of all layers; ``stage`` says which layer was trained, and the
+    last stage is the fine-tuning, for ``epochs`` epochs. With an encoder or decoder of your own the
+    whole counts as one layer. ``x: (n, *shape)``, ``z: (n, latent_dim)``.
 
     Raises:
         InputError: at ``fit``, for ``tied=True`` with networks of your own.
 
     References:
-        G. E. Hinton and R. R. Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 2006.
-        Y. Bengio, P. Lamblin, D. Popovici and H. Larochelle, Greedy layer-wise training of deep networks, NeurIPS 2006.
-        J. Masci, U. Meier, D. Cireşan and J. Schmidhuber, Stacked convolutional auto-encoders, ICANN 2011.
+        G. E. Hinton and R. R. Salakhutdinov, Reducing the dimensionality of data with neural
+        networks, Science 2006. Y. Bengio, P. Lamblin, D. Popovici and H. Larochelle, Greedy
+        layer-wise training of deep networks, NeurIPS 2006. J. Masci, U. Meier, D. Cireşan and J.
+        Schmidhuber, Stacked convolutional auto-encoders, ICANN 2011.
 
     Example:
         >>> import isthmus as ist
@@ -54,25 +62,37 @@ class StackedAE(Estimator):
         [1.0, 2.0, 3.0, 4.0]
     """
 
-    pretrain_epochs: int = field(5, "epochs for which each layer is trained by itself first; 0 for none", low=0)
+    pretrain_epochs: int = field(
+        5, "epochs for which each layer is trained by itself first; 0 for none", low=0
+    )
     tied: bool = field(False, "whether the decoder uses the encoder's weights, transposed")
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return Deterministic(features, self.latent_dim)
+        return DeterministicBottleneck(features, self.latent_dim)
 
-    def _assembled(self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood) -> Autoencoder:
+    def _assembled(
+        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
+    ) -> Autoencoder:
         if self.tied:
             if not self._own_is_absent():
-                raise InputError("tied=True needs the networks of isthmus, whose decoder mirrors the encoder: pass tied=False.")
+                raise InputError(
+                    "tied=True needs the networks of isthmus, whose decoder mirrors the encoder:"
+                    " pass tied=False."
+                )
             tie(encoder, bottleneck, decoder)
         return Autoencoder(encoder, bottleneck, decoder, likelihood)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         if self._own_is_absent():
-            layers: list[tuple[Player, ...]] = [(Player(layer.parameters, layer.loss),) for layer in stack(module)]
+            layers: list[tuple[Objective, ...]] = [
+                (Objective(layer.parameters, layer.loss),) for layer in stack(module)
+            ]
         else:
-            layers = [module.players()]
-        return [*(Stage(self.pretrain_epochs, players) for players in layers), Stage(self.epochs, module.players())]
+            layers = [module.objectives()]
+        return [
+            *(Stage(self.pretrain_epochs, objectives) for objectives in layers),
+            Stage(self.epochs, module.objectives()),
+        ]
 
     def _own_is_absent(self) -> bool:
         return self.encoder is None and self.decoder is None
@@ -88,7 +108,11 @@ class Layer:
     """
 
     def __init__(
-        self, below: Sequence[nn.Module], encode: Sequence[nn.Module], decode: Sequence[nn.Module], likelihood: Likelihood
+        self,
+        below: Sequence[nn.Module],
+        encode: Sequence[nn.Module],
+        decode: Sequence[nn.Module],
+        likelihood: Likelihood,
     ) -> None:
         self.below, self.encode, self.decode = below, encode, decode
         self.likelihood = None if below else likelihood
@@ -100,14 +124,18 @@ class Layer:
         with torch.no_grad():
             seen = _through(self.below, x)
         decoded = full(_through(self.decode, _through(self.encode, seen)))
-        distortion = squared_error(decoded, seen) if self.likelihood is None else self.likelihood.nll(decoded, x)
+        distortion = (
+            squared_error(decoded, seen)
+            if self.likelihood is None
+            else self.likelihood.nll(decoded, x)
+        )
         return Loss(distortion, {"distortion": distortion})
 
 
 def stack(module: Autoencoder) -> Iterator[Layer]:
     """The layers of an autoencoder whose decoder mirrors its encoder, from the lowest."""
     inner = module.bottleneck
-    assert isinstance(inner, Deterministic)
+    assert isinstance(inner, DeterministicBottleneck)
     encoding = [*_segments(module.encoder), list(inner.project)]
     decoding = _segments(module.decoder)[::-1]
     below: list[nn.Module] = []
@@ -117,12 +145,28 @@ def stack(module: Autoencoder) -> Iterator[Layer]:
 
 
 def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
-    """Let each layer of the decoder use the weights of its counterpart in the encoder; biases stay its own."""
-    sources = [layer for part in (encoder, bottleneck) for layer in part.modules() if isinstance(layer, _Weighted)]
-    mirrors = [(parent, name, layer) for parent, name, layer in _children(decoder) if isinstance(layer, _Weighted)]
+    """Let each layer of the decoder use the weights of its counterpart in the encoder; biases stay
+    its own.
+    """
+    sources = [
+        layer
+        for part in (encoder, bottleneck)
+        for layer in part.modules()
+        if isinstance(layer, _Weighted)
+    ]
+    mirrors = [
+        (parent, name, layer)
+        for parent, name, layer in _children(decoder)
+        if isinstance(layer, _Weighted)
+    ]
     pairs = list(zip(sources, reversed(mirrors), strict=False))
-    if len(sources) != len(mirrors) or not all(_mirrors(source, layer) for source, (_, _, layer) in pairs):
-        raise InputError("tied=True needs a decoder that mirrors the encoder layer by layer: pass network='mlp' or 'conv'.")
+    if len(sources) != len(mirrors) or not all(
+        _mirrors(source, layer) for source, (_, _, layer) in pairs
+    ):
+        raise InputError(
+            "tied=True needs a decoder that mirrors the encoder layer by layer: pass network='mlp'"
+            " or 'conv'."
+        )
     for source, (parent, name, layer) in pairs:
         assert isinstance(source, _Weighted) and isinstance(layer, _Weighted)
         setattr(parent, name, Tied(source, layer))
@@ -140,18 +184,24 @@ class Tied(nn.Module):
 
     def __init__(self, source: _Weighted, layer: _Weighted) -> None:
         super().__init__()
-        self._source = (source,)  # in a tuple, so that the weights are saved and moved once, where they belong
+        self._source = (
+            source,
+        )  # in a tuple, so that the weights are saved and moved once, where they belong
         self.bias = layer.bias
 
     def forward(self, h: Tensor) -> Tensor:
         source = self._source[0]
         if isinstance(source, nn.Linear):
             return F.linear(h, source.weight.T, self.bias)
-        return F.conv_transpose2d(h, source.weight, self.bias, stride=source.stride[0], padding=int(source.padding[0]))
+        return F.conv_transpose2d(
+            h, source.weight, self.bias, stride=source.stride[0], padding=int(source.padding[0])
+        )
 
 
 def _segments(network: nn.Module) -> list[list[nn.Module]]:
-    """A sequential network cut before each layer that has weights, but the first; what follows a layer belongs to it."""
+    """A sequential network cut before each layer that has weights, but the first; what follows a
+    layer belongs to it.
+    """
     layers = list(network.children())
     starts = [place for place, layer in enumerate(layers) if isinstance(layer, _Weighted | Tied)]
     cuts = [0, *starts[1:], len(layers)]

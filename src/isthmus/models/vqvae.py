@@ -10,40 +10,50 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from isthmus.codebooks import Codebook
-from isthmus.estimator import Shape
-from isthmus.models.quantised import Quantised, QuantisedCode, to_vectors
-from isthmus.module import Bottleneck
+from isthmus.core.autoencoder import Bottleneck
+from isthmus.core.example import Shape
+from isthmus.models._quantised import Quantised, QuantizedBottleneck, to_vectors
+from isthmus.quantizers.codebooks import Codebook
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class VQVAE(Quantised):
-    r"""Vector-quantised autoencoder: at every place of a grid, the code is the nearest entry of a codebook.
+    r"""Vector-quantised autoencoder: at every place of a grid, the code is the nearest entry of a
+    codebook.
 
     .. math:: \mathcal{L} = -\log p(x \mid e) + \beta \sum_i \lVert h_i - \mathrm{sg}[e_i] \rVert^2
-              + \sum_i \lVert \mathrm{sg}[h_i] - e_i \rVert^2, \quad e_i = \arg\min_{e \in \mathcal{C}} \lVert h_i - e \rVert
+              + \sum_i \lVert \mathrm{sg}[h_i] - e_i \rVert^2, \quad e_i = \arg\min_{e \in
+              \mathcal{C}} \lVert h_i - e \rVert
 
-    where :math:`h_i` are the encoder's vectors and sg stops gradients; the decoder's gradient goes straight through to
-    :math:`h_i`. The last term stands for ``codebook="gradient"``; under ``"ema"`` moving averages take its place.
+    where :math:`h_i` are the encoder's vectors and sg stops gradients; the decoder's gradient goes
+    straight through to
+    :math:`h_i`. The last term stands for ``codebook="gradient"``; under ``"ema"`` moving averages
+    take its place.
 
-    All terms are sums over one example. The commitment is a squared length, in units that the encoder chooses: where its
-    weight β is large beside the distortion, encoder and codebook shrink together. The distortion that it is weighed against
-    is in nats under bernoulli and gaussian, and the squared error under mse. ``rate`` is :math:`\sum_i \log K`, what a uniform
-    prior over the K entries charges, the same for every example; distortion + rate is then a true bound of -log p(x), and
-    a prior that ``fit_prior`` learns makes it smaller.
+    All terms are sums over one example. The commitment is a squared length, in units that the
+    encoder chooses: where its weight β is large beside the distortion, encoder and codebook shrink
+        together. The distortion that it is weighed against
+    is in nats under bernoulli and gaussian, and the squared error under mse. ``rate`` is
+    :math:`\sum_i \log K`, what a uniform prior over the K entries charges, the same for every
+    example; distortion + rate is then a true bound of -log p(x), and a prior that ``fit_prior``
+    learns makes it smaller.
 
-    Codebooks start at k-means of the encoder's outputs. The history shows ``usage`` (entries that an epoch used, a share) and
-    ``perplexity`` (the entries that, used equally often, would say as much). Unused entries start anew after each epoch, until
-    the last tenth of them.
+    Codebooks start at k-means of the encoder's outputs. The history shows ``usage`` (entries that
+    an epoch used, a share) and ``perplexity`` (the entries that, used equally often, would say as
+    much). Unused entries start anew after each epoch, until the last tenth of them.
 
-    ``x: (n, *shape)``; ``encode`` gives indices ``(n, h, w)`` for images, whose sides every layer of the encoder halves, and
-    ``(n, tokens)`` for anything else; ``decode`` takes them. ``transform`` gives the entries as rows of latent_dim · h · w.
+    ``x: (n, *shape)``; ``encode`` gives indices ``(n, h, w)`` for images, whose sides every layer
+        of the encoder halves, and
+    ``(n, tokens)`` for anything else; ``decode`` takes them. ``transform`` gives the entries as
+    rows of latent_dim · h · w.
 
     Raises:
-        InputError: at ``decode``, for indices that the codebook does not have; at ``sample``, before ``fit_prior``.
+        InputError: at ``decode``, for indices that the codebook does not have; at ``sample``,
+            before ``fit_prior``.
 
     Reference:
-        A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning, NeurIPS 2017.
+        A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning,
+        NeurIPS 2017.
 
     Example:
         >>> import isthmus as ist
@@ -55,17 +65,25 @@ class VQVAE(Quantised):
     """
 
     def encode(self, X: Any) -> np.ndarray:
-        """The indices of each example's entries, ``(n, h, w)`` or ``(n, tokens)``, whole numbers below ``codebook_size``."""
+        """The indices of each example's entries, ``(n, h, w)`` or ``(n, tokens)``, whole numbers
+        below ``codebook_size``.
+        """
         return self._grids(X)[0]
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return OneGrid(features, self._codebook(), self.latent_dim, self.tokens, self.commitment)
+        return SingleLevelBottleneck(
+            features, self._codebook(), self.latent_dim, self.tokens, self.commitment
+        )
 
 
-class OneGrid(QuantisedCode):
-    """One level: a linear map at every place of a grid of features, or to ``tokens`` vectors; then the nearest entries."""
+class SingleLevelBottleneck(QuantizedBottleneck):
+    """One level: a linear map at every place of a grid of features, or to ``tokens`` vectors; then
+    the nearest entries.
+    """
 
-    def __init__(self, features: Shape, book: Codebook, dim: int, tokens: int, commitment: float) -> None:
+    def __init__(
+        self, features: Shape, book: Codebook, dim: int, tokens: int, commitment: float
+    ) -> None:
         project, grid = to_vectors(features, dim, tokens)
         super().__init__([book], [grid], dim, commitment)
         self.project = project

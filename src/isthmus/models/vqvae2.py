@@ -1,4 +1,6 @@
-"""The hierarchical vector-quantised autoencoder: two grids of codebook entries, a coarse one and a fine one."""
+"""The hierarchical vector-quantised autoencoder: two grids of codebook entries, a coarse one and a
+fine one.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isthmus.codebooks import Codebook
-from isthmus.estimator import Shape
-from isthmus.models.quantised import Quantised, QuantisedCode, to_vectors
-from isthmus.module import Bottleneck
+from isthmus.core.autoencoder import Bottleneck
+from isthmus.core.example import Shape
+from isthmus.models._quantised import Quantised, QuantizedBottleneck, to_vectors
 from isthmus.networks.conv import Crop, Pad
 from isthmus.networks.residual import Block
+from isthmus.quantizers.codebooks import Codebook
 
 
 class Grids(NamedTuple):
@@ -28,27 +30,33 @@ class Grids(NamedTuple):
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class VQVAE2(Quantised):
-    r"""Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid of entries, and a fine one that knows it.
+    r"""Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid of entries, and a fine
+    one that knows it.
 
-    The encoder's features f are the fine grid. A further halving makes the coarse one, which is quantised first:
+    The encoder's features f are the fine grid. A further halving makes the coarse one, which is
+    quantised first:
 
     .. math:: e^{\mathrm{top}} = \mathrm{VQ}(\mathrm{down}(f)), \quad
               e^{\mathrm{bottom}} = \mathrm{VQ}(f, \mathrm{up}(e^{\mathrm{top}})), \quad
               p(x \mid \mathrm{up}'(e^{\mathrm{top}}), e^{\mathrm{bottom}})
 
-    Each level has a codebook of its own, of ``codebook_size`` entries. The loss is that of :class:`~isthmus.models.vqvae.VQVAE`
-    with both levels' commitments added up, and ``rate`` that of a uniform prior over both grids. The history shows
-    ``usage_top``, ``perplexity_top``, ``usage_bottom`` and ``perplexity_bottom``.
+    Each level has a codebook of its own, of ``codebook_size`` entries. The loss is that of
+    :class:`~isthmus.models.vqvae.VQVAE` with both levels' commitments added up, and ``rate`` that
+    of a uniform prior over both grids. The history shows ``usage_top``, ``perplexity_top``,
+    ``usage_bottom`` and ``perplexity_bottom``.
 
-    ``x: (n, *shape)``; ``encode`` gives ``top: (n, h / 2, w / 2)`` and ``bottom: (n, h, w)`` as a named tuple, which ``decode``
-    takes; for tables, and under ``network="mlp"``, ``(n, tokens / 2)`` and ``(n, tokens)``. ``transform`` gives the entries of
-    both as rows, top first.
+    ``x: (n, *shape)``; ``encode`` gives ``top: (n, h / 2, w / 2)`` and ``bottom: (n, h, w)`` as a
+        named tuple, which ``decode``
+    takes; for tables, and under ``network="mlp"``, ``(n, tokens / 2)`` and ``(n, tokens)``.
+    ``transform`` gives the entries of both as rows, top first.
 
     Raises:
-        InputError: at ``decode``, for indices that the codebooks do not have; at ``sample``, before ``fit_prior``.
+        InputError: at ``decode``, for indices that the codebooks do not have; at ``sample``, before
+            ``fit_prior``.
 
     Reference:
-        A. Razavi, A. van den Oord and O. Vinyals, Generating diverse high-fidelity images with VQ-VAE-2, NeurIPS 2019.
+        A. Razavi, A. van den Oord and O. Vinyals, Generating diverse high-fidelity images with
+        VQ-VAE-2, NeurIPS 2019.
 
     Example:
         >>> import isthmus as ist
@@ -60,25 +68,31 @@ class VQVAE2(Quantised):
     """
 
     def encode(self, X: Any) -> Grids:
-        """The indices of each example's entries at both levels, whole numbers below ``codebook_size``."""
+        """The indices of each example's entries at both levels, whole numbers below
+        ``codebook_size``.
+        """
         return Grids(*self._grids(X))
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         books = (self._codebook(), self._codebook())
         if len(features) == 3:
-            return TwoGrids(features, books, self.latent_dim, self.commitment, self.activation)
-        return TwoRows(features, books, self.latent_dim, self.commitment, self.tokens)
+            return GridBottleneck(
+                features, books, self.latent_dim, self.commitment, self.activation
+            )
+        return TokenBottleneck(features, books, self.latent_dim, self.commitment, self.tokens)
 
 
-class TwoLevels(QuantisedCode):
-    """The way through two levels; what leads from one to the other depends on what features look like.
+class TwoLevelBottleneck(QuantizedBottleneck):
+    """The way through two levels; what leads from one to the other depends on what features look
+    like.
 
     Attributes:
         down: from features to the vectors of the top.
         hint: from the quantised top to something like the features, for the bottom to know.
         beside: from features and hint, ``(n, 2 * features[0], …)``, to the vectors of the bottom.
         lift: from the quantised top to what the decoder gets of it.
-        flat: from the bottom to what the decoder gets of it, and from features to what stands beside the hint.
+        flat: from the bottom to what the decoder gets of it, and from features to what stands
+            beside the hint.
     """
 
     down: nn.Module
@@ -87,7 +101,9 @@ class TwoLevels(QuantisedCode):
     lift: nn.Module
     flat: nn.Module
 
-    def __init__(self, books: Sequence[Codebook], grids: Sequence[Shape], dim: int, commitment: float) -> None:
+    def __init__(
+        self, books: Sequence[Codebook], grids: Sequence[Shape], dim: int, commitment: float
+    ) -> None:
         super().__init__(books, grids, dim, commitment, ("_top", "_bottom"))
 
     def propose(self, features: Tensor, coarser: Sequence[Tensor]) -> Tensor:
@@ -100,20 +116,27 @@ class TwoLevels(QuantisedCode):
         return torch.cat([self.lift(top), self.flat(bottom)], dim=1)  # (n, *passed_shape)
 
 
-class TwoGrids(TwoLevels):
+class GridBottleneck(TwoLevelBottleneck):
     """Grids: ``features: (n, channels, h, w)``; the top is half as high and wide, rounded up."""
 
     def __init__(
-        self, features: Shape, books: Sequence[Codebook], dim: int, commitment: float, nonlinearity: str = "relu"
+        self,
+        features: Shape,
+        books: Sequence[Codebook],
+        dim: int,
+        commitment: float,
+        nonlinearity: str = "relu",
     ) -> None:
         channels, *sides = features
         height, width = (math.ceil(side / 2) for side in sides)
         super().__init__(books, [(height, width), tuple(sides)], dim, commitment)
         self.passed = (2 * dim, *sides)
         self.down = nn.Sequential(
-            Pad((2 * height, 2 * width)), nn.Conv2d(channels, channels, 4, stride=2, padding=1),
-            Block(channels, nonlinearity), nn.Conv2d(channels, dim, 1),
-        )  # fmt: skip
+            Pad((2 * height, 2 * width)),
+            nn.Conv2d(channels, channels, 4, stride=2, padding=1),
+            Block(channels, nonlinearity),
+            nn.Conv2d(channels, dim, 1),
+        )
         self.hint, self.lift = _doubling(dim, channels, sides), _doubling(dim, dim, sides)
         self.beside, self.flat = nn.Conv2d(2 * channels, dim, 1), nn.Identity()
 
@@ -122,17 +145,26 @@ class TwoGrids(TwoLevels):
         return self.passed
 
 
-class TwoRows(TwoLevels):
-    """Rows of vectors: features of any shape; ``tokens`` vectors at the bottom and half as many at the top."""
+class TokenBottleneck(TwoLevelBottleneck):
+    """Rows of vectors: features of any shape; ``tokens`` vectors at the bottom and half as many at
+    the top.
+    """
 
-    def __init__(self, features: Shape, books: Sequence[Codebook], dim: int, commitment: float, tokens: int) -> None:
+    def __init__(
+        self, features: Shape, books: Sequence[Codebook], dim: int, commitment: float, tokens: int
+    ) -> None:
         size, few = math.prod(features), max(1, tokens // 2)
         super().__init__(books, [(few,), (tokens,)], dim, commitment)
-        self.down, self.beside = to_vectors(features, dim, few)[0], to_vectors((2 * size,), dim, tokens)[0]
+        self.down, self.beside = (
+            to_vectors(features, dim, few)[0],
+            to_vectors((2 * size,), dim, tokens)[0],
+        )
         self.hint = nn.Sequential(nn.Flatten(), nn.Linear(dim * few, size))
         self.lift, self.flat = nn.Flatten(), nn.Flatten()
 
 
 def _doubling(inputs: int, outputs: int, sides: Sequence[int]) -> nn.Module:
     """A transposed convolution that doubles a grid, cut to ``sides``."""
-    return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), Crop(tuple(sides)))
+    return nn.Sequential(
+        nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), Crop(tuple(sides))
+    )

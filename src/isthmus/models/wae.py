@@ -1,4 +1,6 @@
-"""The Wasserstein autoencoder: codes as a whole are matched to the prior, each by itself is a point."""
+"""The Wasserstein autoencoder: codes as a whole are matched to the prior, each by itself is a
+point.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +9,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from isthmus.core.autoencoder import Bottleneck, Code, Point
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
 from isthmus.divergences import squared_mmd
-from isthmus.estimator import Estimator, Shape
-from isthmus.fields import field
-from isthmus.models.ae import Deterministic
-from isthmus.module import Bottleneck, Code, Point
+from isthmus.estimators.base import Estimator
+from isthmus.models.ae import DeterministicBottleneck
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class WAE(Estimator):
-    r"""Wasserstein autoencoder (WAE-MMD): an autoencoder whose codes, taken together, look like draws of the prior.
+    r"""Wasserstein autoencoder (WAE-MMD): an autoencoder whose codes, taken together, look like
+    draws of the prior.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_x[-\log p(x \mid z = f(x))] + \lambda \, \mathrm{MMD}^2(f(x), \mathcal{N}(0, I))
+    .. math:: \min_{f, g} \; \mathbb{E}_x[-\log p(x \mid z = f(x))] + \lambda \,
+    \mathrm{MMD}^2(f(x), \mathcal{N}(0, I))
 
-    The discrepancy is measured within each batch against fresh draws of the prior, by the unbiased estimate with inverse
-    multiquadratic kernels; the history shows it as ``mmd``. Codes are deterministic. Use batches of a hundred or more:
-    small ones see little of the codes. ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    The discrepancy is measured within each batch against fresh draws of the prior, by the unbiased
+    estimate with inverse multiquadratic kernels; the history shows it as ``mmd``. Codes are
+    deterministic. Use batches of a hundred or more: small ones see little of the codes.
+    ``x: (n, *shape)``, ``z: (n, latent_dim)``.
 
     Reference:
         I. Tolstikhin, O. Bousquet, S. Gelly and B. Schölkopf, Wasserstein auto-encoders, ICLR 2018.
@@ -34,25 +40,29 @@ class WAE(Estimator):
         (3, 1, 8, 8)
     """
 
-    mmd_weight: float = field(10.0, "weight of the discrepancy between codes and prior (lambda)", low=0)
+    mmd_weight: float = field(
+        10.0, "weight of the discrepancy between codes and prior (lambda)", low=0
+    )
 
     @property
     def code_space(self) -> str:
         return "normal"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return Matched(features, self.latent_dim, self.mmd_weight)
+        return MMDBottleneck(features, self.latent_dim, self.mmd_weight)
 
     def _prior(self, n: int, temperature: float) -> Tensor:
         return temperature * torch.randn(n, self.latent_dim)
 
 
-class Matched(Bottleneck):
-    """A linear map to the code, charged by the discrepancy between the batch's codes and draws of N(0, I)."""
+class MMDBottleneck(Bottleneck):
+    """A linear map to the code, charged by the discrepancy between the batch's codes and draws of
+    N(0, I).
+    """
 
     def __init__(self, features: Shape, latent_dim: int, weight: float) -> None:
         super().__init__()
-        self.inner = Deterministic(features, latent_dim)
+        self.inner = DeterministicBottleneck(features, latent_dim)
         self.code_shape = self.inner.code_shape
         self.weight = weight
 
@@ -61,5 +71,7 @@ class Matched(Bottleneck):
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.inner(features).z
-        mmd = squared_mmd(z, torch.randn_like(z)).expand(len(z))  # one number for the batch, carried by every example
+        mmd = squared_mmd(z, torch.randn_like(z)).expand(
+            len(z)
+        )  # one number for the batch, carried by every example
         return Code(z, self.weight * mmd, {"mmd": mmd})

@@ -9,10 +9,10 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from isthmus.core.example import Shape
 from isthmus.errors import InputError, unknown
 from isthmus.registry import NETWORKS
 
-Shape = tuple[int, ...]
 Module = TypeVar("Module", bound=nn.Module)
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -40,8 +40,8 @@ class Network(ABC):
     """A family of encoders and decoders.
 
     Attributes:
-        widths: units (or channels) of the encoder's layers, from the data to the code; the decoder mirrors them.
-            None takes the family's own.
+        widths: units (or channels) of the encoder's layers, from the data to the code; the decoder
+            mirrors them. None takes the family's own.
         activation: the nonlinearity between layers, a name in :data:`ACTIVATIONS`.
     """
 
@@ -65,25 +65,34 @@ def activation(name: str) -> nn.Module:
 
 
 def initialise(module: Module) -> Module:
-    """Glorot's uniform weights and zero biases for every linear and convolutional layer; returns the module.
+    """Glorot's uniform weights and zero biases for every linear and convolutional layer; returns
+    the module.
 
-    torch's own start keeps a third of the variance at each layer: 784-256-128-64-32 and back then has 1.8 times the error
-    after ten epochs of MNIST.
+    torch's own start keeps a third of the variance at each layer: 784-256-128-64-32 and back then
+    has 1.8 times the error after ten epochs of MNIST.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            # Drawn in the order of the indices: a seed gives the same weights whatever their order in memory.
+            # Drawn in the order of the indices: a seed gives the same weights whatever their order
+            # in memory.
             layer.weight.data.copy_(nn.init.xavier_uniform_(torch.empty(layer.weight.shape)))
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return module
 
 
-def choose(name: str, shape: Shape, widths: tuple[int, ...] | None, activation: str, images: str | None = None) -> Network:
+def choose(
+    name: str,
+    shape: Shape,
+    widths: tuple[int, ...] | None,
+    activation: str,
+    images: str | None = None,
+) -> Network:
     """The network of a name for data of a shape.
 
-    ``"auto"`` takes ``images`` for every image where one is named. Else it takes ``conv`` for images with colour or with more
-    than 32 pixels a side, and ``mlp`` for the others: on MNIST that is seven times faster on two cores and, after as many
+    ``"auto"`` takes ``images`` for every image where one is named. Else it takes ``conv`` for
+    images with colour or with more than 32 pixels a side, and ``mlp`` for the others: on MNIST that
+        is seven times faster on two cores and, after as many
     epochs, no worse.
     """
     is_image = len(shape) == 3
@@ -92,8 +101,9 @@ def choose(name: str, shape: Shape, widths: tuple[int, ...] | None, activation: 
         name = images if is_image and images else "conv" if is_large else "mlp"
     if name not in ("mlp", "recurrent") and not is_image:
         raise InputError(
-            f"network={name!r} needs images, but an example has the shape {shape}: "
-            "pass network='mlp', or say with image_shape=(channels, height, width) how a row becomes an image."
+            f"network={name!r} needs images, but an example has the shape {shape}: pass"
+            " network='mlp', or say with image_shape=(channels, height, width) how a row becomes"
+            " an image."
         )
     network: Network = NETWORKS[name](None if widths is None else tuple(widths), activation)
     return network

@@ -10,45 +10,64 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from isthmus.networks.base import Features, Network, Shape, activation
+from isthmus.core.example import Shape
+from isthmus.networks.base import Features, Network, activation
 
 
 @dataclass(frozen=True)
 class Strided(Network, ABC):
-    """Strided 4×4 convolutions that halve the image once for every width, and transposed ones that double it.
+    """Strided 4×4 convolutions that halve the image once for every width, and transposed ones that
+    double it.
 
-    An image whose sides are not divisible is padded with zeros inside, and the decoder's output is cropped back, so
-    27×27, 33×20 or 100×75 work as they are. What a family adds on the coarse grid stands in :meth:`_coarse_layers`.
+    An image whose sides are not divisible is padded with zeros inside, and the decoder's output is
+    cropped back, so 27×27, 33×20 or 100×75 work as they are. What a family adds on the coarse grid
+    stands in :meth:`_coarse_layers`.
     """
 
     def encoder(self, shape: Shape) -> Features:
         features = (self._widths[-1], *self._coarse(shape))
         layers: list[nn.Module] = [Pad(self._padded(shape))]
         for inputs, outputs in pairwise([shape[0], *self._widths]):
-            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), activation(self.activation)]
+            layers += [
+                nn.Conv2d(inputs, outputs, 4, stride=2, padding=1),
+                activation(self.activation),
+            ]
         *layers, last = layers
         return Features(nn.Sequential(*layers, *self._coarse_layers(features[0]), last), features)
 
     def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
         channels = [*reversed(self._widths), shape[0]]
-        layers = self._entry(code_shape, (channels[0], *self._coarse(shape))) + self._coarse_layers(channels[0])
+        layers = self._entry(code_shape, (channels[0], *self._coarse(shape))) + self._coarse_layers(
+            channels[0]
+        )
         for inputs, outputs in pairwise(channels):
-            layers += [activation(self.activation), nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)]
+            layers += [
+                activation(self.activation),
+                nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1),
+            ]
         return nn.Sequential(*layers, Crop(shape[1:]))
 
     @abstractmethod
     def _coarse_layers(self, channels: int) -> list[nn.Module]:
-        """What works on the coarsest features, ``(n, channels, height, width)`` to the same, in encoder and decoder."""
+        """What works on the coarsest features, ``(n, channels, height, width)`` to the same, in
+        encoder and decoder.
+        """
 
     @property
     def _widths(self) -> tuple[int, ...]:
         return self.widths or (32, 64)
 
     def _entry(self, code_shape: Shape, features: Shape) -> list[nn.Module]:
-        """From the code to the coarsest features: a 1×1 convolution of a grid of their size, a linear map of anything else."""
+        """From the code to the coarsest features: a 1×1 convolution of a grid of their size, a
+        linear map of anything else.
+        """
         if code_shape[1:] == features[1:]:
             return [nn.Conv2d(code_shape[0], features[0], 1)]
-        return [nn.Flatten(), nn.Linear(math.prod(code_shape), math.prod(features)), nn.Unflatten(1, features)]
+        return [
+            nn.Flatten(),
+            nn.Linear(math.prod(code_shape), math.prod(features)),
+            nn.Unflatten(1, features),
+        ]
 
     def _coarse(self, shape: Shape) -> tuple[int, int]:
         height, width = self._padded(shape)

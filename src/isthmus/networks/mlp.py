@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from isthmus.networks.base import Features, Network, Shape, activation
+from isthmus.core.example import Shape
+from isthmus.networks.base import Features, Network, activation
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,19 @@ class MLP(Network):
 
     def encoder(self, shape: Shape) -> Features:
         sizes = [math.prod(shape), *self._widths]
-        layers = [layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)]
+        layers = [
+            layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)
+        ]
         return Features(nn.Sequential(nn.Flatten(), *layers), (sizes[-1],))
 
     def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
         sizes = [math.prod(code_shape), *reversed(self._widths)]
-        layers = [layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)]
-        return nn.Sequential(nn.Flatten(), *layers, nn.Linear(sizes[-1], math.prod(shape)), nn.Unflatten(1, shape))
+        layers = [
+            layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)
+        ]
+        return nn.Sequential(
+            nn.Flatten(), *layers, nn.Linear(sizes[-1], math.prod(shape)), nn.Unflatten(1, shape)
+        )
 
     @property
     def _widths(self) -> tuple[int, ...]:

@@ -1,4 +1,6 @@
-"""Recurrent networks for sequences: one vector after another goes in, and one after another comes out."""
+"""Recurrent networks for sequences: one vector after another goes in, and one after another comes
+out.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from isthmus.networks.base import Features, Network, Shape, activation
+from isthmus.core.example import Shape
+from isthmus.networks.base import Features, Network, activation
 
 CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -19,9 +22,11 @@ CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM
 class Recurrent(Network):
     """Recurrent layers, one for every width, in encoder and decoder.
 
-    An example is read as a sequence: (time, features) as it is, a row of columns as steps of one number, an image row by row.
-    The encoder gives its state after the last step. The decoder gets the code again at every step, and a layer of the first
-    width with the activation makes each step's values of its states. Steps that are NaN are padding and are left out.
+    An example is read as a sequence: (time, features) as it is, a row of columns as steps of one
+        number, an image row by row.
+    The encoder gives its state after the last step. The decoder gets the code again at every step,
+    and a layer of the first width with the activation makes each step's values of its states. Steps
+    that are NaN are padding and are left out.
 
     Attributes:
         cell: ``"gru"`` or ``"lstm"``.
@@ -32,13 +37,19 @@ class Recurrent(Network):
     def encoder(self, shape: Shape) -> Features:
         features = math.prod(shape) // steps_of(shape)
         first = nn.Sequential(nn.Linear(features, self._widths[0]), activation(self.activation))
-        return Features(SequenceEncoder(shape, first, self._cells(self._widths)), (self._widths[-1],))
+        return Features(
+            SequenceEncoder(shape, first, self._cells(self._widths)), (self._widths[-1],)
+        )
 
     def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
         widths = self._widths[::-1]
         features = math.prod(shape) // steps_of(shape)
         entry = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(code_shape), widths[0]))
-        last = nn.Sequential(nn.Linear(widths[-1], widths[-1]), activation(self.activation), nn.Linear(widths[-1], features))
+        last = nn.Sequential(
+            nn.Linear(widths[-1], widths[-1]),
+            activation(self.activation),
+            nn.Linear(widths[-1], features),
+        )
         return SequenceDecoder(shape, entry, self._cells(widths), last)
 
     @property
@@ -69,7 +80,9 @@ class SequenceEncoder(nn.Module):
 class SequenceDecoder(nn.Module):
     """Writes examples ``(n, *shape)`` step by step from codes ``(n, *code_shape)``."""
 
-    def __init__(self, shape: Shape, entry: nn.Module, cells: Sequence[nn.Module], last: nn.Module) -> None:
+    def __init__(
+        self, shape: Shape, entry: nn.Module, cells: Sequence[nn.Module], last: nn.Module
+    ) -> None:
         super().__init__()
         self.shape, self.entry, self.cells, self.last = shape, entry, nn.ModuleList(cells), last
 
@@ -81,14 +94,20 @@ class SequenceDecoder(nn.Module):
 
 
 def steps_of(shape: Shape) -> int:
-    """How many steps an example has: its rows, if it is an image, else the entries of its first axis."""
+    """How many steps an example has: its rows, if it is an image, else the entries of its first
+    axis.
+    """
     return shape[1] if len(shape) == 3 else shape[0]
 
 
 def as_steps(x: Tensor) -> Tensor:
-    """Examples ``(n, *shape)`` as sequences ``(n, time, features)``; the columns and channels of an image are features."""
+    """Examples ``(n, *shape)`` as sequences ``(n, time, features)``; the columns and channels of an
+    image are features.
+    """
     if x.dim() == 4:
-        return x.transpose(1, 2).flatten(2)  # (n, channels, rows, columns) -> (n, rows, channels * columns)
+        return x.transpose(1, 2).flatten(
+            2
+        )  # (n, channels, rows, columns) -> (n, rows, channels * columns)
     return x.flatten(2) if x.dim() > 2 else x[..., None]
 
 

@@ -1,4 +1,6 @@
-"""Residual networks on a coarse grid, for images of any size; the encoder and decoder of the VQ-VAE."""
+"""Residual networks on a coarse grid, for images of any size; the encoder and decoder of the
+VQ-VAE.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from isthmus.networks.base import Features, Shape, activation
+from isthmus.core.example import Shape
+from isthmus.networks.base import Features, activation
 from isthmus.networks.conv import Strided
 
 _BLOCKS = 2
@@ -15,13 +18,16 @@ _BLOCKS = 2
 
 @dataclass(frozen=True)
 class Residual(Strided):
-    """Strided 4×4 convolutions that halve the image once for every width, then two residual blocks on the coarse grid.
+    """Strided 4×4 convolutions that halve the image once for every width, then two residual blocks
+    on the coarse grid.
 
-    The decoder is its mirror: residual blocks, then transposed convolutions. With a code that is a grid of the coarse size it
+    The decoder is its mirror: residual blocks, then transposed convolutions. With a code that is a
+        grid of the coarse size it
     is the network of the VQ-VAE; the paper's is ``widths=(256, 256)``.
 
     Reference:
-        A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning, NeurIPS 2017.
+        A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning,
+        NeurIPS 2017.
     """
 
     def encoder(self, shape: Shape) -> Features:
@@ -36,7 +42,9 @@ class Residual(Strided):
 
 
 def _colours_innermost(module: nn.Module) -> nn.Module:
-    """The module with its kernels in an order that spares small convolutions the rearranging of their inputs."""
+    """The module with its kernels in an order that spares small convolutions the rearranging of
+    their inputs.
+    """
     for parameter in module.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
@@ -44,7 +52,8 @@ def _colours_innermost(module: nn.Module) -> nn.Module:
 
 
 class Block(nn.Module):
-    """x + f(x), where f is activation, 3×3 convolution to half the channels, activation, 1×1 convolution back.
+    """x + f(x), where f is activation, 3×3 convolution to half the channels, activation, 1×1
+    convolution back.
 
     ``x: (n, channels, height, width)``, and so is what comes out.
     """
@@ -53,9 +62,11 @@ class Block(nn.Module):
         super().__init__()
         inner = max(1, channels // 2)
         self.change = nn.Sequential(
-            activation(nonlinearity), nn.Conv2d(channels, inner, 3, padding=1),
-            activation(nonlinearity), nn.Conv2d(inner, channels, 1),
-        )  # fmt: skip
+            activation(nonlinearity),
+            nn.Conv2d(channels, inner, 3, padding=1),
+            activation(nonlinearity),
+            nn.Conv2d(inner, channels, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.change(x)

@@ -1,6 +1,7 @@
 """Distributions over codes, fitted after training; :data:`isthmus.registry.PRIORS` lists them.
 
-Names are imported at their first use: the command line reads the declarations of priors without importing torch.
+Names are imported at their first use: the command line reads the declarations of priors without
+importing torch.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Flow", "Mixture", "PixelCNN", "Prior", "fitted", "resolved"]
 
-_HOMES = {"Flow": "flow", "Mixture": "mixture", "PixelCNN": "pixelcnn", "Prior": "base", "fitted": "base", "resolved": "base"}
+_HOMES = {
+    "Flow": "flow",
+    "Mixture": "mixture",
+    "PixelCNN": "pixelcnn",
+    "Prior": "base",
+    "fitted": "base",
+    "resolved": "base",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,13 +13,14 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from isthmus import fields
+from isthmus.core import fields
+from isthmus.core.autoencoder import Level
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
 from isthmus.errors import InputError
-from isthmus.fields import field
-from isthmus.module import Level, Shape
-from isthmus.priors.classes import Classes
+from isthmus.priors._labels import Classes
 from isthmus.registry import PRIORS
-from isthmus.settings import TrainingSettings, seed_of
+from isthmus.training.settings import TrainingSettings, seed_of
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -38,11 +39,14 @@ class Prior(BaseEstimator, ABC):
 
     random_state: int | np.random.RandomState | None = field(None, "seed; none: the member's")
 
-    def fit(self, codes: Tensor, labels: Any = None, levels: Sequence[Level] = (), *, seed: int = 0) -> Self:
+    def fit(
+        self, codes: Tensor, labels: Any = None, levels: Sequence[Level] = (), *, seed: int = 0
+    ) -> Self:
         """Learn from codes ``(n, *code_shape)``, and labels ``(n,)`` where there are any.
 
         Args:
-            codes: vectors of any shape, or indices ``(n, total)``: the grids of all levels, flat, one after another.
+            codes: vectors of any shape, or indices ``(n, total)``: the grids of all levels, flat,
+                one after another.
             labels: whole numbers or text.
             levels: the grids of indices, from the coarsest; empty for vectors.
             seed: what learning starts from where ``random_state`` is None.
@@ -62,32 +66,47 @@ class Prior(BaseEstimator, ABC):
         return self
 
     def sample(self, n: int, *, label: Any = None, temperature: float = 1.0) -> Tensor:
-        """n codes, ``(n, *code_shape)``, by torch's random state; of one class, or of one each ``(n,)``.
+        """n codes, ``(n, *code_shape)``, by torch's random state; of one class, or of one each
+        ``(n,)``.
 
-        Without a label, classes come by their shares. Below a ``temperature`` of 1 codes are closer to what is likely.
+        Without a label, classes come by their shares. Below a ``temperature`` of 1 codes are closer
+        to what is likely.
         """
         check_is_fitted(self, "code_shape_")
         if self.classes_ is not None:
             kinds = self.classes_.draw(n) if label is None else self.classes_.indices(label, n)
             return self._draw(n, kinds, temperature).reshape(n, *self.code_shape_)
         if label is not None:
-            raise InputError(f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once, then sample again.")
+            raise InputError(
+                f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once, then"
+                " sample again."
+            )
         return self._draw(n, None, temperature).reshape(n, *self.code_shape_)
 
     def log_prob(self, codes: Tensor, labels: Any = None) -> Tensor:
-        """log p of codes ``(n, *code_shape)``, in nats, ``(n,)``; given their labels ``(n,)``, log p(z | y)."""
+        """log p of codes ``(n, *code_shape)``, in nats, ``(n,)``; given their labels ``(n,)``, log
+        p(z | y).
+        """
         check_is_fitted(self, "code_shape_")
         self._admit(codes, self.levels_)
         if tuple(codes.shape[1:]) != self.code_shape_:
-            raise InputError(f"codes have the shape {tuple(codes.shape)}: this prior knows (n, *{self.code_shape_}).")
+            raise InputError(
+                f"codes have the shape {tuple(codes.shape)}: this prior knows (n,"
+                f" *{self.code_shape_})."
+            )
         if self.classes_ is None:
             if labels is not None:
-                raise InputError("this prior was fitted without labels: leave them out, or fit it with labels.")
+                raise InputError(
+                    "this prior was fitted without labels: leave them out, or fit it with labels."
+                )
             return self._log_prob(codes, None)
         if labels is not None:
             return self._log_prob(codes, self.classes_.indices(labels, len(codes)))
         shares = torch.tensor(self.classes_.shares, dtype=torch.float64).log()
-        each = [self._log_prob(codes, torch.full((len(codes),), y)) + share for y, share in enumerate(shares)]
+        each = [
+            self._log_prob(codes, torch.full((len(codes),), y)) + share
+            for y, share in enumerate(shares)
+        ]
         return torch.stack(each).logsumexp(0)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -95,20 +114,29 @@ class Prior(BaseEstimator, ABC):
         check_is_fitted(self, "code_shape_")
         tensors, values = self._state()
         classes = None if self.classes_ is None else vars(self.classes_)
-        return tensors, {"code_shape": self.code_shape_, "levels": self.levels_, "classes": classes, **values}
+        return tensors, {
+            "code_shape": self.code_shape_,
+            "levels": self.levels_,
+            "classes": classes,
+            **values,
+        }
 
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> Self:
         """Become fitted with what :meth:`state` gave."""
         classes = values["classes"]
         self.code_shape_ = tuple(values["code_shape"])
         self.levels_ = tuple(Level(tuple(grid), size) for grid, size in values["levels"])
-        self.classes_ = None if classes is None else Classes(tuple(classes["names"]), tuple(classes["shares"]))
+        self.classes_ = (
+            None if classes is None else Classes(tuple(classes["names"]), tuple(classes["shares"]))
+        )
         self._restore(tensors, values)
         return self
 
     @abstractmethod
     def _learn(self, codes: Tensor, kinds: Tensor | None, seed: int) -> None:
-        """Learn from codes ``(n, *code_shape)`` that were checked; ``kinds`` are the indices of their classes, ``(n,)``."""
+        """Learn from codes ``(n, *code_shape)`` that were checked; ``kinds`` are the indices of
+        their classes, ``(n,)``.
+        """
 
     @abstractmethod
     def _draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
@@ -129,18 +157,32 @@ class Prior(BaseEstimator, ABC):
     def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
         """Refuse codes of the wrong kind."""
         if self.takes_indices != bool(levels):
-            held, remedy = ("indices", "'pixelcnn'") if levels else ("vectors", "'mixture' or 'flow'")
-            raise InputError(f"{type(self).__name__} does not fit codes that are {held}: pass prior={remedy}.")
+            held, remedy = (
+                ("indices", "'pixelcnn'") if levels else ("vectors", "'mixture' or 'flow'")
+            )
+            raise InputError(
+                f"{type(self).__name__} does not fit codes that are {held}: pass prior={remedy}."
+            )
         if codes.ndim < 2 or len(codes) == 0:
-            raise InputError(f"codes have the shape {tuple(codes.shape)}: give at least one, as (n, *code_shape).")
+            raise InputError(
+                f"codes have the shape {tuple(codes.shape)}: give at least one, as (n,"
+                " *code_shape)."
+            )
         if not codes.isfinite().all():
-            raise InputError("codes hold NaN or infinity: look at the data, or train the member again.")
+            raise InputError(
+                "codes hold NaN or infinity: look at the data, or train the member again."
+            )
 
 
 def fitted(
-    prior: str | Prior, codes: Tensor, labels: Any, levels: Sequence[Level], *, seed: int,
+    prior: str | Prior,
+    codes: Tensor,
+    labels: Any,
+    levels: Sequence[Level],
+    *,
+    seed: int,
     settings: TrainingSettings | None = None,
-) -> Prior:  # fmt: skip
+) -> Prior:
     """A prior that fits the codes, fitted to them.
 
     Args:
@@ -151,13 +193,17 @@ def fitted(
     if isinstance(prior, str):
         return _named(resolved(prior, levels), settings).fit(codes, labels, levels, seed=seed)
     if not isinstance(prior, Prior):
-        raise InputError(f"prior={prior!r} is not usable: give 'auto', a name ({', '.join(PRIORS)}) or a prior.")
+        raise InputError(
+            f"prior={prior!r} is not usable: give 'auto', a name ({', '.join(PRIORS)}) or a prior."
+        )
     copied: Prior = clone(prior)
     return copied.fit(codes, labels, levels, seed=seed)
 
 
 def resolved(prior: str, levels: Sequence[Level]) -> str:
-    """The registered name that a name stands for: ``"auto"`` is a mixture for vectors, a PixelCNN for indices."""
+    """The registered name that a name stands for: ``"auto"`` is a mixture for vectors, a PixelCNN
+    for indices.
+    """
     if prior == "auto":
         return "pixelcnn" if levels else "mixture"
     PRIORS.target(prior)  # a miss lists the known names

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from isthmus.core.fields import field
+from isthmus.core.objectives import Batches
 from isthmus.errors import missing_extra
-from isthmus.fields import field
-from isthmus.priors.trained import Density, TrainedPrior
-from isthmus.stages import Batches
+from isthmus.priors._trained import Density, TrainedPrior
 
 _LEAST_SCALE = 1e-6
 
@@ -21,26 +21,37 @@ _LEAST_SCALE = 1e-6
 class Flow(TrainedPrior):
     r"""Normalising flow over codes: an autoregressive map f between codes and a standard normal.
 
-    .. math:: \log p(z) = \log \mathcal N(f(z); 0, I) + \log \left| \det \frac{\partial f}{\partial z} \right|
+    .. math:: \log p(z) = \log \mathcal N(f(z); 0, I) + \log \left| \det \frac{\partial f}{\partial
+    z} \right|
 
-    Codes are standardised first, which is a part of f. With labels f depends on the class. ``sample(temperature=t)`` draws
-    from the normal with standard deviation t. Needs the extra ``flows``.
+    Codes are standardised first, which is a part of f. With labels f depends on the class.
+    ``sample(temperature=t)`` draws from the normal with standard deviation t. Needs the extra
+    ``flows``.
 
     Raises:
         MissingExtraError: where zuko is not installed.
 
     Reference:
         C. Durkan, A. Bekasov, I. Murray and G. Papamakarios, Neural spline flows, NeurIPS 2019;
-        G. Papamakarios, T. Pavlakou and I. Murray, Masked autoregressive flow for density estimation, NIPS 2017.
+        G. Papamakarios, T. Pavlakou and I. Murray, Masked autoregressive flow for density
+        estimation, NIPS 2017.
     """
 
-    kind: str = field("spline", "how a coordinate is bent: rational-quadratic splines, or shifts and scales (MAF)",
-                      choices=("spline", "affine"))  # fmt: skip
+    kind: str = field(
+        "spline",
+        "how a coordinate is bent: rational-quadratic splines, or shifts and scales (MAF)",
+        choices=("spline", "affine"),
+    )
     transforms: int = field(3, "autoregressive maps one after another", low=1)
-    hidden: tuple[int, ...] = field((64, 64), "units of the hidden layers of each map's network", low=1)
+    hidden: tuple[int, ...] = field(
+        (64, 64), "units of the hidden layers of each map's network", low=1
+    )
     bins: int = field(8, "pieces of a spline", low=2)
     noise: float = field(
-        0.05, "standard deviation of the noise on the codes in training, in units of theirs; it keeps the density smooth", low=0
+        0.05,
+        "standard deviation of the noise on the codes in training, in units of theirs; it keeps the"
+        " density smooth",
+        low=0,
     )
 
     def _density(self) -> Density:
@@ -49,9 +60,15 @@ class Flow(TrainedPrior):
         except ImportError as error:
             raise missing_extra("zuko", "flows", "the prior Flow") from error
         size = prod(self.code_shape_)
-        kinds = max(1, self._kinds)  # a map that depends on nothing has bare parameters, which learn far more slowly
+        kinds = max(
+            1, self._kinds
+        )  # a map that depends on nothing has bare parameters, which learn far more slowly
         shared = {"transforms": self.transforms, "hidden_features": self.hidden}
-        flow = NSF(size, kinds, bins=self.bins, **shared) if self.kind == "spline" else MAF(size, kinds, **shared)
+        flow = (
+            NSF(size, kinds, bins=self.bins, **shared)
+            if self.kind == "spline"
+            else MAF(size, kinds, **shared)
+        )
         return StandardisedFlow(flow, size, kinds, self.noise)
 
 
@@ -74,9 +91,9 @@ class StandardisedFlow(Density):
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
 
-    def look(self, feed: Batches) -> None:
+    def look(self, batches: Batches) -> None:
         """Take over mean and standard deviation of the codes."""
-        codes = torch.cat([batch[0].flatten(1) for batch in feed.chunks()])  # (n, size)
+        codes = torch.cat([batch[0].flatten(1) for batch in batches.chunks()])  # (n, size)
         self.mean.copy_(codes.mean(0))
         self.scale.copy_(codes.std(0, correction=0).clamp_min(_LEAST_SCALE))
 
@@ -94,4 +111,6 @@ class StandardisedFlow(Density):
 
     def _context(self, n: int, kinds: Tensor | None) -> Tensor:
         """The class of each of n codes, ``(n, kinds)``."""
-        return self.mean.new_ones(n, 1) if kinds is None else one_hot(kinds, self.kinds).to(self.mean)
+        return (
+            self.mean.new_ones(n, 1) if kinds is None else one_hot(kinds, self.kinds).to(self.mean)
+        )

@@ -12,7 +12,7 @@ import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from isthmus.fields import field
+from isthmus.core.fields import field
 from isthmus.priors.base import Prior
 
 _ITERATIONS = 1000
@@ -25,40 +25,69 @@ class Mixture(Prior):
 
     .. math:: p(z) = \sum_k w_k \, \mathcal N(z; \mu_k, \Sigma_k)
 
-    With labels there is one mixture for each class. ``sample(temperature=t)`` scales the deviations from μ_k by t.
-    :meth:`log_prob` is exact. scikit-learn fits; drawing and densities need its tensors alone, in float64.
+    With labels there is one mixture for each class. ``sample(temperature=t)`` scales the deviations
+    from μ_k by t.
+    :meth:`log_prob` is exact. scikit-learn fits; drawing and densities need its tensors alone, in
+    float64.
 
     Reference:
-        A. Dempster, N. Laird and D. Rubin, Maximum likelihood from incomplete data via the EM algorithm, 1977;
-        G. Schwarz, Estimating the dimension of a model, 1978 (the criterion that ``fewer`` follows).
+        A. Dempster, N. Laird and D. Rubin, Maximum likelihood from incomplete data via the EM
+        algorithm, 1977; G. Schwarz, Estimating the dimension of a model, 1978 (the criterion that
+        ``fewer`` follows).
     """
 
     components: int = field(10, "Gaussians in the mixture, or in that of each class", low=1)
-    fewer: bool = field(True, "take a half, a quarter, … of the components where the Bayesian information criterion says so")
-    covariance: str = field("full", "what the Gaussians look like", choices=("full", "tied", "diag", "spherical"))
-    regularisation: float = field(1e-6, "what is added to every variance, in units of the mean variance of the codes", low=0)
+    fewer: bool = field(
+        True,
+        "take a half, a quarter, … of the components where the Bayesian information criterion"
+        " says so",
+    )
+    covariance: str = field(
+        "full", "what the Gaussians look like", choices=("full", "tied", "diag", "spherical")
+    )
+    regularisation: float = field(
+        1e-6, "what is added to every variance, in units of the mean variance of the codes", low=0
+    )
 
     def _learn(self, codes: Tensor, kinds: Tensor | None, seed: int) -> None:
         z = codes.detach().flatten(1).cpu().double().numpy()
         floor = max(self.regularisation * float(z.var(0).mean()), _LEAST_VARIANCE)
-        groups = [z] if kinds is None else [z[kinds.numpy() == kind] for kind in range(int(kinds.max()) + 1)]
+        groups = (
+            [z]
+            if kinds is None
+            else [z[kinds.numpy() == kind] for kind in range(int(kinds.max()) + 1)]
+        )
         found = [self._mixture(group, floor, seed) for group in groups]
-        self.owners_ = torch.cat([torch.full((mixture.n_components,), kind) for kind, mixture in enumerate(found)])
+        self.owners_ = torch.cat(
+            [torch.full((mixture.n_components,), kind) for kind, mixture in enumerate(found)]
+        )
         self.weights_ = torch.from_numpy(np.concatenate([mixture.weights_ for mixture in found]))
         self.means_ = torch.from_numpy(np.concatenate([mixture.means_ for mixture in found]))
         self.factors_ = torch.cat([_factors(mixture) for mixture in found])
 
     def _mixture(self, z: np.ndarray, floor: float, seed: int) -> GaussianMixture:
-        """The mixture of some codes ``(n, d)``, with the number of components that the criterion prefers."""
-        rows = np.repeat(z, 2, axis=0) if len(z) == 1 else z  # scikit-learn wants two rows; a copy changes no maximum
+        """The mixture of some codes ``(n, d)``, with the number of components that the criterion
+        prefers.
+        """
+        rows = (
+            np.repeat(z, 2, axis=0) if len(z) == 1 else z
+        )  # scikit-learn wants two rows; a copy changes no maximum
         most = min(self.components, len(np.unique(z, axis=0)))
-        numbers = [most] if not self.fewer else sorted({max(1, most >> halvings) for halvings in range(most.bit_length())})
+        numbers = (
+            [most]
+            if not self.fewer
+            else sorted({max(1, most >> halvings) for halvings in range(most.bit_length())})
+        )
         fits = [
             GaussianMixture(
-                number, covariance_type=self.covariance, reg_covar=floor, max_iter=_ITERATIONS, random_state=seed
+                number,
+                covariance_type=self.covariance,
+                reg_covar=floor,
+                max_iter=_ITERATIONS,
+                random_state=seed,
             ).fit(rows)
             for number in numbers
-        ]  # fmt: skip
+        ]
         return min(fits, key=lambda mixture: mixture.bic(rows)) if self.fewer else fits[0]
 
     def _draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
@@ -66,13 +95,21 @@ class Mixture(Prior):
         chosen = torch.multinomial(own * self.weights_, 1)[:, 0]  # (n,)
         noise = temperature * torch.randn(n, self.means_.shape[1], dtype=torch.float64)
         factors = self.factors_[chosen]  # (n, d) or (n, d, d)
-        deviations = factors * noise if factors.ndim == 2 else (factors @ noise[:, :, None])[:, :, 0]
+        deviations = (
+            factors * noise if factors.ndim == 2 else (factors @ noise[:, :, None])[:, :, 0]
+        )
         return (self.means_[chosen] + deviations).float()
 
     def _log_prob(self, codes: Tensor, kinds: Tensor | None) -> Tensor:
         z = codes.detach().flatten(1).cpu().double()
         own = self._own(torch.zeros(len(z), dtype=torch.int64) if kinds is None else kinds)
-        each = torch.stack([_log_normal(z, mu, factor) for mu, factor in zip(self.means_, self.factors_, strict=True)], 1)
+        each = torch.stack(
+            [
+                _log_normal(z, mu, factor)
+                for mu, factor in zip(self.means_, self.factors_, strict=True)
+            ],
+            1,
+        )
         return (each + (own * self.weights_).log()).logsumexp(1)
 
     def _own(self, kinds: Tensor) -> Tensor:
@@ -80,7 +117,12 @@ class Mixture(Prior):
         return self.owners_ == kinds[:, None]
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        learnt = {"owners": self.owners_, "weights": self.weights_, "means": self.means_, "factors": self.factors_}
+        learnt = {
+            "owners": self.owners_,
+            "weights": self.weights_,
+            "means": self.means_,
+            "factors": self.factors_,
+        }
         return learnt, {}
 
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
@@ -89,7 +131,9 @@ class Mixture(Prior):
 
 
 def _factors(mixture: GaussianMixture) -> Tensor:
-    """Roots of the covariances: lower triangles ``(K, d, d)``, or the standard deviations ``(K, d)`` of diagonal ones."""
+    """Roots of the covariances: lower triangles ``(K, d, d)``, or the standard deviations
+    ``(K, d)`` of diagonal ones.
+    """
     shape = mixture.means_.shape
     covariances = torch.from_numpy(np.asarray(mixture.covariances_))
     match mixture.covariance_type:
@@ -98,7 +142,9 @@ def _factors(mixture: GaussianMixture) -> Tensor:
         case "diag":
             return covariances.sqrt()
         case "tied":
-            return torch.linalg.cholesky(covariances).expand(len(mixture.means_), -1, -1).contiguous()
+            return (
+                torch.linalg.cholesky(covariances).expand(len(mixture.means_), -1, -1).contiguous()
+            )
         case _:
             return torch.linalg.cholesky(covariances)
 
@@ -108,5 +154,8 @@ def _log_normal(z: Tensor, mu: Tensor, factor: Tensor) -> Tensor:
     if factor.ndim == 1:
         noise, scales = (z - mu) / factor, factor
     else:
-        noise, scales = torch.linalg.solve_triangular(factor, (z - mu).mT, upper=False).mT, factor.diagonal()
+        noise, scales = (
+            torch.linalg.solve_triangular(factor, (z - mu).mT, upper=False).mT,
+            factor.diagonal(),
+        )
     return -0.5 * (noise.square().sum(1) + z.shape[1] * math.log(2 * math.pi)) - scales.log().sum()

@@ -11,28 +11,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isthmus.core.autoencoder import Level
+from isthmus.core.fields import field
+from isthmus.core.objectives import Loss
 from isthmus.errors import InputError
-from isthmus.fields import field
-from isthmus.module import Level
-from isthmus.priors.trained import Density, TrainedPrior
-from isthmus.stages import Loss
+from isthmus.priors._trained import Density, TrainedPrior
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class PixelCNN(TrainedPrior):
-    r"""Gated PixelCNN over the indices of a quantised member: each position follows those above it and left of it.
+    r"""Gated PixelCNN over the indices of a quantised member: each position follows those above it
+    and left of it.
 
-    .. math:: p(z) = \prod_l \prod_i p(z_{l,i} \mid z_{l,1}, \dots, z_{l,i-1}, \; z_1, \dots, z_{l-1}, \; y)
+    .. math:: p(z) = \prod_l \prod_i p(z_{l,i} \mid z_{l,1}, \dots, z_{l,i-1}, \; z_1, \dots,
+    z_{l-1}, \; y)
 
-    There is a network for each level l, from the coarsest; it sees the whole grids of the levels before it, brought to its
-    own size, and the class y where there are labels. A level of one axis is a single row. The networks share no weights and
-    their losses are summed, so one training of all does to each what a training by itself would do.
-    ``sample(temperature=t)`` divides the logits by t; 0 takes the most likely index at every position.
+    There is a network for each level l, from the coarsest; it sees the whole grids of the levels
+    before it, brought to its own size, and the class y where there are labels. A level of one axis
+    is a single row. The networks share no weights and their losses are summed, so one training of
+    all does to each what a training by itself would do. ``sample(temperature=t)`` divides the
+    logits by t; 0 takes the most likely index at every position.
 
     Reference:
-        A. van den Oord, N. Kalchbrenner, O. Vinyals, L. Espeholt, A. Graves and K. Kavukcuoglu, Conditional image
-        generation with PixelCNN decoders, NIPS 2016; levels: A. Razavi, A. van den Oord and O. Vinyals, Generating
-        diverse high-fidelity images with VQ-VAE-2, NeurIPS 2019.
+        A. van den Oord, N. Kalchbrenner, O. Vinyals, L. Espeholt, A. Graves and K. Kavukcuoglu,
+        Conditional image generation with PixelCNN decoders, NIPS 2016; levels: A. Razavi, A. van
+        den Oord and O. Vinyals, Generating diverse high-fidelity images with VQ-VAE-2, NeurIPS
+        2019.
     """
 
     takes_indices = True
@@ -40,21 +44,33 @@ class PixelCNN(TrainedPrior):
     channels: int = field(32, "channels of every layer", low=1)
     layers: int = field(5, "gated layers of each level's network", low=1)
     reach: int = field(2, "rows and columns that a layer looks back over", low=1)
-    dropout: float = field(0.1, "share of the channels that is left out at random in training", low=0, below=1)
+    dropout: float = field(
+        0.1, "share of the channels that is left out at random in training", low=0, below=1
+    )
 
     def _density(self) -> Density:
-        return Grids(self.levels_, self._kinds, self.channels, self.layers, self.reach, self.dropout)
+        return Grids(
+            self.levels_, self._kinds, self.channels, self.layers, self.reach, self.dropout
+        )
 
     def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
         super()._admit(codes, levels)
         if any(len(level.grid) > 2 for level in levels):
-            raise InputError(f"PixelCNN takes grids of one or two axes, not {[level.grid for level in levels]}.")
+            raise InputError(
+                f"PixelCNN takes grids of one or two axes, not {[level.grid for level in levels]}."
+            )
         total = sum(prod(level.grid) for level in levels)
         if codes.is_floating_point() or codes.shape[1:] != (total,):
-            raise InputError(f"codes of {tuple(codes.shape)} {codes.dtype} are not usable: give whole numbers, (n, {total}).")
+            raise InputError(
+                f"codes of {tuple(codes.shape)} {codes.dtype} are not usable: give whole numbers,"
+                f" (n, {total})."
+            )
         for level, indices in zip(levels, _split(codes, levels), strict=True):
             if indices.min() < 0 or indices.max() >= level.size:
-                raise InputError(f"an index of {int(indices.max())} does not stand in a level of {level.size} entries.")
+                raise InputError(
+                    f"an index of {int(indices.max())} does not stand in a level of {level.size}"
+                    " entries."
+                )
 
 
 class Grids(Density):
@@ -69,7 +85,9 @@ class Grids(Density):
     def __init__(self, levels: Sequence[Level], kinds: int, *settings: Any) -> None:
         super().__init__()
         self.levels = tuple(levels)
-        self.networks = nn.ModuleList(Network(level, levels[:i], kinds, *settings) for i, level in enumerate(levels))
+        self.networks = nn.ModuleList(
+            Network(level, levels[:i], kinds, *settings) for i, level in enumerate(levels)
+        )
 
     def log_prob(self, codes: Tensor, kinds: Tensor | None = None) -> Tensor:
         return torch.stack(self.by_level(codes, kinds)).sum(0)
@@ -85,7 +103,9 @@ class Grids(Density):
         found = []
         for i, grid in enumerate(grids):
             logits = self.networks[i](grid, grids[:i], kinds)  # (n, size, h, w)
-            found.append(-functional.cross_entropy(logits, grid, reduction="none").flatten(1).sum(1))
+            found.append(
+                -functional.cross_entropy(logits, grid, reduction="none").flatten(1).sum(1)
+            )
         return found
 
     def draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
@@ -107,7 +127,14 @@ class Network(nn.Module):
     """
 
     def __init__(
-        self, level: Level, above: Sequence[Level], kinds: int, channels: int, layers: int, reach: int, dropout: float
+        self,
+        level: Level,
+        above: Sequence[Level],
+        kinds: int,
+        channels: int,
+        layers: int,
+        reach: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.shape = _plane(level)
@@ -116,28 +143,45 @@ class Network(nn.Module):
         self.kinds: nn.Module | None = nn.Embedding(kinds, channels) if kinds else None
         self.above = nn.ModuleList(nn.Embedding(upper.size, channels) for upper in above)
         self.blend = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in above)
-        self.layers = nn.ModuleList(Gated(channels, reach, dropout, is_first=i == 0) for i in range(layers))
-        self.logits = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, level.size, 1))
+        self.layers = nn.ModuleList(
+            Gated(channels, reach, dropout, is_first=i == 0) for i in range(layers)
+        )
+        self.logits = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 1),
+            nn.ReLU(),
+            nn.Conv2d(channels, level.size, 1),
+        )
 
     def forward(self, grid: Tensor, above: Sequence[Tensor], kinds: Tensor | None) -> Tensor:
-        """The logits of each position ``(n, size, h, w)``, from indices ``(n, h, w)`` that come before it."""
+        """The logits of each position ``(n, size, h, w)``, from indices ``(n, h, w)`` that come
+        before it.
+        """
         x = _embedded(self.entries, grid)
         return self._across(x, self._down(x, self._context(above, kinds)))
 
-    def draw(self, n: int, above: Sequence[Tensor], kinds: Tensor | None, temperature: float) -> Tensor:
-        """n grids ``(n, h, w)``; the rows above a row are read once, the row itself once for each of its positions."""
+    def draw(
+        self, n: int, above: Sequence[Tensor], kinds: Tensor | None, temperature: float
+    ) -> Tensor:
+        """n grids ``(n, h, w)``; the rows above a row are read once, the row itself once for each
+        of its positions.
+        """
         context = self._context(above, kinds)
         grid = torch.zeros(n, *self.shape, dtype=torch.int64, device=context.device)
         for row in range(self.shape[0]):
             seen = _embedded(self.entries, grid[:, : row + 1])
             said = [words[:, :, row:] for words in self._down(seen, context[:, :, : row + 1])]
             for column in range(self.shape[1]):
-                logits = self._across(_embedded(self.entries, grid[:, row : row + 1]), said)[:, :, 0, column]  # (n, size)
+                logits = self._across(_embedded(self.entries, grid[:, row : row + 1]), said)[
+                    :, :, 0, column
+                ]  # (n, size)
                 grid[:, row, column] = _chosen(logits, temperature)
         return grid
 
     def _context(self, above: Sequence[Tensor], kinds: Tensor | None) -> Tensor:
-        """What every layer is told at each position: the place, the class, the levels above; ``(n or 1, channels, h, w)``."""
+        """What every layer is told at each position: the place, the class, the levels above;
+        ``(n or 1, channels, h, w)``.
+        """
         context: Tensor = self.place
         if self.kinds is not None:
             context = context + self.kinds(kinds)[:, :, None, None]  # (n, channels, 1, 1)
@@ -147,7 +191,9 @@ class Network(nn.Module):
         return context
 
     def _down(self, x: Tensor, context: Tensor) -> list[Tensor]:
-        """The vertical stack: what each layer tells its row of the rows above, each ``(n, 2 * channels, h, w)``."""
+        """The vertical stack: what each layer tells its row of the rows above, each
+        ``(n, 2 * channels, h, w)``.
+        """
         said = []
         for layer in self.layers:
             assert isinstance(layer, Gated)
@@ -167,8 +213,10 @@ class Network(nn.Module):
 class Gated(nn.Module):
     """One gated layer of both stacks.
 
-    Kernels that end where they may not look take the place of masks: no product is computed to be thrown away, and the
-    vertical kernel is as wide as it is, so there is no blind spot. The first layer does not see the position itself.
+    Kernels that end where they may not look take the place of masks: no product is computed to be
+        thrown away, and the
+    vertical kernel is as wide as it is, so there is no blind spot. The first layer does not see the
+    position itself.
     """
 
     def __init__(self, channels: int, reach: int, dropout: float, is_first: bool) -> None:
@@ -183,10 +231,14 @@ class Gated(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
 
     def down(self, v: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """From the vertical features ``(n, channels, h, w)`` to the next, and what the rows are told."""
+        """From the vertical features ``(n, channels, h, w)`` to the next, and what the rows are
+        told.
+        """
         ours, theirs = self.context(context).chunk(2, 1)
         padded = functional.pad(v, (self.reach, self.reach, self.reach, 0))
-        seen = self.rows(padded)[:, :, : v.shape[2]]  # the first layer's kernel leaves one row too many: the row itself
+        seen = self.rows(padded)[
+            :, :, : v.shape[2]
+        ]  # the first layer's kernel leaves one row too many: the row itself
         return self.dropout(_gate(seen + ours)), self.link(seen) + theirs
 
     def across(self, h: Tensor, words: Tensor) -> Tensor:
@@ -209,7 +261,9 @@ def _embedded(entries: nn.Module, grid: Tensor) -> Tensor:
 
 
 def _chosen(logits: Tensor, temperature: float) -> Tensor:
-    """An index for each example from logits ``(n, size)``, drawn; at temperature 0 the most likely; ``(n,)``."""
+    """An index for each example from logits ``(n, size)``, drawn; at temperature 0 the most likely;
+    ``(n,)``.
+    """
     if temperature == 0:
         return logits.argmax(1)
     return torch.multinomial((logits.float() / temperature).softmax(1), 1)[:, 0]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from isthmus.report.compare import Comparison, compare
+from isthmus.report._compare import Comparison, compare
 
 __all__ = ["Comparison", "compare"]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus import files
+from isthmus.core import files
 from isthmus.errors import RunError
 from isthmus.training.optimizers import Optimizer
 
@@ -58,7 +58,8 @@ class Checkpoint:
 
     Args:
         folder: where the file lies, made when first written.
-        identity: what must be equal for a run to go on, by name; an unequal entry is named in the error.
+        identity: what must be equal for a run to go on, by name; an unequal entry is named in the
+            error.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
@@ -83,15 +84,24 @@ class Checkpoint:
             for name, part in (
                 ("module", module.state_dict()),
                 ("optimizers", [optimizer.state() for optimizer in optimizers]),
-                ("state", {**vars(state), "best": None if state.best == float("inf") else state.best}),
+                (
+                    "state",
+                    {**vars(state), "best": None if state.best == float("inf") else state.best},
+                ),
             )
         }
-        files.write_tensors(self.path, tensors, {"format": _FORMAT, "identity": self.identity, "seed": state.seed, **values})
+        files.write_tensors(
+            self.path,
+            tensors,
+            {"format": _FORMAT, "identity": self.identity, "seed": state.seed, **values},
+        )
         self._written = time.monotonic()
         self._cost = self._written - start
 
     def read(self, module: nn.Module) -> tuple[State, list[dict[str, Any]]] | None:
-        """Take the run up where it stood: its state and those of its optimisers, or None where there is none."""
+        """Take the run up where it stood: its state and those of its optimisers, or None where
+        there is none.
+        """
         meta = self._meta()
         if meta is None:
             return None
@@ -102,7 +112,9 @@ class Checkpoint:
         if "generator.cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["generator.cuda"])
         values = files.unpack(meta["state"], tensors)
-        state = State(**{**values, "best": float("inf") if values["best"] is None else values["best"]})
+        state = State(
+            **{**values, "best": float("inf") if values["best"] is None else values["best"]}
+        )
         return state, files.unpack(meta["optimizers"], tensors)
 
     def seed(self, fresh: int) -> int:
@@ -115,7 +127,9 @@ class Checkpoint:
             return None
         meta = files.read_meta(self.path)
         if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
-            raise RunError(f"{self.path} is not a checkpoint that this version reads: remove it to start anew.")
+            raise RunError(
+                f"{self.path} is not a checkpoint that this version reads: remove it to start anew."
+            )
         return meta
 
     def remove(self) -> None:

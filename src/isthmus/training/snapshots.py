@@ -1,4 +1,6 @@
-"""Snapshots: the codes of fixed probes and the decoded plane, at some moments of training, for the animation."""
+"""Snapshots: the codes of fixed probes and the decoded plane, at some moments of training, for the
+animation.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.feed import Feed
-from isthmus.module import Autoencoder
+from isthmus.core.autoencoder import Autoencoder
+from isthmus.data.batches import ArrayBatches
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Snapshot:
     Attributes:
         epoch: finished epochs (0: before training).
         codes: the codes of the probes, ``(probes, *code_shape)``.
-        grid: what the decoder made of a grid over the codes, ``(rows * columns, *shape)``, in the user's units.
+        grid: what the decoder made of a grid over the codes, ``(rows * columns, *shape)``, in the
+            user's units.
     """
 
     epoch: int
@@ -38,19 +41,33 @@ class Snapshots:
         plane: from the codes of the probes to the codes whose decoded examples are kept.
     """
 
-    def __init__(self, count: int, epochs: int, probes: Feed, plane: Callable[[np.ndarray], np.ndarray]) -> None:
+    def __init__(
+        self,
+        count: int,
+        epochs: int,
+        probes: ArrayBatches,
+        plane: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
         self.epochs = moments(count, epochs)
         self.probes = probes
         self.plane = plane
 
     @torch.no_grad()
-    def take(self, module: Autoencoder, epoch: int, kept: dict[str, Tensor], at_end: bool = False) -> None:
-        """Add this moment to ``kept`` where it is one of those to keep, or the end; training is not disturbed."""
+    def take(
+        self, module: Autoencoder, epoch: int, kept: dict[str, Tensor], at_end: bool = False
+    ) -> None:
+        """Add this moment to ``kept`` where it is one of those to keep, or the end; training is not
+        disturbed.
+        """
         if epoch not in self.epochs and not at_end:
             return
         module.eval()
         codes = torch.cat([module.encode(x)[0] for x in self.probes.chunks()])
-        grid = torch.from_numpy(self.plane(codes.float().cpu().numpy())).to(codes).reshape(-1, *codes.shape[1:])
+        grid = (
+            torch.from_numpy(self.plane(codes.float().cpu().numpy()))
+            .to(codes)
+            .reshape(-1, *codes.shape[1:])
+        )
         kept[f"codes.{epoch}"] = codes.float().cpu()
         kept[f"grid.{epoch}"] = module.decode(grid).float().cpu()
         module.train()

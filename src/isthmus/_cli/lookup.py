@@ -1,0 +1,62 @@
+"""Commands that look something up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from isthmus._cli.shared import Json, Run, listing, say
+from isthmus.core import fields
+from isthmus.registry import DATA, MEMBERS, PRIORS
+
+
+def models(
+    ready: Annotated[
+        bool, typer.Option("--pretrained", help="list the trained ones that come with the package")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the members, or those that come trained."""
+    from isthmus.io import pretrained
+
+    if ready:
+        known = {pretrained.PREFIX + name: pretrained.summary(name) for name in pretrained.names()}
+    else:
+        known = {name: fields.describe(MEMBERS.target(name)) for name in MEMBERS}
+    say(listing(known), known, as_json)
+
+
+def priors(as_json: Json = False) -> None:
+    """List the distributions that can be fitted to codes."""
+    known = {name: fields.describe(PRIORS.target(name)) for name in PRIORS}
+    say(listing(known), known, as_json)
+
+
+def data_sets(as_json: Json = False) -> None:
+    """List the data sets that are known by name."""
+    known = {name: fields.describe(DATA.target(name)) for name in DATA}
+    say(
+        listing(known) + "\nor a path: .npy, .npz, .csv, .parquet, or a folder of images",
+        known,
+        as_json,
+    )
+
+
+def info(run: Run, as_json: Json = False) -> None:
+    """Show what a run is: its member, fields, data and last epoch."""
+    from isthmus.io import runs
+
+    known = runs.info(run)
+    layout, last = known["data"]["layout"], (known["history"] or [{}])[-1]
+    lines = {
+        "member": known["member"],
+        "written by": f"isthmus {known['isthmus']}",
+        "likelihood": known["likelihood"],
+        "fitted prior": (known.get("prior") or {"name": "none"})["name"],
+        "examples": " × ".join(map(str, layout["outer"])),
+        "scaling": known["data"]["scaling"]["kind"],
+        **{f"  {name}": value for name, value in known["fields"].items()},
+        **{f"last {name}": f"{value:.6g}" for name, value in last.items()},
+    }
+    say(listing(lines), known, as_json)

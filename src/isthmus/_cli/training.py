@@ -1,0 +1,190 @@
+"""Commands that train: a member, several to compare, a prior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus._cli.options import SEED
+from isthmus._cli.shared import (
+    DataDir,
+    Json,
+    Label,
+    Out,
+    Run,
+    Size,
+    Source,
+    load_data,
+    open_run,
+    say,
+)
+from isthmus.core import fields
+from isthmus.errors import InputError, unknown
+from isthmus.registry import MEMBERS, PRIORS
+
+if TYPE_CHECKING:
+    from isthmus.data import Data
+    from isthmus.data.datasets import Part
+
+
+def trainer(member: str) -> Callable[..., None]:
+    """The command that trains one member."""
+
+    def command(
+        *,
+        data: Source,
+        out: Out,
+        data_dir: DataDir = None,
+        label: Label = None,
+        size: Size = None,
+        overwrite: Annotated[
+            bool, typer.Option("--overwrite", help="replace a finished run in the folder")
+        ] = False,
+        as_json: Json = False,
+        **values: Any,
+    ) -> None:
+        _train(member, load_data(data, data_dir, label, size), out, overwrite, as_json, values)
+
+    return command
+
+
+def _train(
+    member: str, data: Data, out: Path, overwrite: bool, as_json: bool, values: dict[str, Any]
+) -> None:
+    from isthmus.data.rows import named
+    from isthmus.io import runs
+
+    runs.refuse_target(out, overwrite)
+    values = {"random_state": SEED, **values, "checkpoint_dir": str(out)}
+    model = MEMBERS[member](**values).fit(named(data.train.x, data.columns))
+    model.source_ = data.source
+    model.checkpoint_dir = None  # the run is whole: nothing is left to take up again
+    runs.save(model, out)
+    (out / runs.CHECKPOINT).unlink(missing_ok=True)
+    last = model.history_[-1]
+    chosen = " (chosen by the range of the data)" if model.likelihood == "auto" else ""
+    terms = ", ".join(
+        f"{name} {value:.4g}" for name, value in last.items() if name not in ("epoch", "seconds")
+    )
+    text = (
+        f"likelihood: {model.likelihood_}{chosen}\nepoch {last['epoch']:.0f}: {terms}\nsaved in"
+        f" {out}"
+    )
+    say(text, {"run": out, "member": member, "likelihood": model.likelihood_, **last}, as_json)
+
+
+def compare(
+    members: Annotated[
+        list[str], typer.Argument(metavar="MEMBER…", help=f"which members: {', '.join(MEMBERS)}")
+    ],
+    *,
+    data: Source,
+    out: Out,
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    snapshots: Annotated[
+        int, typer.Option(help="moments of training that the animation shows")
+    ] = 24,
+    as_json: Json = False,
+    **values: Any,
+) -> None:
+    """Train members with the same budget, put PCA beside them, measure, draw, and write one HTML
+    page.
+    """
+    for name in members:
+        if name not in MEMBERS:
+            raise unknown("member", name, MEMBERS)
+    from isthmus.report import compare as compare_members
+
+    loaded = load_data(data, data_dir, label, size)
+    result = compare_members(
+        members, loaded, out, snapshots=snapshots, overrides={"random_state": SEED, **values}
+    )
+    say(f"{result.table()}\n\n{result.page}", result.to_json(), as_json)
+
+
+def fit_prior(
+    run: Run,
+    *,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="as for train; what the run was trained on if not given"),
+    ] = None,
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    prior: Annotated[
+        str, typer.Option("--prior", metavar="NAME", help=f"auto, {', '.join(PRIORS)}")
+    ] = "auto",
+    as_json: Json = False,
+    **values: Any,
+) -> None:
+    """Fit a distribution over the codes of the training examples, and keep it in the run: `sample`
+    draws from it.
+    """
+    from isthmus.io import pretrained, runs
+    from isthmus.priors.base import resolved
+
+    if str(run).startswith(pretrained.PREFIX):
+        raise InputError(
+            f"{run} comes with the package and stays as it is: train your own run, or fit the prior"
+            " in Python."
+        )
+    model = open_run(run)
+    name = resolved(prior, model.module_.bottleneck.levels)
+    _refuse_others(name, values)
+    given = {"source": data, "data_dir": data_dir, "label": label, "size": size}
+    loaded = _trained_on(
+        run, model.source_, {key: value for key, value in given.items() if value is not None}
+    )
+    parts = {"training": loaded.train, **({"test": loaded.test} if len(loaded.test) else {})}
+    examples = {part: with_names(rows, loaded) for part, rows in parts.items()}
+    model.fit_prior(*examples["training"], prior=PRIORS[name](**{"random_state": SEED, **values}))
+    runs.save_prior(model, run)
+    scores = {part: model.score_prior(x) for part, (x, _) in examples.items()}
+    text = ", ".join(f"{-score:.4g} nats on the {part} part" for part, score in scores.items())
+    say(
+        f"{name}: -log p of a code is {text}\nsaved in {run}",
+        {"run": run, "prior": name, "log_prob": scores},
+        as_json,
+    )
+
+
+def with_names(part: Part, data: Data) -> tuple[Any, Any]:
+    """The examples of a part with the names of their columns, and their labels as the names of
+    their classes.
+    """
+    import numpy as np
+
+    from isthmus.data.rows import named
+
+    labels = part.y if part.y is None or data.classes is None else np.asarray(data.classes)[part.y]
+    return named(part.x, data.columns), labels
+
+
+def _refuse_others(prior: str, values: Mapping[str, Any]) -> None:
+    """Refuse settings of other priors: they would change nothing."""
+    for name in set(values) - set(fields.read(PRIORS.target(prior))):
+        owners = " and ".join(
+            repr(other) for other in PRIORS if name in fields.read(PRIORS.target(other))
+        )
+        raise InputError(
+            f"--{name.replace('_', '-')} is a setting of {owners}, not of {prior!r}: leave it out,"
+            " or choose another --prior."
+        )
+
+
+def _trained_on(run: Path, source: Mapping[str, Any] | None, given: Mapping[str, Any]) -> Data:
+    """The data that are given, or else those that the run says it was trained on."""
+    from isthmus.data import load
+
+    if "source" not in given and source is None:
+        raise InputError(
+            f"{run} does not say what it was trained on: pass --data, and --label or --size, as"
+            " they were for train."
+        )
+    return load(**given if "source" in given else {**(source or {}), **given})

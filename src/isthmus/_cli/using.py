@@ -1,0 +1,225 @@
+"""Commands that use a trained member."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isthmus._cli.options import SEED
+from isthmus._cli.shared import (
+    DataDir,
+    Input,
+    Json,
+    Label,
+    Run,
+    Size,
+    Source,
+    as_number,
+    columns_of,
+    load_data,
+    open_run,
+    read_rows,
+    say,
+    wrote,
+)
+from isthmus.core import fields
+from isthmus.core.fields import Field
+from isthmus.errors import InputError
+
+
+def encode(
+    run: Run,
+    data: Input,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=".npy, .csv or .parquet")],
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    as_json: Json = False,
+) -> None:
+    """Write the codes of examples."""
+    from isthmus.data.rows import named
+    from isthmus.io import exports
+
+    exports.check_target(out, (exports.ARRAY, *exports.TABLES))
+    model, rows = open_run(run), read_rows(data, data_dir, label, size)
+    codes = model.transform(named(rows.x, rows.columns))
+    exports.write_codes(out, codes, model.get_feature_names_out())
+    wrote(out, codes, as_json)
+
+
+def decode(
+    run: Run,
+    codes: Annotated[
+        Path, typer.Argument(metavar="CODES", help="a .npy, .csv or .parquet file of codes")
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for rows of a table")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Write what the decoder makes of codes."""
+    from isthmus.io import exports
+
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    model = open_run(run)
+    examples = model.inverse_transform(read_rows(str(codes), None, None, None).x)
+    exports.write_examples(out, examples, columns_of(model))
+    wrote(out, examples, as_json)
+
+
+def reconstruct(
+    run: Run,
+    data: Input,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for a table")
+    ],
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    columns: Annotated[int, typer.Option(help="examples side by side in a picture", min=1)] = 10,
+    as_json: Json = False,
+) -> None:
+    """Write reconstructions; a picture shows the first hundred examples, each row above its
+    reconstructions.
+    """
+    from isthmus.data.rows import named
+    from isthmus.io import exports
+
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    model, rows = open_run(run), read_rows(data, data_dir, label, size)
+    shown = min(len(rows), 100 if out.suffix.lower() == exports.PICTURE else len(rows))
+    examples = model.reconstruct(named(rows.x[:shown], rows.columns))
+    if out.suffix.lower() == exports.PICTURE:
+        from isthmus.figures import as_images
+
+        exports.write_picture(
+            out,
+            exports.interleave(as_images(rows.x[:shown]), as_images(examples), columns),
+            columns,
+        )
+    else:
+        exports.write_examples(out, examples, columns_of(model))
+    wrote(out, examples, as_json)
+
+
+def denoise(
+    run: Run,
+    data: Input,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for a table")
+    ],
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    as_json: Json = False,
+) -> None:
+    """Write cleaned examples, by a denoising member."""
+    from isthmus.io import exports
+
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    model, rows = open_run(run), read_rows(data, data_dir, label, size)
+    if not hasattr(model, "denoise"):
+        raise InputError(f"{type(model).__name__} does not clean examples: train 'denoising'.")
+    examples = model.denoise(rows.x)
+    exports.write_examples(out, examples, columns_of(model))
+    wrote(out, examples, as_json)
+
+
+def sample(
+    run: Run,
+    out: Annotated[
+        Path, typer.Option("--out", help=".npy, .png; .csv or .parquet for rows of a table")
+    ],
+    n: Annotated[int, typer.Option("-n", help="how many", min=1)] = 64,
+    label: Annotated[
+        str | None, typer.Option(help="the class to draw, where the prior was fitted with labels")
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(help="below 1: closer to what is most likely", min=0)
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same samples", min=0)] = SEED,
+    as_json: Json = False,
+) -> None:
+    """Write new examples, drawn from the prior and decoded."""
+    from isthmus.io import exports
+
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    model = open_run(run)
+    examples = model.sample(n, label=label, temperature=temperature, random_state=seed)
+    exports.write_examples(out, examples, columns_of(model))
+    wrote(out, examples, as_json)
+
+
+def outliers(
+    run: Run,
+    data: Input,
+    out: Annotated[Path, typer.Option("--out", help=".csv or .parquet")],
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="also draw the extremes: .png, .svg or .pdf")
+    ] = None,
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    as_json: Json = False,
+    **values: Any,
+) -> None:
+    """Write how typical each example is, and which are outliers: by a threshold that the scores of
+    DATA themselves settle.
+    """
+    from isthmus.data.rows import named
+    from isthmus.estimators.outliers import OutlierDetector, table
+    from isthmus.io import exports
+
+    exports.check_target(out, exports.TABLES)
+    if figure is not None:
+        exports.check_target(figure, exports.FIGURES)
+    model, rows = open_run(run), read_rows(data, data_dir, label, size)
+    detector = OutlierDetector.from_run(model, **values).fit(named(rows.x, rows.columns))
+    found = table(detector, rows)
+    exports.write_table(out, found)
+    if figure is not None:
+        exports.write_extremes(figure, detector, rows, Path(data).name)
+    count, least = int(found["outlier"].sum()), int(found["rank"].argmin())
+    name = f" ({rows.files[least]})" if rows.files else ""
+    text = (
+        f"{out}: {count} of {len(rows)} examples score below {detector.offset_:.4g}; the least"
+        f" typical is row {least}{name}"
+    )
+    result = {
+        "out": out,
+        "examples": len(rows),
+        "outliers": count,
+        "threshold": detector.offset_,
+        "least_typical": least,
+    }
+    say(text, result, as_json)
+
+
+def judging() -> dict[str, Field]:
+    """What a detector lets one choose of a member that is trained already."""
+    declared = fields.read("isthmus.estimators.outliers:OutlierDetector")
+    return {
+        name: replace(declared[name], owner="What counts as an outlier")
+        for name in ("contamination", "criterion")
+    }
+
+
+def evaluate(
+    run: Run,
+    data: Source,
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a run on a data set: reconstruction, likelihood, and what the codes are good for."""
+    from isthmus import metrics
+
+    measures = metrics.evaluate(open_run(run), load_data(data, data_dir, label, size))
+    lines = [
+        f"{name:<16} {as_number(m.value, m.error):<22} {m.unit}" for name, m in measures.items()
+    ]
+    say("\n".join(lines), {name: vars(m) for name, m in measures.items()}, as_json)

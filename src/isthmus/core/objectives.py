@@ -1,0 +1,101 @@
+"""What training is made of: stages one after another, and in each the objectives whose losses are
+made small in turns.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The cost of some examples, each by itself.
+
+    Attributes:
+        objective: what training minimises the mean of, ``(n,)``.
+        terms: its parts without weights, in nats per example (squared units where the likelihood is
+            the squared error), each ``(n,)``; an autoencoder's ``"distortion"`` is always there.
+    """
+
+    objective: Tensor
+    terms: Mapping[str, Tensor]
+
+
+class Batches(Protocol):
+    """What the loop trains on: examples that are handed out in batches, ready for the module."""
+
+    def __len__(self) -> int:
+        """How many examples there are."""
+
+    def batch(self, rows: Tensor) -> Any:
+        """The examples of some rows: ``ready(stored(rows))``."""
+
+    def stored(self, rows: Tensor) -> Any:
+        """The same examples as they are kept."""
+
+    def ready(self, stored: Any) -> Any:
+        """What is kept, as the module takes it; nothing but operations on tensors."""
+
+    def chunks(self, size: int | None = None) -> Iterator[Any]:
+        """All examples in their order."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One side of training: parameters, and the loss that they make small.
+
+    Attributes:
+        parameters: what this objective moves; the loop leaves all others alone while it does.
+        loss: from a batch to its cost.
+        learning_rate: its own step size; None takes the one of the settings.
+    """
+
+    parameters: tuple[nn.Parameter, ...]
+    loss: Callable[[Any], Loss]
+    learning_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of training, with optimisers of its own.
+
+    Attributes:
+        epochs: how long it lasts.
+        objectives: who moves, in their order within a step. The first one's objective is the one
+            that is shown, measured on validation examples, and compared by early stopping.
+        prepare: a look at the training examples before the first step.
+        refresh: a look at them before every epoch.
+    """
+
+    epochs: int
+    objectives: tuple[Objective, ...]
+    prepare: Callable[[Batches], None] | None = None
+    refresh: Callable[[Batches], None] | None = None
+
+
+class TrainableModule(nn.Module, ABC):
+    """What the loop can train: a module that says what a batch costs."""
+
+    @abstractmethod
+    def loss(self, batch: Any) -> Loss:
+        """What a batch costs, per example."""
+
+    def objectives(self) -> tuple[Objective, ...]:
+        """Who moves in a step; most modules have one objective, with all parameters."""
+        return (Objective(tuple(self.parameters()), self.loss),)
+
+    def anneal(self, epoch: float) -> None:
+        """Set what changes as a stage goes on; ``epoch`` counts its finished epochs, with
+        fractions.
+        """
+
+    def close_epoch(self) -> dict[str, float]:
+        """Look back on an epoch of training: what to add to its row in the history. Unused units
+        may be renewed here.
+        """
+        return {}

@@ -1,0 +1,118 @@
+"""The preprocessor: how an array of the user's becomes ``(n, *shape)`` inside, and goes back out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.example import Shape
+from isthmus.errors import InputError
+
+_CHUNK = 1 << 22  # values looked at in one go, so that a memory map is never read whole
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one example looks outside, and inside.
+
+    Attributes:
+        outer: the shape of an example as it is handed in and given back.
+        shape: its shape inside; (channels, height, width) for an image.
+        channels: where the channels are outside: ``"first"``, ``"last"``, ``"none"`` (grey images),
+            or ``"flat"``.
+    """
+
+    outer: Shape
+    shape: Shape
+    channels: str
+
+    def transform(self, x: np.ndarray) -> np.ndarray:
+        """``(n, *outer)`` to ``(n, *shape)``, without a copy where the memory allows it."""
+        if self.channels == "last":
+            return np.moveaxis(x, -1, 1)
+        return x.reshape(len(x), *self.shape)
+
+    def inverse_transform(self, x: np.ndarray) -> np.ndarray:
+        """``(n, *shape)`` back to ``(n, *outer)``."""
+        if self.channels == "last":
+            return np.moveaxis(x, 1, -1)
+        return x.reshape(len(x), *self.outer)
+
+
+def layout_of(outer: Shape, channels: str = "auto", image_shape: Shape | None = None) -> Layout:
+    """Understand the shape of one example.
+
+    Args:
+        outer: (h, w), (h, w, c), (c, h, w), (columns,) or anything else, which is taken as it is.
+        channels: ``"first"`` or ``"last"`` settles which axis of three is the colour; ``"auto"``
+            looks for an axis of 1, 3 or 4 and refuses where both ends, or neither, could be it.
+        image_shape: (channels, height, width) of the image that a flat row holds.
+    """
+    if image_shape is not None:
+        if len(image_shape) != 3 or math.prod(image_shape) != math.prod(outer):
+            raise InputError(
+                f"image_shape={image_shape} does not hold the {math.prod(outer)} values of an"
+                f" example of shape {outer}: give (channels, height, width) whose product is that"
+                " number."
+            )
+        return Layout(outer, tuple(image_shape), "flat")
+    if len(outer) == 2:
+        return Layout(outer, (1, *outer), "none")
+    if len(outer) != 3:
+        return Layout(outer, outer, "flat")
+    if channels == "auto":
+        channels = _guess(outer)
+    return Layout(outer, (outer[2], *outer[:2]) if channels == "last" else outer, channels)
+
+
+def _guess(outer: Shape) -> str:
+    first, last = outer[0] in (1, 3, 4), outer[2] in (1, 3, 4)
+    if first == last:
+        raise InputError(
+            f"an image of shape {outer} can be read in two ways: pass channels='first' if it is"
+            " (channels, height, width), channels='last' if it is (height, width, channels)."
+        )
+    return "first" if first else "last"
+
+
+def extent(x: np.ndarray, name: str = "X") -> tuple[float, float]:
+    """The least and the greatest value; NaN or infinity is refused with its place."""
+    if x.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high, rows = math.inf, -math.inf, max(1, _CHUNK // max(1, math.prod(x.shape[1:])))
+    for start in range(0, len(x), rows):
+        block = x[start : start + rows]
+        least, greatest = float(block.min()), float(block.max())
+        if not (math.isfinite(least) and math.isfinite(greatest)):
+            raise _not_finite(block, start, name)
+        low, high = min(low, least), max(high, greatest)
+    return low, high
+
+
+def _not_finite(block: np.ndarray, start: int, name: str) -> InputError:
+    place = np.argwhere(~np.isfinite(block))[0]
+    value = block[tuple(place)]
+    what = "NaN" if np.isnan(value) else "inf"
+    where = f"row {start + place[0]}, column {', '.join(str(i) for i in place[1:])}"
+    return InputError(
+        f"{name} holds {what} (row and column from 0: {where}): remove the row, or fill in the"
+        " value."
+    )
+
+
+def as_stored(x: Any, name: str = "X") -> np.ndarray:
+    """The array as it will be kept: uint8 and float32 stay as they are, every other number becomes
+    float32.
+    """
+    if x.dtype in (np.uint8, np.float32):
+        return x if isinstance(x, np.memmap) else np.ascontiguousarray(x)
+    if x.dtype.kind not in "biuf":
+        raise InputError(
+            f"{name} has the type {x.dtype}, which holds no real numbers: convert it to float32 or"
+            " uint8."
+        )
+    with np.errstate(over="ignore"):  # what overflows is found, and named, by `extent`
+        return np.ascontiguousarray(x, dtype=np.float32)

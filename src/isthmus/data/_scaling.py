@@ -1,0 +1,87 @@
+"""From the user's units to the model's, and back; the scaling is part of the model and is saved
+with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from isthmus.errors import InputError
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """An affine map: inside = (outside - offset) / scale.
+
+    Attributes:
+        kind: ``"none"``, ``"pixels"`` (uint8 read as [0, 1]), ``"standard"`` or ``"minmax"``.
+        offset, scale: numbers, or one per column of a table, ``(columns,)``.
+        unit_range: whether the values inside lie in [0, 1].
+    """
+
+    kind: str
+    offset: np.ndarray
+    scale: np.ndarray
+    unit_range: bool
+
+    def inverse_transform(self, x: np.ndarray) -> np.ndarray:
+        """Back to the user's units; pixels stay in [0, 1]."""
+        return (
+            x if self.kind in ("none", "pixels") else (x * self.scale + self.offset).astype(x.dtype)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``config.json``; float32 survives the decimal text exactly."""
+        return {
+            "kind": self.kind,
+            "offset": self.offset.tolist(),
+            "scale": self.scale.tolist(),
+            "unit_range": self.unit_range,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Scaling:
+        """The inverse of :meth:`to_json`."""
+        offset, scale = (np.asarray(values[key], dtype=np.float32) for key in ("offset", "scale"))
+        return cls(str(values["kind"]), offset, scale, bool(values["unit_range"]))
+
+
+def fit_scaling(kind: str, x: np.ndarray, extent: tuple[float, float]) -> Scaling:
+    """Choose the scaling of some examples ``(n, *shape)`` whose least and greatest value are
+    ``extent``.
+
+    ``"auto"`` reads uint8 as pixels, leaves [0, 1] alone and standardises everything else: each
+    column of a table by itself, images as a whole.
+    """
+    in_unit = extent[0] >= 0 and extent[1] <= 1
+    if kind == "auto":
+        kind = "pixels" if x.dtype == np.uint8 else "none" if in_unit else "standard"
+    if kind == "none":
+        return Scaling(kind, _number(0), _number(1), in_unit)
+    if kind == "pixels":
+        if x.dtype != np.uint8:
+            raise InputError(
+                f"scaling='pixels' reads uint8 as [0, 1], but X is {x.dtype}: use 'minmax' or"
+                " 'auto'."
+            )
+        return Scaling(kind, _number(0), _number(255), True)
+    axis: Any = 0 if x.ndim == 2 else None
+    if kind == "minmax":
+        offset, scale = (
+            x.min(axis=axis),
+            np.subtract(x.max(axis=axis), x.min(axis=axis), dtype=np.float32),
+        )
+    else:
+        offset, scale = x.mean(axis=axis, dtype=np.float64), x.std(axis=axis, dtype=np.float64)
+    offset, scale = (
+        np.atleast_1d(offset).astype(np.float32),
+        np.atleast_1d(scale).astype(np.float32),
+    )
+    return Scaling(kind, offset, np.where(scale > 0, scale, np.float32(1)), kind == "minmax")
+
+
+def _number(value: float) -> np.ndarray:
+    return np.full(1, value, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""What can be read: files, folders, tables, and the well-known sets."""

@@ -1,0 +1,91 @@
+"""A training part and a test part from the rows of one source."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isthmus.data.datasets import Data, Part
+from isthmus.data.rows import Rows
+from isthmus.errors import InputError
+
+# fixed: the same source must give the same parts in every run, whatever the seed of the training is
+_SEED = 0
+
+
+def split(name: str, rows: Rows, test_fraction: float = 0.2) -> Data:
+    """Split rows into a training part and a test part.
+
+    A split that the source has of its own is kept. Otherwise the rows are shuffled with a fixed
+    seed, and each class keeps its share in both parts where every class has at least two rows; a
+    memory map is cut at its tail, so that it stays on the disk. ``test_fraction=0`` leaves the test
+    part empty.
+    """
+    check_fraction(test_fraction)
+    if len(rows) < 2:
+        raise InputError(f"{name}: {len(rows)} row to train and test on: at least 2 are needed.")
+    train, test = _selections(rows, test_fraction)
+    whole = Part(rows.x, rows.y)
+    return Data(name, whole.take(train), whole.take(test), rows.classes, rows.columns)
+
+
+def check_fraction(test_fraction: object) -> None:
+    """Refuse a share of test rows that is not a number in [0, 1)."""
+    if (
+        not isinstance(test_fraction, int | float)
+        or isinstance(test_fraction, bool)
+        or not 0 <= test_fraction < 1
+    ):
+        raise InputError(
+            f"test_fraction={test_fraction!r} must be a number from 0 to below 1, such as 0.2."
+        )
+
+
+def _selections(rows: Rows, test_fraction: float) -> tuple[np.ndarray | slice, np.ndarray | slice]:
+    if rows.train_rows is not None:
+        return slice(rows.train_rows), slice(rows.train_rows, None)
+    count = _test_count(len(rows), test_fraction)
+    if count == 0 or isinstance(rows.x, np.memmap):
+        return slice(len(rows) - count), slice(len(rows) - count, None)
+    return _shuffled(_groups(rows), count)
+
+
+def _test_count(n: int, test_fraction: float) -> int:
+    """How many rows to test on; both parts get at least one unless no test part is wanted."""
+    return min(max(round(n * test_fraction), 1), n - 1) if test_fraction else 0
+
+
+def _groups(rows: Rows) -> np.ndarray:
+    """The class of each row, or one class for all where a class is too small to stand in both
+    parts.
+    """
+    if rows.y is None or np.bincount(rows.y).min() < 2:
+        return np.zeros(len(rows), np.int64)
+    return rows.y
+
+
+def _shuffled(groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Take ``count`` rows, evenly spaced over the shuffled rows sorted by group: each group gives
+    its share.
+    """
+    random = np.random.default_rng(_SEED)
+    order = random.permutation(len(groups))
+    order = order[np.argsort(groups[order], kind="stable")]
+    steps = np.arange(len(groups) + 1) * count // len(groups)
+    chosen = steps[1:] > steps[:-1]
+    return random.permutation(order[~chosen]), random.permutation(order[chosen])
+
+
+def hold_out(x: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Set a share of some examples aside, by chance; a memory map gives its tail, so that it stays
+    on the disk.
+    """
+    count = round(share * len(x))
+    if count < 1 or len(x) - count < 2:
+        raise InputError(
+            f"validation={share:g} of {len(x)} examples leaves too few to train on or to measure:"
+            " give more examples."
+        )
+    if isinstance(x, np.memmap):
+        return x[:-count], x[-count:]
+    order = np.random.default_rng(seed).permutation(len(x))
+    return x[np.sort(order[count:])], x[np.sort(order[:count])]

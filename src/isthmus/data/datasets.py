@@ -1,0 +1,70 @@
+"""What a data set is: a training part and a test part, each with examples and perhaps labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Part:
+    """Examples and their labels.
+
+    Attributes:
+        x: ``(n, *shape)``, stored as it was read (uint8 pixels stay uint8; a memory map stays on
+            the disk).
+        y: ``(n,)`` whole numbers that index ``Data.classes``, or None where there are no labels.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, rows: np.ndarray | slice) -> Part:
+        """The part made of some rows."""
+        return Part(self.x[rows], None if self.y is None else self.y[rows])
+
+
+@dataclass(frozen=True)
+class Data:
+    """A named data set, split into a training part and a test part.
+
+    Attributes:
+        name: what it is called in reports.
+        train, test: the two parts.
+        classes: the names that the labels index, or None.
+        columns: the names of the columns of a table, or None.
+        source: the arguments with which :func:`isthmus.data.load` gives it again, where it came
+            from there; no folder that only this machine has.
+    """
+
+    name: str
+    train: Part
+    test: Part
+    classes: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    source: Mapping[str, Any] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example: (channels, height, width) of an image, (columns,) of a table."""
+        return tuple(self.train.x.shape[1:])
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest stored value of the training part; uint8 counts as [0, 255]."""
+        if self.train.x.dtype == np.uint8:
+            return 0.0, 255.0
+        return float(self.train.x.min()), float(self.train.x.max())
+
+    def __repr__(self) -> str:
+        labels = f", {len(self.classes)} classes" if self.classes else ""
+        return (
+            f"Data({self.name!r}, train={len(self.train)}, test={len(self.test)},"
+            f" shape={self.shape}{labels})"
+        )

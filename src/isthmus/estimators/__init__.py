@@ -1,0 +1,1 @@
+"""Members as scikit-learn estimators, and what stands on top of one."""

@@ -1,0 +1,294 @@
+"""The base of all members: one dataclass that is the declaration and the scikit-learn estimator."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isthmus.core import fields, files
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.example import Shape
+from isthmus.core.latent_grid import latent_grid
+from isthmus.core.objectives import Stage
+from isthmus.data._splitting import hold_out
+from isthmus.data.batches import ArrayBatches, fingerprint
+from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.errors import InputError
+from isthmus.estimators.fitted import FittedEstimator
+from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError
+from isthmus.networks import choose, initialise
+from isthmus.networks._output_bias import init_output_bias
+from isthmus.networks._own import own_decoder, own_encoder
+from isthmus.networks.base import Features, Network
+from isthmus.registry import LIKELIHOODS
+from isthmus.training.checkpoint import State
+from isthmus.training.loop import Trainer, checkpoint_in
+from isthmus.training.runtimes import PlainRuntime, tuned, useful_threads
+from isthmus.training.settings import seed_of
+from isthmus.training.snapshots import Snapshot, Snapshots
+
+_PROBES = 1000
+
+
+class LearningWarning(UserWarning):
+    """Training ended, but the model learnt little; the message says what and the remedy."""
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Estimator(FittedEstimator, ABC):
+    """What all members share: the fields, ``fit``, and what one does with a trained model.
+
+    Arrays may be ``(n, columns)``, ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``; what comes
+    back has the layout that went in. uint8 is read as pixels in [0, 1]; anything else outside [0,
+    1] is standardised, and comes back in its own units.
+    """
+
+    unbounded_likelihood: ClassVar[str] = "mse"
+    """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
+    image_network: ClassVar[str | None] = None
+    """The network that ``"auto"`` takes for images; None lets it choose by their size."""
+
+    moving_objective: ClassVar[bool] = False
+    """Whether what is made small changes with the model itself, so that a rise says nothing about
+    learning.
+    """
+
+    @property
+    def warm_epoch(self) -> float:
+        """The epoch from which on the objective keeps its form."""
+        return 0.0
+
+    @abstractmethod
+    def _bottleneck(self, features: Shape) -> Bottleneck:
+        """The member's own bottleneck, for features of a shape."""
+
+    def _assembled(
+        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
+    ) -> Autoencoder:
+        """The parts put together; a member that corrupts, charges or weighs otherwise says so here."""
+        return Autoencoder(encoder, bottleneck, decoder, likelihood)
+
+    def _stages(self, module: Autoencoder) -> Sequence[Stage]:
+        """The parts of training; a member that pretrains, or that must look at the data first, says
+        so here.
+        """
+        return [Stage(self.epochs, module.objectives())]
+
+    # ------------------------------------------------------------------ building and training
+
+    def build(self, shape: Shape, *, unit_range: bool = True) -> Autoencoder:
+        """The torch module for examples of ``shape``, untrained: (channels, height, width) or
+        (columns,).
+
+        ``unit_range`` says whether the data lie in [0, 1], which decides what ``"auto"`` stands
+        for.
+        """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        likelihood = self._likelihood(unit_range)
+        parameters = likelihood.parameter_shape(shape)
+        features = self._encoder(shape)
+        bottleneck = initialise(self._bottleneck(features.shape))
+        decoder = self._decoder(bottleneck.passed_shape, parameters)
+        return self._assembled(features.encoder, bottleneck, decoder, likelihood)
+
+    def fit(
+        self, X: Any, y: Any = None, *, validation_data: Any = None, probes: Any = None
+    ) -> Self:
+        """Train on examples.
+
+        Args:
+            X: an array ``(n, *shape)``, or a part of a data set, such as ``data.train``.
+            y: ignored; there for pipelines.
+            validation_data: examples to measure after every epoch, in place of a share of X.
+            probes: the examples whose codes ``snapshots`` keeps; the first 1,000 training examples
+                if none are given.
+
+        Raises:
+            InputError: for data or fields that cannot be used.
+            DivergenceError: where a loss is not finite; the estimator keeps its last good weights.
+        """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        preprocessor, x = self._open(X)
+        measured = (
+            None
+            if validation_data is None
+            else preprocessor.transform(self._array(validation_data))
+        )
+        checkpoint = checkpoint_in(self.checkpoint_dir, self._identity(x, measured))
+        seed = (
+            seed_of(self.random_state)
+            if checkpoint is None
+            else checkpoint.seed(seed_of(self.random_state))
+        )
+        x, held_out = self._hold_out(x, seed) if measured is None else (x, measured)
+        probed = x if probes is None else preprocessor.transform(self._array(probes))
+        runtime = PlainRuntime(self.device, self.precision)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            module = runtime.place(
+                self.build(preprocessor.layout.shape, unit_range=preprocessor.scaling.unit_range)
+            )
+            drawn = self.binarize == "dynamic"
+            batches = preprocessor.batches(x, runtime.device, binarize=drawn)
+            if self.decoder is None and not module.bottleneck.is_random:
+                init_output_bias(module.decoder, module.likelihood, batches.spread())
+            stages = self._stages(module)
+            trainer = Trainer(
+                module,
+                stages,
+                batches,
+                self,
+                runtime,
+                seed,
+                validation=(
+                    None
+                    if held_out is None
+                    else preprocessor.batches(held_out, runtime.device, binarize=drawn)
+                ),
+                patience=self.patience,
+                checkpoint=checkpoint,
+                snapshots=self._recorder(
+                    preprocessor.batches(probed[:_PROBES], runtime.device),
+                    sum(stage.epochs for stage in stages),
+                ),
+                warm_epoch=self.warm_epoch,
+            )
+            try:
+                with tuned(self.precision, useful_threads(module, self.batch_size)):
+                    trainer.run()
+            finally:
+                self._keep(preprocessor, module, trainer.state)
+            self._say(batches)
+        return self
+
+    # ------------------------------------------------------------------ what the above is made of
+
+    def _likelihood(self, unit_range: bool) -> Likelihood:
+        squash = unit_range if self.output == "auto" else self.output == "sigmoid"
+        name = self.likelihood
+        if name == "auto":
+            name = "bernoulli" if unit_range else self.unbounded_likelihood
+        makers: dict[str, Callable[[], Likelihood]] = {
+            "bernoulli": Bernoulli,
+            "gaussian": lambda: Gaussian(self.noise_scale, squash),
+            "mse": lambda: SquaredError(squash),
+        }
+        return makers[name]()
+
+    def _network(self, shape: Shape) -> Network:
+        return choose(self.network, shape, self.hidden, self.activation, self.image_network)
+
+    def _encoder(self, shape: Shape) -> Features:
+        if self.encoder is None:
+            features = self._network(shape).encoder(shape)
+            return Features(initialise(features.encoder), features.shape)
+        return own_encoder(self.encoder, shape)
+
+    def _decoder(self, code_shape: Shape, parameters: Shape) -> nn.Module:
+        if self.decoder is None:
+            return initialise(self._network(parameters).decoder(code_shape, parameters))
+        return own_decoder(self.decoder, code_shape, parameters)
+
+    def _open(self, X: Any) -> tuple[Preprocessor, np.ndarray]:
+        """Examples for training, ``(n, *shape)``, and the layout and scaling that they settle."""
+        preprocessor, x = fit_preprocessor(
+            self._array(X, reset=True),
+            scaling=self.scaling,
+            likelihood=self.likelihood,
+            channels=self.channels,
+            image_shape=self.image_shape,
+        )
+        if self.binarize == "dynamic" and not preprocessor.scaling.unit_range:
+            raise InputError(
+                "binarize='dynamic' reads values as probabilities, but X is not in [0, 1]: pass"
+                " scaling='minmax' if its values can be read so, else binarize='none'."
+            )
+        return preprocessor, x
+
+    def _hold_out(self, x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Training examples, and those that are measured after every epoch."""
+        if self.validation > 0:
+            return hold_out(x, self.validation, seed)
+        if self.patience is not None:
+            raise InputError(
+                f"patience={self.patience} needs examples to measure: pass validation=0.1, or"
+                " validation_data."
+            )
+        return x, None
+
+    def _recorder(self, probes: ArrayBatches, epochs: int) -> Snapshots | None:
+        if self.snapshots == 0:
+            return None
+        return Snapshots(
+            self.snapshots, epochs, probes, lambda codes: latent_grid(self.code_space, codes).codes
+        )
+
+    def _identity(self, x: np.ndarray, measured: np.ndarray | None) -> dict[str, Any]:
+        """What must be equal for a training to be taken up again."""
+        values = fields.plain_values(self)
+        elsewhere = {"verbose", "device", "checkpoint_dir"}
+        kept = {name: value for name, value in values.items() if name not in elsewhere}
+        prints = {
+            name: fingerprint(part)
+            for name, part in (("data", x), ("validation_data", measured))
+            if part is not None
+        }
+        return {"member": type(self).__name__, **kept, **prints}
+
+    def _keep(self, preprocessor: Preprocessor, module: Autoencoder, state: State) -> None:
+        """What is learnt, also where training ended early."""
+        self.preprocessor_ = preprocessor
+        self.module_ = module.eval()
+        self.prior_ = None
+        self.source_: Mapping[str, Any] | None = None
+        self.n_features_in_ = int(np.prod(preprocessor.layout.outer))
+        self.history_ = state.history
+        self.likelihood_ = next(
+            name for name in LIKELIHOODS if isinstance(module.likelihood, LIKELIHOODS[name])
+        )
+        kept = state.snapshots
+        self.snapshots_ = [
+            Snapshot(
+                epoch,
+                kept[f"codes.{epoch}"].numpy(),
+                preprocessor.inverse_transform(kept[f"grid.{epoch}"].numpy()),
+            )
+            for epoch in sorted(
+                int(name.partition(".")[2]) for name in kept if name.startswith("codes.")
+            )
+        ]
+
+    def _restore(
+        self, preprocessor: Preprocessor, weights: Mapping[str, Tensor], source: Path
+    ) -> None:
+        """Become fitted with weights that were saved."""
+        with torch.random.fork_rng():
+            module = self.build(
+                preprocessor.layout.shape, unit_range=preprocessor.scaling.unit_range
+            )
+        files.load_state(module, weights, source)
+        self._keep(preprocessor, PlainRuntime(self.device).place(module), State())
+
+    def _say(self, batches: ArrayBatches) -> None:
+        """Warn, in plain words, where training ended with little learnt."""
+        with self._inference() as module:
+            diagnostics = module.bottleneck.diagnostics(module.encode(next(batches.chunks())))
+        last = [row for row in self.history_ if row.get("stage") == self.history_[-1].get("stage")]
+        settled = [
+            row["objective"] for row in last if row["epoch"] - last[0]["epoch"] >= self.warm_epoch
+        ]
+        if len(settled) > 2 and settled[-1] >= settled[0] and not self.moving_objective:
+            diagnostics.append(
+                f"the objective did not fall (from {settled[0]:.4g} to {settled[-1]:.4g}): "
+                f"try another learning_rate (it is {self.learning_rate:g}), or look at the data."
+            )
+        for diagnostic in diagnostics:
+            warnings.warn(f"{type(self).__name__}: {diagnostic}", LearningWarning, stacklevel=3)

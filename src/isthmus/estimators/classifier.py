@@ -1,0 +1,211 @@
+"""A classifier on top of an autoencoder: pretrained on everything, fine-tuned on what has labels."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from isthmus.core import fields
+from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.fields import field
+from isthmus.core.inference import like, precision_for
+from isthmus.core.objectives import Loss, Objective, Stage, TrainableModule
+from isthmus.data.batches import LabelledBatches
+from isthmus.data.datasets import Part
+from isthmus.errors import InputError
+from isthmus.estimators.base import Estimator
+from isthmus.registry import MEMBERS
+from isthmus.training.loop import Trainer
+from isthmus.training.runtimes import PlainRuntime, tuned, useful_threads
+from isthmus.training.settings import TrainingSettings
+
+UNLABELLED = -1
+
+
+@dataclass(repr=False, eq=False)
+class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
+    r"""Classifier that starts from an autoencoder's code.
+
+    The member is trained on all examples, whether they have a label or not. Then a softmax layer on
+    its code is trained on those that have one, together with the encoder:
+
+    .. math:: \min_{f, W, b} \; \mathbb{E}_{x, y} \left[ -\log \mathrm{softmax}(W f(x) + b)_y
+    \right]
+
+    ``member`` is an estimator such as ``ist.AE(latent_dim=50)``, which is copied and kept, trained,
+    as ``member_``, or the name of one, taken with its default settings. With ``freeze`` the softmax
+    layer alone is trained. The other arguments are those of the fine-tuning; ``history_`` holds its
+    epochs. Labels may be of any kind; −1 marks an example without one. ``x: (n, *shape)``,
+    ``y: (n,)``; ``predict_proba`` gives ``(n, classes)``.
+
+    Raises:
+        InputError: at ``fit``, where fewer than two classes have a label, and for y of another
+            length than X.
+
+    Example:
+        >>> import isthmus as ist
+        >>> data = ist.data.load("digits")
+        >>> y = data.train.y.copy()
+        >>> y[200:] = -1
+        >>> model = ist.AutoencoderClassifier(ist.AE(latent_dim=32, epochs=2), epochs=20, random_state=0)
+        >>> bool(model.fit(data.train.x, y).score(data.test.x, data.test.y) > 0.6)
+        True
+    """
+
+    member: Estimator | str = field(
+        "ae", "the autoencoder that is pretrained: an estimator, or the name of a member"
+    )
+    freeze: bool = field(False, "whether the encoder stays as pretraining left it")
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Pretrain on all examples, fine-tune on those whose label is not −1; a part of a data set
+        brings its labels.
+        """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        labels = _labels(X.y if y is None and isinstance(X, Part) else y)
+        known = labels != UNLABELLED
+        self.classes_, y_known = np.unique(labels[known], return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError(
+                f"y names {len(self.classes_)} class(es), but a classifier needs at least 2: label"
+                " more examples."
+            )
+        self.member_ = self._prepared(seed).fit(X)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.member_, name):
+                setattr(self, name, getattr(self.member_, name))
+        self._fine_tune(self.member_._preprocessed(X), known, torch.from_numpy(y_known), seed)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most likely class of each example, ``(n,)``."""
+        logits = self._logits(X)
+        return np.asarray(self.classes_[logits.argmax(1).numpy()])
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each class, ``(n, classes)``, in the order of ``classes_``."""
+        return like(self._logits(X).softmax(1).numpy(), X)
+
+    def codes(self, X: Any) -> np.ndarray:
+        """The fine-tuned code of each example, which the softmax layer sees, ``(n, features)``."""
+        return like(self._computed(X, lambda module, x: module.code(x)).numpy(), X)
+
+    def _prepared(self, seed: int) -> Estimator:
+        if isinstance(self.member, str):
+            built: Estimator = MEMBERS[self.member](
+                random_state=seed, verbose=self.verbose, device=self.device
+            )
+            return built
+        if not isinstance(self.member, Estimator):
+            raise InputError(
+                f"member={self.member!r} is not usable: give an estimator such as ist.AE(), or the"
+                " name of one."
+            )
+        copied: Estimator = clone(self.member)
+        return copied if copied.random_state is not None else copied.set_params(random_state=seed)
+
+    def _fine_tune(self, x: np.ndarray, known: np.ndarray, y: Tensor, seed: int) -> None:
+        if len(known) != len(x):
+            raise InputError(
+                f"y holds {len(known)} labels, X {len(x)} examples: give each example a label, −1"
+                " for none."
+            )
+        runtime = PlainRuntime(self.device, self.precision)
+        batches = LabelledBatches(
+            self.member_.preprocessor_.batches(x[known], runtime.device), y.to(runtime.device)
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            network = SoftmaxOnCode(self.member_.module_, len(self.classes_), self.freeze)
+            self.module_ = runtime.place(network)
+            trainer = Trainer(
+                network, [Stage(self.epochs, network.objectives())], batches, self, runtime, seed
+            )
+            with tuned(self.precision, useful_threads(network, self.batch_size)):
+                self.history_ = trainer.run().history
+
+    def _logits(self, X: Any) -> Tensor:
+        return self._computed(X, lambda module, x: module(x))
+
+    def _computed(self, X: Any, compute: Callable[[SoftmaxOnCode, Tensor], Tensor]) -> Tensor:
+        check_is_fitted(self, "module_")
+        module: SoftmaxOnCode = self.module_
+        if precision_for(X, next(module.parameters()).device) == torch.float64:
+            module = copy.deepcopy(module).double()
+        with torch.inference_mode():
+            return torch.cat([compute(module, x).cpu() for x in self.member_._batches(X).chunks()])
+
+
+class SoftmaxOnCode(TrainableModule):
+    """The encoder of an autoencoder, copied, and a linear map from its code to the logits of the
+    classes.
+
+    ``x: (n, *shape)`` to ``(n, classes)``.
+    """
+
+    def __init__(self, autoencoder: Autoencoder, classes: int, freeze: bool) -> None:
+        super().__init__()
+        self.encoder, self.bottleneck = (
+            copy.deepcopy(autoencoder.encoder),
+            copy.deepcopy(autoencoder.bottleneck),
+        )
+        device = next(autoencoder.parameters()).device
+        width = int(np.prod(autoencoder.bottleneck.code_shape))
+        self.head = nn.Linear(width, classes, device=device)
+        nn.init.zeros_(self.head.weight)  # no class is preferred before a label has been seen
+        nn.init.zeros_(self.head.bias)
+        self.freeze = freeze
+
+    def code(self, x: Tensor) -> Tensor:
+        """What the linear map sees, ``(n, features)``."""
+        code: Tensor = self.bottleneck.posterior(self.encoder(x))[0].flatten(1)
+        return code
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.code(x))
+
+    def loss(self, batch: tuple[Tensor, Tensor]) -> Loss:
+        """The cross-entropy of each example, in nats, and whether it is wrong, from ``(x, y)``."""
+        x, y = batch
+        logits = self(x)
+        entropy = F.cross_entropy(logits, y, reduction="none")
+        return Loss(
+            entropy, {"cross_entropy": entropy, "error": (logits.argmax(1) != y).to(entropy.dtype)}
+        )
+
+    def objectives(self) -> tuple[Objective, ...]:
+        moved = self.head if self.freeze else self
+        return (Objective(tuple(moved.parameters()), self.loss),)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, in which a frozen encoder keeps its statistics."""
+        super().train(mode)
+        if self.freeze:
+            self.encoder.eval()
+            self.bottleneck.eval()
+        return self
+
+
+def _labels(y: Any) -> np.ndarray:
+    if y is None:
+        raise InputError(
+            "AutoencoderClassifier requires y to be passed, but the target y is None: give a label,"
+            " or −1, each."
+        )
+    labels: np.ndarray = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise InputError("y holds NaN or inf: give −1 to an example without a label.")
+    check_classification_targets(labels)
+    return labels

@@ -1,0 +1,92 @@
+"""The fields that all members share, each declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from isthmus.core.fields import field
+from isthmus.training.settings import TrainingSettings
+
+if TYPE_CHECKING:  # the command line reads these declarations without importing it
+    from torch import nn
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Settings(TrainingSettings):
+    """What is built, and how it is trained; every member adds its own fields to these."""
+
+    latent_dim: int = field(2, "size of the code", low=1)
+    hidden: tuple[int, ...] | None = field(
+        None,
+        "units of the encoder's hidden layers (channels, for convolutions), mirrored by the"
+        " decoder; none: the network's own",
+        low=1,
+    )
+    network: str = field(
+        "auto",
+        "kind of network; 'auto' chooses by the shape of the data",
+        choices=("auto", "mlp", "conv", "residual", "recurrent"),
+    )
+    activation: str = field(
+        "relu",
+        "nonlinearity between layers",
+        choices=("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"),
+    )
+    encoder: nn.Module | Callable[..., nn.Module] | None = field(
+        None,
+        "an encoder of your own: a module, or a callable (shape) -> module; a linear map from what"
+        " it gives makes the code",
+    )
+    decoder: nn.Module | Callable[..., nn.Module] | None = field(
+        None,
+        "a decoder of your own: a module, or a callable (code_shape, shape) -> module, from the"
+        " code to x",
+    )
+    likelihood: str = field(
+        "auto",
+        "p(x|z); 'auto' is bernoulli for data in [0, 1]",
+        choices=("auto", "bernoulli", "gaussian", "mse"),
+    )
+    noise_scale: float | None = field(
+        None, "standard deviation of the gaussian likelihood; none: learnt", above=0
+    )
+    output: str = field(
+        "auto",
+        "last activation under gaussian and mse; 'auto' is sigmoid for data in [0, 1]",
+        choices=("auto", "linear", "sigmoid"),
+    )
+    scaling: str = field(
+        "auto",
+        "what is done to the data first; 'auto' standardises what lies outside [0, 1]",
+        choices=("auto", "none", "standard", "minmax"),
+    )
+    binarize: str = field(
+        "none",
+        "'dynamic' reads values in [0, 1] as probabilities, and draws black or white afresh at"
+        " every step of training",
+        choices=("none", "dynamic"),
+    )
+    channels: str = field(
+        "auto", "where the colours of an image are", choices=("auto", "first", "last")
+    )
+    image_shape: tuple[int, ...] | None = field(
+        None, "channels, height, width of the image that a flat row holds", low=1
+    )
+
+    validation: float = field(
+        0.0,
+        "share of the examples that is set aside and measured after every epoch",
+        low=0,
+        below=1,
+    )
+    patience: int | None = field(
+        None, "epochs without a better validation objective before training stops", low=1
+    )
+    snapshots: int = field(
+        0, "moments of training at which codes and decoded plane are kept", low=0
+    )
+    checkpoint_dir: str | None = field(
+        None, "folder in which an interrupted training is kept, and taken up again"
+    )

@@ -1,0 +1,195 @@
+"""The code plane: where a model puts the examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+
+from isthmus.data.datasets import Data, Part
+from isthmus.errors import InputError
+from isthmus.figures._classes import NO_CLASSES, Classes, classes_of, colours_of, legend, named
+from isthmus.figures._style import (
+    INK,
+    PALETTE,
+    QUIET,
+    head,
+    heading,
+    label,
+    new_figure,
+    quiet,
+    trim,
+)
+
+POINTS = 3000
+_BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
+
+
+def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = None) -> Figure:
+    """The codes of test examples, coloured by label; beyond two dimensions, their first two
+    principal components.
+
+    Args:
+        model: a fitted model with ``transform``.
+        data: what it was trained on; the training part stands in where the test part is empty.
+        points: how many examples are shown at most, drawn with a fixed seed.
+        title: a title of your own; an empty one leaves it out.
+    """
+    part = shown(data, points)
+    codes = codes_of(model, part)
+    flat = codes.reshape(len(codes), -1)
+    classes, projection = classes_of(data), project(flat)
+    figure = new_figure(5.6, 4.6 if flat.shape[1] > 1 else 3.4)
+    axes = figure.subplots()
+    if flat.shape[1] == 1:
+        _draw_line(axes, flat[:, 0], part.y, classes)
+    else:
+        draw_points(axes, projection(flat), colours_of(classes, part.y, len(part)))
+        legend(axes, classes if part.y is not None else NO_CLASSES)
+    frame(axes, projection(flat), space_of(model), flat.shape[1])
+    label(axes, *projection.labels, *["examples"] * (flat.shape[1] == 1 and part.y is None))
+    head(axes, heading(title, model, data.name, f"codes of {len(part):,} {kind_of(data)} examples"))
+    return trim(figure)
+
+
+@dataclass(frozen=True)
+class Projection:
+    """From codes ``(n, latent_dim)`` to the one or two dimensions of a picture.
+
+    Attributes:
+        names: what the axes of the picture are.
+        shares: the share of the variance of each axis, or None where the code itself is drawn.
+        labels: the names, with the shares.
+    """
+
+    names: tuple[str, ...]
+    shares: tuple[float, ...] | None
+    pca: PCA | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        if self.shares is None:
+            return self.names
+        return tuple(
+            f"{name} ({share:.0%} of the variance)"
+            for name, share in zip(self.names, self.shares, strict=True)
+        )
+
+    def __call__(self, codes: np.ndarray) -> np.ndarray:
+        """``(n, latent_dim)`` to ``(n, 1 or 2)``."""
+        return codes[:, :2] if self.pca is None else self.pca.transform(codes)
+
+
+def project(codes: np.ndarray) -> Projection:
+    """How codes ``(n, latent_dim)`` come onto paper, by the same rule as
+    :func:`isthmus.core.latent_grid.latent_grid`.
+    """
+    dimensions = codes.shape[1]
+    if dimensions <= 2 or len(codes) <= 2:
+        return Projection(("$z_1$", "$z_2$")[:dimensions], None, None)
+    with np.errstate(
+        invalid="ignore", divide="ignore"
+    ):  # codes that are all the same have no variance to share
+        pca = PCA(2).fit(codes)
+    shares = tuple(np.nan_to_num(pca.explained_variance_ratio_).tolist())
+    return Projection(
+        (f"PC 1 of the {dimensions}-d code", f"PC 2 of the {dimensions}-d code"), shares, pca
+    )
+
+
+def shown(data: Data, points: int = POINTS) -> Part:
+    """The examples that figures show: at most ``points`` of the test part, or of the training part
+    if that is empty.
+    """
+    part = data.test if len(data.test) else data.train
+    if len(part) <= points:
+        return part
+    return part.take(np.sort(np.random.default_rng(0).choice(len(part), points, replace=False)))
+
+
+def kind_of(data: Data) -> str:
+    """Which examples figures show, in words."""
+    return "test" if len(data.test) else "training"
+
+
+def codes_of(model: Any, part: Part) -> np.ndarray:
+    """The codes of examples, ``(n, *code_shape)``."""
+    if not hasattr(model, "transform"):
+        raise InputError(
+            f"{type(model).__name__} has no transform, so it has no codes to draw: give a fitted"
+            " model."
+        )
+    return np.asarray(getattr(model, "codes", model.transform)(part.x))
+
+
+def decoded_by(model: Any, codes: np.ndarray) -> np.ndarray:
+    """What a model makes of codes ``(n, *code_shape)``."""
+    return np.asarray(getattr(model, "decode", model.inverse_transform)(codes))
+
+
+def space_of(model: Any) -> str:
+    """Where the codes of a model live; anywhere, if it does not say."""
+    return str(getattr(model, "code_space", "data"))
+
+
+def draw_points(
+    axes: Axes, points: np.ndarray, colours: np.ndarray, size: float | None = None
+) -> PathCollection:
+    """A cloud of points ``(n, 2)``, in the order of the data, so that no class hides another."""
+    quiet(axes)
+    size = float(np.clip(6000 / len(points), 4, 16)) if size is None else size
+    # As pixels, even in a vector file: thousands of circles would make it large and slow.
+    return axes.scatter(
+        points[:, 0], points[:, 1], s=size, c=colours, alpha=0.85, linewidths=0, rasterized=True
+    )
+
+
+def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
+    """Limits around points ``(n, 1 or 2)``: the whole box of a bounded code, equal scales where a
+    prior has them.
+    """
+    points = points[:, :dimensions]  # the height of a one-dimensional code means nothing
+    middle, half = (points.max(axis=0) + points.min(axis=0)) / 2, np.ptp(points, axis=0) / 2
+    if space in _BOXES and dimensions <= 2:
+        low, high = _BOXES[space]
+        middle, half = np.full(2, (low + high) / 2), np.full(2, (high - low) / 2)
+        for cloud in axes.collections:
+            cloud.set_clip_on(False)  # a point on the edge stays whole
+    else:
+        half = half if space == "data" else np.full(2, half.max())
+        half = np.where(half > 1e-6, 1.05 * half, 1.0)  # codes that are all the same have no scale
+    axes.set_xlim(middle[0] - half[0], middle[0] + half[0])
+    if dimensions > 1:
+        axes.set_ylim(middle[1] - half[1], middle[1] + half[1])
+        axes.set_box_aspect(1)
+
+
+def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Classes) -> None:
+    """One-dimensional codes: a histogram, or, where there are labels, a strip of points for every
+    class.
+    """
+    quiet(axes)
+    if y is None:
+        axes.hist(codes, bins="auto", color=PALETTE[0], edgecolor="white", linewidth=0.5)
+        return
+    heights = y + np.random.default_rng(0).uniform(
+        -0.32, 0.32, len(y)
+    )  # spread, so that points do not hide each other
+    axes.scatter(
+        codes,
+        heights,
+        s=5,
+        c=colours_of(classes, y, len(y)),
+        alpha=0.85,
+        linewidths=0,
+        rasterized=True,
+    )
+    axes.set_yticks(*named(classes))
+    axes.set_ylim(len(classes) - 0.5, -0.5)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0, colors=QUIET, labelcolor=INK)

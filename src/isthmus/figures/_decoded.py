@@ -1,0 +1,206 @@
+"""What a decoder makes of codes: of a grid of them, of test examples, of draws from the prior, of a
+walk between two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from isthmus.core.latent_grid import latent_grid
+from isthmus.data.datasets import Data, Part
+from isthmus.errors import InputError
+from isthmus.figures._classes import class_name
+from isthmus.figures._codes import codes_of, decoded_by, kind_of, project, shown, space_of
+from isthmus.figures._style import WIDTH, bare, head, heading, label, new_figure, rule, trim
+from isthmus.figures._tiles import Tiles, tiles_for
+
+_COMPONENTS = ", first two principal components"  # the axes say so themselves
+
+
+def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) -> Figure:
+    """What the decoder says on a grid over the codes that are in use; the first axis to the right,
+    the second upwards.
+
+    Args:
+        model: a fitted model with ``transform`` and ``inverse_transform``.
+        data: what it was trained on; the grid covers the codes of its test examples.
+        side: points along an axis.
+        title: a title of your own; an empty one leaves it out.
+    """
+    codes, tiles = codes_of(model, shown(data)), tiles_for(model, data)
+    flat = codes.reshape(len(codes), -1)
+    lattice = latent_grid(space_of(model), flat, side)
+    decoded = decoded_by(model, lattice.codes.reshape(-1, *codes.shape[1:]))
+    figure, axes = _sheet(tiles, lattice.columns, lattice.rows, 5.6)
+    tiles.draw(axes, decoded, lattice.rows, lattice.columns)
+    rule(axes, lattice.rows, lattice.columns)
+    projection = project(flat)
+    at = projection(lattice.codes).reshape(lattice.rows, lattice.columns, -1)
+    _mark(axes.set_xticks, at[0, :, 0])
+    label(axes, f"{projection.names[0]}, over {lattice.over.removesuffix(_COMPONENTS)}")
+    if lattice.rows > 1:
+        _mark(axes.set_yticks, at[:, 0, 1])
+        label(axes, axes.get_xlabel(), projection.names[1])
+    head(
+        axes,
+        heading(title, model, data.name, f"the decoded {'plane' if lattice.rows > 1 else 'line'}"),
+    )
+    return _finished(figure, axes, tiles)
+
+
+def reconstructions(
+    model: Any, data: Data, *, columns: int = 10, title: str | None = None
+) -> Figure:
+    """Test examples, and under each what comes back; of every class in turn, where there are
+    labels.
+
+    Args:
+        model: a fitted model with ``reconstruct``.
+        data: what it was trained on.
+        columns: how many examples.
+        title: a title of your own; an empty one leaves it out.
+    """
+    part, tiles = _by_class(shown(data), columns), tiles_for(model, data)
+    figure, axes = _sheet(tiles, max(len(part), 6), 2.1, WIDTH)
+    tiles.draw(axes, part.x, 1, len(part), pad=1)
+    tiles.draw(axes, model.reconstruct(part.x), 1, len(part), top=1.1, pad=1)
+    axes.set_yticks([0.5, 1.6], labels=["original", "reconstruction"])
+    if part.y is not None:
+        axes.xaxis.tick_top()
+        axes.set_xticks(
+            np.arange(len(part)) + 0.5,
+            labels=[class_name(data, y, 100 // len(part)) for y in part.y],
+        )
+    head(axes, heading(title, model, data.name, f"reconstructions of {kind_of(data)} examples"))
+    return _finished(figure, axes, tiles)
+
+
+def samples(
+    model: Any,
+    data: Data,
+    *,
+    rows: int = 4,
+    columns: int = 10,
+    random_state: int = 0,
+    title: str | None = None,
+) -> Figure:
+    """New examples, drawn from the model's prior.
+
+    Args:
+        model: a fitted model with ``sample``.
+        data: what it was trained on.
+        rows, columns: how many, and how they are laid out.
+        random_state: seed of the draws.
+        title: a title of your own; an empty one leaves it out.
+
+    Raises:
+        InputError: for a model that has no prior to sample from.
+    """
+    if not hasattr(model, "sample"):
+        raise InputError(
+            f"{type(model).__name__} has no sample, so it cannot make new examples: train a VAE,"
+            " for instance."
+        )
+    drawn, tiles = model.sample(rows * columns, random_state=random_state), tiles_for(model, data)
+    figure, axes = _sheet(tiles, columns, rows, WIDTH)
+    tiles.draw(axes, drawn, rows, columns, pad=1)
+    head(axes, heading(title, model, data.name, "samples"))
+    return _finished(figure, axes, tiles)
+
+
+def walk(
+    model: Any,
+    data: Data,
+    *,
+    between: tuple[int, int] | None = None,
+    steps: int = 12,
+    title: str | None = None,
+) -> Figure:
+    """From one example to another, in equal steps along the straight line between their codes.
+
+    Args:
+        model: a fitted model with ``transform`` and ``inverse_transform``.
+        data: what it was trained on.
+        between: the rows of the two examples in ``data.test``; the first, and the first of another
+            class, if not given.
+        steps: how many codes are decoded, the ends among them.
+        title: a title of your own; an empty one leaves it out.
+    """
+    pair, tiles = _pair(data, between), tiles_for(model, data)
+    first, last = codes_of(model, pair)
+    # (steps, 1, ..., 1), so that it multiplies codes of any shape
+    share = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * first.ndim)
+    decoded = decoded_by(model, first + share * (last - first))
+    figure, axes = _sheet(tiles, steps + 2.6, 1, WIDTH + 1)
+    tiles.draw(axes, pair.x[:1], 1, 1, pad=1)
+    tiles.draw(axes, decoded, 1, steps, left=1.3, pad=1)
+    tiles.draw(axes, pair.x[1:], 1, 1, left=steps + 1.6, pad=1)
+    axes.set_xticks(
+        [0.5, 1.3 + steps / 2, steps + 2.1],
+        labels=["original", f"decoded, in {steps} equal steps of the code", "original"],
+    )
+    names = (
+        ""
+        if pair.y is None
+        else f" from {class_name(data, pair.y[0])} to {class_name(data, pair.y[1])}"
+    )
+    head(axes, heading(title, model, data.name, f"a walk{names}"))
+    return _finished(figure, axes, tiles)
+
+
+def _sheet(tiles: Tiles, columns: float, rows: float, width: float) -> tuple[Figure, Axes]:
+    """Empty axes for so many tiles, in a figure that fits around them."""
+    figure = new_figure(width, width * rows * tiles.aspect / columns + 1.2)
+    axes = figure.subplots()
+    bare(axes)
+    axes.set(xlim=(0, columns), ylim=(rows, 0))
+    axes.set_aspect(tiles.aspect)
+    return figure, axes
+
+
+def _finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
+    """Say under the axes what a tile shows, and take away the room that is left over."""
+    label(axes, "\n".join(filter(None, (axes.get_xlabel(), tiles.caption))), axes.get_ylabel())
+    return trim(figure)
+
+
+def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
+    """Label up to five tiles of an axis with their codes, to about a hundredth of what the axis
+    spans.
+    """
+    places = np.unique(np.linspace(0, len(values) - 1, 5).round().astype(int))
+    span = np.ptp(values)
+    decimals = int(np.clip(np.ceil(1.5 - np.log10(span)), 0, 6)) if span > 1e-6 else 1
+    rounded = values.round(decimals) + 0.0  # which makes -0.0 zero
+    set_ticks(places + 0.5, labels=[f"{rounded[i]:.{decimals}f}".replace("-", "−") for i in places])
+
+
+def _by_class(part: Part, count: int) -> Part:
+    """The first examples of every class in turn, in the order of the classes; without labels, the
+    first examples.
+    """
+    if part.y is None:
+        return part.take(slice(count))
+    turn = np.zeros(len(part), dtype=int)
+    for value in np.unique(part.y):
+        turn[part.y == value] = np.arange(np.count_nonzero(part.y == value))
+    chosen = np.lexsort((part.y, turn))[:count]
+    return part.take(chosen[np.lexsort((chosen, part.y[chosen]))])
+
+
+def _pair(data: Data, between: tuple[int, int] | None) -> Part:
+    part = data.test if len(data.test) else data.train
+    if between is None:
+        others = np.arange(1, len(part)) if part.y is None else np.flatnonzero(part.y != part.y[0])
+        between = (0, int(others[0]) if len(others) else len(part) - 1)
+    if not all(0 <= i < len(part) for i in between):
+        raise InputError(
+            f"between={between} names rows that data does not have: its test part has {len(part)},"
+            " from 0 on."
+        )
+    return part.take(np.asarray(between))

@@ -1,0 +1,140 @@
+"""The examples that a model finds least and most typical."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from isthmus.data.datasets import Data
+from isthmus.data.rows import named
+from isthmus.errors import InputError
+from isthmus.figures._classes import class_name
+from isthmus.figures._codes import kind_of
+from isthmus.figures._style import (
+    INK,
+    PALETTE,
+    SMALL,
+    TEXT,
+    WIDTH,
+    bare,
+    head,
+    heading,
+    label,
+    new_figure,
+    over,
+    trim,
+)
+from isthmus.figures._tiles import Tiles, tiles_for
+
+_ALARM = PALETTE[2]
+_SCORES = {"error": "score: minus the squared error", "score": "score: the model's own"}
+
+
+def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = None) -> Figure:
+    """The least and the most typical test examples, each with its reconstruction beneath, and its
+    score.
+
+    Args:
+        model: a fitted model with ``reconstruct`` and ``squared_error``, by which it is judged; or
+            a fitted
+            :class:`~isthmus.OutlierDetector`, which brings its own scores and marks what lies below
+            its threshold.
+        data: its test part is judged; the training part stands in where that is empty.
+        columns: how many of either.
+        title: a title of your own; an empty one leaves it out.
+
+    Raises:
+        InputError: for a model that gives no score.
+    """
+    member = getattr(model, "member_", model)
+    part = data.test if len(data.test) else data.train
+    x = named(part.x, data.columns if hasattr(member, "feature_names_in_") else None)
+    scores, order = (values := _scores(model, x)), np.argsort(values, kind="stable")
+    count, tiles = min(columns, max(1, len(part) // 2)), tiles_for(member, data)
+    figure = new_figure(WIDTH, 2 * WIDTH * 2.1 * tiles.aspect / max(count, 6) + 1.6)
+    for axes, text, rows in zip(
+        figure.subplots(2),
+        ("least typical", "most typical"),
+        (order[:count], order[::-1][:count]),
+        strict=True,
+    ):
+        restored = member.reconstruct(x.iloc[rows] if hasattr(x, "iloc") else x[rows])
+        _draw(axes, tiles, part.x[rows], restored, scores[rows], getattr(model, "offset_", -np.inf))
+        head(axes, text, TEXT)
+        if part.y is not None:
+            _name(axes, [class_name(data, y, 100 // count) for y in part.y[rows]])
+    label(
+        axes,
+        "\n".join(
+            filter(
+                None,
+                (_caption(model, scores, f"{len(part):,} {kind_of(data)} examples"), tiles.caption),
+            )
+        ),
+    )
+    over(figure, heading(title, member, data.name, "least and most typical examples"))
+    return trim(figure)
+
+
+def _scores(model: Any, x: Any) -> np.ndarray:
+    """Those of a detector, or minus the squared error."""
+    if hasattr(model, "offset_"):
+        return np.asarray(model.score_samples(x))
+    if not hasattr(model, "squared_error"):
+        raise InputError(
+            f"{type(model).__name__} has no squared_error to judge examples by: give a fitted"
+            " member."
+        )
+    return -np.asarray(model.squared_error(x))
+
+
+def _draw(
+    axes: Axes,
+    tiles: Tiles,
+    x: np.ndarray,
+    restored: np.ndarray,
+    scores: np.ndarray,
+    threshold: float,
+) -> None:
+    """Examples ``(n, *shape)`` above their reconstructions, each with its score; in red where it
+    lies below the threshold.
+    """
+    bare(axes)
+    axes.set(xlim=(0, max(len(x), 6)), ylim=(2.1, 0))
+    axes.set_aspect(tiles.aspect)
+    tiles.draw(axes, x, 1, len(x), pad=1)
+    tiles.draw(axes, restored, 1, len(x), top=1.1, pad=1)
+    axes.set_yticks([0.5, 1.6], labels=["original", "reconstruction"])
+    axes.set_xticks(np.arange(len(x)) + 0.5, labels=_numbers(scores))
+    for text, score in zip(axes.get_xticklabels(), scores, strict=True):
+        text.set_color(_ALARM if score < threshold else INK)
+
+
+def _name(axes: Axes, names: list[str]) -> None:
+    """The classes of the examples above them."""
+    top = axes.secondary_xaxis("top")
+    top.spines[:].set_visible(False)
+    top.set_xticks(np.arange(len(names)) + 0.5, labels=names)
+    top.tick_params(length=0, labelcolor=INK, labelsize=SMALL, pad=4)
+
+
+def _caption(model: Any, scores: np.ndarray, examples: str) -> str:
+    """What the numbers are, and where the threshold lies."""
+    what = _SCORES[getattr(model, "criterion", "error")]
+    if not hasattr(model, "offset_"):
+        return f"{what}, of {examples}"
+    limit = model.offset_
+    return (
+        f"{what}; red: below {_numbers(np.array([limit]))[0]}, as are"
+        f" {np.count_nonzero(scores < limit):,} of {examples}"
+    )
+
+
+def _numbers(scores: np.ndarray) -> list[str]:
+    """Scores with the same number of decimals, which leaves the largest about three digits."""
+    largest = max(float(np.abs(scores).max()), 1e-6)
+    decimals = int(np.clip(2 - np.floor(np.log10(largest)), 0, 6))
+    return [f"{score:,.{decimals}f}".replace("-", "−") for score in scores]

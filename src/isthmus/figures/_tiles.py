@@ -1,0 +1,201 @@
+"""Examples as tiles: images as they are, anything else as a small profile of its columns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+
+from isthmus.data.datasets import Data
+from isthmus.errors import InputError
+from isthmus.figures._images import as_images, mosaic
+from isthmus.figures._style import PALETTE, PAPER
+
+_BARS = 128  # columns that a profile shows; of more, every so many
+_SEEN = 2000  # training examples from which the scale of a table is taken
+_COARSE = 16  # pixels; images of no more are shown with sharp pixels at any size
+_PIXELS_FROM = 2.0  # a decoded value above it cannot be meant for [0, 1]
+_LONGEST = 8  # sides of an image; what is longer is a signal, whatever its shape
+_SHEET = ((0, 0), (1, 0), (1, 1), (0, 1))
+_REACH = 2.0  # standard deviations from the middle of a profile to its edge
+
+
+class Tiles(Protocol):
+    """Draws examples side by side. A tile is one unit wide, and the y-axis runs downwards."""
+
+    @property
+    def aspect(self) -> float:
+        """Height of a tile over its width."""
+
+    @property
+    def caption(self) -> str:
+        """What has to be said about a tile, if anything."""
+
+    def draw(
+        self,
+        axes: Axes,
+        x: np.ndarray,
+        rows: int,
+        columns: int,
+        left: float = 0,
+        top: float = 0,
+        pad: int = 0,
+    ) -> Artist:
+        """Draw examples ``(n, *shape)`` row by row, the first with its upper left corner at (left,
+        top).
+        """
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Tiles that are images.
+
+    Attributes:
+        aspect: height over width.
+        span: the values that are black and white.
+        pixels: whether the examples are stored as uint8.
+        channels, image_shape: how the examples hold an image; see
+            :func:`~isthmus.figures._images.as_images`.
+    """
+
+    aspect: float
+    span: tuple[float, float]
+    pixels: bool
+    channels: str
+    image_shape: tuple[int, ...] | None
+    caption: str = ""
+
+    def draw(
+        self,
+        axes: Axes,
+        x: np.ndarray,
+        rows: int,
+        columns: int,
+        left: float = 0,
+        top: float = 0,
+        pad: int = 0,
+    ) -> Artist:
+        """See :class:`Tiles`."""
+        images = as_images(
+            x, channels=self.channels, image_shape=self.image_shape, span=self._span(x)
+        )
+        h, w = images.shape[1:3]
+        right, bottom = left + columns, top + rows
+        gap_x, gap_y = pad / 2 / (w + pad), pad / 2 / (h + pad)  # the mosaic has no gap at its edge
+        extent = (left + gap_x, right - gap_x, bottom - gap_y, top + gap_y)
+        picture = mosaic(images, rows, columns, pad=pad)
+        shown = "nearest" if h <= _COARSE else "auto"
+        return axes.imshow(
+            picture,
+            cmap="gray",
+            vmin=0,
+            vmax=1,
+            extent=extent,
+            aspect=self.aspect,
+            interpolation=shown,
+        )
+
+    def _span(self, x: np.ndarray) -> tuple[float, float]:
+        """Decoded pixels lie in [0, 1], unless the model was told to work in 0 to 255."""
+        return (0.0, 255.0) if self.pixels and x.size and x.max() > _PIXELS_FROM else self.span
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Tiles that show the columns of a row from left to right, as bars above and below a base line.
+
+    Attributes:
+        centre, scale: what of each column lies on the base line, and how much spans a tile, each
+            ``(columns,)``.
+        base: where the base line is, from 0 (bottom) to 1 (top).
+        caption: what the height means.
+    """
+
+    centre: np.ndarray
+    scale: np.ndarray
+    base: float
+    caption: str
+    aspect: float = 1.0
+
+    def draw(
+        self,
+        axes: Axes,
+        x: np.ndarray,
+        rows: int,
+        columns: int,
+        left: float = 0,
+        top: float = 0,
+        pad: int = 0,
+    ) -> Artist:
+        """See :class:`Tiles`."""
+        place = np.arange(len(x))
+        corner = np.stack([left + place % columns, top + place // columns], axis=1)[
+            :, None
+        ]  # (n, 1, 2)
+        parts = (np.broadcast_to(_SHEET, (len(x), 4, 2)), *self._outlines(x))
+        outlines = [outline for part in parts for outline in corner + 0.04 + 0.92 * part]
+        colours = [colour for colour in (PAPER, PALETTE[0], PALETTE[2]) for _ in place]
+        return axes.add_collection(PolyCollection(outlines, facecolor=colours, linewidth=0))
+
+    def _outlines(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What lies above and what lies below the base line, in the unit square, each
+        ``(n, 2 * bars + 2, 2)``.
+        """
+        values = (x.reshape(len(x), -1) - self.centre) / self.scale
+        values = values[:, :: math.ceil(values.shape[1] / _BARS)]
+        heights = np.nan_to_num(self.base + values).clip(0, 1).repeat(2, axis=1)
+        heights = np.pad(heights, ((0, 0), (1, 1)), constant_values=self.base)
+        edges = np.broadcast_to(np.linspace(0, 1, values.shape[1] + 1).repeat(2), heights.shape)
+        above, below = (1 - bound(heights, self.base) for bound in (np.maximum, np.minimum))
+        return np.stack([edges, above], axis=-1), np.stack([edges, below], axis=-1)
+
+
+def tiles_for(model: Any, data: Data) -> Tiles:
+    """How the examples of a data set are drawn, with the hints that the model was given about their
+    layout.
+    """
+    hints: dict[str, Any] = {
+        "channels": getattr(model, "channels", "auto"),
+        "image_shape": getattr(model, "image_shape", None),
+    }
+    x = data.train.x[:: math.ceil(len(data.train) / _SEEN)]
+    aspect = _aspect(x[:1], hints)
+    if not 1 / _LONGEST <= aspect <= _LONGEST:
+        return _profiles(x.reshape(len(x), -1))
+    low, high = (0.0, 1.0) if x.dtype == np.uint8 else (float(x.min()), float(x.max()))
+    span = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    return Pictures(aspect, span, x.dtype == np.uint8, **hints)
+
+
+def _aspect(x: np.ndarray, hints: dict[str, Any]) -> float:
+    """Height over width of images, or 0 for what is none."""
+    try:
+        h, w = as_images(x, **hints).shape[1:3]
+    except InputError:
+        return 0.0
+    return float(h / w)
+
+
+def _profiles(x: np.ndarray) -> Profiles:
+    """By the same rule as the scaling of a model: what lies in [0, 1] is left alone, all else is
+    standardised.
+    """
+    columns = x.shape[1]
+    step = math.ceil(columns / _BARS)
+    bars = (
+        f"bars: {columns:,} column{'s' * (columns > 1)}"
+        if step == 1
+        else f"bars: one in {step} of {columns:,} columns"
+    )
+    if x.min() >= 0 and x.max() <= 1:
+        return Profiles(np.zeros(columns), np.ones(columns), 0.0, f"{bars}, from 0 to 1")
+    scale = x.std(axis=0, dtype=np.float64)
+    caption = f"{bars}, from −{_REACH:g} to {_REACH:g} standard deviations"
+    return Profiles(
+        x.mean(axis=0, dtype=np.float64), np.where(scale > 0, scale, 1) * 2 * _REACH, 0.5, caption
+    )

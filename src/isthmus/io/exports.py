@@ -1,0 +1,122 @@
+"""Codes and examples on the disk: arrays, tables and picture grids, by the ending of the file's
+name.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isthmus.core.files import write_bytes
+from isthmus.data.datasets import Data, Part
+from isthmus.data.rows import Rows
+from isthmus.errors import InputError, missing_extra
+
+if TYPE_CHECKING:
+    from isthmus.estimators.outliers import OutlierDetector
+
+ARRAY, TABLES, PICTURE = ".npy", (".csv", ".parquet"), ".png"
+FIGURES = (PICTURE, ".svg", ".pdf")
+
+
+def check_target(path: Path, endings: Sequence[str]) -> None:
+    """Refuse a file that cannot be written, before anything is computed for it."""
+    if path.suffix.lower() not in endings:
+        raise InputError(
+            f"{path} cannot be written: give a name that ends in {', '.join(endings)}."
+        )
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: give the name of a file.")
+
+
+def write_codes(path: Path, codes: np.ndarray, names: Sequence[str]) -> None:
+    """Write codes ``(n, latent_dim)`` as an array or as a table with one named column a dimension."""
+    if path.suffix.lower() == ARRAY:
+        write_array(path, codes)
+    else:
+        write_table(path, dict(zip(names, codes.reshape(len(codes), -1).T, strict=True)))
+
+
+def write_array(path: Path, values: np.ndarray) -> None:
+    """Write an array as ``.npy``."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    write_bytes(path, buffer.getvalue())
+
+
+def write_table(path: Path, columns: dict[str, Any]) -> None:
+    """Write named columns as ``.csv`` or ``.parquet``."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise missing_extra("pandas", "tables", f"writing {path.name}") from error
+    frame, buffer = pd.DataFrame(columns), io.BytesIO()
+    if path.suffix.lower() == ".csv":
+        frame.to_csv(buffer, index=False)
+    else:
+        frame.to_parquet(buffer, index=False)
+    write_bytes(path, buffer.getvalue())
+
+
+def write_examples(
+    path: Path, x: np.ndarray, columns: Sequence[str] | None = None, per_row: int | None = None
+) -> None:
+    """Write examples as an array, as a grid of pictures, or, where they are rows of a table, as a
+    table.
+    """
+    kind = path.suffix.lower()
+    if kind == ARRAY:
+        write_array(path, x)
+    elif kind == PICTURE:
+        write_picture(path, x, per_row or math.ceil(math.sqrt(len(x))))
+    elif x.ndim == 2:
+        write_table(
+            path, dict(zip(columns or [f"x{i}" for i in range(x.shape[1])], x.T, strict=True))
+        )
+    else:
+        raise InputError(
+            f"{path} cannot hold images of shape {x.shape[1:]}: give a name that ends in .npy or"
+            " .png."
+        )
+
+
+def write_picture(path: Path, x: np.ndarray, per_row: int, least: int = 640) -> None:
+    """Write images as one PNG, ``per_row`` side by side, enlarged in whole steps to about ``least``
+    pixels.
+    """
+    from PIL import Image
+
+    from isthmus.figures import as_images, mosaic
+
+    picture = mosaic(as_images(x), math.ceil(len(x) / per_row), per_row)
+    pixels = (picture.clip(0, 1) * 255).round().astype(np.uint8)
+    factor = max(1, round(least / pixels.shape[1]))
+    pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+    write_bytes(path, buffer.getvalue())
+
+
+def write_extremes(path: Path, detector: OutlierDetector, rows: Rows, name: str) -> None:
+    """Write the figure of the least and the most typical of some rows."""
+    from isthmus.figures import outliers
+
+    part, buffer = Part(rows.x, rows.y), io.BytesIO()
+    figure = outliers(detector, Data(name, part, part, rows.classes, rows.columns))
+    figure.savefig(buffer, format=path.suffix[1:].lower())
+    write_bytes(path, buffer.getvalue())
+
+
+def interleave(originals: np.ndarray, reconstructions: np.ndarray, per_row: int) -> np.ndarray:
+    """A row of originals, the row of their reconstructions, and so on, for a grid of ``per_row``
+    columns.
+    """
+    rows = range(0, len(originals), per_row)
+    return np.concatenate(
+        [part[i : i + per_row] for i in rows for part in (originals, reconstructions)]
+    )

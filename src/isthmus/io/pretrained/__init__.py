@@ -1,0 +1,43 @@
+"""FittedEstimator members that come with the package: ``ist.load("pretrained:ae-mnist-2d")``.
+
+Each is a run in a folder of its own, with its weights in half precision, and ``card.md``, which
+says what it was trained on, how, and what was measured. ``benchmarks/pretrained.py`` makes them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isthmus.errors import unknown
+
+PREFIX = "pretrained:"
+CARD = "card.md"
+_HOME = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The names of all that are there."""
+    return sorted(folder.name for folder in _HOME.iterdir() if (folder / CARD).exists())
+
+
+def folder(name: str) -> Path:
+    """The folder of one; an unknown name is refused with the nearest known one."""
+    if name not in names():
+        raise unknown("pretrained model", name, names())
+    return _HOME / name
+
+
+def resolved(path: str | Path) -> Path:
+    """The folder that a path of a run, or ``"pretrained:NAME"``, stands for."""
+    text = str(path)
+    return folder(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else Path(path)
+
+
+def card(name: str) -> str:
+    """The model card of one, as Markdown."""
+    return (folder(name) / CARD).read_text(encoding="utf-8")
+
+
+def summary(name: str) -> str:
+    """The first line of a card, without its mark."""
+    return card(name).partition("\n")[0].lstrip("# ")

@@ -1,0 +1,64 @@
+"""p(x | z): what a decoder's parameters say about the data.
+
+Every likelihood gives −log p(x | z) as a **sum over the dimensions of one example, in nats**;
+nothing is averaged or rescaled, so that distortion and rate add up to −ELBO.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from isthmus.core.example import Shape
+
+
+class Likelihood(nn.Module, ABC):
+    """A family of distributions over x, given the parameters that a decoder puts out."""
+
+    normalised: bool = True
+    """Whether :meth:`nll` is a true −log density (or mass), so that an evidence bound can be made
+    of it.
+    """
+
+    padded: bool = False
+    """Whether NaN marks what an example does not have (the steps behind the end of a sequence); it
+    costs nothing.
+    """
+
+    def parameter_shape(self, shape: Shape) -> Shape:
+        """The shape that the decoder must put out for one example of ``shape``."""
+        return shape
+
+    @abstractmethod
+    def each(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """−log p of every value in nats, ``(n, *shape)``, from two tensors of that shape."""
+
+    def nll(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """−log p(x | parameters) in nats, ``(n,)``, from two tensors of shape ``(n, *shape)``.
+
+        Parameters of several draws, ``(s, n, *shape)``, give ``(s, n)``.
+        """
+        axes, x = range(parameters.dim() - x.dim() + 1, parameters.dim()), x.expand_as(parameters)
+        if not self.padded:
+            return self.each(parameters, x).sum(tuple(axes))
+        return self.each(parameters, x.nan_to_num()).masked_fill(x.isnan(), 0.0).sum(tuple(axes))
+
+    @abstractmethod
+    def mean(self, parameters: Tensor) -> Tensor:
+        """The expected x, ``(n, *shape)``."""
+
+    @abstractmethod
+    def parameters_for(self, mean: Tensor) -> Tensor:
+        """The inverse of :meth:`mean`: the parameters, of the same shape, whose expected x is
+        given.
+        """
+
+    @abstractmethod
+    def draw(self, parameters: Tensor) -> Tensor:
+        """One x drawn from p(x | parameters), ``(n, *shape)``."""
+
+
+def logits(mean: Tensor) -> Tensor:
+    """The inverse of the sigmoid, kept finite: a mean of 0 or 1 counts as 0.001 away from it."""
+    return mean.clamp(1e-3, 1 - 1e-3).logit()

@@ -1,0 +1,76 @@
+"""Real values: independent Gaussians, and the squared error, which is no probability."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from isthmus.likelihoods.base import Likelihood, logits
+
+
+class Gaussian(Likelihood):
+    r"""Independent Gaussians of one common scale, fixed or learnt with the weights.
+
+    .. math:: -\log p(x \mid z) = \sum_i \frac{(x_i - \mu_i)^2}{2 \sigma^2} + \log \sigma + \tfrac12
+    \log 2\pi
+
+    Args:
+        scale: σ in units of x (after scaling); None learns it, starting at 1 and kept above e⁻⁶.
+        unit_range: whether the mean is squashed into (0, 1).
+    """
+
+    def __init__(self, scale: float | None = None, unit_range: bool = False) -> None:
+        super().__init__()
+        self.unit_range = unit_range
+        start = torch.tensor(0.0 if scale is None else math.log(scale))
+        if scale is None:
+            self.log_scale = nn.Parameter(start)
+        else:
+            self.register_buffer("log_scale", start)
+
+    def each(self, parameters: Tensor, x: Tensor) -> Tensor:
+        log_scale = self.log_scale.clamp(min=-6.0)
+        squares = F.mse_loss(self.mean(parameters), x, reduction="none")
+        return 0.5 * squares * (-2 * log_scale).exp() + (log_scale + 0.5 * math.log(2 * math.pi))
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        return parameters.sigmoid() if self.unit_range else parameters
+
+    def parameters_for(self, mean: Tensor) -> Tensor:
+        return logits(mean) if self.unit_range else mean
+
+    def draw(self, parameters: Tensor) -> Tensor:
+        mean = self.mean(parameters)
+        return mean + self.log_scale.clamp(min=-6.0).exp() * torch.randn_like(mean)
+
+
+class SquaredError(Likelihood):
+    r"""The plain squared error, for members that want no probability: :math:`\sum_i (x_i - \hat
+    x_i)^2`.
+
+    Up to a constant it is a Gaussian of variance ½. It is no density, so no evidence bound is made
+    of it.
+    """
+
+    normalised = False
+
+    def __init__(self, unit_range: bool = False) -> None:
+        super().__init__()
+        self.unit_range = unit_range
+
+    def each(self, parameters: Tensor, x: Tensor) -> Tensor:
+        return F.mse_loss(
+            self.mean(parameters), x, reduction="none"
+        )  # one pass each way, and not three
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        return parameters.sigmoid() if self.unit_range else parameters
+
+    def parameters_for(self, mean: Tensor) -> Tensor:
+        return logits(mean) if self.unit_range else mean
+
+    def draw(self, parameters: Tensor) -> Tensor:
+        return self.mean(parameters)

@@ -1,0 +1,181 @@
+"""All metrics of a fitted model on a data set, under their names."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from sklearn.base import is_clusterer
+
+from isthmus.data.datasets import Data, Part
+from isthmus.data.preprocessing import Preprocessor
+from isthmus.data.rows import named
+from isthmus.errors import InputError
+from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
+from isthmus.metrics._measure import Measure
+from isthmus.metrics.representation import Labelled
+
+_TRAINING_CODES, _TEST_POINTS = 10_000, 2_000
+
+
+class Model(Protocol):
+    """What is measured: a fitted member, or the reference that stands beside them."""
+
+    preprocessor_: Preprocessor
+
+    @property
+    def code_space(self) -> str:
+        """Where codes live."""
+
+    def transform(self, X: Any) -> np.ndarray:
+        """The code of each example, ``(n, *code_shape)``."""
+
+    def squared_error(self, X: Any) -> np.ndarray:
+        """The squared error of each reconstruction, ``(n,)``, in the model's units."""
+
+
+def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Measure]:
+    """Measure a fitted model on the test part: reconstruction, likelihood, and what the codes are
+    good for.
+
+    What does not apply is left out: PSNR for anything but images in [0, 1], what cleaning gains for
+        members that do not
+    train on damaged images, the evidence bound for members that have none, classifiers where there
+    are no labels.
+
+    Args:
+        model: a fitted member.
+        data: its test part is measured; classifiers of codes learn from its training part.
+        random_state: picks the rows where not all are used, damages images for a denoising member,
+            and starts k-means.
+
+    Raises:
+        InputError: where the test part is empty.
+    """
+    if len(data.test) == 0:
+        raise InputError(
+            f"{data.name} has no test part to measure on: load it with test_fraction=0.2."
+        )
+    test = _named(model, data.test.x, data)
+    dimensions = math.prod(model.preprocessor_.layout.shape)
+    return {
+        **_reconstruction(model, test, dimensions),
+        **_cleaning(model, data.test.x, random_state),
+        **_likelihood(model, test, dimensions),
+        **_representation(model, data, np.random.default_rng(random_state), random_state),
+        **_posterior(model, test),
+    }
+
+
+def _reconstruction(model: Model, test: Any, dimensions: int) -> dict[str, Measure]:
+    errors = model.squared_error(test)
+    found = {
+        "squared_error": reconstruction.squared_error(errors),
+        "mse": reconstruction.mse(errors, dimensions),
+    }
+    if _is_picture(model):
+        found["psnr"] = reconstruction.psnr(errors, dimensions)
+    return found
+
+
+def _cleaning(model: Any, x: np.ndarray, seed: int) -> dict[str, Measure]:
+    """What a member that trains on damaged images makes of images that are damaged in the same way."""
+    module: Any = getattr(model, "module_", None)
+    if getattr(module, "corruption", None) is None or not _is_picture(model):
+        return {}
+    batches = model.preprocessor_.batches(
+        model.preprocessor_.transform(x), next(module.parameters()).device
+    )
+    return images.cleaning(module, batches, seed)
+
+
+def _likelihood(model: Any, test: Any, dimensions: int) -> dict[str, Measure]:
+    if not hasattr(model, "terms"):
+        return {}
+    terms, normalised = model.terms(test), model.module_.likelihood.normalised
+    distortion = likelihood.distortion(terms["distortion"], normalised)
+    if not normalised or "rate" not in terms:
+        return {"distortion": distortion}
+    found = {"neg_elbo": likelihood.neg_elbo(terms["distortion"], terms["rate"])}
+    if _is_picture(
+        model
+    ):  # the bits of a density depend on the units of the data, which only pixels share
+        found["bits_per_dim"] = likelihood.bits_per_dim(
+            terms["distortion"], terms["rate"], dimensions
+        )
+    return {**found, "distortion": distortion, "rate": likelihood.rate(terms["rate"])}
+
+
+def _representation(
+    model: Model, data: Data, random: np.random.Generator, seed: int
+) -> dict[str, Measure]:
+    found: dict[str, Measure] = {}
+    if data.train.y is not None and data.test.y is not None and len(np.unique(data.train.y)) > 1:
+        train, test = (
+            _labelled(model, data, _some(data.train, _TRAINING_CODES, random)),
+            _labelled(model, data, data.test),
+        )
+        found["linear_probe"] = representation.linear_probe(train, test)
+        found["knn5"] = representation.knn5(train, test)
+        found["kmeans_nmi"] = representation.kmeans_nmi(train, test, seed)
+        if is_clusterer(model):
+            clusters = model.predict(_named(model, data.test.x, data))  # type: ignore[attr-defined]
+            found["cluster_accuracy"] = clustering.cluster_accuracy(data.test.y, clusters)
+            found["cluster_nmi"] = clustering.cluster_nmi(data.test.y, clusters)
+    points = _some(data.test, _TEST_POINTS, random)
+    if len(points) > 2 * representation.NEIGHBOURS:
+        codes = _flat(model.transform(_named(model, points.x, data)))
+        found["trustworthiness"] = representation.trustworthiness(_inside(model, points.x), codes)
+    return found
+
+
+def _posterior(model: Any, test: Any) -> dict[str, Measure]:
+    """What can be said of codes that have a prior, and of posteriors that are distributions."""
+    found: dict[str, Measure] = {}
+    posterior: Any = model.encode(test) if hasattr(model, "encode") else None
+    is_gaussian = hasattr(posterior, "log_var")
+    mu = _flat(posterior.mu if is_gaussian else model.transform(test))
+    if model.code_space == "normal" and (
+        is_gaussian or len(mu) > mu.shape[1]
+    ):  # fewer points span no volume
+        var = np.exp(_flat(posterior.log_var)) if is_gaussian else np.zeros_like(mu)
+        found["prior_gap"] = representation.prior_gap(mu, var)
+    if is_gaussian:
+        found["active_units"] = representation.active_units(mu)
+    return found
+
+
+def _labelled(model: Model, data: Data, part: Part) -> Labelled:
+    assert part.y is not None
+    return Labelled(_flat(model.transform(_named(model, part.x, data))), part.y)
+
+
+def _some(part: Part, limit: int, random: np.random.Generator) -> Part:
+    """At most ``limit`` examples, drawn without replacement and kept in their order."""
+    if len(part) <= limit:
+        return part
+    return part.take(np.sort(random.choice(len(part), limit, replace=False)))
+
+
+def _named(model: Any, x: np.ndarray, data: Data) -> Any:
+    """Rows with the names of their columns where the model was trained with names, so that it can
+    check them.
+    """
+    return named(x, data.columns if hasattr(model, "feature_names_in_") else None)
+
+
+def _inside(model: Model, x: np.ndarray) -> np.ndarray:
+    """Examples in the model's units, ``(n, dimensions)``."""
+    batches = model.preprocessor_.batches(model.preprocessor_.transform(x), torch.device("cpu"))
+    return torch.cat([chunk.flatten(1) for chunk in batches.chunks()]).numpy()
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1).astype(np.float64)
+
+
+def _is_picture(model: Model) -> bool:
+    """Whether examples are images whose pixels lie in [0, 1], on the scale that all images share."""
+    return len(model.preprocessor_.layout.shape) == 3 and model.preprocessor_.scaling.unit_range

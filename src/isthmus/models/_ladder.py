@@ -1,0 +1,130 @@
+"""The two towers of a hierarchy of codes: one looks at the features from fine to coarse, one makes
+them from coarse to fine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from isthmus.core.reductions import full
+from isthmus.models._variational import DiagonalGaussian
+from isthmus.networks._cells import Double, Halve, bottom_up_cell, normalised, top_down_cell
+
+_BOUND = 10.0  # of a log-variance: beyond it lies nothing that trains
+
+
+@dataclass(frozen=True)
+class LadderConfig:
+    """How a hierarchy is laid out.
+
+    Attributes:
+        latent_dim: channels of the code of a group.
+        groups: groups of codes at each scale, from the coarsest.
+        width: channels of both towers at the finest scale; they double from scale to scale.
+        cells: residual cells before each group, in either tower.
+        expansion: how much wider the inside of a generative cell is.
+    """
+
+    latent_dim: int
+    groups: tuple[int, ...]
+    width: int
+    cells: int
+    expansion: int
+
+
+class Scale(NamedTuple):
+    """One scale: the size of its grid, its channels, and how many groups it has."""
+
+    size: tuple[int, int]
+    channels: int
+    groups: int
+
+
+class Group(nn.Module):
+    """One group of the top_down tower: how the state comes to it, what is said of its code, and
+    what the code changes.
+
+    Args:
+        approach: from the state that the group above left to the state of this one.
+        floor: the scale it belongs to.
+        latent_dim: channels of its code.
+        is_first: whether its prior is the standard normal.
+    """
+
+    def __init__(self, approach: nn.Module, floor: Scale, latent_dim: int, is_first: bool) -> None:
+        super().__init__()
+        channels = floor.channels
+        self.approach = approach
+        self.latent_dim = latent_dim
+        self.prior_net = (
+            None if is_first else nn.Sequential(nn.SiLU(), nn.Conv2d(channels, 2 * latent_dim, 1))
+        )
+        # What was seen has any scale at the start, often a small one: unnormalised, the code's
+        # noise would drown it.
+        self.join = nn.Sequential(normalised(channels), nn.SiLU(), nn.Conv2d(channels, channels, 1))
+        self.posterior_net = nn.Sequential(nn.SiLU(), nn.Conv2d(channels, 2 * latent_dim, 1))
+        self.mix = nn.Conv2d(latent_dim, channels, 1)
+
+    def forward(self, state: Tensor, code: Tensor) -> Tensor:
+        return state + self.mix(code)
+
+    def prior(self, state: Tensor) -> DiagonalGaussian:
+        """p of this group's code, given the state that the groups above it made."""
+        if self.prior_net is None:
+            zeros = full(state).new_zeros(len(state), self.latent_dim, *state.shape[2:])
+            return DiagonalGaussian(zeros, zeros)
+        mu, log_var = full(self.prior_net(state)).chunk(2, 1)
+        return DiagonalGaussian(mu, _bounded(log_var))
+
+    def posterior(self, prior: DiagonalGaussian, state: Tensor, seen: Tensor) -> DiagonalGaussian:
+        """q of this group's code: the prior, moved and stretched by what the bottom_up tower saw."""
+        shift, stretch = full(self.posterior_net(state + self.join(seen))).chunk(2, 1)
+        return DiagonalGaussian(prior.mu + shift, prior.log_var + _bounded(stretch))
+
+
+def scales(size: tuple[int, int], plan: LadderConfig) -> list[Scale]:
+    """The scales, from the finest."""
+    floors = []
+    for number, groups in enumerate(reversed(plan.groups)):
+        floors.append(Scale(size, plan.width << number, groups))
+        size = (math.ceil(size[0] / 2), math.ceil(size[1] / 2))
+    return floors
+
+
+def bottom_up(floors: Sequence[Scale], plan: LadderConfig) -> list[nn.Module]:
+    """The steps of the bottom_up tower, one a group, from the finest."""
+    halvings = [[], *([Halve(above.channels, above.size)] for above in floors[:-1])]
+    return [
+        nn.Sequential(
+            *(halving if group == 0 else []),
+            *(bottom_up_cell(floor.channels, floor.size) for _ in range(plan.cells)),
+        )
+        for floor, halving in zip(floors, halvings, strict=True)
+        for group in range(floor.groups)
+    ]
+
+
+def top_down(floors: Sequence[Scale], plan: LadderConfig) -> list[Group]:
+    """The groups of the top_down tower, from the coarsest."""
+    order = [floor for floor in floors[::-1] for _ in range(floor.groups)]
+    groups = [Group(nn.Identity(), order[0], plan.latent_dim, is_first=True)]
+    for above, floor in pairwise(order):
+        doubling = [] if above == floor else [Double(above.channels, floor.size)]
+        cells = [
+            top_down_cell(floor.channels, floor.size, plan.expansion) for _ in range(plan.cells)
+        ]
+        groups.append(
+            Group(nn.Sequential(*doubling, *cells), floor, plan.latent_dim, is_first=False)
+        )
+    return groups
+
+
+def _bounded(log_var: Tensor) -> Tensor:
+    """Softly kept within the bound, so that a gradient remains everywhere."""
+    return _BOUND * (log_var / _BOUND).tanh()

@@ -1,0 +1,198 @@
+"""What members with a Gaussian posterior share: the posterior, the prior, and the likelihood of
+examples.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isthmus.core.autoencoder import Autoencoder, Bottleneck, Code
+from isthmus.core.example import Shape
+from isthmus.core.reductions import full
+from isthmus.divergences import gaussian_kl
+from isthmus.errors import InputError
+from isthmus.estimators.base import Estimator
+
+# looked at together: with more of them, they leave the cache before they meet their next draws
+_EXAMPLES = 64
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Variational(Estimator, ABC):
+    """A member whose code has a Gaussian posterior, and a prior that is standard normal unless the
+    member says otherwise.
+    """
+
+    unbounded_likelihood = "gaussian"
+
+    @property
+    def code_space(self) -> str:
+        return "normal"
+
+    def nll(self, X: Any, samples: int = 500, *, random_state: int = 0) -> np.ndarray:
+        r"""The importance-sampled estimate of -log p(x) of each example, ``(n,)``, in nats.
+
+        .. math:: -\log \frac1S \sum_{s=1}^S \frac{p(x \mid z_s) \, p(z_s)}{q(z_s \mid x)}, \quad
+        z_s \sim q(z \mid x)
+
+        It lies above the truth on the average, and approaches it as ``samples`` grows. The standard
+        error of its mean over examples is their standard deviation divided by the root of their
+        number.
+
+        Raises:
+            InputError: under ``likelihood="mse"``, which is no density, and for fewer than one
+                sample.
+
+        Reference:
+            Y. Burda, R. Grosse and R. Salakhutdinov, Importance weighted autoencoders, ICLR 2016.
+        """
+        if not isinstance(samples, int | np.integer) or isinstance(samples, bool) or samples < 1:
+            raise InputError(f"samples={samples!r} is not usable: give a whole number, at least 1.")
+        batches = self._batches(X)
+        with self._inference(X) as module, torch.random.fork_rng():
+            if not module.likelihood.normalised:
+                raise InputError(
+                    "likelihood='mse' is no density, so there is no likelihood of x: train with"
+                    " 'gaussian'."
+                )
+            torch.manual_seed(random_state)
+            size = min(
+                batches.rows, max(_EXAMPLES, batches.rows // int(samples))
+            )  # few samples leave room for more examples
+            return (
+                torch.cat(
+                    [-_log_evidence(module, x, samples, batches.rows) for x in batches.chunks(size)]
+                )
+                .cpu()
+                .numpy()
+            )
+
+    def _prior(self, n: int, temperature: float) -> Tensor:
+        return temperature * torch.randn(n, self.latent_dim)
+
+
+def drawn(module: Autoencoder, features: Any, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Several draws of each code: noise ``(s, n, *code_shape)`` to log p(z) - log q(z | x) and -log
+    p(x | z), each ``(s, n)``.
+
+    The first minus the second is the logarithm of the importance weight p(x, z) / q(z | x).
+    """
+    assert isinstance(module.bottleneck, StochasticBottleneck)
+    z, log_ratio = module.bottleneck.draw(features, noise)  # (s * n, *passed_shape), (s, n)
+    return log_ratio, module.likelihood.nll(
+        full(module.decoder(z)).unflatten(0, noise.shape[:2]), x
+    )
+
+
+def _log_evidence(module: Autoencoder, x: Tensor, samples: int, rows: int) -> Tensor:
+    """log of the mean weight of each example, ``(n,)``, in portions of samples that decode at most
+    so many rows at once.
+    """
+    features = module.encoder(x)
+    size = rows // len(x)
+    portions = [min(size, samples - start) for start in range(0, samples, size)]
+    shape = (len(x), *module.bottleneck.code_shape)
+    draws = (
+        drawn(module, features, x, torch.randn(s, *shape, device=x.device, dtype=x.dtype))
+        for s in portions
+    )
+    return torch.cat([log_ratio - nll for log_ratio, nll in draws]).logsumexp(0) - math.log(samples)
+
+
+class DiagonalGaussian(NamedTuple):
+    """A diagonal Gaussian per example: its mean and the logarithm of its variance, each
+    ``(n, latent_dim)``.
+    """
+
+    mu: Tensor
+    log_var: Tensor
+
+
+class StochasticBottleneck(Bottleneck, ABC):
+    """A code that is drawn from a posterior, whose density and the prior's are known."""
+
+    is_random = True
+
+    @abstractmethod
+    def draw(self, features: Any, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Several codes of each example: noise ``(s, n, *code_shape)`` to what the decoder gets,
+        ``(s * n, *passed_shape)``.
+
+        The second result is log p(z) - log q(z | x) of each draw, ``(s, n)``.
+        """
+
+
+class GaussianBottleneck(StochasticBottleneck):
+    """q(z | x), a diagonal Gaussian; the code is drawn by z = μ + σ·ε, and the rate is its
+    divergence from N(0, I).
+
+    ``features: (n, *features)`` to ``z: (n, latent_dim)``.
+    """
+
+    def __init__(
+        self,
+        features: Shape,
+        latent_dim: int,
+        beta: float = 1.0,
+        kl_warmup: float = 0.0,
+        free_bits: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.code_shape = (latent_dim,)
+        self.project = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(features), 2 * latent_dim))
+        self.beta, self.kl_warmup, self.free_bits = beta, kl_warmup, free_bits
+        self.register_buffer("weight", torch.tensor(beta), persistent=False)
+        self.weight: Tensor
+
+    def posterior(self, features: Tensor) -> DiagonalGaussian:
+        mu, log_var = full(self.project(features)).chunk(2, dim=-1)  # each (n, latent_dim)
+        # Beyond these bounds the exponential overflows or the noise vanishes; no trained model
+        # comes near them.
+        return DiagonalGaussian(mu, log_var.clamp(-20.0, 10.0))
+
+    def draw(self, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        mu, log_var = self.posterior(features)  # each (n, latent_dim)
+        z = mu + (0.5 * log_var).exp() * noise  # (s, n, latent_dim)
+        return z.flatten(0, 1), 0.5 * (noise.square() + log_var - z.square()).sum(-1)
+
+    def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
+        mu, log_var = self.posterior(features)
+        z = mu + (0.5 * log_var).exp() * (torch.randn_like(mu) if noise is None else noise)
+        kl = gaussian_kl(mu, log_var)  # (n, latent_dim)
+        rate = kl.sum(1)
+        # Free bits look at the mean over the batch, so every example carries the same charge.
+        charge = (
+            kl.mean(0).clamp(min=self.free_bits).sum().expand_as(rate)
+            if self.free_bits > 0
+            else rate
+        )
+        return Code(z, self.weight * charge, {"rate": rate})
+
+    def anneal(self, epoch: float) -> None:
+        if self.kl_warmup > 0:
+            self.weight.fill_(self.beta * min(1.0, epoch / self.kl_warmup))
+
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+        rates = gaussian_kl(posterior[0], posterior[1]).mean(0)
+        collapsed = int((rates < 0.01).sum())
+        if collapsed < len(rates):
+            return []
+        return [
+            f"all {collapsed} dimensions of the code carry less than 0.01 nats (posterior"
+            f" collapse), so the decoder ignores the code: {self._remedy}."
+        ]
+
+    @property
+    def _remedy(self) -> str:
+        return (
+            f"lower beta (it is {self.beta:g}), set kl_warmup to some epochs, or free_bits to"
+            " about 0.1"
+        )

@@ -1,0 +1,38 @@
+"""Where a decoder's output rests before training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.likelihoods import Likelihood
+from isthmus.networks.recurrent import as_steps
+
+
+@torch.no_grad()
+def init_output_bias(decoder: nn.Module, likelihood: Likelihood, x: Tensor) -> None:
+    """Let the bias of a decoder's last layer stand for the mean of some examples ``(n, *shape)``.
+
+    Left at zero, it is what training teaches first, and while it does, the same error pushes all
+        codes the same way: those of
+    sigmoid units can end in one corner for good, and others reach a given error later. For codes
+    that are drawn it is the other
+    way round: where the mean is said already, the prior pulls at them before they say anything, and
+        more of them fall silent.
+
+    A decoder whose last bias is neither one number per value, per step nor per channel is left as
+    it is.
+    """
+    biases = [
+        bias
+        for layer in decoder.modules()
+        if isinstance(bias := getattr(layer, "bias", None), nn.Parameter)
+    ]
+    means = [
+        x.nanmean(0).flatten(),
+        as_steps(x).flatten(0, 1).nanmean(0),
+        x.transpose(0, 1).flatten(1).nanmean(1),
+    ]
+    fitting = [mean for mean in means if biases and mean.shape == biases[-1].shape]
+    if fitting:
+        biases[-1].copy_(likelihood.parameters_for(fitting[0]))

@@ -1,0 +1,1 @@
+"""From vectors to integer codes and back."""

@@ -1,0 +1,229 @@
+"""Codebooks: the vectors that a quantised member chooses from, and the two ways in which they are
+learnt.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from sklearn.cluster import MiniBatchKMeans
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from isthmus.core.reductions import squared_error
+
+_IDLE_STEPS, _IDLE_SHARES = (
+    20,
+    10,
+)  # without use: steps, and fair shares of the vectors that passed in them
+
+
+class Quantized(NamedTuple):
+    """Vectors, and the entries of a codebook that stand for them.
+
+    Attributes:
+        proposed: what the encoder put out, ``(n, dim, *grid)``.
+        entries: the nearest entry at each position, ``(n, dim, *grid)``.
+        indices: which entries these are, ``(n, *grid)``.
+    """
+
+    proposed: Tensor
+    entries: Tensor
+    indices: Tensor
+
+    @property
+    def passed(self) -> Tensor:
+        """Exactly the entries; their gradient goes straight through to what was proposed."""
+        return self.entries.detach() + (self.proposed - self.proposed.detach())
+
+    @property
+    def commitment(self) -> Tensor:
+        """The squared distance of what was proposed to its entries, summed over positions and
+        dimensions, ``(n,)``.
+        """
+        return squared_error(self.proposed, self.entries.detach())
+
+
+class Codebook(nn.Module, ABC):
+    """``size`` vectors of ``dim`` dimensions, of which the nearest is chosen.
+
+    It counts what is chosen in an epoch of training. Entries that nothing chose in an epoch, or for
+    twenty steps (more where a batch has few vectors), start anew at vectors of the last batch,
+    before epoch ``renewed_until``.
+    """
+
+    vectors: Tensor
+    """The entries, ``(size, dim)``."""
+
+    def __init__(self, size: int, dim: int, renewed_until: float) -> None:
+        super().__init__()
+        self.size, self.renewed_until = size, renewed_until
+        self.register_buffer(
+            "epoch", torch.zeros(())
+        )  # kept with the weights: a run may go on between last step and close
+        self.register_buffer("uses", torch.zeros(size, dtype=torch.int64))
+        self.register_buffer("idle", torch.zeros(size, dtype=torch.int64))
+        self.register_buffer("recent", torch.zeros(size, dim))
+        self.epoch: Tensor
+        self.uses: Tensor
+        self.idle: Tensor
+        self.recent: Tensor
+
+    def forward(self, proposed: Tensor) -> Quantized:
+        """The entries nearest to vectors ``(n, dim, *grid)``."""
+        rows = proposed.movedim(1, -1)  # (n, *grid, dim)
+        with torch.no_grad(), torch.autocast(proposed.device.type, enabled=False):
+            # The length of what was proposed is the same for all entries. min finds the place in
+            # half of argmin's time.
+            distances = torch.addmm(
+                self.vectors.square().sum(1), rows.flatten(0, -2), self.vectors.T, alpha=-2
+            )
+            indices = distances.min(1).indices.view(rows.shape[:-1])  # (n, *grid)
+        return Quantized(proposed, self.embed(indices), indices)
+
+    def embed(self, indices: Tensor) -> Tensor:
+        """The entries of indices ``(n, *grid)``, as ``(n, dim, *grid)``."""
+        return F.embedding(indices, self.vectors).movedim(-1, 1).contiguous()
+
+    def anneal(self, epoch: float) -> None:
+        """Take note of how far training has come."""
+        self.epoch.fill_(epoch)
+
+    @torch.no_grad()
+    def start(self, proposed: Tensor) -> None:
+        """Put the entries where vectors ``(n, dim, *grid)`` lie: at the centres that k-means finds."""
+        self._place(
+            torch.ones_like(self.uses, dtype=torch.bool), centres(_rows(proposed), self.size)
+        )
+
+    @torch.no_grad()
+    def learn(self, chosen: Quantized) -> None:
+        """Take note of a batch of training: what was chosen, and some vectors that dead entries may
+        start from.
+        """
+        rows, indices = _rows(chosen.proposed), chosen.indices.flatten()
+        counts = torch.zeros_like(self.uses).scatter_add_(0, indices, torch.ones_like(indices))
+        self.uses += counts
+        self.idle.add_(1).masked_fill_(counts > 0, 0)
+        self.recent.copy_(rows[torch.randint(len(rows), (self.size,), device=rows.device)])
+        self._follow(rows, indices)
+        self._renew(self.idle >= max(_IDLE_STEPS, _IDLE_SHARES * self.size / len(rows)), self.epoch)
+
+    @torch.no_grad()
+    def close_epoch(self) -> dict[str, float]:
+        """Renew entries that the epoch did not use; the share that it used, and the perplexity of
+        their use.
+
+        The perplexity is the exponential of the entropy: so many entries, used equally often, would
+            say as much.
+        """
+        shares = self.uses / self.uses.sum().clamp(min=1)
+        dead = self.uses == 0
+        self.uses.zero_()
+        self._renew(dead, self.epoch.floor() + 1)
+        return {
+            "usage": 1 - float(dead.float().mean()),
+            "perplexity": float(torch.special.entr(shares).sum().exp()),
+        }
+
+    @abstractmethod
+    def charge(self, chosen: Quantized) -> Tensor:
+        """What the entries are charged for their distance to what was proposed, ``(n,)``."""
+
+    def _follow(self, rows: Tensor, indices: Tensor) -> None:
+        """Move entries towards the vectors ``(m, dim)`` that chose them, ``indices: (m,)``; not
+        where gradients do it.
+        """
+
+    def _renew(self, dead: Tensor, epoch: Tensor) -> None:
+        renewed = dead & (epoch < self.renewed_until)
+        self._place(renewed, self.recent)
+        self.idle.masked_fill_(renewed, 0)
+
+    def _place(self, which: Tensor, vectors: Tensor) -> None:
+        """Put the entries marked in ``which: (size,)`` at their rows of ``vectors: (size, dim)``."""
+        self.vectors.copy_(torch.where(which[:, None], vectors, self.vectors))
+
+
+class GradientCodebook(Codebook):
+    """Entries that are parameters, charged by their squared distance to the vectors that chose
+    them.
+    """
+
+    def __init__(self, size: int, dim: int, renewed_until: float) -> None:
+        super().__init__(size, dim, renewed_until)
+        self.vectors = nn.Parameter(torch.randn(size, dim))
+
+    def charge(self, chosen: Quantized) -> Tensor:
+        return squared_error(chosen.proposed.detach(), chosen.entries)
+
+
+class AveragedCodebook(Codebook):
+    r"""Entries that are moving averages of the vectors that chose them.
+
+    .. math:: N_k \leftarrow \gamma N_k + (1 - \gamma) n_k, \quad
+              m_k \leftarrow \gamma m_k + (1 - \gamma) \sum_{h \to k} h, \quad e_k = m_k / N_k
+
+    after every step, where :math:`n_k` vectors of the batch chose entry k. Counts start at one and
+    sums at the entries: from zero, everything that the first batch does not choose would be divided
+        by nothing.
+
+    Reference:
+        A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning,
+        NeurIPS 2017, appendix A.1.
+    """
+
+    def __init__(self, size: int, dim: int, renewed_until: float, decay: float) -> None:
+        super().__init__(size, dim, renewed_until)
+        self.decay = decay
+        self.register_buffer("vectors", torch.randn(size, dim))
+        self.register_buffer("counts", torch.ones(size))
+        self.register_buffer("sums", self.vectors.clone())
+        self.counts: Tensor
+        self.sums: Tensor
+
+    def charge(self, chosen: Quantized) -> Tensor:
+        return chosen.proposed.new_zeros(len(chosen.proposed))
+
+    def _follow(self, rows: Tensor, indices: Tensor) -> None:
+        # A product with the choices, and not an indexed sum, whose order differs from run to run on
+        # a GPU.
+        choices = rows.new_zeros(len(rows), self.size).scatter_(
+            1, indices[:, None], 1.0
+        )  # (m, size)
+        counts = choices.sum(0)
+        with torch.autocast(rows.device.type, enabled=False):
+            self.sums.lerp_(choices.T @ rows, 1 - self.decay)
+        self.counts.lerp_(counts, 1 - self.decay)
+        # What was not chosen stays: its count and its sum fade alike, in the end to 0 / 0.
+        self.vectors.copy_(
+            torch.where(counts[:, None] > 0, self.sums / self.counts[:, None], self.vectors)
+        )
+
+    def _place(self, which: Tensor, vectors: Tensor) -> None:
+        super()._place(which, vectors)
+        self.sums.copy_(torch.where(which[:, None], vectors, self.sums))
+        self.counts.masked_fill_(which, 1.0)
+
+
+def centres(rows: Tensor, count: int) -> Tensor:
+    """``count`` centres of rows ``(m, dim)`` by k-means, by torch's random state.
+
+    Every distinct row counts once, so that a blank background does not take all centres. Where
+    there are no more of them than centres, they are the centres, some of them repeated.
+    """
+    distinct = rows.unique(dim=0)
+    if len(distinct) <= count:
+        return distinct[torch.arange(count, device=rows.device) % len(distinct)]
+    seed = int(torch.randint(2**31 - 1, ()))
+    with threadpool_limits(1):  # several threads add up in the order in which they finish
+        found = MiniBatchKMeans(count, n_init=1, random_state=seed).fit(distinct.cpu().numpy())
+    return torch.from_numpy(found.cluster_centers_).to(rows)
+
+
+def _rows(vectors: Tensor) -> Tensor:
+    """``(n, dim, *grid)`` to ``(n * positions, dim)``."""
+    return vectors.movedim(1, -1).flatten(0, -2)

@@ -1,0 +1,212 @@
+"""The comparison: train members with one budget, put PCA beside them, measure, draw, and write one
+page.
+"""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from isthmus.core import files
+from isthmus.data.datasets import Data
+from isthmus.data.rows import named
+from isthmus.errors import InputError
+from isthmus.estimators.base import Estimator, LearningWarning
+from isthmus.io import runs
+from isthmus.metrics import Measure, evaluate
+from isthmus.report._commands import SNAPSHOTS, Request
+from isthmus.report._entrants import Entrant, entrants, told
+from isthmus.report._page import PROBES, page_of
+from isthmus.report._reference import PCAReference
+from isthmus.report._table import Row, text_of
+from isthmus.version import __version__
+
+RESULTS, PAGE, RUNS = "results.json", "index.html", "runs"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison gives.
+
+    Attributes:
+        rows: one a model, members first, then PCA: the fitted model, its measures, its fields.
+        page: the HTML page.
+        results: the same numbers as JSON.
+    """
+
+    rows: tuple[Row, ...]
+    page: Path
+    results: Path
+
+    def table(self) -> str:
+        """The measures as text, a column a model; a star marks the best of a line."""
+        return text_of(self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``results.json`` holds."""
+        return dict(files.read_json(self.results))
+
+
+def compare(
+    members: Sequence[str | Estimator],
+    data: Data,
+    out: str | Path,
+    *,
+    snapshots: int = SNAPSHOTS,
+    overrides: Mapping[str, Any] | None = None,
+) -> Comparison:
+    """Train members on the same data with the same budget, and write what one sees of them as one
+    HTML page.
+
+    PCA with as many components stands beside them. Each run is kept in ``out/runs``, the numbers in
+    ``out/results.json``, the page in ``out/index.html``. A comparison that was interrupted goes on
+    where it stopped when it is started again with the same arguments.
+
+    Args:
+        members: names, such as ``["ae", "vae"]``, or estimators of your own settings; those are
+            copied, not changed.
+        data: trained on its training part, measured on its test part.
+        out: a folder that is new, empty, or holds an earlier comparison, which is replaced.
+        snapshots: moments of training that the player shows; 0 for none.
+        overrides: fields for every member that has them, such as
+            ``{"latent_dim": 2, "epochs": 60}``. The seed is 0 where neither they nor an estimator
+            say otherwise.
+
+    Raises:
+        InputError: for unknown members or fields, data without a test part, and a folder that holds
+            anything else.
+    """
+    out, overrides = Path(out), dict(overrides or {})
+    if len(data.test) == 0:
+        raise InputError(
+            f"{data.name} has no test part to measure on: load it with test_fraction=0.2."
+        )
+    chosen = entrants(members, overrides, snapshots)
+    _claim(out, [entrant.folder for entrant in chosen])
+    rows = (
+        *(_trained(entrant, data, out) for entrant in chosen),
+        *_references([entrant.model for entrant in chosen], data),
+    )
+    for row in rows:
+        for diagnostic in row.diagnostics:
+            warnings.warn(f"{row.label}: {diagnostic}", LearningWarning, stacklevel=2)
+    request = Request(tuple(members), overrides, snapshots, data.name, out.name)
+    versions = {"isthmus": __version__, "Python": platform.python_version()}
+    versions |= {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
+    files.write_bytes(out / PAGE, page_of(rows, data, request, versions).encode())
+    files.write_json(out / RESULTS, _record(rows, data, versions))
+    for entrant in chosen:
+        (out / RUNS / entrant.folder / runs.CHECKPOINT).unlink(missing_ok=True)
+    return Comparison(rows, out / PAGE, out / RESULTS)
+
+
+def _claim(out: Path, folders: Sequence[str]) -> None:
+    """Refuse what is not ours before anything is trained, and mark the folder, so that it can be
+    taken up again.
+    """
+    files.refuse_foreign(out, (RESULTS,))
+    for folder in folders:
+        runs.refuse_target(out / RUNS / folder, overwrite=True)
+    if not (out / RESULTS).exists():
+        files.write_json(out / RESULTS, {"format": FORMAT, "members": []})
+
+
+def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
+    model, folder = entrant.model, out / RUNS / entrant.folder
+    diagnostics = _fit(model.set_params(checkpoint_dir=str(folder)), data)
+    model.set_params(
+        checkpoint_dir=None
+    )  # the run is whole, and the place where it was made is nobody's business
+    model.source_ = data.source
+    model.save(folder)
+    measures = {
+        **evaluate(model, data),
+        "seconds": _seconds(sum(row["seconds"] for row in model.history_)),
+    }
+    run = folder.relative_to(out).as_posix()
+    return Row(entrant.label, entrant.member, model, measures, told(model), run, diagnostics)
+
+
+def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
+    """Train; gives back what training has to say about learning, and passes other warnings on."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", LearningWarning)
+        model.fit(
+            named(data.train.x, data.columns), probes=named(data.test.x[:PROBES], data.columns)
+        )
+    for warning in caught:
+        if not issubclass(warning.category, LearningWarning):
+            warnings.warn(warning.message, stacklevel=2)
+    name = f"{type(model).__name__}: "
+    return tuple(
+        str(w.message).removeprefix(name) for w in caught if issubclass(w.category, LearningWarning)
+    )
+
+
+def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
+    """PCA once for every size of the code, with the layout and scaling of the first member of that
+    size.
+    """
+    firsts = {model.latent_dim: model for model in reversed(models)}
+    return [
+        _reference(firsts[size], data, f"PCA (latent dim {size})" if len(firsts) > 1 else "PCA")
+        for size in sorted(firsts)
+    ]
+
+
+def _reference(like: Estimator, data: Data, label: str) -> Row:
+    start = perf_counter()
+    model = PCAReference(
+        latent_dim=like.latent_dim,
+        scaling=like.scaling,
+        channels=like.channels,
+        image_shape=like.image_shape,
+    ).fit(data.train)
+    seconds = perf_counter() - start
+    return Row(
+        label, "pca", model, {**evaluate(model, data), "seconds": _seconds(seconds)}, told(model)
+    )
+
+
+def _seconds(value: float) -> Measure:
+    return Measure(
+        "Training time",
+        value,
+        "s",
+        None,
+        "lower",
+        "How long training took on the machine that made this page.",
+    )
+
+
+def _record(rows: Sequence[Row], data: Data, versions: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "versions": dict(versions),
+        "data": {
+            "name": data.name,
+            "train": len(data.train),
+            "test": len(data.test),
+            "shape": list(data.shape),
+            "classes": None if data.classes is None else list(data.classes),
+        },
+        "members": [
+            {
+                "label": row.label,
+                "member": row.member,
+                "run": row.run,
+                "fields": row.fields,
+                "likelihood": getattr(row.model, "likelihood_", None),
+                "diagnostics": list(row.diagnostics),
+                "measures": {name: asdict(measure) for name, measure in row.measures.items()},
+            }
+            for row in rows
+        ],
+    }

@@ -1,0 +1,140 @@
+"""Who is compared: members built from names or copied from estimators, with a label and a folder
+each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.base import clone
+
+from isthmus.core import fields
+from isthmus.errors import InputError
+from isthmus.estimators.base import Estimator
+from isthmus.registry import MEMBERS
+
+_NOT_TOLD = {"snapshots", "verbose", "device", "checkpoint_dir"}
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One member of a comparison, before it is trained.
+
+    Attributes:
+        label: what the page calls it, such as ``"VAE"``, or ``"VAE (beta 4)"`` beside another VAE.
+        member: its registered name.
+        folder: the name of the folder of its run.
+        model: the estimator, unfitted.
+    """
+
+    label: str
+    member: str
+    folder: str
+    model: Estimator
+
+
+def entrants(
+    members: Sequence[str | Estimator], overrides: Mapping[str, Any], snapshots: int
+) -> list[Entrant]:
+    """Build every member and check every field, before anything is trained.
+
+    Raises:
+        InputError: for unknown members and fields, and for values that cannot be used.
+    """
+    if isinstance(members, str) or not members:
+        raise InputError(f"members={members!r} is not usable: give a list such as ['ae', 'vae'].")
+    drafts = [_draft(member) for member in members]
+    known = {
+        name: field for draft in drafts for name, field in fields.declared(type(draft)).items()
+    }
+    del known["checkpoint_dir"]  # every member's own folder
+    fields.validate({**overrides, "snapshots": snapshots}, known)
+    models = [_prepared(draft, overrides, snapshots) for draft in drafts]
+    names = [MEMBERS.name_of(type(model)) for model in models]
+    labels = _labels(models)
+    folders = _distinct(
+        [_slug(name, label) for name, label in zip(names, labels, strict=True)], "-{}"
+    )
+    return [Entrant(*found) for found in zip(labels, names, folders, models, strict=True)]
+
+
+def told(model: Any) -> dict[str, Any]:
+    """The fields of a model that a reader wants to know, as JSON can hold them."""
+    return {
+        name: value for name, value in fields.plain_values(model).items() if name not in _NOT_TOLD
+    }
+
+
+def unusual(model: Any) -> dict[str, Any]:
+    """The fields of a model that differ from their defaults."""
+    usual = told(type(model)())
+    return {name: value for name, value in told(model).items() if value != usual[name]}
+
+
+def _draft(member: str | Estimator) -> Estimator:
+    if isinstance(member, str):
+        built: Estimator = MEMBERS[member](random_state=_SEED)
+        return built
+    if isinstance(member, Estimator):
+        copied: Estimator = clone(member)
+        return copied
+    raise InputError(
+        f"the member {member!r} is not usable: give a name ({', '.join(MEMBERS)}) or an estimator."
+    )
+
+
+def _prepared(model: Estimator, overrides: Mapping[str, Any], snapshots: int) -> Estimator:
+    declared = fields.declared(type(model))
+    seed = _SEED if model.random_state is None else model.random_state
+    values = {"random_state": seed, "snapshots": snapshots, **overrides}
+    model.set_params(**{name: value for name, value in values.items() if name in declared})
+    fields.validate(model.get_params(deep=False), declared)
+    return model
+
+
+def _labels(models: Sequence[Estimator]) -> list[str]:
+    """The class of each, with the fields in which it differs from others of its class."""
+    names = []
+    for model in models:
+        differences = ", ".join(_differences(model, models))
+        names.append(type(model).__name__ + (f" ({differences})" if differences else ""))
+    return _distinct(names, " {}")
+
+
+def _differences(model: Estimator, models: Sequence[Estimator]) -> list[str]:
+    mine, others = told(model), [told(other) for other in models if type(other) is type(model)]
+    return [
+        f"{name.replace('_', ' ')} {_word(value)}"
+        for name, value in mine.items()
+        if any(other[name] != value for other in others)
+    ]
+
+
+def _distinct(names: Sequence[str], mark: str) -> list[str]:
+    """The names; those that stand there twice are numbered."""
+    counts, seen = Counter(names), Counter[str]()
+    numbered = []
+    for name in names:
+        seen[name] += 1
+        numbered.append(name + mark.format(seen[name]) if counts[name] > 1 else name)
+    return numbered
+
+
+def _slug(member: str, label: str) -> str:
+    differences = label.partition(" (")[2]
+    return re.sub(r"[^a-z0-9.]+", "-", f"{member} {differences}".lower()).strip("-")
+
+
+def _word(value: Any) -> str:
+    return (
+        f"{value:g}"
+        if isinstance(value, float)
+        else "×".join(map(str, value))
+        if isinstance(value, list)
+        else str(value)
+    )

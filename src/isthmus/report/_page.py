@@ -1,0 +1,172 @@
+"""The page of a comparison: one HTML file that needs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files as resources
+from inspect import signature
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from isthmus.core.fields import first_paragraph
+from isthmus.data.datasets import Data
+from isthmus.errors import InputError
+from isthmus.registry import FIGURES
+from isthmus.report import _verdict as verdict
+from isthmus.report._commands import Request
+from isthmus.report._entrants import unusual
+from isthmus.report._pictures import POINTS, figure_data
+from isthmus.report._player import player_of
+from isthmus.report._table import Row, lines_of
+
+PROBES = 1000
+_READABLE = 0.82  # of its width, in which the text of a figure is still easy to read
+_MOVES = "evolution"  # the player shows it moving
+_WORDS = {
+    "curves": (
+        "Training curves",
+        "How every term of the loss fell while training went through the examples.",
+    ),
+    "plane": (
+        "Code plane",
+        "Where each test example lies in the code: what lies close is alike to the model.",
+    ),
+    "grid": (
+        "Decoded grid",
+        "What the decoder makes of codes on a regular grid: a map of what the code can say.",
+    ),
+    "reconstructions": (
+        "Reconstructions",
+        "Test examples above, and below what is left after the narrow code.",
+    ),
+    "samples": (
+        "Samples",
+        "New examples: codes drawn from the prior, decoded. This needs a model that has a prior.",
+    ),
+    "walk": (
+        "A walk through the code",
+        "From one example to another, in equal steps along the line between their codes.",
+    ),
+    "outliers": (
+        "Outliers",
+        "The test examples that the model rebuilds worst, and those that it rebuilds best.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of one model: the picture as a data URI, or the reason why there is none.
+
+    Attributes:
+        label: what the page calls the model.
+        picture: the data URI.
+        width: points of the screen that it takes at the most.
+        note: the reason.
+    """
+
+    label: str
+    picture: str = ""
+    width: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One kind of figure of all models."""
+
+    kind: str
+    title: str
+    text: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def width(self) -> int:
+        """Points of the screen that a column needs, so that the widest picture can be read."""
+        return round(_READABLE * max(cell.width for cell in self.cells))
+
+
+def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[str, str]) -> str:
+    """The HTML of a comparison."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(_own("page.jinja"))
+    return template.render(
+        title=verdict.heading(rows, data),
+        premise=verdict.premise(rows, data),
+        findings=verdict.findings(rows, data),
+        rows=rows,
+        lines=lines_of(rows),
+        player=asdict(player_of(rows, data, data.test.take(slice(PROBES)))),
+        sections=sections_of(rows, data),
+        settings=_settings(rows),
+        request=request,
+        versions=versions,
+        data=data,
+        # The page's own files, which hold nothing of anybody else's: they must not be escaped.
+        style=Markup(_own("page.css")),
+        script=Markup(_own("player.js")),
+    )
+
+
+def sections_of(rows: Sequence[Row], data: Data) -> list[Section]:
+    """Every registered figure of every model, kind by kind; a kind that none of them has is left
+    out.
+    """
+    sections = []
+    for kind in FIGURES:
+        cells = tuple(_cell(kind, row, data) for row in rows) if kind != _MOVES else ()
+        if any(cell.picture for cell in cells):
+            title, text = _WORDS.get(
+                kind, (kind.replace("_", " ").capitalize(), _summary(FIGURES[kind]))
+            )
+            sections.append(Section(kind, title, text, cells))
+    return sections
+
+
+def _cell(kind: str, row: Row, data: Data) -> Cell:
+    if kind == "curves" and not row.model.history_:
+        return Cell(
+            row.label, note=f"{row.label} is computed in one step: there are no epochs to draw."
+        )
+    draw = FIGURES[kind]
+    untitled = {"title": ""} if "title" in signature(draw).parameters else {}
+    try:
+        figure: Figure = draw(row.model, data, **untitled)
+    except InputError as error:
+        return Cell(row.label, note=str(error))
+    return Cell(row.label, figure_data(figure), round(figure.get_figwidth() * POINTS))
+
+
+def _settings(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+    """The fields that differ from their defaults in any model, with the value in each; empty where
+    it has no such field.
+    """
+    names = dict.fromkeys(name for row in rows for name in unusual(row.model))
+    return [
+        (name, [_word(row.fields[name]) if name in row.fields else "" for row in rows])
+        for name in names
+    ]
+
+
+def _word(value: Any) -> str:
+    return (
+        ", ".join(map(str, value))
+        if isinstance(value, list)
+        else "none"
+        if value is None
+        else str(value)
+    )
+
+
+def _summary(function: Any) -> str:
+    return first_paragraph(function.__doc__)
+
+
+def _own(name: str) -> str:
+    return resources("isthmus.report").joinpath(name).read_text(encoding="utf-8")

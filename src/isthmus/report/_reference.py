@@ -1,0 +1,108 @@
+"""Principal component analysis with a member's face: the best linear code, beside which every
+member is measured.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import PCA
+from sklearn.utils.validation import check_is_fitted
+
+from isthmus.data.datasets import Part
+from isthmus.data.preprocessing import fit_preprocessor
+from isthmus.errors import InputError
+from isthmus.training.snapshots import Snapshot
+
+_VALUES = 1 << 28  # what is fitted at once: a gigabyte
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class PCAReference(TransformerMixin, BaseEstimator):
+    r"""PCA, with the layout and the scaling that the members get.
+
+    .. math:: \min_{W^\top W = I} \; \sum_i \lVert x_i - \bar x - W W^\top (x_i - \bar x) \rVert^2
+
+    ``x: (n, *shape)``, ``z: (n, latent_dim)``; no more components than there are dimensions or
+        examples. It is not
+    trained step by step, so its ``history_`` and ``snapshots_`` are empty.
+    """
+
+    latent_dim: int = 2
+    scaling: str = "auto"
+    channels: str = "auto"
+    image_shape: tuple[int, ...] | None = None
+
+    code_space = "data"
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Find the principal components of examples: an array ``(n, *shape)``, or a part of a data
+        set.
+        """
+        self.preprocessor_, inside = fit_preprocessor(
+            _array(X),
+            scaling=self.scaling,
+            likelihood="mse",
+            channels=self.channels,
+            image_shape=self.image_shape,
+        )
+        rows = np.linspace(
+            0, len(inside) - 1, min(len(inside), max(2, _VALUES // math.prod(inside.shape[1:])))
+        ).astype(int)
+        x = self._rows(inside if len(rows) == len(inside) else inside[rows])
+        self.pca_ = PCA(min(self.latent_dim, *x.shape), random_state=0).fit(x)
+        self.history_: list[dict[str, float]] = []
+        self.snapshots_: list[Snapshot] = []
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """The coordinates of each example along the principal components, ``(n, latent_dim)``."""
+        check_is_fitted(self)
+        return np.asarray(self.pca_.transform(self._inside(X)), dtype=np.float32)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """The examples that codes ``(n, latent_dim)`` stand for, in the layout and units of the
+        data.
+        """
+        check_is_fitted(self)
+        x = self.pca_.inverse_transform(np.asarray(X, dtype=np.float32)).astype(np.float32)
+        return self.preprocessor_.inverse_transform(
+            x.reshape(len(x), *self.preprocessor_.layout.shape)
+        )  # (n, dimensions) -> (n, *shape)
+
+    encode = codes = transform
+    decode = inverse_transform
+
+    def reconstruct(self, X: Any) -> np.ndarray:
+        """Examples projected on the principal components, in the layout and units of the data."""
+        return self.inverse_transform(self.transform(X))
+
+    def squared_error(self, X: Any) -> np.ndarray:
+        """The squared error of each projection, summed over the dimensions, ``(n,)``, in the units
+        of the members.
+        """
+        check_is_fitted(self)
+        x = self._inside(X)
+        residual = x - self.pca_.inverse_transform(self.pca_.transform(x))
+        return np.asarray(np.square(residual).sum(1))
+
+    def sample(self, n: int = 16, *, random_state: int | None = None) -> np.ndarray:
+        """Refused: PCA has no prior."""
+        raise InputError("PCA has no prior over its codes, so there is nothing to sample from.")
+
+    def _inside(self, X: Any) -> np.ndarray:
+        return self._rows(self.preprocessor_.transform(_array(X)))
+
+    def _rows(self, inside: np.ndarray) -> np.ndarray:
+        """Admitted examples in the model's units, ``(n, dimensions)``."""
+        chunks = self.preprocessor_.batches(inside, torch.device("cpu")).chunks()
+        return torch.cat([chunk.flatten(1) for chunk in chunks]).numpy()
+
+
+def _array(X: Any) -> np.ndarray:
+    return np.asanyarray(X.x if isinstance(X, Part) else X)

@@ -1,0 +1,145 @@
+"""The table of a comparison: one line a measure, one cell a model, and which cell is best."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from isthmus.metrics import Measure
+
+_ROUNDING = 1e-9  # a standard error below it is none
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of a comparison, trained and measured.
+
+    Attributes:
+        label: what the page calls it.
+        member: its registered name; ``"pca"`` for the reference.
+        model: the fitted estimator.
+        measures: what was measured, by name.
+        fields: its hyper-parameters.
+        run: the folder of its run, beside the page; None for the reference.
+        diagnostics: what training warned of.
+    """
+
+    label: str
+    member: str
+    model: Any
+    measures: dict[str, Measure]
+    fields: dict[str, Any]
+    run: str | None = None
+    diagnostics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measure of all models.
+
+    Attributes:
+        name: its name in ``results.json``.
+        measure: one of the measures, for its title, unit, direction and help.
+        cells: the measure of each model, None where it does not apply.
+        best: the places of the best cell and of those that the standard errors cannot tell from it.
+    """
+
+    name: str
+    measure: Measure
+    cells: tuple[Measure | None, ...]
+    best: tuple[int, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """The cells as people read them; those with a standard error have the same number of
+        decimals.
+        """
+        largest = max(cell.error or 0.0 for cell in self.cells if cell is not None)
+        shared = _decimals(largest, 2) if largest > _ROUNDING else None
+        return ["" if cell is None else _written(cell, shared) for cell in self.cells]
+
+
+def lines_of(rows: Sequence[Row]) -> list[Line]:
+    """The lines of the table, in the order in which the models were measured."""
+    keys = _merged([[(name, m.title, m.unit) for name, m in row.measures.items()] for row in rows])
+    return [_line(rows, name, unit) for name, _, unit in keys]
+
+
+def text_of(rows: Sequence[Row]) -> str:
+    """The table for a terminal; a star marks the best."""
+    table = [["", *(row.label for row in rows), ""]]
+    for line in lines_of(rows):
+        marked = [
+            text + (" *" if place in line.best else "  ") for place, text in enumerate(line.texts)
+        ]
+        table.append([line.measure.title, *marked, line.measure.unit])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        for cells in table
+    )
+
+
+def _line(rows: Sequence[Row], name: str, unit: str) -> Line:
+    cells = tuple(
+        m if (m := row.measures.get(name)) is not None and m.unit == unit else None for row in rows
+    )
+    measured = [(row, cell) for row, cell in zip(rows, cells, strict=True) if cell is not None]
+    comparable = len(measured) > 1 and len({_scale(row.model, unit) for row, _ in measured}) == 1
+    return Line(name, measured[0][1], cells, _best(cells) if comparable else ())
+
+
+def _best(cells: Sequence[Measure | None]) -> tuple[int, ...]:
+    measured = [cell for cell in cells if cell is not None]
+    if measured[0].better is None:
+        return ()
+    winner = (min if measured[0].better == "lower" else max)(measured, key=lambda cell: cell.value)
+    alike = tuple(
+        i for i, cell in enumerate(cells) if cell is not None and _is_as_good(cell, winner)
+    )
+    return alike if len(alike) < len(measured) else ()
+
+
+def _is_as_good(cell: Measure, winner: Measure) -> bool:
+    """Whether the difference is within two of its standard errors."""
+    return abs(cell.value - winner.value) <= 2 * math.hypot(cell.error or 0.0, winner.error or 0.0)
+
+
+def _scale(model: Any, unit: str) -> tuple[str, ...]:
+    """What must be equal for two values of a unit to be compared: the scaling, and for nats and
+    bits the likelihood.
+    """
+    if not unit.endswith(("per example", "per dimension")):
+        return ()
+    likelihood = "" if unit.startswith("squared") else model.likelihood_
+    return json.dumps(model.preprocessor_.scaling.to_json()), likelihood
+
+
+def _merged(orders: Sequence[Sequence[tuple[str, str, str]]]) -> list[tuple[str, str, str]]:
+    """All keys, each list in its own order; what only one list has follows what stands before it
+    there.
+    """
+    merged: list[tuple[str, str, str]] = []
+    for order in orders:
+        place = 0
+        for key in order:
+            if key not in merged:
+                merged.insert(place, key)
+            place = merged.index(key) + 1
+    return merged
+
+
+def _decimals(value: float, digits: int) -> int:
+    """How many decimals show so many digits of a value."""
+    return (
+        0 if value.is_integer() else min(max(0, digits - 1 - math.floor(math.log10(abs(value)))), 6)
+    )
+
+
+def _written(measure: Measure, shared: int | None) -> str:
+    decimals = _decimals(measure.value, 3) if shared is None else shared
+    value = f"{measure.value:,.{decimals}f}".replace("-", "−")
+    return value if measure.error is None else f"{value} ± {measure.error:.{decimals}f}"

@@ -1,0 +1,84 @@
+"""What a comparison found, in a sentence that is computed from its table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from isthmus.data.datasets import Data
+from isthmus.report._table import Row, lines_of
+
+_NAMED = 6  # in a title; more than these are counted
+
+_CLAIMS = {
+    "squared_error": ("reconstructs best", "reconstruct best, about equally well"),
+    "neg_elbo": (
+        "has the lowest bound on surprise (−ELBO)",
+        "share the lowest bound on surprise (−ELBO)",
+    ),
+    "knn5": (
+        "has the codes that tell the classes apart best",
+        "have the codes that tell the classes apart best",
+    ),
+    "trustworthiness": ("keeps neighbours together best", "keep neighbours together best"),
+}
+
+
+def heading(rows: Sequence[Row], data: Data) -> str:
+    """What is compared: ``"AE, VAE and PCA on digits"``; many are counted."""
+    labels = [row.label for row in rows]
+    trained = [row for row in rows if row.run is not None]
+    if len(trained) > _NAMED:
+        labels = [f"{len(trained)} autoencoders", *(row.label for row in rows if row.run is None)]
+    return f"{_listed(labels)} on {data.name}"
+
+
+def premise(rows: Sequence[Row], data: Data) -> str:
+    """What was done, in one sentence."""
+    trained = [row for row in rows if row.run is not None]
+    sizes = sorted({_size(row.model) for row in trained})
+    numbers = (
+        "1 number" if sizes == [1] else f"{_listed([str(size) for size in sizes], 'or')} numbers"
+    )
+    many = len(trained) > 1
+    return (
+        (
+            f"{_listed([row.label for row in trained])} each learnt"
+            if many
+            else f"{trained[0].label} learnt"
+        )
+        + f" from {len(data.train):,} examples to squeeze an example into a code of {numbers} and"
+        " to rebuild it from that; PCA, the best linear map, stands beside"
+        f" {'them' if many else 'it'}."
+    )
+
+
+def findings(rows: Sequence[Row], data: Data) -> str:
+    """Who is best at what on the test part, in one sentence; empty where nothing could be told
+    apart.
+    """
+    claims: dict[tuple[int, ...], list[str]] = {}
+    for line in lines_of(rows):
+        if line.name in _CLAIMS and line.best:
+            claims.setdefault(line.best, []).append(_CLAIMS[line.name][len(line.best) > 1])
+    if not claims:
+        return ""
+    clauses = [
+        f"{_listed([rows[place].label for place in best])} {_listed(said)}"
+        for best, said in claims.items()
+    ]
+    return f"On {len(data.test):,} examples that none of them has seen, {'; '.join(clauses)}."
+
+
+def _size(model: Any) -> int:
+    """How many numbers a code has: positions, where it is whole numbers on grids."""
+    bottleneck = model.module_.bottleneck
+    if bottleneck.levels:
+        return sum(math.prod(level.grid) for level in bottleneck.levels)
+    return math.prod(bottleneck.code_shape)
+
+
+def _listed(words: Sequence[str], last: str = "and") -> str:
+    """``"a, b and c"``."""
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]

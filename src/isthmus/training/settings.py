@@ -1,0 +1,50 @@
+"""The settings of anything that is trained, each declared once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from isthmus.core.fields import field
+
+if TYPE_CHECKING:  # the command line reads these declarations without importing it
+    import numpy as np
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class TrainingSettings:
+    """How anything is trained: members, priors over their codes, classifiers on top of them."""
+
+    epochs: int = field(30, "how often training goes through the data", low=1)
+    batch_size: int = field(128, "examples per step", low=1)
+    optimizer: str = field("adam", "how weights are updated", choices=("adam", "adamw", "sgd"))
+    learning_rate: float = field(1e-3, "step size of the optimiser", above=0)
+    schedule: str = field(
+        "constant", "how the learning rate changes over training", choices=("constant", "cosine")
+    )
+    weight_decay: float = field(0.0, "weight decay of the optimiser", low=0)
+    clip_norm: float | None = field(
+        None, "greatest norm of the gradient; none: not clipped", above=0
+    )
+    device: str = field("auto", "where to compute: auto, cpu, cuda, cuda:1, mps")
+    precision: str = field(
+        "float32", "precision of training", choices=("float32", "tf32", "bfloat16")
+    )
+    compile: bool = field(
+        False, "compile the step; training starts some seconds later, and then goes faster"
+    )
+    random_state: int | np.random.RandomState | None = field(
+        None, "seed; the same seed gives the same numbers"
+    )
+    verbose: int = field(
+        1, "0: silent; 1: a progress bar on a terminal; 2: a line per epoch", low=0, high=2
+    )
+
+
+def seed_of(random_state: Any) -> int:
+    """The seed that a ``random_state`` stands for; another one at every call where it is None or a
+    generator.
+    """
+    from sklearn.utils import check_random_state
+
+    return int(check_random_state(random_state).randint(2**31 - 1))
