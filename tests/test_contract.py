@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import isthmus as ist
 from isthmus.core import fields
+from isthmus.core.batch import Batch
 from isthmus.training import checkpoint as checkpoints
 from isthmus.training._steps import Step
 
@@ -45,7 +46,19 @@ def make(name: str, **values: Any) -> Any:
     )
 
 
-@parametrize_with_checks([make(name) for name in ist.MEMBERS])
+def not_held(estimator: Any) -> dict[str, str]:
+    """What scikit-learn asks that training by batches of chance cannot give."""
+    reason = "an example of weight 2 stands in one batch, an example that is there twice in two"
+    return dict.fromkeys(
+        (
+            "check_sample_weight_equivalence_on_dense_data",
+            "check_sample_weight_equivalence_on_sparse_data",
+        ),
+        reason,
+    )
+
+
+@parametrize_with_checks([make(name) for name in ist.MEMBERS], expected_failed_checks=not_held)
 def test_scikit_learn_contract(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -228,15 +241,15 @@ def test_the_torch_module_is_usable_alone(name: str) -> None:
     model = ist.MEMBERS[name](latent_dim=8)
     module = model.build((1, 28, 28))
     x = torch.rand(5, 1, 28, 28)
-    loss = module.loss(x)
+    loss = module.loss(Batch(x))
     assert loss.objective.shape == (5,)
     assert all(term.shape == (5,) for term in loss.terms.values())
     for objective in (each for stage in model._stages(module) for each in stage.objectives):
-        objective.loss(x).objective.mean().backward(inputs=objective.parameters)
+        objective.loss(Batch(x)).objective.mean().backward(inputs=objective.parameters)
     assert all(
         parameter.grad is not None for parameter in module.parameters() if parameter.requires_grad
     )
-    assert module(x).shape == x.shape
+    assert module(Batch(x)).shape == x.shape
 
 
 @every_member
@@ -244,9 +257,12 @@ def test_the_distortion_of_an_example_does_not_depend_on_its_batch(name: str) ->
     network = {"network": "mlp"} if takes(name, "mlp") else {}
     module = ist.MEMBERS[name](latent_dim=3, **network).build((1, 8, 8)).eval()
     x, noise = torch.rand(6, 1, 8, 8), torch.randn(1, *module.bottleneck.code_shape)
-    together = module.cost(module.encoder(x), x, noise).terms["distortion"]
+    together = module.cost(module.encoder(x), Batch(x), noise).terms["distortion"]
     alone = torch.cat(
-        [module.cost(module.encoder(one), one, noise).terms["distortion"] for one in x.split(1)]
+        [
+            module.cost(module.encoder(one), Batch(one), noise).terms["distortion"]
+            for one in x.split(1)
+        ]
     )
     torch.testing.assert_close(together, alone)
 

@@ -10,6 +10,7 @@ import torch
 from sklearn.decomposition import PCA
 
 import isthmus as ist
+from isthmus.core.batch import Batch
 from isthmus.divergences import gaussian_kl
 from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError
 
@@ -140,7 +141,7 @@ def test_gradients_against_finite_differences(name: str, likelihood: str) -> Non
                 torch.manual_seed(
                     0
                 )  # the same damage, and the same draws of a prior, at every evaluation
-                return self.module.loss(x, noise).objective
+                return self.module.loss(Batch(x), noise).objective
 
         named = {f"module.{key}": value for key, value in zip(parameters, values, strict=True)}
         return torch.func.functional_call(Loss(), named, ())
@@ -152,7 +153,7 @@ def test_gradients_against_finite_differences(name: str, likelihood: str) -> Non
 
 def test_the_free_bits_floor_is_charged_and_the_true_rate_reported() -> None:
     module = ist.VAE(latent_dim=2, free_bits=100.0).build((1, 8, 8))
-    loss = module.loss(torch.rand(4, 1, 8, 8))
+    loss = module.loss(Batch(torch.rand(4, 1, 8, 8)))
     torch.testing.assert_close(loss.objective - loss.terms["distortion"], torch.full((4,), 200.0))
     assert float(loss.terms["rate"].detach().max()) < 50
 
@@ -162,7 +163,7 @@ def test_the_weight_of_the_rate_grows_over_the_warm_up_and_beta_weighs_it() -> N
     x, noise = torch.rand(4, 1, 8, 8), torch.zeros(1, 2)
     for epoch, weight in ((0.0, 0.0), (5.0, 2.0), (10.0, 4.0), (math.inf, 4.0)):
         module.anneal(epoch)
-        loss = module.loss(x, noise)
+        loss = module.loss(Batch(x), noise)
         torch.testing.assert_close(
             loss.objective, loss.terms["distortion"] + weight * loss.terms["rate"]
         )

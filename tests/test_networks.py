@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import isthmus as ist
+from isthmus.core.batch import Batch
 from isthmus.likelihoods import Bernoulli, Likelihood, SquaredError
 from isthmus.networks import choose
 from isthmus.networks._output_bias import init_output_bias
@@ -53,7 +54,11 @@ def test_the_decoder_mirrors_the_encoder() -> None:
 def test_no_hidden_layer_is_a_linear_map() -> None:
     module = ist.AE(latent_dim=3, hidden=(), output="linear", likelihood="mse").build((7,))
     a, b = torch.randn(2, 1, 7)
-    torch.testing.assert_close(module(a + b) - module(b), module(a) - module(torch.zeros(1, 7)))
+
+    def whole(x: torch.Tensor) -> torch.Tensor:
+        return module(Batch(x))
+
+    torch.testing.assert_close(whole(a + b) - whole(b), whole(a) - whole(torch.zeros(1, 7)))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_convolutions_need_images() -> None:
 )
 def test_every_activation_can_be_named(name: str) -> None:
     module = ist.AE(activation=name, hidden=(4,)).build((6,))
-    assert module(torch.rand(3, 6)).shape == (3, 6)
+    assert module(Batch(torch.rand(3, 6))).shape == (3, 6)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,7 @@ def test_a_decoder_that_hears_nothing_says_the_mean(
 ) -> None:
     x = torch.rand(50, *shape) ** 2
     decoder = choose(name, shape, (8,), "relu").decoder((3,), shape)
-    init_output_bias(decoder, likelihood, x)
+    init_output_bias(decoder, likelihood, Batch(x))
     *_, last = (layer for layer in decoder.modules() if hasattr(layer, "weight"))
     nn.init.zeros_(last.weight)
     torch.testing.assert_close(
@@ -144,7 +149,7 @@ def test_padding_does_not_count_for_the_mean() -> None:
     x = torch.rand(20, 5, 3)
     x[:10, 3:] = float("nan")
     decoder = choose("recurrent", (5, 3), (8,), "relu").decoder((2,), (5, 3))
-    init_output_bias(decoder, SquaredError(), x)
+    init_output_bias(decoder, SquaredError(), Batch(x.nan_to_num(), mask=~x.isnan()))
     torch.testing.assert_close(decoder.last[-1].bias.detach(), x[~x.isnan().any(2)].mean(0))
 
 
@@ -153,5 +158,5 @@ def test_a_decoder_of_another_kind_is_left_as_it_is() -> None:
         nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 9, bias=False), nn.Unflatten(1, (1, 3, 3))
     )
     before = decoder[0].bias.clone()
-    init_output_bias(decoder, Bernoulli(), torch.rand(5, 1, 3, 3))
+    init_output_bias(decoder, Bernoulli(), Batch(torch.rand(5, 1, 3, 3)))
     torch.testing.assert_close(decoder[0].bias, before)

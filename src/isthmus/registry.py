@@ -77,6 +77,7 @@ MEMBERS = Registry(
         "ae": "isthmus.models.ae:AE",
         "stacked": "isthmus.models.stacked:StackedAE",
         "vae": "isthmus.models.vae:VAE",
+        "betatc": "isthmus.models.betatc:BetaTCVAE",
         "iwae": "isthmus.models.iwae:IWAE",
         "nvae": "isthmus.models.nvae:NVAE",
         "sparse": "isthmus.models.sparse:SparseAE",

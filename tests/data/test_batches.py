@@ -24,7 +24,7 @@ def test_grey_values_are_drawn_black_or_white_with_their_own_probability() -> No
     with torch.random.fork_rng():
         torch.manual_seed(0)
         batches = stored(grey, binarize=True)
-        first, second = (batches.batch(torch.arange(len(grey))) for _ in range(2))
+        first, second = (batches.batch(torch.arange(len(grey))).x for _ in range(2))
     assert set(first.unique().tolist()) == {0.0, 1.0}
     assert not torch.equal(first, second)
     np.testing.assert_allclose(
@@ -33,7 +33,7 @@ def test_grey_values_are_drawn_black_or_white_with_their_own_probability() -> No
     assert first[:, 0].max() == 0
     assert first[:, 3].min() == 1
     torch.testing.assert_close(
-        stored(grey).batch(torch.arange(2))[0], torch.tensor([0, 51, 128, 255]) / 255
+        stored(grey).batch(torch.arange(2)).x[0], torch.tensor([0, 51, 128, 255]) / 255
     )
 
 
@@ -88,7 +88,7 @@ def test_values_that_are_no_probabilities_are_refused(few: np.ndarray) -> None:
 def test_a_spread_of_few_takes_all_and_of_many_reaches_both_ends() -> None:
     few, many = np.arange(6, dtype=np.uint8)[:, None], np.arange(10_000) % 256
     many = np.sort(many).astype(np.uint8)[:, None]
-    assert (255 * stored(few).spread()).round().tolist() == few.tolist()
-    spread = (255 * stored(many).spread()[:, 0]).round()
+    assert (255 * stored(few).spread().x).round().tolist() == few.tolist()
+    spread = (255 * stored(many).spread().x[:, 0]).round()
     assert (len(spread), float(spread[0]), float(spread[-1])) == (4096, 0, 255)
     assert len(spread.unique()) == 256

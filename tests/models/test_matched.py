@@ -10,6 +10,7 @@ import torch
 from sklearn.datasets import make_blobs
 
 import isthmus as ist
+from isthmus.core.batch import Batch
 from isthmus.metrics.clustering import cluster_accuracy, cluster_nmi
 from isthmus.models.clustering import assignment, sharpened
 
@@ -50,14 +51,14 @@ def test_the_losses_of_the_game_against_their_definition() -> None:
     torch.manual_seed(0)
     module = ist.AAE(latent_dim=2, adversary_weight=3.0).build((1, 8, 8))
     x = torch.rand(4, 1, 8, 8)
-    probability = module.bottleneck.critic(module.encode(x)[0]).sigmoid()
-    loss = module.loss(x)
+    probability = module.bottleneck.critic(module.encode(Batch(x))[0]).sigmoid()
+    loss = module.loss(Batch(x))
     torch.testing.assert_close(loss.terms["adversary"], -probability.log())
     torch.testing.assert_close(loss.objective, loss.terms["distortion"] - 3 * probability.log())
     for layer in module.bottleneck.critic:
         if isinstance(layer, torch.nn.Linear):
             torch.nn.init.zeros_(layer.weight)
-    critic = module.objectives()[1].loss(x).objective
+    critic = module.objectives()[1].loss(Batch(x)).objective
     torch.testing.assert_close(
         critic, torch.full((4,), 2 * math.log(2))
     )  # a critic that knows nothing
@@ -106,11 +107,11 @@ def test_targets_stand_still_for_an_epoch_and_keep_codes_apart(digits: ist.data.
         len(np.unique(model.labels_)) == 8
     )  # with targets that move along, all codes fall into one point
     bottleneck, x = model.module_.bottleneck, torch.rand(5, 1, 8, 8)
-    before = bottleneck.anchor(x)
+    before = bottleneck.anchor(Batch(x))
     with torch.no_grad():
         bottleneck.centres += 1.0
-    torch.testing.assert_close(bottleneck.anchor(x), before)
-    q = bottleneck.anchor.assigned(x)
+    torch.testing.assert_close(bottleneck.anchor(Batch(x)), before)
+    q = bottleneck.anchor.assigned(Batch(x))
     torch.testing.assert_close(before, sharpened(q, bottleneck.anchor.sums))
     assert not any(parameter.requires_grad for parameter in bottleneck.anchor.parameters())
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import isthmus as ist
+from isthmus.core.batch import Batch
 from isthmus.models._quantised import Indexed
 from isthmus.networks.residual import Block
 from isthmus.quantizers.codebooks import AveragedCodebook, Codebook, GradientCodebook, centres
@@ -76,7 +77,7 @@ def test_the_gradient_goes_straight_through() -> None:
     at_decoder = torch.autograd.grad(module.likelihood.nll(module.decoder(z), x).sum(), z)[0]
     through = torch.autograd.grad(module.bottleneck.project(features), features, at_decoder)[0]
     torch.testing.assert_close(
-        torch.autograd.grad(module.cost(features, x).objective.sum(), features)[0], through
+        torch.autograd.grad(module.cost(features, Batch(x)).objective.sum(), features)[0], through
     )
     assert float(through.abs().max()) > 0
 
@@ -98,7 +99,7 @@ def test_the_commitment_pulls_the_encoder_alone_and_a_gradient_codebook_follows(
 
 def test_the_decoder_does_not_move_a_gradient_codebook() -> None:
     module = ist.VQVAE(codebook="gradient", latent_dim=3, hidden=(4, 8)).build((1, 8, 8))
-    loss = module.loss(torch.rand(5, 1, 8, 8))
+    loss = module.loss(Batch(torch.rand(5, 1, 8, 8)))
     (vectors,) = (book.vectors for book in module.bottleneck.books)
     assert torch.autograd.grad(
         loss.terms["distortion"].sum(), vectors, allow_unused=True, retain_graph=True
@@ -206,8 +207,8 @@ def test_the_loss_of_an_example_does_not_depend_on_its_batch(name: str) -> None:
     torch.manual_seed(0)
     module = ist.MEMBERS[name](latent_dim=3, codebook_size=8, hidden=(4, 8)).build((1, 16, 16))
     x = torch.rand(6, 1, 16, 16)
-    together = module.eval().loss(x)
-    alone = [module.loss(one) for one in x.split(1)]
+    together = module.eval().loss(Batch(x))
+    alone = [module.loss(Batch(one)) for one in x.split(1)]
     torch.testing.assert_close(together.objective, torch.cat([loss.objective for loss in alone]))
     torch.testing.assert_close(
         together.terms["commitment"], torch.cat([loss.terms["commitment"] for loss in alone])
@@ -215,7 +216,7 @@ def test_the_loss_of_an_example_does_not_depend_on_its_batch(name: str) -> None:
     torch.testing.assert_close(
         together.objective, together.terms["distortion"] + 0.25 * together.terms["commitment"]
     )
-    torch.testing.assert_close(module.train().loss(x).objective, together.objective)
+    torch.testing.assert_close(module.train().loss(Batch(x)).objective, together.objective)
 
 
 def test_kmeans_finds_the_centres_and_repeats() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import isthmus as ist
+from isthmus.core.batch import Batch
 from isthmus.corruptions import GaussianNoise, Masking, SaltAndPepper
 from isthmus.divergences import bernoulli_kl, squared_mmd
 from isthmus.models.contractive import jacobian_norm, layer_norm, projected_norm, sigmoid_layer
@@ -20,7 +21,7 @@ def test_topk_keeps_the_k_largest_and_nothing_else() -> None:
     sparse = ist.SparseAE(latent_dim=20, sparsity="topk", k=3, hidden=(16,)).build((1, 8, 8))
     sparse.load_state_dict(dense.state_dict())
     x = torch.rand(5, 1, 8, 8)
-    full, kept = dense.encode(x)[0], sparse.encode(x)[0]
+    full, kept = dense.encode(Batch(x))[0], sparse.encode(Batch(x))[0]
     threshold = full.topk(3, dim=1).values[:, -1:]
     torch.testing.assert_close(kept, torch.where(full >= threshold, full, 0))
 
@@ -68,7 +69,9 @@ def test_the_closed_form_is_the_exact_jacobian_of_a_sigmoid_layer() -> None:
     x = torch.rand(4, 7, dtype=torch.float64)
     layer = sigmoid_layer(module)
     assert layer is not None
-    torch.testing.assert_close(layer_norm(layer, module.encode(x)[0]), jacobian_norm(module, x))
+    torch.testing.assert_close(
+        layer_norm(layer, module.encode(Batch(x))[0]), jacobian_norm(module, x)
+    )
 
 
 def test_hutchinson_is_unbiased_for_a_deep_encoder() -> None:
@@ -91,7 +94,7 @@ def test_the_charge_alone_drives_the_jacobian_down(values: dict[str, object]) ->
     x, optimizer = torch.rand(64, 1, 8, 8), torch.optim.Adam(module.parameters(), lr=1e-2)
     before = jacobian_norm(module, x).mean().detach()
     for _ in range(30):
-        charge = module.penalty(module, x)
+        charge = module.penalty(module, Batch(x))
         torch.testing.assert_close(charge.objective, 2 * charge.terms["jacobian"])
         optimizer.zero_grad()
         charge.objective.mean().backward()

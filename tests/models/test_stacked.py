@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import isthmus as ist
+from isthmus.core.batch import Batch
 from isthmus.models.stacked import stack
 
 
@@ -29,7 +30,7 @@ def test_every_layer_moves_its_own_weights_and_sees_what_the_layers_below_make(
     assert sum(map(len, owned)) == len(set.union(*owned)) == len(list(module.parameters()))
     x = torch.rand(5, 1, 8, 8)
     for layer in layers:
-        loss = layer.loss(x)
+        loss = layer.loss(Batch(x))
         assert loss.objective.shape == (5,)
         loss.objective.mean().backward()
         moved = {id(parameter) for parameter in module.parameters() if parameter.grad is not None}

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import isthmus as ist
+from isthmus.core.batch import Batch
 from isthmus.data.batches import inference_rows
 
 
@@ -115,12 +116,14 @@ def test_with_one_draw_the_bound_is_that_of_the_vae() -> None:
     with torch.no_grad():
         features = vae.encoder(x)
         closed, drawn = (
-            torch.stack([m.cost(features, x, e).objective for e in noise[:4000]]).mean(0)
+            torch.stack([m.cost(features, Batch(x), e).objective for e in noise[:4000]]).mean(0)
             for m in (vae, iwae)
         )
         many = ist.IWAE(latent_dim=3, hidden=(16,), samples=50).build((1, 8, 8))
         many.load_state_dict(vae.state_dict())
-        tighter = torch.stack([many.cost(features, x, None).objective for _ in range(50)]).mean(0)
+        tighter = torch.stack(
+            [many.cost(features, Batch(x), None).objective for _ in range(50)]
+        ).mean(0)
     torch.testing.assert_close(closed, drawn, rtol=2e-3, atol=0.02)
     assert bool((tighter < drawn).all())
 

@@ -15,7 +15,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import isthmus as ist
 from isthmus.core import fields
-from isthmus.core.autoencoder import Bottleneck, Code, Level, Point
+from isthmus.core.autoencoder import Bottleneck
+from isthmus.core.forward import Code, Level, Point
 from isthmus.priors import Prior, fitted
 from isthmus.priors import _storage as storage
 from isthmus.registry import PRIORS

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import isthmus as ist
-from isthmus.core.autoencoder import Level
+from isthmus.core.forward import Level
 from isthmus.priors import PixelCNN
-from isthmus.priors.pixelcnn import Network
+from isthmus.priors.pixelcnn import GatedPixelCNN
 
 SMALL = {
     "channels": 12,
@@ -28,7 +28,7 @@ SMALL = {
 @pytest.mark.parametrize("reach", [1, 2])
 def test_a_position_sees_all_before_it_and_none_after_it(reach: int) -> None:
     torch.manual_seed(0)
-    network = Network(Level((5, 5), 4), (), 0, 6, 5, reach, 0.0).double()
+    network = GatedPixelCNN(Level((5, 5), 4), (), 0, 6, 5, reach, 0.0).double()
     x = torch.randn(1, 6, 5, 5, dtype=torch.float64, requires_grad=True)
     logits = network._across(x, network._down(x, network._context((), None)))
     for position in range(25):
@@ -41,7 +41,7 @@ def test_a_position_sees_all_before_it_and_none_after_it(reach: int) -> None:
 
 def test_a_later_index_changes_no_earlier_logits() -> None:
     torch.manual_seed(0)
-    network = Network(Level((4, 4), 5), (), 0, 6, 3, 1, 0.0).eval()
+    network = GatedPixelCNN(Level((4, 4), 5), (), 0, 6, 3, 1, 0.0).eval()
     grid = torch.randint(5, (1, 4, 4))
     other = grid.clone()
     other[0, 2, 1] = (grid[0, 2, 1] + 1) % 5
@@ -137,11 +137,11 @@ def test_the_fine_level_follows_the_coarse_one() -> None:
 
 
 def test_rows_drawn_one_by_one_have_the_logits_of_the_whole() -> None:
-    torch.manual_seed(0)
+    torch.manual_seed(2)
     levels = (Level((2, 3), 4), Level((4, 5), 4))
     upper = torch.randint(4, (3, 2, 3))
-    network = Network(levels[1], levels[:1], 2, 8, 3, 2, 0.0).eval()
-    kinds = torch.tensor([0, 1, 1])
+    network = GatedPixelCNN(levels[1], levels[:1], 2, 8, 3, 2, 0.0).eval()
+    kinds = torch.eye(2)[[0, 1, 1]]
     greedy = network.draw(3, (upper,), kinds, 0.0)
     assert torch.equal(network(greedy, (upper,), kinds).argmax(1), greedy)
     assert len(greedy.unique()) > 1

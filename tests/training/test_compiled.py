@@ -59,9 +59,7 @@ def test_fewer_examples_than_a_batch_are_compiled_too(
     monkeypatch.setattr(
         CompiledGradients,
         "_compiled",
-        lambda self, leaves, single: (
-            sizes.append(len(leaves[0])) or original(self, leaves, single=single)
-        ),
+        lambda self, batch: sizes.append(batch.size) or original(self, batch),
     )
     ist.AE(hidden=(4,), epochs=1, batch_size=500, compile=True).fit(few)
     assert sizes == [len(few)]

@@ -3,52 +3,25 @@
     x → encoder → features → bottleneck → code z → decoder → parameters → likelihood → p(x | z)
 
 It is usable without the estimator:
-``module = ist.VAE(latent_dim=8).build((1, 28, 28)); module.loss(x)``.
+``module = ist.VAE(latent_dim=8).build((1, 28, 28)); module.loss(Batch(x))``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from isthmus.core.batch import Batch
+from isthmus.core.conditioning import required, with_condition
 from isthmus.core.example import Shape
+from isthmus.core.forward import Code, Level, Pass
 from isthmus.core.objectives import Loss, Objective, TrainableModule
 from isthmus.core.reductions import full
-from isthmus.likelihoods import Likelihood
+from isthmus.likelihoods.base import Likelihood
 
 _STILL = 1e-4  # a standard deviation of codes over examples below which they are the same
-
-
-class Point(NamedTuple):
-    """What a deterministic encoder says of an example: one code, ``z: (n, *code_shape)``."""
-
-    z: Tensor
-
-
-@dataclass(frozen=True)
-class Code:
-    """What the bottleneck passes on while a loss is computed.
-
-    Attributes:
-        z: what the decoder gets, ``(n, *passed_shape)``.
-        penalty: what the bottleneck adds to the objective, weighted, ``(n,)``; None adds nothing.
-        terms: what it reports, unweighted, each ``(n,)``.
-    """
-
-    z: Tensor
-    penalty: Tensor | None = None
-    terms: Mapping[str, Tensor] = field(default_factory=dict)
-
-
-class Level(NamedTuple):
-    """Integer codes of one level: a grid of indices, and how many entries they choose from."""
-
-    grid: Shape
-    size: int
 
 
 class Bottleneck(nn.Module, ABC):
@@ -58,6 +31,9 @@ class Bottleneck(nn.Module, ABC):
     """The shape of the code of one example, as it is kept and handed out."""
     is_random: bool = False
     """Whether the code is drawn, so that a bound is an average over draws."""
+
+    reads_condition: bool = False
+    """Whether a condition changes the code's own prior, so that it is handed to every pass."""
 
     levels: tuple[Level, ...] = ()
     """The grids of integer codes, from the coarsest; empty where codes are vectors."""
@@ -86,6 +62,9 @@ class Bottleneck(nn.Module, ABC):
         A bottleneck that draws its code takes standard normal ``noise`` of
         ``(n or 1, *code_shape)``, or draws it.
         """
+
+    def add_condition(self, size: int) -> None:
+        """Make ready for a condition of ``size`` numbers, where the code's own prior knows it."""
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         """What went wrong in training, judged by the posterior of some examples, in plain words
@@ -116,25 +95,29 @@ class Bottleneck(nn.Module, ABC):
 
 
 class Penalty(nn.Module, ABC):
-    """What a member charges for the way in which examples become features."""
+    """What a member charges for the way in which examples become codes."""
 
     @abstractmethod
-    def forward(self, module: Autoencoder, x: Tensor) -> Loss:
-        """The charge for examples ``(n, *shape)``: ``objective`` is what is added, weighted;
-        ``terms`` are reported.
+    def forward(self, module: Autoencoder, seen: Batch) -> Loss:
+        """The charge for what the encoder saw: ``objective`` is what is added, weighted; ``terms``
+        are reported.
         """
 
 
-LossFunction = Callable[["Autoencoder", Tensor, Tensor, Tensor | None], Loss]
+LossFunction = Callable[["Autoencoder", Tensor, Batch, Tensor | None], Loss]
 """From a module, features, examples and noise to the cost of each example."""
 
 
-def single_sample(module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None) -> Loss:
-    """Distortion under one code, plus whatever the bottleneck adds: the objective of most members."""
-    code: Code = module.bottleneck(features, noise)
-    distortion = module.likelihood.nll(full(module.decoder(code.z)), x)
+def single_sample(
+    module: Autoencoder, features: Tensor, batch: Batch, noise: Tensor | None
+) -> Loss:
+    """Distortion under one code, plus whatever the bottleneck adds: the loss of most members."""
+    code = module.code(features, batch.condition, noise)
+    parameters = module.parameters_of(code.z, batch.condition)
+    distortion = module.likelihood.nll(parameters, batch.x, batch.mask)
     objective = distortion if code.penalty is None else distortion + code.penalty
-    return Loss(objective, {"distortion": distortion, **code.terms})
+    made = Pass(batch, features, code, parameters)
+    return Loss(objective, {"distortion": distortion, **code.terms}, made)
 
 
 class Autoencoder(TrainableModule):
@@ -143,12 +126,14 @@ class Autoencoder(TrainableModule):
     Args:
         encoder: x ``(n, *shape)`` to features.
         bottleneck: features to the code z ``(n, *code_shape)``.
-        decoder: z to the parameters of the likelihood.
+        decoder: z to the parameters of the likelihood; under a condition, z with the condition
+            behind it (as further channels, where z is a grid).
         likelihood: p(x | z).
         corruption: what is done to x before the encoder sees it, in :meth:`loss`; the target stays
             clean.
         penalty: what is charged for the encoder's behaviour, in :meth:`loss`.
-        objective: how distortion and code make a cost.
+        loss_function: how distortion and code make a cost.
+        conditioning: how the encoder sees a condition; None where there is none.
     """
 
     def __init__(
@@ -160,7 +145,8 @@ class Autoencoder(TrainableModule):
         *,
         corruption: Callable[[Tensor], Tensor] | None = None,
         penalty: Penalty | None = None,
-        objective: LossFunction = single_sample,
+        loss_function: LossFunction = single_sample,
+        conditioning: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -169,42 +155,70 @@ class Autoencoder(TrainableModule):
         self.likelihood = likelihood
         self.corruption = corruption
         self.penalty = penalty
-        self.objective = objective
+        self.loss_function = loss_function
+        self.conditioning = conditioning
 
-    def encode(self, x: Tensor) -> tuple[Tensor, ...]:
+    def features(self, batch: Batch) -> Tensor:
+        """What the encoder makes of examples, ``(n, *features)``."""
+        if self.conditioning is not None:
+            batch = batch._replace(x=batch.x + self.conditioning(required(batch.condition)))
+        return encoded(self.encoder, batch)
+
+    def encode(self, batch: Batch) -> tuple[Tensor, ...]:
         """The posterior of each example, a named tuple; nothing is drawn."""
-        return self.bottleneck.posterior(self.encoder(x))
+        return self.bottleneck.posterior(self.features(batch), **self.context(batch.condition))
 
-    def decode(self, z: Tensor) -> Tensor:
+    def code(
+        self, features: Tensor, condition: Tensor | None = None, noise: Tensor | None = None
+    ) -> Code:
+        """The code that is passed on in training, given features."""
+        code: Code = self.bottleneck(features, noise, **self.context(condition))
+        return code
+
+    def parameters_of(self, passed: Tensor, condition: Tensor | None = None) -> Tensor:
+        """What the decoder says of what the bottleneck passes, ``(n, *passed_shape)``; several draws
+        of each example, one after another, share its condition.
+        """
+        if self.conditioning is not None:
+            passed = with_condition(passed, required(condition))
+        return full(self.decoder(passed))
+
+    def distortion(self, passed: Tensor, batch: Batch) -> Tensor:
+        """−log p(x | z) of examples, ``(n,)``, of what the bottleneck passes of each."""
+        return self.likelihood.nll(self.parameters_of(passed, batch.condition), batch.x, batch.mask)
+
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """The expected x of each code: ``(n, *code_shape)`` to ``(n, *shape)``."""
-        return self.likelihood.mean(full(self.decoder(self.bottleneck.expand(z))))
+        passed = self.bottleneck.expand(z, **self.context(condition))
+        return self.likelihood.mean(self.parameters_of(passed, condition))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """The reconstruction of x through its first-named code; the same at every call."""
-        return self.decode(self.encode(x)[0])
+        return self.decode(self.encode(batch)[0], batch.condition)
 
-    def loss(self, x: Tensor, noise: Tensor | None = None) -> Loss:
-        """What x ``(n, *shape)`` costs in training, per example.
+    def loss(self, batch: Batch, noise: Tensor | None = None) -> Loss:
+        """What examples cost in training, each by itself.
 
         ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
         """
-        seen = x if self.corruption is None else self.corruption(x)
-        loss = self.cost(self.encoder(seen), x, noise)
+        seen = batch if self.corruption is None else batch._replace(x=self.corruption(batch.x))
+        loss = self.cost(self.features(seen), batch, noise)
         if self.penalty is None:
             return loss
         charge: Loss = self.penalty(self, seen)
-        return Loss(loss.objective + charge.objective, {**loss.terms, **charge.terms})
+        total = loss.objective + charge.objective
+        return Loss(total, {**loss.terms, **charge.terms}, loss.made)
 
-    def cost(self, features: Tensor, x: Tensor, noise: Tensor | None = None) -> Loss:
-        """What x costs given its features, without corruption or penalty: several draws need the
-        encoder once.
+    def cost(self, features: Tensor, batch: Batch, noise: Tensor | None = None) -> Loss:
+        """What examples cost given their features, without corruption or penalty: several draws need
+        the encoder once.
         """
-        return self.objective(self, features, x, noise)
+        return self.loss_function(self, features, batch, noise)
 
     def objectives(self) -> tuple[Objective, ...]:
         """The autoencoder itself, and whoever its bottleneck sets against it."""
         adversaries = self.bottleneck.adversaries(self)
-        theirs = {id(parameter) for opponent in adversaries for parameter in opponent.parameters}
+        theirs = {id(parameter) for adversary in adversaries for parameter in adversary.parameters}
         own = tuple(p for p in self.parameters() if p.requires_grad and id(p) not in theirs)
         return (Objective(own, self.loss), *adversaries)
 
@@ -215,3 +229,16 @@ class Autoencoder(TrainableModule):
     def close_epoch(self) -> dict[str, float]:
         """Let the bottleneck look back on an epoch."""
         return self.bottleneck.close_epoch()
+
+    def context(self, condition: Tensor | None) -> dict[str, Tensor]:
+        """What a bottleneck with a learnt prior is told beside the features."""
+        if self.conditioning is None or not self.bottleneck.reads_condition:
+            return {}
+        return {"condition": required(condition)}
+
+
+def encoded(encoder: nn.Module, batch: Batch) -> Tensor:
+    """What an encoder makes of examples; one that reads a mask is given it."""
+    reads_mask = batch.mask is not None and getattr(encoder, "reads_mask", False)
+    features: Tensor = encoder(batch.x, batch.mask) if reads_mask else encoder(batch.x)
+    return features

@@ -1,6 +1,49 @@
-"""What one example is: its kind and its shape."""
+"""What one example is: its kind and its shape, settled once, where data come in."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal, get_args
+
 Shape = tuple[int, ...]
 """The sizes of one example, code or grid, without the number of examples."""
+
+Kind = Literal["vector", "image", "signal", "sequence", "table"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class ExampleSpec:
+    """What one example is.
+
+    Attributes:
+        kind: ``"vector"`` (columns,), ``"image"`` (channels, height, width), ``"signal"``
+            (channels, time), ``"sequence"`` (time, features), of which examples may have fewer
+            steps, or ``"table"`` (columns,), whose columns have names.
+        shape: its shape inside a model.
+        columns: the names of a table's columns.
+    """
+
+    kind: Kind
+    shape: Shape
+    columns: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, shape: Shape) -> ExampleSpec:
+        """What a shape alone suggests: three axes are an image, two a sequence, any other a vector."""
+        kinds: dict[int, Kind] = {3: "image", 2: "sequence"}
+        return cls(kinds.get(len(shape), "vector"), tuple(shape))
+
+    def __str__(self) -> str:
+        sizes = " × ".join(map(str, self.shape))
+        match self.kind:
+            case "image":
+                return f"images of {sizes} (channels × height × width)"
+            case "signal":
+                return f"signals of {sizes} (channels × time)"
+            case "sequence":
+                return f"sequences of up to {sizes} (time × features)"
+            case "table":
+                return f"rows of a table of {sizes} columns"
+            case _:
+                return f"vectors of {sizes}"

@@ -7,9 +7,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
+
+from isthmus.core.batch import Batch
+from isthmus.core.forward import Pass
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,12 @@ class Loss:
         objective: what training minimises the mean of, ``(n,)``.
         terms: its parts without weights, in nats per example (squared units where the likelihood is
             the squared error), each ``(n,)``; an autoencoder's ``"distortion"`` is always there.
+        made: the forward pass that was judged, which adversaries look at; None where none is kept.
     """
 
     objective: Tensor
     terms: Mapping[str, Tensor]
+    made: Pass | None = None
 
 
 class Batches(Protocol):
@@ -32,16 +37,16 @@ class Batches(Protocol):
     def __len__(self) -> int:
         """How many examples there are."""
 
-    def batch(self, rows: Tensor) -> Any:
+    def batch(self, rows: Tensor) -> Batch:
         """The examples of some rows: ``ready(stored(rows))``."""
 
-    def stored(self, rows: Tensor) -> Any:
+    def stored(self, rows: Tensor) -> Batch:
         """The same examples as they are kept."""
 
-    def ready(self, stored: Any) -> Any:
+    def ready(self, stored: Batch) -> Batch:
         """What is kept, as the module takes it; nothing but operations on tensors."""
 
-    def chunks(self, size: int | None = None) -> Iterator[Any]:
+    def chunks(self, size: int | None = None) -> Iterator[Batch]:
         """All examples in their order."""
 
 
@@ -56,7 +61,7 @@ class Objective:
     """
 
     parameters: tuple[nn.Parameter, ...]
-    loss: Callable[[Any], Loss]
+    loss: Callable[[Batch], Loss]
     learning_rate: float | None = None
 
 
@@ -82,7 +87,7 @@ class TrainableModule(nn.Module, ABC):
     """What the loop can train: a module that says what a batch costs."""
 
     @abstractmethod
-    def loss(self, batch: Any) -> Loss:
+    def loss(self, batch: Batch) -> Loss:
         """What a batch costs, per example."""
 
     def objectives(self) -> tuple[Objective, ...]:

@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.core.example import Shape
+from isthmus.core.example import Kind, Shape
 from isthmus.errors import InputError
 
+_WANTED: dict[Kind, str] = {
+    "image": "(n, height, width), or that with channels",
+    "signal": "(n, channels, time) or (n, time)",
+    "sequence": "(n, time, features) or (n, time)",
+    "table": "(n, columns)",
+    "vector": "(n, columns)",
+}
 _CHUNK = 1 << 22  # values looked at in one go, so that a memory map is never read whole
 
 
@@ -42,14 +49,21 @@ class Layout:
         return x.reshape(len(x), *self.outer)
 
 
-def layout_of(outer: Shape, channels: str = "auto", image_shape: Shape | None = None) -> Layout:
+def layout_of(
+    outer: Shape,
+    channels: str = "auto",
+    image_shape: Shape | None = None,
+    kind: Kind | None = None,
+) -> tuple[Kind, Layout]:
     """Understand the shape of one example.
 
     Args:
-        outer: (h, w), (h, w, c), (c, h, w), (columns,) or anything else, which is taken as it is.
+        outer: the shape of an example as it is handed in.
         channels: ``"first"`` or ``"last"`` settles which axis of three is the colour; ``"auto"``
             looks for an axis of 1, 3 or 4 and refuses where both ends, or neither, could be it.
         image_shape: (channels, height, width) of the image that a flat row holds.
+        kind: what examples are; None reads one axis as a vector, two as a grey image and three as
+            an image.
     """
     if image_shape is not None:
         if len(image_shape) != 3 or math.prod(image_shape) != math.prod(outer):
@@ -58,14 +72,30 @@ def layout_of(outer: Shape, channels: str = "auto", image_shape: Shape | None = 
                 f" example of shape {outer}: give (channels, height, width) whose product is that"
                 " number."
             )
-        return Layout(outer, tuple(image_shape), "flat")
-    if len(outer) == 2:
-        return Layout(outer, (1, *outer), "none")
-    if len(outer) != 3:
-        return Layout(outer, outer, "flat")
-    if channels == "auto":
-        channels = _guess(outer)
-    return Layout(outer, (outer[2], *outer[:2]) if channels == "last" else outer, channels)
+        return "image", Layout(outer, tuple(image_shape), "flat")
+    is_given = kind is not None
+    kind = kind or ("image" if len(outer) in (2, 3) else "vector")
+    match kind, len(outer):
+        case "image", 2:
+            return kind, Layout(outer, (1, *outer), "none")
+        case "image", 3:
+            where = _guess(outer) if channels == "auto" else channels
+            shape = (outer[2], *outer[:2]) if where == "last" else outer
+            return kind, Layout(outer, shape, where)
+        case "signal", 1:
+            return kind, Layout(outer, (1, *outer), "flat")
+        case "sequence", 1:
+            return kind, Layout(outer, (*outer, 1), "flat")
+        case (("signal" | "sequence"), 2):
+            return kind, Layout(outer, outer, "flat")
+        case "vector", axes if axes != 1 and not is_given:  # for a network of the user's own
+            return kind, Layout(outer, outer, "flat")
+        case ("vector", _) | ("table", 1):
+            return kind, Layout(outer, (math.prod(outer),), "flat")
+    raise InputError(
+        f"kind={kind!r} does not fit examples of shape {outer}: give {_WANTED[kind]}, or another"
+        " kind."
+    )
 
 
 def _guess(outer: Shape) -> str:

@@ -49,12 +49,14 @@ class Scaling:
         return cls(str(values["kind"]), offset, scale, bool(values["unit_range"]))
 
 
-def fit_scaling(kind: str, x: np.ndarray, extent: tuple[float, float]) -> Scaling:
+def fit_scaling(
+    kind: str, x: np.ndarray, extent: tuple[float, float], *, per_channel: bool = False
+) -> Scaling:
     """Choose the scaling of some examples ``(n, *shape)`` whose least and greatest value are
     ``extent``.
 
     ``"auto"`` reads uint8 as pixels, leaves [0, 1] alone and standardises everything else: each
-    column of a table by itself, images as a whole.
+    column of a table by itself, images as a whole; ``per_channel``, each channel of a signal.
     """
     in_unit = extent[0] >= 0 and extent[1] <= 1
     if kind == "auto":
@@ -68,7 +70,7 @@ def fit_scaling(kind: str, x: np.ndarray, extent: tuple[float, float]) -> Scalin
                 " 'auto'."
             )
         return Scaling(kind, _number(0), _number(255), True)
-    axis: Any = 0 if x.ndim == 2 else None
+    axis: Any = 0 if x.ndim == 2 else (0, 2) if per_channel else None
     if kind == "minmax":
         offset, scale = (
             x.min(axis=axis),
@@ -76,10 +78,9 @@ def fit_scaling(kind: str, x: np.ndarray, extent: tuple[float, float]) -> Scalin
         )
     else:
         offset, scale = x.mean(axis=axis, dtype=np.float64), x.std(axis=axis, dtype=np.float64)
-    offset, scale = (
-        np.atleast_1d(offset).astype(np.float32),
-        np.atleast_1d(scale).astype(np.float32),
-    )
+    offset, scale = (np.atleast_1d(values).astype(np.float32) for values in (offset, scale))
+    if per_channel:
+        offset, scale = offset[:, None], scale[:, None]  # (channels, 1) meets (n, channels, time)
     return Scaling(kind, offset, np.where(scale > 0, scale, np.float32(1)), kind == "minmax")
 
 

@@ -75,9 +75,11 @@ def _shuffled(groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return random.permutation(order[~chosen]), random.permutation(order[chosen])
 
 
-def hold_out(x: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Set a share of some examples aside, by chance; a memory map gives its tail, so that it stays
-    on the disk.
+def held_out_rows(
+    x: np.ndarray, share: float, seed: int
+) -> tuple[np.ndarray | slice, np.ndarray | slice]:
+    """The rows of examples to train on, and those of a share that is set aside, by chance; a memory
+    map gives its tail, so that it stays on the disk.
     """
     count = round(share * len(x))
     if count < 1 or len(x) - count < 2:
@@ -86,6 +88,6 @@ def hold_out(x: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.nda
             " give more examples."
         )
     if isinstance(x, np.memmap):
-        return x[:-count], x[-count:]
+        return slice(len(x) - count), slice(len(x) - count, None)
     order = np.random.default_rng(seed).permutation(len(x))
-    return x[np.sort(order[count:])], x[np.sort(order[:count])]
+    return np.sort(order[count:]), np.sort(order[:count])

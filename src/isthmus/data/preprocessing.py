@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from isthmus.core.example import Shape
+from isthmus.core.example import KINDS, ExampleSpec, Kind, Shape
 from isthmus.data._layout import Layout, as_stored, extent, layout_of
 from isthmus.data._scaling import Scaling, fit_scaling
 from isthmus.data._sequences import steps
 from isthmus.data.batches import ArrayBatches
+from isthmus.data.conditions import Condition, condition_from_json
 from isthmus.errors import InputError
 
 _SLACK = 1e-4  # pixels that went through a resize or a decoder may pass 1 by rounding
@@ -25,17 +27,19 @@ class Preprocessor:
     """Lets examples in, ``(n, *outer)`` to ``(n, *shape)``, and reconstructions out.
 
     Attributes:
+        spec: what an example is inside a model.
         layout: the shape of an example outside and inside.
         scaling: the units outside and inside.
         strict: whether values outside [0, 1] must be refused, because the likelihood has no place
             for them.
-        padded: whether examples are sequences, whose missing steps behind the end are NaN.
+        condition: how what is known beside an example becomes numbers; None where nothing is.
     """
 
+    spec: ExampleSpec
     layout: Layout
     scaling: Scaling
     strict: bool
-    padded: bool = False
+    condition: Condition | None = None
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """Examples as they will be kept, ``(n, *shape)``; none at all, wrong shapes, NaN and
@@ -47,9 +51,9 @@ class Preprocessor:
         if x.shape[1:] != self.layout.outer:
             raise InputError(
                 f"X has examples of shape {tuple(x.shape[1:])}, but the model was trained on"
-                f" {self.layout.outer}: bring them into that shape."
+                f" {self.layout.outer}, read as {self.spec}: bring them into that shape."
             )
-        low, high = extent(steps(x) if self.padded and _is_sequence(x) else x)
+        low, high = extent(steps(x) if self._may_be_masked(x) else x)
         if self._must_be_unit(x) and not (low >= -_SLACK and high <= 1 + _SLACK):
             raise InputError(
                 f"X lies in [{low:g}, {high:g}], but the model was trained on values in [0, 1]:"
@@ -63,19 +67,31 @@ class Preprocessor:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         *,
+        condition: Tensor | None = None,
+        weight: Tensor | None = None,
         binarize: bool = False,
     ) -> ArrayBatches:
-        """Admitted examples, ready to be handed out in batches; pixels and [0, 1] meet, whichever
-        was trained on.
+        """Transformed examples, ready to be handed out in batches; pixels and [0, 1] meet,
+        whichever was trained on.
 
-        ``binarize`` draws 0 or 1 with the values, then in [0, 1], as probabilities.
+        ``condition`` ``(n, c)`` and ``weight`` ``(n,)`` stand beside the examples. ``binarize``
+        draws 0 or 1 with the values, then in [0, 1], as probabilities.
         """
         scaling = self.scaling
         if scaling.kind == "pixels" and inside.dtype != np.uint8:
             scaling = replace(scaling, kind="none", scale=np.ones_like(scaling.scale))
         elif scaling.kind == "none" and scaling.unit_range and inside.dtype == np.uint8:
             scaling = replace(scaling, kind="pixels", scale=np.full_like(scaling.scale, 255))
-        return ArrayBatches(inside, scaling, device, dtype, binarize=binarize)
+        return ArrayBatches(
+            inside,
+            scaling,
+            device,
+            dtype,
+            condition=condition,
+            weight=weight,
+            masked=self._may_be_masked(inside),
+            binarize=binarize,
+        )
 
     def inverse_transform(self, decoded: np.ndarray) -> np.ndarray:
         """What the decoder says, ``(n, *shape)`` in the model's units, in the layout and units of
@@ -85,24 +101,33 @@ class Preprocessor:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``."""
-        kept = {
+        return {
+            "kind": self.spec.kind,
+            "columns": self.spec.columns,
             "layout": asdict(self.layout),
             "scaling": self.scaling.to_json(),
             "strict": self.strict,
+            "condition": None if self.condition is None else self.condition.to_json(),
         }
-        return kept | ({"padded": True} if self.padded else {})
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Preprocessor:
         """The inverse of :meth:`to_json`."""
-        layout = values["layout"]
+        layout, columns, condition = (values[key] for key in ("layout", "columns", "condition"))
         outer, shape = (tuple(int(size) for size in layout[key]) for key in ("outer", "shape"))
+        if values["kind"] not in KINDS:
+            raise ValueError(f"kind {values['kind']!r}")
         return cls(
+            ExampleSpec(values["kind"], shape, None if columns is None else tuple(columns)),
             Layout(outer, shape, layout["channels"]),
             Scaling.from_json(values["scaling"]),
             bool(values["strict"]),
-            bool(values.get("padded")),
+            None if condition is None else condition_from_json(condition),
         )
+
+    def _may_be_masked(self, x: np.ndarray) -> bool:
+        """Whether examples may lack steps at their end, where they hold NaN."""
+        return self.spec.kind == "sequence" and x.dtype.kind == "f"
 
     def _must_be_unit(self, x: np.ndarray) -> bool:
         if x.dtype == np.uint8:
@@ -117,42 +142,32 @@ def fit_preprocessor(
     likelihood: str,
     channels: str = "auto",
     image_shape: Shape | None = None,
-    padded: bool = False,
+    kind: Kind | None = None,
+    columns: tuple[str, ...] | None = None,
 ) -> tuple[Preprocessor, np.ndarray]:
-    """Settle layout and scaling by the training examples; returns the preprocessor and the examples
-    inside.
+    """Settle kind, layout and scaling by the training examples; gives the preprocessor, and the
+    examples as they are inside.
 
-    ``padded`` says that examples are sequences, which may end in steps of NaN: their features are
-        scaled over all steps.
+    Sequences may end in steps of NaN: their features are scaled over all steps that are there. Each
+    channel of a signal and each column of a table is scaled by itself.
     """
     x = as_stored(x)
-    layout = layout_of(tuple(x.shape[1:]), channels, image_shape)
+    if kind is None and columns is not None and image_shape is None:
+        kind = "table"
+    kind, layout = layout_of(tuple(x.shape[1:]), channels, image_shape, kind)
     if len(x) < 2:
         raise InputError(
             f"X holds {len(x)} examples (n_samples = {len(x)}): at least 2 are needed to train."
         )
+    spec = ExampleSpec(kind, layout.shape, columns if kind == "table" else None)
     inside = layout.transform(x)
-    values = steps(x) if padded and _is_sequence(x) else inside
+    values = steps(x) if kind == "sequence" else inside
     reach = extent(values)
-    fitted = fit_scaling(scaling, values, reach)
+    fitted = fit_scaling(scaling, values, reach, per_channel=kind == "signal")
     if likelihood == "bernoulli" and not fitted.unit_range:
         raise InputError(
             f"X lies in [{reach[0]:g}, {reach[1]:g}], but likelihood='bernoulli' needs values in"
             " [0, 1]: pass scaling='minmax', or another likelihood ('gaussian' or 'mse')."
         )
-    return (
-        Preprocessor(
-            layout,
-            fitted,
-            likelihood == "bernoulli" or (likelihood == "auto" and fitted.unit_range),
-            padded,
-        ),
-        inside,
-    )
-
-
-def _is_sequence(x: np.ndarray) -> bool:
-    """Whether an array can hold padded sequences: (n, time) or (n, time, features), of numbers that
-    can be NaN.
-    """
-    return x.ndim <= 3 and x.dtype != np.uint8
+    strict = likelihood == "bernoulli" or (likelihood == "auto" and fitted.unit_range)
+    return Preprocessor(spec, layout, fitted, strict), inside

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,14 +16,19 @@ from torch import Tensor, nn
 
 from isthmus.core import fields, files
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
-from isthmus.core.example import Shape
+from isthmus.core.conditioning import ConditionShift, conditioned_shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.latent_grid import latent_grid
 from isthmus.core.objectives import Stage
-from isthmus.data._splitting import hold_out
-from isthmus.data.batches import ArrayBatches, fingerprint
+from isthmus.data._splitting import held_out_rows
+from isthmus.data.batches import ArrayBatches
+from isthmus.data.conditions import fit_condition
+from isthmus.data.datasets import Part
+from isthmus.data.examples import Examples, as_batches, weights_of
 from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
 from isthmus.errors import InputError
 from isthmus.estimators.fitted import FittedEstimator
+from isthmus.estimators.inference import has_labels
 from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError
 from isthmus.networks import choose, initialise
 from isthmus.networks._output_bias import init_output_bias
@@ -84,30 +90,51 @@ class Estimator(FittedEstimator, ABC):
 
     # ------------------------------------------------------------------ building and training
 
-    def build(self, shape: Shape, *, unit_range: bool = True) -> Autoencoder:
+    def build(
+        self, shape: Shape | ExampleSpec, *, unit_range: bool = True, condition_size: int = 0
+    ) -> Autoencoder:
         """The torch module for examples of ``shape``, untrained: (channels, height, width) or
-        (columns,).
+        (columns,), or the whole of what an example is.
 
         ``unit_range`` says whether the data lie in [0, 1], which decides what ``"auto"`` stands
-        for.
+        for; ``condition_size``, how many numbers a conditional member is told of each example.
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        spec = shape if isinstance(shape, ExampleSpec) else ExampleSpec.of(shape)
         likelihood = self._likelihood(unit_range)
-        parameters = likelihood.parameter_shape(shape)
-        features = self._encoder(shape)
+        parameters = likelihood.parameter_shape(spec.shape)
+        features = self._encoder(spec.shape)
         bottleneck = initialise(self._bottleneck(features.shape))
-        decoder = self._decoder(bottleneck.passed_shape, parameters)
-        return self._assembled(features.encoder, bottleneck, decoder, likelihood)
+        passed, conditioning = bottleneck.passed_shape, None
+        if condition_size:
+            passed = conditioned_shape(passed, condition_size)
+            conditioning = ConditionShift(condition_size, spec.shape)
+            bottleneck.add_condition(condition_size)
+        decoder = self._decoder(passed, parameters)
+        module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
+        module.conditioning = conditioning
+        return module
 
     def fit(
-        self, X: Any, y: Any = None, *, validation_data: Any = None, probes: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        probes: Any = None,
     ) -> Self:
         """Train on examples.
 
         Args:
             X: an array ``(n, *shape)``, or a part of a data set, such as ``data.train``.
-            y: ignored; there for pipelines.
-            validation_data: examples to measure after every epoch, in place of a share of X.
+            y: under ``condition="label"`` the label of each example, under ``"covariates"`` numbers
+                ``(n, c)``; a part of a data set brings its labels. Otherwise ignored; there for
+                pipelines.
+            sample_weight: how much each example counts, ``(n,)``, from 0 up; a weight of 2 is the
+                example twice.
+            validation_data: examples to measure after every epoch, in place of a share of X; with
+                their y, as a pair, for a conditional member.
             probes: the examples whose codes ``snapshots`` keeps; the first 1,000 training examples
                 if none are given.
 
@@ -116,28 +143,25 @@ class Estimator(FittedEstimator, ABC):
             DivergenceError: where a loss is not finite; the estimator keeps its last good weights.
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
-        preprocessor, x = self._open(X)
-        measured = (
-            None
-            if validation_data is None
-            else preprocessor.transform(self._array(validation_data))
-        )
-        checkpoint = checkpoint_in(self.checkpoint_dir, self._identity(x, measured))
+        preprocessor, x = self._open(X, y)
+        train = Examples(x, self._known(preprocessor, X, y), weights_of(sample_weight, len(x)))
+        measured = self._transformed(preprocessor, validation_data)
+        checkpoint = checkpoint_in(self.checkpoint_dir, self._identity(train, measured))
         seed = (
             seed_of(self.random_state)
             if checkpoint is None
             else checkpoint.seed(seed_of(self.random_state))
         )
-        x, held_out = self._hold_out(x, seed) if measured is None else (x, measured)
-        probed = x if probes is None else preprocessor.transform(self._array(probes))
+        train, held_out = self._hold_out(train, seed) if measured is None else (train, measured)
+        probed = self._transformed(preprocessor, probes) or train
         runtime = PlainRuntime(self.device, self.precision)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            module = runtime.place(
-                self.build(preprocessor.layout.shape, unit_range=preprocessor.scaling.unit_range)
+            module = runtime.place(self._build_for(preprocessor))
+            handed_out = partial(
+                as_batches, preprocessor, runtime.device, binarize=self.binarize == "dynamic"
             )
-            drawn = self.binarize == "dynamic"
-            batches = preprocessor.batches(x, runtime.device, binarize=drawn)
+            batches = handed_out(train)
             if self.decoder is None and not module.bottleneck.is_random:
                 init_output_bias(module.decoder, module.likelihood, batches.spread())
             stages = self._stages(module)
@@ -148,15 +172,11 @@ class Estimator(FittedEstimator, ABC):
                 self,
                 runtime,
                 seed,
-                validation=(
-                    None
-                    if held_out is None
-                    else preprocessor.batches(held_out, runtime.device, binarize=drawn)
-                ),
+                validation=None if held_out is None else handed_out(held_out),
                 patience=self.patience,
                 checkpoint=checkpoint,
                 snapshots=self._recorder(
-                    preprocessor.batches(probed[:_PROBES], runtime.device),
+                    as_batches(preprocessor, runtime.device, probed.take(slice(_PROBES))),
                     sum(stage.epochs for stage in stages),
                 ),
                 warm_epoch=self.warm_epoch,
@@ -166,7 +186,7 @@ class Estimator(FittedEstimator, ABC):
                     trainer.run()
             finally:
                 self._keep(preprocessor, module, trainer.state)
-            self._say(batches)
+            self._warn(batches)
         return self
 
     # ------------------------------------------------------------------ what the above is made of
@@ -197,32 +217,73 @@ class Estimator(FittedEstimator, ABC):
             return initialise(self._network(parameters).decoder(code_shape, parameters))
         return own_decoder(self.decoder, code_shape, parameters)
 
-    def _open(self, X: Any) -> tuple[Preprocessor, np.ndarray]:
-        """Examples for training, ``(n, *shape)``, and the layout and scaling that they settle."""
-        preprocessor, x = fit_preprocessor(
-            self._array(X, reset=True),
+    def _build_for(self, preprocessor: Preprocessor) -> Autoencoder:
+        known = preprocessor.condition
+        return self.build(
+            preprocessor.spec,
+            unit_range=preprocessor.scaling.unit_range,
+            condition_size=0 if known is None else known.size,
+        )
+
+    def _open(self, X: Any, y: Any) -> tuple[Preprocessor, np.ndarray]:
+        """What stands between data and module, settled by the training examples, and those as they
+        are inside, ``(n, *shape)``.
+        """
+        x = self._array(X, reset=True)
+        names = getattr(self, "feature_names_in_", None)
+        preprocessor, inside = fit_preprocessor(
+            x,
             scaling=self.scaling,
             likelihood=self.likelihood,
             channels=self.channels,
             image_shape=self.image_shape,
+            kind=self._kind(x.ndim - 1),
+            columns=None if names is None else tuple(names),
         )
         if self.binarize == "dynamic" and not preprocessor.scaling.unit_range:
             raise InputError(
                 "binarize='dynamic' reads values as probabilities, but X is not in [0, 1]: pass"
                 " scaling='minmax' if its values can be read so, else binarize='none'."
             )
-        return preprocessor, x
+        if (wanted := getattr(self, "condition", "none")) != "none":
+            settled = fit_condition(wanted, X.y if y is None and has_labels(X) else y, len(x))
+            preprocessor = replace(preprocessor, condition=settled)
+        return preprocessor, inside
 
-    def _hold_out(self, x: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _known(self, preprocessor: Preprocessor, X: Any, y: Any) -> Tensor | None:
+        """What is known beside each example, as numbers ``(n, c)``."""
+        if preprocessor.condition is None:
+            return None
+        x = X.x if isinstance(X, Part) else X
+        return preprocessor.condition.transform(X.y if y is None and has_labels(X) else y, len(x))
+
+    def _transformed(self, preprocessor: Preprocessor, examples: Any) -> Examples | None:
+        """Examples beside the training ones, as they are inside: an array, a part of a data set, or
+        a pair with y.
+        """
+        if examples is None:
+            return None
+        is_pair = isinstance(examples, tuple) and len(examples) == 2
+        X, y = examples if is_pair else (examples, None)
+        if preprocessor.condition is not None and y is None and not has_labels(X):
+            raise InputError(
+                "a conditional member must know the y of validation_data and probes too: give a"
+                " pair (X, y), or a part of a data set that has labels."
+            )
+        inside = preprocessor.transform(self._array(X))
+        return Examples(inside, self._known(preprocessor, X, y))
+
+    def _hold_out(self, train: Examples, seed: int) -> tuple[Examples, Examples | None]:
         """Training examples, and those that are measured after every epoch."""
         if self.validation > 0:
-            return hold_out(x, self.validation, seed)
+            kept, held_out = held_out_rows(train.x, self.validation, seed)
+            return train.take(kept), train.take(held_out)
         if self.patience is not None:
             raise InputError(
                 f"patience={self.patience} needs examples to measure: pass validation=0.1, or"
                 " validation_data."
             )
-        return x, None
+        return train, None
 
     def _recorder(self, probes: ArrayBatches, epochs: int) -> Snapshots | None:
         if self.snapshots == 0:
@@ -231,16 +292,14 @@ class Estimator(FittedEstimator, ABC):
             self.snapshots, epochs, probes, lambda codes: latent_grid(self.code_space, codes).codes
         )
 
-    def _identity(self, x: np.ndarray, measured: np.ndarray | None) -> dict[str, Any]:
+    def _identity(self, train: Examples, measured: Examples | None) -> dict[str, Any]:
         """What must be equal for a training to be taken up again."""
         values = fields.plain_values(self)
         elsewhere = {"verbose", "device", "checkpoint_dir"}
         kept = {name: value for name, value in values.items() if name not in elsewhere}
-        prints = {
-            name: fingerprint(part)
-            for name, part in (("data", x), ("validation_data", measured))
-            if part is not None
-        }
+        prints = {"data": train.fingerprint()}
+        if measured is not None:
+            prints["validation_data"] = measured.fingerprint()
         return {"member": type(self).__name__, **kept, **prints}
 
     def _keep(self, preprocessor: Preprocessor, module: Autoencoder, state: State) -> None:
@@ -271,13 +330,11 @@ class Estimator(FittedEstimator, ABC):
     ) -> None:
         """Become fitted with weights that were saved."""
         with torch.random.fork_rng():
-            module = self.build(
-                preprocessor.layout.shape, unit_range=preprocessor.scaling.unit_range
-            )
+            module = self._build_for(preprocessor)
         files.load_state(module, weights, source)
         self._keep(preprocessor, PlainRuntime(self.device).place(module), State())
 
-    def _say(self, batches: ArrayBatches) -> None:
+    def _warn(self, batches: ArrayBatches) -> None:
         """Warn, in plain words, where training ended with little learnt."""
         with self._inference() as module:
             diagnostics = module.bottleneck.diagnostics(module.encode(next(batches.chunks())))

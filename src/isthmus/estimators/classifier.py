@@ -17,14 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isthmus.core import fields
-from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.autoencoder import Autoencoder, encoded
+from isthmus.core.batch import Batch
+from isthmus.core.conditioning import required
 from isthmus.core.fields import field
-from isthmus.core.inference import like, precision_for
 from isthmus.core.objectives import Loss, Objective, Stage, TrainableModule
-from isthmus.data.batches import LabelledBatches
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.inference import like, precision_for
 from isthmus.registry import MEMBERS
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import PlainRuntime, tuned, useful_threads
@@ -100,7 +101,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
 
     def codes(self, X: Any) -> np.ndarray:
         """The fine-tuned code of each example, which the softmax layer sees, ``(n, features)``."""
-        return like(self._computed(X, lambda module, x: module.code(x)).numpy(), X)
+        return like(self._computed(X, lambda module, batch: module.code(batch)).numpy(), X)
 
     def _prepared(self, seed: int) -> Estimator:
         if isinstance(self.member, str):
@@ -113,6 +114,11 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
                 f"member={self.member!r} is not usable: give an estimator such as ist.AE(), or the"
                 " name of one."
             )
+        if getattr(self.member, "condition", "none") != "none":
+            raise InputError(
+                f"member={self.member!r} is told the condition that a classifier would have to find:"
+                " give a member with condition='none'."
+            )
         copied: Estimator = clone(self.member)
         return copied if copied.random_state is not None else copied.set_params(random_state=seed)
 
@@ -123,8 +129,8 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
                 " for none."
             )
         runtime = PlainRuntime(self.device, self.precision)
-        batches = LabelledBatches(
-            self.member_.preprocessor_.batches(x[known], runtime.device), y.to(runtime.device)
+        batches = self.member_.preprocessor_.batches(
+            x[known], runtime.device, condition=F.one_hot(y, len(self.classes_))
         )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -137,15 +143,17 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
                 self.history_ = trainer.run().history
 
     def _logits(self, X: Any) -> Tensor:
-        return self._computed(X, lambda module, x: module(x))
+        return self._computed(X, lambda module, batch: module(batch))
 
-    def _computed(self, X: Any, compute: Callable[[SoftmaxOnCode, Tensor], Tensor]) -> Tensor:
+    def _computed(self, X: Any, compute: Callable[[SoftmaxOnCode, Batch], Tensor]) -> Tensor:
         check_is_fitted(self, "module_")
         module: SoftmaxOnCode = self.module_
         if precision_for(X, next(module.parameters()).device) == torch.float64:
             module = copy.deepcopy(module).double()
         with torch.inference_mode():
-            return torch.cat([compute(module, x).cpu() for x in self.member_._batches(X).chunks()])
+            return torch.cat(
+                [compute(module, batch).cpu() for batch in self.member_._batches(X).chunks()]
+            )
 
 
 class SoftmaxOnCode(TrainableModule):
@@ -168,22 +176,22 @@ class SoftmaxOnCode(TrainableModule):
         nn.init.zeros_(self.head.bias)
         self.freeze = freeze
 
-    def code(self, x: Tensor) -> Tensor:
+    def code(self, batch: Batch) -> Tensor:
         """What the linear map sees, ``(n, features)``."""
-        code: Tensor = self.bottleneck.posterior(self.encoder(x))[0].flatten(1)
-        return code
+        code: Tensor = self.bottleneck.posterior(encoded(self.encoder, batch))[0]
+        return code.flatten(1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.code(x))
+    def forward(self, batch: Batch) -> Tensor:
+        return self.head(self.code(batch))
 
-    def loss(self, batch: tuple[Tensor, Tensor]) -> Loss:
-        """The cross-entropy of each example, in nats, and whether it is wrong, from ``(x, y)``."""
-        x, y = batch
-        logits = self(x)
-        entropy = F.cross_entropy(logits, y, reduction="none")
-        return Loss(
-            entropy, {"cross_entropy": entropy, "error": (logits.argmax(1) != y).to(entropy.dtype)}
-        )
+    def loss(self, batch: Batch) -> Loss:
+        """The cross-entropy of each example, in nats, and whether it is wrong; the condition of a
+        batch says the classes.
+        """
+        logits, labels = self(batch), required(batch.condition).argmax(1)
+        entropy = F.cross_entropy(logits, labels, reduction="none")
+        wrong = (logits.argmax(1) != labels).to(entropy.dtype)
+        return Loss(entropy, {"cross_entropy": entropy, "error": wrong})
 
     def objectives(self) -> tuple[Objective, ...]:
         moved = self.head if self.freeze else self

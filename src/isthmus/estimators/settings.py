@@ -57,6 +57,12 @@ class Settings(TrainingSettings):
         "last activation under gaussian and mse; 'auto' is sigmoid for data in [0, 1]",
         choices=("auto", "linear", "sigmoid"),
     )
+    kind: str = field(
+        "auto",
+        "what an example is; 'auto' reads one axis as a vector, two as a grey image, three as an"
+        " image",
+        choices=("auto", "vector", "image", "signal", "sequence", "table"),
+    )
     scaling: str = field(
         "auto",
         "what is done to the data first; 'auto' standardises what lies outside [0, 1]",
@@ -89,4 +95,16 @@ class Settings(TrainingSettings):
     )
     checkpoint_dir: str | None = field(
         None, "folder in which an interrupted training is kept, and taken up again"
+    )
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Conditional:
+    """The field of members that can be told something of each example."""
+
+    condition: str = field(
+        "none",
+        "what encoder and decoder are told of each example beside x, from y of fit(X, y): its label,"
+        " or covariates",
+        choices=("none", "label", "covariates"),
     )

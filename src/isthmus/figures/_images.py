@@ -36,7 +36,7 @@ def as_images(
             f"x of shape {x.shape} holds no images: give (n, h, w), (n, c, h, w) or (n, h, w, c), "
             "or rows together with image_shape=(channels, height, width)."
         )
-    inside = layout_of(x.shape[1:], channels, image_shape).transform(x)  # (n, c, h, w)
+    inside = layout_of(x.shape[1:], channels, image_shape)[1].transform(x)  # (n, c, h, w)
     if inside.shape[1] not in (1, 3, 4):
         raise InputError(
             f"x of shape {x.shape} holds no images: {inside.shape[1]} channels, but images have 1,"

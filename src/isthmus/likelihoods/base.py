@@ -21,11 +21,6 @@ class Likelihood(nn.Module, ABC):
     of it.
     """
 
-    padded: bool = False
-    """Whether NaN marks what an example does not have (the steps behind the end of a sequence); it
-    costs nothing.
-    """
-
     def parameter_shape(self, shape: Shape) -> Shape:
         """The shape that the decoder must put out for one example of ``shape``."""
         return shape
@@ -34,15 +29,15 @@ class Likelihood(nn.Module, ABC):
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
         """−log p of every value in nats, ``(n, *shape)``, from two tensors of that shape."""
 
-    def nll(self, parameters: Tensor, x: Tensor) -> Tensor:
+    def nll(self, parameters: Tensor, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """−log p(x | parameters) in nats, ``(n,)``, from two tensors of shape ``(n, *shape)``.
 
-        Parameters of several draws, ``(s, n, *shape)``, give ``(s, n)``.
+        Where ``mask`` is false, a value was not observed, and costs nothing. Parameters of several
+        draws, ``(s, n, *shape)``, give ``(s, n)``.
         """
-        axes, x = range(parameters.dim() - x.dim() + 1, parameters.dim()), x.expand_as(parameters)
-        if not self.padded:
-            return self.each(parameters, x).sum(tuple(axes))
-        return self.each(parameters, x.nan_to_num()).masked_fill(x.isnan(), 0.0).sum(tuple(axes))
+        axes = tuple(range(parameters.dim() - x.dim() + 1, parameters.dim()))
+        each = self.each(parameters, x.expand_as(parameters))
+        return (each if mask is None else each.masked_fill(~mask, 0.0)).sum(axes)
 
     @abstractmethod
     def mean(self, parameters: Tensor) -> Tensor:

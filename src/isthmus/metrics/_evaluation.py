@@ -169,7 +169,7 @@ def _named(model: Any, x: np.ndarray, data: Data) -> Any:
 def _inside(model: Model, x: np.ndarray) -> np.ndarray:
     """Examples in the model's units, ``(n, dimensions)``."""
     batches = model.preprocessor_.batches(model.preprocessor_.transform(x), torch.device("cpu"))
-    return torch.cat([chunk.flatten(1) for chunk in batches.chunks()]).numpy()
+    return torch.cat([chunk.x.flatten(1) for chunk in batches.chunks()]).numpy()
 
 
 def _flat(values: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.batch import Batch
 from isthmus.core.reductions import squared_error
 from isthmus.data.batches import ArrayBatches
 from isthmus.errors import MissingExtraError, missing_extra
@@ -84,17 +85,18 @@ def cleaning(
     parts, side = [], _WINDOW
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(random_state)
-        for x in batches.chunks():
-            parts.append(_qualities(module, x))
-            side = window(x.shape)
+        for batch in batches.chunks():
+            parts.append(_qualities(module, batch))
+            side = window(batch.x.shape)
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return {name: _measure(name, values[name], side) for name in values}
 
 
-def _qualities(module: Autoencoder, x: Tensor) -> dict[str, np.ndarray]:
+def _qualities(module: Autoencoder, batch: Batch) -> dict[str, np.ndarray]:
     assert module.corruption is not None
+    x = batch.x
     damaged = module.corruption(x).clamp(0, 1)
-    cleaned = module(damaged)
+    cleaned = module(batch._replace(x=damaged))
     found = {"psnr_damaged": psnr(damaged, x), "psnr_cleaned": psnr(cleaned, x)}
     if window(x.shape) >= _LEAST_WINDOW:
         with suppress(MissingExtraError):

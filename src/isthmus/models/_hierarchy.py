@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from isthmus.core.autoencoder import Code
 from isthmus.core.example import Shape
+from isthmus.core.forward import Code
 from isthmus.core.reductions import full
 from isthmus.divergences import kl_between
 from isthmus.models._ladder import Group, LadderConfig, bottom_up, scales, top_down
@@ -73,6 +73,8 @@ class HierarchicalBottleneck(StochasticBottleneck):
         balanced: whether the groups are balanced while it grows, see :func:`balance`.
     """
 
+    reads_condition = True
+
     def __init__(
         self,
         features: Shape,
@@ -92,6 +94,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
         self._passed: Shape = (plan.width, *floors[0].size) if is_grid else (plan.width,)
         self.stem = nn.Conv2d(self.grid[0], plan.width, 1)
         self.bottom_up = nn.ModuleList(bottom_up(floors, plan))
+        self.context: nn.Linear | None = None  # how a condition enters the top of the ladder
         self.start = nn.Parameter(torch.zeros(floors[-1].channels, *floors[-1].size))
         self.top_down = nn.ModuleList(top_down(floors, plan))
         self.finish = top_down_cell(plan.width, floors[0].size, plan.expansion)
@@ -101,16 +104,21 @@ class HierarchicalBottleneck(StochasticBottleneck):
         self.register_buffer("weight", torch.tensor(beta), persistent=False)
         self.weight: Tensor
 
+    def add_condition(self, size: int) -> None:
+        channels = self.start.shape[0]
+        self.context = nn.Linear(size, channels, bias=False, device=self.start.device)
+        nn.init.zeros_(self.context.weight)  # at first, a condition changes no prior
+
     @property
     def passed_shape(self) -> Shape:
         return self._passed
 
-    def posterior(self, features: Tensor) -> Hierarchical:
+    def posterior(self, features: Tensor, condition: Tensor | None = None) -> Hierarchical:
         still = [
             torch.zeros(1, *shape, device=features.device, dtype=features.dtype)
             for shape in self.shapes
         ]
-        _, choices = self._follow(self._look(features), still)
+        _, choices = self._follow(self._look(features), still, condition)
         mu, log_var, kl = (
             torch.cat([values.flatten(1) for values in column], 1)
             for column in zip(
@@ -120,11 +128,11 @@ class HierarchicalBottleneck(StochasticBottleneck):
         )
         return Hierarchical(mu, (0.5 * log_var).exp(), kl)
 
-    def expand(self, code: Tensor) -> Tensor:
+    def expand(self, code: Tensor, condition: Tensor | None = None) -> Tensor:
         given = self._apart(code)
-        return self._descend(len(code), lambda number, prior, state: given[number])
+        return self._descend(len(code), lambda number, prior, state: given[number], condition)
 
-    def sample(self, n: int, temperature: float = 1.0) -> Tensor:
+    def sample(self, n: int, temperature: float = 1.0, condition: Tensor | None = None) -> Tensor:
         """n codes from the learnt priors, ``(n, *code_shape)``, by torch's random state; their
         scales times temperature.
         """
@@ -136,24 +144,29 @@ class HierarchicalBottleneck(StochasticBottleneck):
             )
             return codes[-1]
 
-        self._descend(n, pick)
+        self._descend(n, pick, condition)
         return torch.cat([code.flatten(1) for code in codes], 1)
 
-    def draw(self, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, features: Tensor, noise: Tensor, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         seen = [
             level.expand(len(noise), *level.shape).flatten(0, 1) for level in self._look(features)
         ]
         parts = self._apart(noise.flatten(0, 1))
-        state, choices = self._follow(seen, parts)
+        every = None if condition is None else condition.repeat(len(noise), 1)
+        state, choices = self._follow(seen, parts, every)
         ratios = [_log_ratio(choice, part) for choice, part in zip(choices, parts, strict=True)]
         return state, torch.stack(ratios).sum(0).view(noise.shape[:2])
 
-    def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
+    def forward(
+        self, features: Tensor, noise: Tensor | None = None, condition: Tensor | None = None
+    ) -> Code:
         if noise is None:
             noise = torch.randn(
                 len(features), *self.code_shape, device=features.device, dtype=full(features).dtype
             )
-        state, choices = self._follow(self._look(features), self._apart(noise))
+        state, choices = self._follow(self._look(features), self._apart(noise), condition)
         rates = torch.stack([choice.kl.flatten(1).sum(1) for choice in choices], 1)  # (n, groups)
         shares = torch.where(self.is_balancing, balance(rates, self.shapes), 1.0)
         return Code(state, self.weight * (rates @ shares), {"rate": rates.sum(1)})
@@ -186,18 +199,24 @@ class HierarchicalBottleneck(StochasticBottleneck):
             seen.append(state)
         return seen[::-1]
 
-    def _descend(self, n: int, pick: Pick) -> Tensor:
+    def _descend(self, n: int, pick: Pick, condition: Tensor | None = None) -> Tensor:
         """The top_down tower, with codes as they are picked; its final state,
         ``(n, *passed_shape)``.
         """
-        state = _contiguous(self.start.expand(n, *self.start.shape))
+        state = self.start.expand(n, *self.start.shape)
+        if self.context is not None and condition is not None:
+            state = state + self.context(condition)[..., None, None]
+        state = _contiguous(state)
         for number, group in enumerate(self._groups):
             state = group.approach(state)
             state = group(state, pick(number, group.prior(state), state))
         return self.finish(state).reshape(n, *self._passed)
 
     def _follow(
-        self, seen: Sequence[Tensor], noise: Sequence[Tensor]
+        self,
+        seen: Sequence[Tensor],
+        noise: Sequence[Tensor],
+        condition: Tensor | None = None,
     ) -> tuple[Tensor, list[GroupSample]]:
         """The top_down tower with codes from the posterior: the final state, and what happened at
         each group.
@@ -210,7 +229,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
             choices.append(GroupSample(prior, posterior, code))
             return code
 
-        return self._descend(len(seen[0]), pick), choices
+        return self._descend(len(seen[0]), pick, condition), choices
 
     def _apart(self, code: Tensor) -> list[Tensor]:
         """A flat code ``(n, *code_shape)`` as one ``(n, latent_dim, h, w)`` a group."""

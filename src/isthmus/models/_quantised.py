@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isthmus.core.autoencoder import Autoencoder, Bottleneck, Code, Level
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.core.forward import Code, Level
 from isthmus.core.objectives import Batches, Stage
 from isthmus.core.reductions import full
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.settings import Conditional
 from isthmus.quantizers.codebooks import AveragedCodebook, Codebook, GradientCodebook, Quantized
 
 _VECTORS_PER_ENTRY, _ROWS = 64, 256  # looked at before training; examples encoded at once
@@ -27,7 +29,7 @@ _FEW = 0.25
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Quantised(Estimator, ABC):
+class Quantised(Conditional, Estimator, ABC):
     """A member whose code is made of entries of codebooks, so that it is a grid of whole numbers."""
 
     image_network = "residual"
@@ -47,7 +49,7 @@ class Quantised(Estimator, ABC):
     )
     decay: float = field(0.99, "share of the past in the moving averages (gamma)", above=0, below=1)
 
-    def decode(self, Z: Any) -> np.ndarray:
+    def decode(self, Z: Any, condition: Any = None) -> np.ndarray:
         """What the decoder says of codes: examples in the layout and units of the data.
 
         Whole numbers are indices, ``(n, *grid)`` (one array a level, coarsest first, where there
@@ -59,8 +61,9 @@ class Quantised(Estimator, ABC):
         """
         parts = [np.asarray(part) for part in (Z if isinstance(Z, tuple) else (Z,))]
         if not all(part.dtype.kind in "iu" for part in parts):
-            return super().decode(Z)
-        return self._decoded(torch.from_numpy(self._checked_indices(parts)))
+            return super().decode(Z, condition)
+        indices = torch.from_numpy(self._checked_indices(parts))
+        return self._decoded(indices, condition=condition)
 
     def _codebook(self) -> Codebook:
         """A new codebook; dead entries are renewed until the last tenth of the epochs."""
@@ -71,12 +74,12 @@ class Quantised(Estimator, ABC):
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         return [Stage(self.epochs, module.objectives(), partial(start, module))]
 
-    def _codes_for_prior(self, X: Any) -> Tensor:
-        return torch.from_numpy(self._posterior(X).indices)
+    def _codes_for_prior(self, X: Any, condition: Any = None) -> Tensor:
+        return torch.from_numpy(self._posterior(X, condition).indices)
 
-    def _grids(self, X: Any) -> list[np.ndarray]:
+    def _grids(self, X: Any, condition: Any = None) -> list[np.ndarray]:
         """The indices of each level, coarsest first, each ``(n, *grid)``."""
-        indices = torch.from_numpy(self._posterior(X).indices)
+        indices = torch.from_numpy(self._posterior(X, condition).indices)
         return [grid.numpy() for grid in _code_of(self.module_).grids(indices)]
 
     def _checked_indices(self, parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -264,7 +267,7 @@ def start(module: Autoencoder, batches: Batches) -> None:
         max(_VECTORS_PER_ENTRY * level.size / math.prod(level.grid) for level in code.levels)
     )
     rows = torch.randperm(len(batches))[:examples]
-    code.start(torch.cat([module.encoder(batches.batch(some)) for some in rows.split(_ROWS)]))
+    code.start(torch.cat([module.features(batches.batch(some)) for some in rows.split(_ROWS)]))
 
 
 def _code_of(module: Autoencoder) -> QuantizedBottleneck:

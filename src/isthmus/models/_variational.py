@@ -14,19 +14,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isthmus.core.autoencoder import Autoencoder, Bottleneck, Code
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
+from isthmus.core.forward import Code
 from isthmus.core.reductions import full
 from isthmus.divergences import gaussian_kl
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.settings import Conditional
 
 # looked at together: with more of them, they leave the cache before they meet their next draws
 _EXAMPLES = 64
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Variational(Estimator, ABC):
+class Variational(Conditional, Estimator, ABC):
     """A member whose code has a Gaussian posterior, and a prior that is standard normal unless the
     member says otherwise.
     """
@@ -37,7 +40,9 @@ class Variational(Estimator, ABC):
     def code_space(self) -> str:
         return "normal"
 
-    def nll(self, X: Any, samples: int = 500, *, random_state: int = 0) -> np.ndarray:
+    def nll(
+        self, X: Any, samples: int = 500, *, random_state: int = 0, condition: Any = None
+    ) -> np.ndarray:
         r"""The importance-sampled estimate of -log p(x) of each example, ``(n,)``, in nats.
 
         .. math:: -\log \frac1S \sum_{s=1}^S \frac{p(x \mid z_s) \, p(z_s)}{q(z_s \mid x)}, \quad
@@ -56,7 +61,7 @@ class Variational(Estimator, ABC):
         """
         if not isinstance(samples, int | np.integer) or isinstance(samples, bool) or samples < 1:
             raise InputError(f"samples={samples!r} is not usable: give a whole number, at least 1.")
-        batches = self._batches(X)
+        batches = self._batches(X, condition)
         with self._inference(X) as module, torch.random.fork_rng():
             if not module.likelihood.normalised:
                 raise InputError(
@@ -69,39 +74,42 @@ class Variational(Estimator, ABC):
             )  # few samples leave room for more examples
             return (
                 torch.cat(
-                    [-_log_evidence(module, x, samples, batches.rows) for x in batches.chunks(size)]
+                    [
+                        -_log_evidence(module, batch, samples, batches.rows)
+                        for batch in batches.chunks(size)
+                    ]
                 )
                 .cpu()
                 .numpy()
             )
 
-    def _prior(self, n: int, temperature: float) -> Tensor:
+    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         return temperature * torch.randn(n, self.latent_dim)
 
 
-def drawn(module: Autoencoder, features: Any, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+def drawn(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
     """Several draws of each code: noise ``(s, n, *code_shape)`` to log p(z) - log q(z | x) and -log
     p(x | z), each ``(s, n)``.
 
     The first minus the second is the logarithm of the importance weight p(x, z) / q(z | x).
     """
     assert isinstance(module.bottleneck, StochasticBottleneck)
-    z, log_ratio = module.bottleneck.draw(features, noise)  # (s * n, *passed_shape), (s, n)
-    return log_ratio, module.likelihood.nll(
-        full(module.decoder(z)).unflatten(0, noise.shape[:2]), x
-    )
+    # (s * n, *passed_shape), (s, n)
+    z, log_ratio = module.bottleneck.draw(features, noise, **module.context(batch.condition))
+    parameters = module.parameters_of(z, batch.condition).unflatten(0, noise.shape[:2])
+    return log_ratio, module.likelihood.nll(parameters, batch.x, batch.mask)
 
 
-def _log_evidence(module: Autoencoder, x: Tensor, samples: int, rows: int) -> Tensor:
+def _log_evidence(module: Autoencoder, batch: Batch, samples: int, rows: int) -> Tensor:
     """log of the mean weight of each example, ``(n,)``, in portions of samples that decode at most
     so many rows at once.
     """
-    features = module.encoder(x)
+    features, x = module.features(batch), batch.x
     size = rows // len(x)
     portions = [min(size, samples - start) for start in range(0, samples, size)]
     shape = (len(x), *module.bottleneck.code_shape)
     draws = (
-        drawn(module, features, x, torch.randn(s, *shape, device=x.device, dtype=x.dtype))
+        drawn(module, features, batch, torch.randn(s, *shape, device=x.device, dtype=x.dtype))
         for s in portions
     )
     return torch.cat([log_ratio - nll for log_ratio, nll in draws]).logsumexp(0) - math.log(samples)

@@ -11,16 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from isthmus.core.autoencoder import Autoencoder, Bottleneck, Code, Point
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Loss, Objective
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.settings import Conditional
 from isthmus.models.ae import DeterministicBottleneck
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class AAE(Estimator):
+class AAE(Conditional, Estimator):
     r"""Adversarial autoencoder: codes, taken together, are made to look like draws of N(0, I) by
     playing against a critic.
 
@@ -66,7 +69,7 @@ class AAE(Estimator):
             self.critic_learning_rate,
         )
 
-    def _prior(self, n: int, temperature: float) -> Tensor:
+    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         return temperature * torch.randn(n, self.latent_dim)
 
 
@@ -107,16 +110,16 @@ class AdversarialBottleneck(Bottleneck):
         return (
             Objective(
                 tuple(self.critic.parameters()),
-                lambda x: self.critic_loss(module, x),
+                lambda batch: self.critic_loss(module, batch),
                 self.learning_rate,
             ),
         )
 
-    def critic_loss(self, module: Autoencoder, x: Tensor) -> Loss:
+    def critic_loss(self, module: Autoencoder, batch: Batch) -> Loss:
         """What the critic loses: −log D of a draw of the prior, and −log(1 − D) of the code of x,
         per example.
         """
         with torch.no_grad():
-            z = module.encode(x)[0]
+            z = module.encode(batch)[0]
         loss = F.softplus(-self.critic(torch.randn_like(z))) + F.softplus(self.critic(z))
         return Loss(loss, {"critic": loss})

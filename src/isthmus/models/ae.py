@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from isthmus.core.autoencoder import Bottleneck, Code, Point
+from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.core.forward import Code, Point
 from isthmus.estimators.base import Estimator
 from isthmus.networks import activation
 

@@ -14,14 +14,15 @@ from sklearn.base import ClusterMixin
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
-from isthmus.core.autoencoder import Autoencoder, Bottleneck, Code, Point
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
-from isthmus.core.inference import like
+from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Batches, Loss, Objective, Stage
-from isthmus.core.reductions import full
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.inference import like
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import DeterministicBottleneck
 
@@ -90,12 +91,12 @@ class ClusteringAE(ClusterMixin, Estimator):
         """The cluster of each example, ``(n,)``: whole numbers from 0."""
         return np.asarray(self.transform(X).argmin(1).astype(np.int64))
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Any, condition: Any = None) -> np.ndarray:
         """The distance of each example's code to every centre, ``(n, n_clusters)``."""
         codes = self.codes(X)
         return np.linalg.norm(codes[:, None] - self.cluster_centers_.astype(codes.dtype), axis=2)
 
-    def inverse_transform(self, X: Any) -> np.ndarray:
+    def inverse_transform(self, X: Any, condition: Any = None) -> np.ndarray:
         """Examples from distances ``(n, n_clusters)``, of which there must be more than dimensions
         of the code to be exact.
 
@@ -138,7 +139,7 @@ class ClusteringAE(ClusterMixin, Estimator):
         assert isinstance(bottleneck, ClusteringBottleneck)
         clustering_loss = ClusteringLoss(self.clustering_weight if self.variant == "idec" else None)
         bottleneck.anchor = Anchor(encoder, bottleneck)
-        return Autoencoder(encoder, bottleneck, decoder, likelihood, objective=clustering_loss)
+        return Autoencoder(encoder, bottleneck, decoder, likelihood, loss_function=clustering_loss)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         bottleneck = module.bottleneck
@@ -186,7 +187,7 @@ class ClusteringBottleneck(Bottleneck):
 
     def start(self, module: Autoencoder, batches: Batches) -> None:
         """Place the centres where k-means finds them among the codes of all examples."""
-        codes = torch.cat([module.encode(x)[0] for x in batches.chunks()])
+        codes = torch.cat([module.encode(some)[0] for some in batches.chunks()])
         count = len(self.centres)
         if len(codes) < count:
             raise InputError(
@@ -239,13 +240,13 @@ class Anchor(nn.Module):
         self.centres: Tensor
         self.sums: Tensor
 
-    def assigned(self, x: Tensor) -> Tensor:
+    def assigned(self, batch: Batch) -> Tensor:
         """q of examples, ``(n, n_clusters)``."""
-        return assignment(self.inner.posterior(self.encoder(x)).z, self.centres)
+        return assignment(self.inner.posterior(self.encoder(batch.x)).z, self.centres)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """p of examples, the targets, ``(n, n_clusters)``."""
-        return sharpened(self.assigned(x), self.sums)
+        return sharpened(self.assigned(batch), self.sums)
 
     def train(self, mode: bool = True) -> Self:
         """Never in training mode: what is kept is judged as it is."""
@@ -264,17 +265,17 @@ class ClusteringLoss:
     weight: float | None
 
     def __call__(
-        self, module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None
+        self, module: Autoencoder, features: Tensor, batch: Batch, noise: Tensor | None
     ) -> Loss:
         bottleneck = module.bottleneck
         assert isinstance(bottleneck, ClusteringBottleneck)
         z = bottleneck.posterior(features).z
         with torch.no_grad():
-            p = bottleneck.anchor(x)
+            p = bottleneck.anchor(batch)
         q = assignment(z, bottleneck.centres)  # (n, n_clusters)
         clustering = (p * (p.clamp(min=_LEAST).log() - q.clamp(min=_LEAST).log())).sum(1)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.weight is not None):
-            distortion = module.likelihood.nll(full(module.decoder(z)), x)
+            distortion = module.distortion(z, batch)
         objective = clustering if self.weight is None else distortion + self.weight * clustering
         return Loss(objective, {"distortion": distortion, "clustering": clustering})
 
@@ -295,7 +296,7 @@ def sharpened(q: Tensor, sums: Tensor) -> Tensor:
     return weight / weight.sum(1, keepdim=True)
 
 
-def reconstruction(module: Autoencoder, x: Tensor) -> Loss:
+def reconstruction(module: Autoencoder, batch: Batch) -> Loss:
     """The distortion alone: a plain autoencoder, before there are centres."""
-    distortion = module.likelihood.nll(full(module.decoder(module.encode(x)[0])), x)
+    distortion = module.distortion(module.encode(batch)[0], batch)
     return Loss(distortion, {"distortion": distortion})

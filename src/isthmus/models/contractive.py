@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, Penalty
+from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.objectives import Loss
@@ -79,15 +80,15 @@ class Contraction(Penalty):
         super().__init__()
         self.weight, self.probes = weight, probes
 
-    def forward(self, module: Autoencoder, x: Tensor) -> Loss:
+    def forward(self, module: Autoencoder, seen: Batch) -> Loss:
         with _frozen(module):
-            norm = self.squared_norm(module, x)
+            norm = self.squared_norm(module, seen.x)
         return Loss(self.weight * norm, {"jacobian": norm})
 
     def squared_norm(self, module: Autoencoder, x: Tensor) -> Tensor:
         """The squared Frobenius norm of the encoder's Jacobian at each example, ``(n,)``."""
         if (layer := sigmoid_layer(module)) is not None:
-            return layer_norm(layer, module.encode(x)[0])
+            return layer_norm(layer, code_of(module, x))
         if self.probes is None:
             return jacobian_norm(module, x)
         return torch.stack([projected_norm(module, x) for _ in range(self.probes)]).mean(0)
@@ -118,7 +119,7 @@ def layer_norm(layer: nn.Linear, z: Tensor) -> Tensor:
 
 def jacobian_norm(module: Autoencoder, x: Tensor) -> Tensor:
     """The exact norm of any encoder, ``(n,)``: a backward pass for each dimension of the code."""
-    jacobian = torch.func.vmap(torch.func.jacrev(lambda one: module.encode(one[None])[0][0]))(x)
+    jacobian = torch.func.vmap(torch.func.jacrev(lambda one: code_of(module, one[None])[0]))(x)
     return sum_dimensions(jacobian.square())
 
 
@@ -126,9 +127,14 @@ def projected_norm(module: Autoencoder, x: Tensor) -> Tensor:
     """An unbiased estimate, ``(n,)``: the squared length of the Jacobian's transpose times a normal
     vector.
     """
-    pulled = torch.func.vjp(lambda batch: module.encode(batch)[0], x)
+    pulled = torch.func.vjp(lambda each: code_of(module, each), x)
     z, pull_back = pulled[0], pulled[1]
     return sum_dimensions(pull_back(torch.randn_like(z))[0].square())
+
+
+def code_of(module: Autoencoder, x: Tensor) -> Tensor:
+    """The codes of examples ``(n, *shape)``, as a function of nothing else."""
+    return module.encode(Batch(x))[0]
 
 
 @contextmanager

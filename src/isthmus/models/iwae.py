@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.objectives import Loss
@@ -48,7 +49,11 @@ class IWAE(Variational):
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
     ) -> Autoencoder:
         return Autoencoder(
-            encoder, bottleneck, decoder, likelihood, objective=ImportanceWeightedLoss(self.samples)
+            encoder,
+            bottleneck,
+            decoder,
+            likelihood,
+            loss_function=ImportanceWeightedLoss(self.samples),
         )
 
 
@@ -67,7 +72,7 @@ class ImportanceWeightedLoss:
     samples: int
 
     def __call__(
-        self, module: Autoencoder, features: Tensor, x: Tensor, noise: Tensor | None
+        self, module: Autoencoder, features: Tensor, batch: Batch, noise: Tensor | None
     ) -> Loss:
         mu, log_var = module.bottleneck.posterior(features)
         draws = (
@@ -75,6 +80,6 @@ class ImportanceWeightedLoss:
             if noise is None
             else noise[None]
         )
-        log_ratio, nll = drawn(module, features, x, draws.expand(-1, *mu.shape))  # each (k, n)
+        log_ratio, nll = drawn(module, features, batch, draws.expand(-1, *mu.shape))  # each (k, n)
         evidence = (log_ratio - nll).logsumexp(0) - math.log(len(draws))
         return Loss(-evidence, {"distortion": nll.mean(0), "rate": gaussian_kl(mu, log_var).sum(1)})

@@ -105,8 +105,12 @@ class NVAE(Variational):
         )
         return HierarchicalBottleneck(features, plan, self.beta, self.warm_epoch, self.balanced)
 
-    def _prior(self, n: int, temperature: float) -> Tensor:
+    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         with self._inference() as module:
             assert isinstance(module.bottleneck, HierarchicalBottleneck)
-            rows = [min(_ROWS, n - start) for start in range(0, n, _ROWS)]
-            return torch.cat([module.bottleneck.sample(count, temperature).cpu() for count in rows])
+            device = self._device
+            drawn = []
+            for rows in torch.arange(n).split(_ROWS):
+                given = None if condition is None else condition[rows].to(device)
+                drawn.append(module.bottleneck.sample(len(rows), temperature, given).cpu())
+            return torch.cat(drawn)

@@ -4,22 +4,12 @@ step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import torch
-from torch import nn
-
-from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
-from isthmus.data._sequences import as_list, is_ragged, padded
-from isthmus.data.datasets import Part
-from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
 from isthmus.estimators.base import Estimator
-from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import DeterministicBottleneck
 from isthmus.networks.base import Network
 from isthmus.networks.recurrent import Recurrent
@@ -58,60 +48,14 @@ class RecurrentAE(Estimator):
         ((3, 4), [30, 20, 25])
     """
 
+    default_kind = "sequence"
+
     latent_dim: int = field(16, "size of the code", low=1)
     network: str = field("recurrent", "kind of network", choices=("recurrent",))
     cell: str = field("gru", "what the recurrent layers are made of", choices=("gru", "lstm"))
-
-    def reconstruct(self, X: Any) -> Any:
-        """What comes back when sequences are encoded and decoded: an array, NaN where X is padded;
-        a list for a list.
-        """
-        x = self._array(X)
-        missing = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, dtype=bool)
-        restored = np.where(missing, np.nan, super().reconstruct(x)).astype(
-            np.float64 if x.dtype == np.float64 else np.float32
-        )
-        return as_list(restored) if is_ragged(X) else restored
-
-    def squared_error(self, X: Any) -> np.ndarray:
-        """The squared error of each reconstruction, summed over steps and features, without the
-        padding, ``(n,)``.
-        """
-        batches = self._batches(X)
-        with self._inference(X) as module:
-            errors = (
-                (module(x) - x).square().nan_to_num().flatten(1).sum(1) for x in batches.chunks()
-            )
-            return torch.cat(list(errors)).cpu().numpy()
 
     def _network(self, shape: Shape) -> Network:
         return Recurrent(self.hidden, self.activation, cell=self.cell)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return DeterministicBottleneck(features, self.latent_dim)
-
-    def _assembled(
-        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
-    ) -> Autoencoder:
-        likelihood.padded = True
-        return Autoencoder(encoder, bottleneck, decoder, likelihood)
-
-    def _open(self, X: Any) -> tuple[Preprocessor, np.ndarray]:
-        return fit_preprocessor(
-            self._array(X, reset=True),
-            scaling=self.scaling,
-            likelihood=self.likelihood,
-            channels=self.channels,
-            image_shape=self.image_shape,
-            padded=True,
-        )
-
-    def _array(self, X: Any, reset: bool = False) -> np.ndarray:
-        sequences: Sequence[Any] | Any = X.x if isinstance(X, Part) else X
-        if not is_ragged(sequences):
-            return super()._array(X, reset)
-        if not reset:
-            self._fitted()
-        return super()._array(
-            padded(sequences, None if reset else self.preprocessor_.layout.outer[0]), reset
-        )

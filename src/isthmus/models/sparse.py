@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from isthmus.core.autoencoder import Bottleneck, Code, Point
+from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.core.forward import Code, Point
 from isthmus.divergences import bernoulli_kl
 from isthmus.estimators.base import Estimator
 

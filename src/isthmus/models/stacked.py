@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.objectives import Loss, Objective, Stage
@@ -119,15 +120,15 @@ class Layer:
         moved = [*encode, *decode] if below else [*encode, *decode, likelihood]
         self.parameters = tuple(parameter for part in moved for parameter in part.parameters())
 
-    def loss(self, x: Tensor) -> Loss:
+    def loss(self, batch: Batch) -> Loss:
         """What this layer loses of its input, per example."""
         with torch.no_grad():
-            seen = _through(self.below, x)
+            seen = _through(self.below, batch.x)
         decoded = full(_through(self.decode, _through(self.encode, seen)))
         distortion = (
             squared_error(decoded, seen)
             if self.likelihood is None
-            else self.likelihood.nll(decoded, x)
+            else self.likelihood.nll(decoded, batch.x)
         )
         return Loss(distortion, {"distortion": distortion})
 

@@ -64,11 +64,11 @@ class VQVAE(Quantised):
         ((359, 2, 2), (359, 1, 8, 8))
     """
 
-    def encode(self, X: Any) -> np.ndarray:
+    def encode(self, X: Any, condition: Any = None) -> np.ndarray:
         """The indices of each example's entries, ``(n, h, w)`` or ``(n, tokens)``, whole numbers
         below ``codebook_size``.
         """
-        return self._grids(X)[0]
+        return self._grids(X, condition)[0]
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return SingleLevelBottleneck(

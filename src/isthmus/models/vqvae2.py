@@ -67,11 +67,11 @@ class VQVAE2(Quantised):
         ((359, 1, 1), (359, 2, 2), (359, 1, 8, 8))
     """
 
-    def encode(self, X: Any) -> Grids:
+    def encode(self, X: Any, condition: Any = None) -> Grids:
         """The indices of each example's entries at both levels, whole numbers below
         ``codebook_size``.
         """
-        return Grids(*self._grids(X))
+        return Grids(*self._grids(X, condition))
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         books = (self._codebook(), self._codebook())

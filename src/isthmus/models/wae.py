@@ -9,16 +9,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from isthmus.core.autoencoder import Bottleneck, Code, Point
+from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.core.forward import Code, Point
 from isthmus.divergences import squared_mmd
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.settings import Conditional
 from isthmus.models.ae import DeterministicBottleneck
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class WAE(Estimator):
+class WAE(Conditional, Estimator):
     r"""Wasserstein autoencoder (WAE-MMD): an autoencoder whose codes, taken together, look like
     draws of the prior.
 
@@ -51,7 +53,7 @@ class WAE(Estimator):
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return MMDBottleneck(features, self.latent_dim, self.mmd_weight)
 
-    def _prior(self, n: int, temperature: float) -> Tensor:
+    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         return temperature * torch.randn(n, self.latent_dim)
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from isthmus.core.batch import Batch
 from isthmus.likelihoods import Likelihood
 from isthmus.networks.recurrent import as_steps
 
 
 @torch.no_grad()
-def init_output_bias(decoder: nn.Module, likelihood: Likelihood, x: Tensor) -> None:
-    """Let the bias of a decoder's last layer stand for the mean of some examples ``(n, *shape)``.
+def init_output_bias(decoder: nn.Module, likelihood: Likelihood, examples: Batch) -> None:
+    """Let the bias of a decoder's last layer stand for the mean of some examples.
 
     Left at zero, it is what training teaches first, and while it does, the same error pushes all
-        codes the same way: those of
-    sigmoid units can end in one corner for good, and others reach a given error later. For codes
-    that are drawn it is the other
-    way round: where the mean is said already, the prior pulls at them before they say anything, and
-        more of them fall silent.
+    codes the same way: those of sigmoid units can end in one corner for good, and others reach a
+    given error later. For codes that are drawn it is the other way round: where the mean is said
+    already, the prior pulls at them before they say anything, and more of them fall silent.
 
     A decoder whose last bias is neither one number per value, per step nor per channel is left as
     it is.
@@ -28,11 +27,19 @@ def init_output_bias(decoder: nn.Module, likelihood: Likelihood, x: Tensor) -> N
         for layer in decoder.modules()
         if isinstance(bias := getattr(layer, "bias", None), nn.Parameter)
     ]
-    means = [
-        x.nanmean(0).flatten(),
-        as_steps(x).flatten(0, 1).nanmean(0),
-        x.transpose(0, 1).flatten(1).nanmean(1),
+    if not biases:
+        return
+    x, counts = examples.x, torch.ones_like(examples.x)
+    if examples.mask is not None:
+        counts = counts * examples.mask
+    if examples.weight is not None:
+        counts = counts * examples.weight.view(-1, *[1] * (x.dim() - 1))
+    sums = x * counts
+    totals = [
+        (sums.sum(0).flatten(), counts.sum(0).flatten()),
+        (as_steps(sums).sum((0, 1)), as_steps(counts).sum((0, 1))),
+        (sums.transpose(0, 1).flatten(1).sum(1), counts.transpose(0, 1).flatten(1).sum(1)),
     ]
-    fitting = [mean for mean in means if biases and mean.shape == biases[-1].shape]
+    fitting = [total / count for total, count in totals if total.shape == biases[-1].shape]
     if fitting:
         biases[-1].copy_(likelihood.parameters_for(fitting[0]))

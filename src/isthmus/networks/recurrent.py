@@ -61,19 +61,25 @@ class Recurrent(Network):
 
 
 class SequenceEncoder(nn.Module):
-    """Reads examples ``(n, *shape)`` step by step and gives the last state, ``(n, width)``."""
+    """Reads examples ``(n, *shape)`` step by step and gives the last state, ``(n, width)``; with a
+    mask of the same shape, the state after the last step that was observed.
+    """
+
+    reads_mask = True
 
     def __init__(self, shape: Shape, first: nn.Module, cells: Sequence[nn.Module]) -> None:
         super().__init__()
         self.shape, self.first, self.cells = shape, first, nn.ModuleList(cells)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         steps = as_steps(x)  # (n, time, features)
-        missing = steps.isnan().any(2)  # (n, time)
-        h = self.first(steps.masked_fill(missing[..., None], 0.0))
+        h = self.first(steps)
         for cell in self.cells:
             h = cell(h)[0]
-        last = (~missing).sum(1).clamp(min=1) - 1  # what comes after it has not been seen by then
+        if mask is None:
+            return h[:, -1]
+        observed = as_steps(mask).all(2)  # (n, time)
+        last = observed.sum(1).clamp(min=1) - 1  # what comes after it has not been seen by then
         return h[torch.arange(len(h), device=h.device), last]
 
 

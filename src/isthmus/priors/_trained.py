@@ -12,11 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from isthmus.core import files
+from isthmus.core.batch import Batch
 from isthmus.core.fields import field
 from isthmus.core.objectives import Batches, Loss, Stage, TrainableModule
-from isthmus.data.batches import TensorBatches
+from isthmus.data.batches import ArrayBatches
 from isthmus.priors.base import Prior
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import PlainRuntime, tuned, useful_threads
@@ -29,21 +31,21 @@ class Density(TrainableModule, ABC):
     """A density over codes with parameters; what it minimises is −log p, in nats."""
 
     @abstractmethod
-    def log_prob(self, codes: Tensor, kinds: Tensor | None = None) -> Tensor:
-        """log p of codes ``(n, *code_shape)``, given the classes ``kinds`` ``(n,)`` where there are
+    def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
+        """log p of codes ``(n, *code_shape)``, given a condition ``(n, c)`` where there are
         classes; ``(n,)``.
         """
 
     @abstractmethod
-    def draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
-        """n codes, of the classes ``kinds`` ``(n,)`` where there are classes."""
+    def draw(self, n: int, condition: Tensor | None, temperature: float) -> Tensor:
+        """n codes, given the condition of each ``(n, c)`` where there are classes."""
 
     def look(self, batches: Batches) -> None:
         """See the codes before the first step."""
 
-    def loss(self, batch: Any) -> Loss:
-        """−log p of ``(codes,)`` or ``(codes, kinds)``."""
-        return Loss(-self.log_prob(*batch), {})
+    def loss(self, batch: Batch) -> Loss:
+        """−log p of codes, which are a batch's examples."""
+        return Loss(-self.log_prob(batch.x, batch.condition), {})
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -60,16 +62,19 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         """The untrained network, for ``code_shape_``, ``levels_`` and ``classes_``."""
 
     @property
-    def _kinds(self) -> int:
-        """How many classes there are; 0 without labels."""
+    def _condition_size(self) -> int:
+        """How many numbers say of which class a code is; 0 without labels."""
         return 0 if self.classes_ is None else len(self.classes_.names)
 
-    def _learn(self, codes: Tensor, kinds: Tensor | None, seed: int) -> None:
+    def _one_hot(self, classes: Tensor | None) -> Tensor | None:
+        return None if classes is None else one_hot(classes, self._condition_size).float()
+
+    def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:
         runtime = PlainRuntime(self.device, self.precision)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             module = runtime.place(self._density())
-            batches = TensorBatches((codes,) if kinds is None else (codes, kinds), runtime.device)
+            batches = ArrayBatches(codes, None, runtime.device, condition=self._one_hot(classes))
             stage = Stage(self.epochs, module.objectives(), module.look)
             trainer = Trainer(
                 module, [stage], batches, self, runtime, seed, title=f"{type(self).__name__} prior"
@@ -78,26 +83,24 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
                 self.history_ = trainer.run().history
         self.module_ = module.eval()
 
-    def _draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
-        device = next(self.module_.parameters()).device
+    def _draw(self, n: int, classes: Tensor | None, temperature: float) -> Tensor:
+        device, condition = next(self.module_.parameters()).device, self._one_hot(classes)
         drawn = []
         with torch.inference_mode():
             for rows in torch.arange(n).split(_ROWS):
-                drawn.append(
-                    self.module_.draw(
-                        len(rows), None if kinds is None else kinds[rows].to(device), temperature
-                    ).cpu()
-                )
+                given = None if condition is None else condition[rows].to(device)
+                drawn.append(self.module_.draw(len(rows), given, temperature).cpu())
         return torch.cat(drawn)
 
-    def _log_prob(self, codes: Tensor, kinds: Tensor | None) -> Tensor:
-        batches = TensorBatches(
-            (codes,) if kinds is None else (codes, kinds), next(self.module_.parameters()).device
-        )
+    def _log_prob(self, codes: Tensor, classes: Tensor | None) -> Tensor:
+        device = next(self.module_.parameters()).device
+        batches = ArrayBatches(codes, None, device, condition=self._one_hot(classes))
         with torch.inference_mode():
-            return torch.cat(
-                [self.module_.log_prob(*batch).cpu() for batch in batches.chunks(_ROWS)]
-            )
+            found = [
+                self.module_.log_prob(batch.x, batch.condition).cpu()
+                for batch in batches.chunks(_ROWS)
+            ]
+        return torch.cat(found)
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self.module_.state_dict(), {"history": self.history_}

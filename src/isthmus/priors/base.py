@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus.core import fields
-from isthmus.core.autoencoder import Level
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.core.forward import Level
+from isthmus.data.labels import LabelSet
 from isthmus.errors import InputError
-from isthmus.priors._labels import Classes
 from isthmus.registry import PRIORS
 from isthmus.training.settings import TrainingSettings, seed_of
 
@@ -58,11 +58,13 @@ class Prior(BaseEstimator, ABC):
         self._admit(codes, levels)
         self.code_shape_: Shape = tuple(codes.shape[1:])
         self.levels_ = tuple(levels)
-        self.classes_: Classes | None = None
-        kinds = None
+        self.classes_: LabelSet | None = None
+        classes = None
         if labels is not None:
-            self.classes_, kinds = Classes.of(labels, len(codes))
-        self._learn(codes, kinds, seed if self.random_state is None else seed_of(self.random_state))
+            self.classes_, classes = LabelSet.of(labels, len(codes))
+        self._learn(
+            codes, classes, seed if self.random_state is None else seed_of(self.random_state)
+        )
         return self
 
     def sample(self, n: int, *, label: Any = None, temperature: float = 1.0) -> Tensor:
@@ -74,8 +76,8 @@ class Prior(BaseEstimator, ABC):
         """
         check_is_fitted(self, "code_shape_")
         if self.classes_ is not None:
-            kinds = self.classes_.draw(n) if label is None else self.classes_.indices(label, n)
-            return self._draw(n, kinds, temperature).reshape(n, *self.code_shape_)
+            classes = self.classes_.draw(n) if label is None else self.classes_.indices(label, n)
+            return self._draw(n, classes, temperature).reshape(n, *self.code_shape_)
         if label is not None:
             raise InputError(
                 f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once, then"
@@ -127,24 +129,24 @@ class Prior(BaseEstimator, ABC):
         self.code_shape_ = tuple(values["code_shape"])
         self.levels_ = tuple(Level(tuple(grid), size) for grid, size in values["levels"])
         self.classes_ = (
-            None if classes is None else Classes(tuple(classes["names"]), tuple(classes["shares"]))
+            None if classes is None else LabelSet(tuple(classes["names"]), tuple(classes["shares"]))
         )
         self._restore(tensors, values)
         return self
 
     @abstractmethod
-    def _learn(self, codes: Tensor, kinds: Tensor | None, seed: int) -> None:
-        """Learn from codes ``(n, *code_shape)`` that were checked; ``kinds`` are the indices of
+    def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:
+        """Learn from codes ``(n, *code_shape)`` that were checked; ``classes`` are the indices of
         their classes, ``(n,)``.
         """
 
     @abstractmethod
-    def _draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
-        """n codes, of the classes ``kinds`` ``(n,)`` where there are classes."""
+    def _draw(self, n: int, classes: Tensor | None, temperature: float) -> Tensor:
+        """n codes, of the classes ``classes`` ``(n,)`` where there are classes."""
 
     @abstractmethod
-    def _log_prob(self, codes: Tensor, kinds: Tensor | None) -> Tensor:
-        """log p of codes, given the classes ``kinds`` ``(n,)`` where there are classes; ``(n,)``."""
+    def _log_prob(self, codes: Tensor, classes: Tensor | None) -> Tensor:
+        """log p of codes, given the classes ``classes`` ``(n,)`` where there are classes; ``(n,)``."""
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -7,7 +7,6 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from isthmus.core.fields import field
 from isthmus.core.objectives import Batches
@@ -60,57 +59,53 @@ class Flow(TrainedPrior):
         except ImportError as error:
             raise missing_extra("zuko", "flows", "the prior Flow") from error
         size = prod(self.code_shape_)
-        kinds = max(
-            1, self._kinds
-        )  # a map that depends on nothing has bare parameters, which learn far more slowly
+        # A map that depends on nothing has bare parameters, which learn far more slowly.
+        context = max(1, self._condition_size)
         shared = {"transforms": self.transforms, "hidden_features": self.hidden}
         flow = (
-            NSF(size, kinds, bins=self.bins, **shared)
+            NSF(size, context, bins=self.bins, **shared)
             if self.kind == "spline"
-            else MAF(size, kinds, **shared)
+            else MAF(size, context, **shared)
         )
-        return StandardisedFlow(flow, size, kinds, self.noise)
+        return StandardisedFlow(flow, size, self.noise)
 
 
 class StandardisedFlow(Density):
     """A flow of zuko's over standardised codes, on the scale of the codes.
 
     Args:
-        flow: from a context ``(n, kinds)`` to a distribution over ``(size,)``.
+        flow: from a context ``(n, context)`` to a distribution over ``(size,)``.
         size: values of a code, all axes taken together.
-        kinds: how many classes there are; 1 without labels.
         noise: standard deviation of what is added in training.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, flow: nn.Module, size: int, kinds: int, noise: float) -> None:
+    def __init__(self, flow: nn.Module, size: int, noise: float) -> None:
         super().__init__()
-        self.flow, self.kinds, self.noise = flow, kinds, noise
+        self.flow, self.noise = flow, noise
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
 
     def look(self, batches: Batches) -> None:
         """Take over mean and standard deviation of the codes."""
-        codes = torch.cat([batch[0].flatten(1) for batch in batches.chunks()])  # (n, size)
+        codes = torch.cat([batch.x.flatten(1) for batch in batches.chunks()])  # (n, size)
         self.mean.copy_(codes.mean(0))
         self.scale.copy_(codes.std(0, correction=0).clamp_min(_LEAST_SCALE))
 
-    def log_prob(self, codes: Tensor, kinds: Tensor | None = None) -> Tensor:
+    def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
         with torch.autocast(codes.device.type, enabled=False):  # a spline's knots need float32
             u = (codes.flatten(1) - self.mean) / self.scale  # (n, size)
             if self.training:
                 u = u + self.noise * torch.randn_like(u)
-            density: Tensor = self.flow(self._context(len(u), kinds)).log_prob(u)
+            density: Tensor = self.flow(self._context(len(u), condition)).log_prob(u)
         return density - self.scale.log().sum()
 
-    def draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
+    def draw(self, n: int, condition: Tensor | None, temperature: float) -> Tensor:
         noise = temperature * torch.randn(n, len(self.mean), device=self.mean.device)
-        return self.flow(self._context(n, kinds)).transform.inv(noise) * self.scale + self.mean
+        return self.flow(self._context(n, condition)).transform.inv(noise) * self.scale + self.mean
 
-    def _context(self, n: int, kinds: Tensor | None) -> Tensor:
-        """The class of each of n codes, ``(n, kinds)``."""
-        return (
-            self.mean.new_ones(n, 1) if kinds is None else one_hot(kinds, self.kinds).to(self.mean)
-        )
+    def _context(self, n: int, condition: Tensor | None) -> Tensor:
+        """What the maps of n codes depend on, ``(n, context)``."""
+        return self.mean.new_ones(n, 1) if condition is None else condition.to(self.mean)

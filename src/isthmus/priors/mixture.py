@@ -49,13 +49,13 @@ class Mixture(Prior):
         1e-6, "what is added to every variance, in units of the mean variance of the codes", low=0
     )
 
-    def _learn(self, codes: Tensor, kinds: Tensor | None, seed: int) -> None:
+    def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:
         z = codes.detach().flatten(1).cpu().double().numpy()
         floor = max(self.regularisation * float(z.var(0).mean()), _LEAST_VARIANCE)
         groups = (
             [z]
-            if kinds is None
-            else [z[kinds.numpy() == kind] for kind in range(int(kinds.max()) + 1)]
+            if classes is None
+            else [z[classes.numpy() == kind] for kind in range(int(classes.max()) + 1)]
         )
         found = [self._mixture(group, floor, seed) for group in groups]
         self.owners_ = torch.cat(
@@ -90,8 +90,8 @@ class Mixture(Prior):
         ]
         return min(fits, key=lambda mixture: mixture.bic(rows)) if self.fewer else fits[0]
 
-    def _draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
-        own = self._own(torch.zeros(n, dtype=torch.int64) if kinds is None else kinds)  # (n, K)
+    def _draw(self, n: int, classes: Tensor | None, temperature: float) -> Tensor:
+        own = self._own(torch.zeros(n, dtype=torch.int64) if classes is None else classes)  # (n, K)
         chosen = torch.multinomial(own * self.weights_, 1)[:, 0]  # (n,)
         noise = temperature * torch.randn(n, self.means_.shape[1], dtype=torch.float64)
         factors = self.factors_[chosen]  # (n, d) or (n, d, d)
@@ -100,9 +100,9 @@ class Mixture(Prior):
         )
         return (self.means_[chosen] + deviations).float()
 
-    def _log_prob(self, codes: Tensor, kinds: Tensor | None) -> Tensor:
+    def _log_prob(self, codes: Tensor, classes: Tensor | None) -> Tensor:
         z = codes.detach().flatten(1).cpu().double()
-        own = self._own(torch.zeros(len(z), dtype=torch.int64) if kinds is None else kinds)
+        own = self._own(torch.zeros(len(z), dtype=torch.int64) if classes is None else classes)
         each = torch.stack(
             [
                 _log_normal(z, mu, factor)
@@ -112,9 +112,9 @@ class Mixture(Prior):
         )
         return (each + (own * self.weights_).log()).logsumexp(1)
 
-    def _own(self, kinds: Tensor) -> Tensor:
+    def _own(self, classes: Tensor) -> Tensor:
         """Which components belong to the class of each example, ``(n, K)``."""
-        return self.owners_ == kinds[:, None]
+        return self.owners_ == classes[:, None]
 
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         learnt = {

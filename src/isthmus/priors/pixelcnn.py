@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isthmus.core.autoencoder import Level
+from isthmus.core.batch import Batch
 from isthmus.core.fields import field
+from isthmus.core.forward import Level
 from isthmus.core.objectives import Loss
 from isthmus.errors import InputError
 from isthmus.priors._trained import Density, TrainedPrior
@@ -49,8 +50,8 @@ class PixelCNN(TrainedPrior):
     )
 
     def _density(self) -> Density:
-        return Grids(
-            self.levels_, self._kinds, self.channels, self.layers, self.reach, self.dropout
+        return PixelCNNDensity(
+            self.levels_, self._condition_size, self.channels, self.layers, self.reach, self.dropout
         )
 
     def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
@@ -73,56 +74,57 @@ class PixelCNN(TrainedPrior):
                 )
 
 
-class Grids(Density):
+class PixelCNNDensity(Density):
     """One network per level, from coarse to fine.
 
     Args:
         levels: the grids, from the coarsest.
-        kinds: how many classes there are; 0 without labels.
+        condition_size: numbers of a condition, one for each class; 0 without.
         settings: channels, layers, reach and dropout of each network.
     """
 
-    def __init__(self, levels: Sequence[Level], kinds: int, *settings: Any) -> None:
+    def __init__(self, levels: Sequence[Level], condition_size: int, *settings: Any) -> None:
         super().__init__()
         self.levels = tuple(levels)
         self.networks = nn.ModuleList(
-            Network(level, levels[:i], kinds, *settings) for i, level in enumerate(levels)
+            GatedPixelCNN(level, levels[:i], condition_size, *settings)
+            for i, level in enumerate(levels)
         )
 
-    def log_prob(self, codes: Tensor, kinds: Tensor | None = None) -> Tensor:
-        return torch.stack(self.by_level(codes, kinds)).sum(0)
+    def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
+        return torch.stack(self.by_level(codes, condition)).sum(0)
 
-    def loss(self, batch: Any) -> Loss:
-        levels = [-log_prob for log_prob in self.by_level(*batch)]
+    def loss(self, batch: Batch) -> Loss:
+        levels = [-log_prob for log_prob in self.by_level(batch.x, batch.condition)]
         terms = {f"level_{i}": nll for i, nll in enumerate(levels, 1)} if len(levels) > 1 else {}
         return Loss(torch.stack(levels).sum(0), terms)
 
-    def by_level(self, codes: Tensor, kinds: Tensor | None = None) -> list[Tensor]:
+    def by_level(self, codes: Tensor, condition: Tensor | None = None) -> list[Tensor]:
         """log p of each level given the ones before it, each ``(n,)``."""
         grids = _split(codes, self.levels)
         found = []
         for i, grid in enumerate(grids):
-            logits = self.networks[i](grid, grids[:i], kinds)  # (n, size, h, w)
+            logits = self.networks[i](grid, grids[:i], condition)  # (n, size, h, w)
             found.append(
                 -functional.cross_entropy(logits, grid, reduction="none").flatten(1).sum(1)
             )
         return found
 
-    def draw(self, n: int, kinds: Tensor | None, temperature: float) -> Tensor:
+    def draw(self, n: int, condition: Tensor | None, temperature: float) -> Tensor:
         grids: list[Tensor] = []
         for network in self.networks:
-            assert isinstance(network, Network)
-            grids.append(network.draw(n, grids, kinds, temperature))
+            assert isinstance(network, GatedPixelCNN)
+            grids.append(network.draw(n, grids, condition, temperature))
         return torch.cat([grid.flatten(1) for grid in grids], 1)  # (n, total)
 
 
-class Network(nn.Module):
+class GatedPixelCNN(nn.Module):
     """The gated PixelCNN of one level.
 
     Args:
         level: its grid and the number of its entries.
         above: the levels that it may see as a whole.
-        kinds: how many classes there are; 0 without labels.
+        condition_size: numbers of a condition, one for each class; 0 without.
         channels, layers, reach, dropout: as the fields of :class:`PixelCNN`.
     """
 
@@ -130,7 +132,7 @@ class Network(nn.Module):
         self,
         level: Level,
         above: Sequence[Level],
-        kinds: int,
+        condition_size: int,
         channels: int,
         layers: int,
         reach: int,
@@ -140,7 +142,10 @@ class Network(nn.Module):
         self.shape = _plane(level)
         self.entries = nn.Embedding(level.size, channels)
         self.place = nn.Parameter(torch.zeros(1, channels, *self.shape))
-        self.kinds: nn.Module | None = nn.Embedding(kinds, channels) if kinds else None
+        self.condition: nn.Linear | None = None
+        if condition_size:
+            self.condition = nn.Linear(condition_size, channels, bias=False)
+            nn.init.normal_(self.condition.weight)  # as an embedding starts
         self.above = nn.ModuleList(nn.Embedding(upper.size, channels) for upper in above)
         self.blend = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in above)
         self.layers = nn.ModuleList(
@@ -153,20 +158,20 @@ class Network(nn.Module):
             nn.Conv2d(channels, level.size, 1),
         )
 
-    def forward(self, grid: Tensor, above: Sequence[Tensor], kinds: Tensor | None) -> Tensor:
+    def forward(self, grid: Tensor, above: Sequence[Tensor], condition: Tensor | None) -> Tensor:
         """The logits of each position ``(n, size, h, w)``, from indices ``(n, h, w)`` that come
         before it.
         """
         x = _embedded(self.entries, grid)
-        return self._across(x, self._down(x, self._context(above, kinds)))
+        return self._across(x, self._down(x, self._context(above, condition)))
 
     def draw(
-        self, n: int, above: Sequence[Tensor], kinds: Tensor | None, temperature: float
+        self, n: int, above: Sequence[Tensor], condition: Tensor | None, temperature: float
     ) -> Tensor:
         """n grids ``(n, h, w)``; the rows above a row are read once, the row itself once for each
         of its positions.
         """
-        context = self._context(above, kinds)
+        context = self._context(above, condition)
         grid = torch.zeros(n, *self.shape, dtype=torch.int64, device=context.device)
         for row in range(self.shape[0]):
             seen = _embedded(self.entries, grid[:, : row + 1])
@@ -178,13 +183,13 @@ class Network(nn.Module):
                 grid[:, row, column] = _chosen(logits, temperature)
         return grid
 
-    def _context(self, above: Sequence[Tensor], kinds: Tensor | None) -> Tensor:
+    def _context(self, above: Sequence[Tensor], condition: Tensor | None) -> Tensor:
         """What every layer is told at each position: the place, the class, the levels above;
         ``(n or 1, channels, h, w)``.
         """
         context: Tensor = self.place
-        if self.kinds is not None:
-            context = context + self.kinds(kinds)[:, :, None, None]  # (n, channels, 1, 1)
+        if self.condition is not None and condition is not None:
+            context = context + self.condition(condition)[:, :, None, None]  # (n, channels, 1, 1)
         for entries, blend, grid in zip(self.above, self.blend, above, strict=True):
             seen = torch.relu(blend(_embedded(entries, grid)))
             context = context + functional.interpolate(seen, self.shape)

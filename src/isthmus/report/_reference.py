@@ -101,7 +101,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
     def _rows(self, inside: np.ndarray) -> np.ndarray:
         """Admitted examples in the model's units, ``(n, dimensions)``."""
         chunks = self.preprocessor_.batches(inside, torch.device("cpu")).chunks()
-        return torch.cat([chunk.flatten(1) for chunk in chunks]).numpy()
+        return torch.cat([chunk.x.flatten(1) for chunk in chunks]).numpy()
 
 
 def _array(X: Any) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch._inductor import standalone_compile
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from isthmus.core.batch import Batch
 from isthmus.core.objectives import Objective, TrainableModule
 from isthmus.errors import InputError
 from isthmus.training._steps import Gradients, Ready
@@ -53,17 +54,17 @@ class CompiledGradients(Gradients):
         self._moved: list[nn.Parameter] = []
 
     def __call__(self, batch: Any) -> Tensor:
-        leaves = [batch] if isinstance(batch, Tensor) else list(batch)
-        if len(leaves[0]) != self.batch_size:
+        if batch.size != self.batch_size:
             return super().__call__(batch)
         if self._graph is None:
-            self._graph = self._compiled(leaves, single=isinstance(batch, Tensor))
-        values, *gradients = self._graph(*self._state, *leaves)
+            self._graph = self._compiled(batch)
+        values, *gradients = self._graph(*self._state, *_leaves(batch))
         for parameter, gradient in zip(self._moved, gradients, strict=True):
             parameter.grad = gradient
         return values
 
-    def _compiled(self, leaves: Sequence[Tensor], *, single: bool) -> Graph:
+    def _compiled(self, batch: Batch) -> Graph:
+        leaves = _leaves(batch)
         names = [
             name for name, _ in (*self.module.named_parameters(), *self.module.named_buffers())
         ]
@@ -72,11 +73,9 @@ class CompiledGradients(Gradients):
         cost = _Cost(self.module, self.loss)
 
         def gradients(*inputs: Tensor) -> list[Tensor]:
-            state, batch = inputs[: len(names)], inputs[len(names) :]
+            state, given = inputs[: len(names)], inputs[len(names) :]
             renamed = {f"module.{name}": tensor for name, tensor in zip(names, state, strict=True)}
-            objective, values = torch.func.functional_call(
-                cost, renamed, (batch[0] if single else batch,)
-            )
+            objective, values = torch.func.functional_call(cost, renamed, (_like(batch, given),))
             found = torch.autograd.grad(
                 objective.mean(), [state[place] for place in wanted], allow_unused=True
             )
@@ -109,6 +108,17 @@ class CompiledGradients(Gradients):
                 f"this training cannot be compiled here ({reason[0]}): pass compile=False."
             ) from error
         return compiled
+
+
+def _leaves(batch: Batch) -> list[Tensor]:
+    """The tensors of a batch that are there."""
+    return [part for part in batch if part is not None]
+
+
+def _like(batch: Batch, leaves: Sequence[Tensor]) -> Batch:
+    """A batch with other tensors where the given one has any."""
+    remaining = iter(leaves)
+    return batch.each(lambda _: next(remaining))
 
 
 def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:

@@ -54,7 +54,9 @@ class Gradients:
         values = torch.stack(
             [loss.objective.detach(), *(term.detach() for term in loss.terms.values())]
         )
-        return loss.objective, values.mean(1)
+        if batch.weight is None:
+            return loss.objective, values.mean(1)
+        return loss.objective * batch.weight, (values * batch.weight).mean(1)
 
 
 class Step:

@@ -285,8 +285,8 @@ def measure(
     totals: dict[str, float] = {}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        for x in batches.chunks():
-            loss = loss_of(x)
+        for batch in batches.chunks():
+            loss = loss_of(batch)
             for name, values in {"objective": loss.objective, **loss.terms}.items():
                 totals[name] = totals.get(name, 0.0) + float(values.sum(dtype=torch.float64))
     module.train()

@@ -1,4 +1,4 @@
-"""The classes that a prior was fitted with."""
+"""The classes of examples: labels of any kind as indices into their names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from isthmus.errors import InputError, unknown
 
 
 @dataclass(frozen=True)
-class Classes:
+class LabelSet:
     """The classes of some examples, and how often each stands among them.
 
     Attributes:

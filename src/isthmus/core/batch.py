@@ -1,0 +1,36 @@
+"""What flows through every loss: some examples, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Self
+
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Some examples, ready for a module: scaled, and on its device.
+
+    Attributes:
+        x: the examples, ``(n, *shape)``.
+        condition: what is known beside each, ``(n, c)``: its label as one-hot numbers, or
+            covariates. Encoder, decoder and learnt priors see it.
+        mask: of the shape of x, true where a value was observed. What was not is 0 in x, and is
+            neither read nor charged. None: everything was.
+        weight: how much each counts, ``(n,)``, 1 on the average of the training set. None: alike.
+    """
+
+    x: Tensor
+    condition: Tensor | None = None
+    mask: Tensor | None = None
+    weight: Tensor | None = None
+
+    @property
+    def size(self) -> int:
+        """How many examples there are."""
+        return len(self.x)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The same batch with every tensor that is there changed, its rows staying in step."""
+        beside = (None if part is None else change(part) for part in self[1:])
+        return type(self)(change(self.x), *beside)

@@ -1,0 +1,157 @@
+"""What is known beside an example, as the numbers that a conditional model sees."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from isthmus.data.labels import LabelSet
+from isthmus.errors import InputError
+
+
+class Condition(ABC):
+    """From what a user says of examples to numbers ``(n, size)``, settled at ``fit``."""
+
+    size: int
+    """How many numbers a condition is."""
+
+    @abstractmethod
+    def transform(self, values: Any, n: int) -> Tensor:
+        """The conditions of n examples, ``(n, size)``, from one value for each, or one for all."""
+
+    @abstractmethod
+    def draw(self, n: int) -> Tensor:
+        """The conditions of n new examples, by torch's random state."""
+
+    @property
+    @abstractmethod
+    def typical(self) -> Tensor:
+        """The condition of a picture that shows a single one, ``(1, size)``."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``config.json``."""
+
+
+@dataclass(frozen=True)
+class LabelCondition(Condition):
+    """Classes, as one-hot numbers."""
+
+    labels: LabelSet
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """How many classes there are."""
+        return len(self.labels.names)
+
+    def transform(self, values: Any, n: int) -> Tensor:
+        return one_hot(self.labels.indices(values, n), self.size).float()
+
+    def draw(self, n: int) -> Tensor:
+        return one_hot(self.labels.draw(n), self.size).float()
+
+    @property
+    def typical(self) -> Tensor:
+        commonest = torch.tensor(self.labels.shares).argmax()
+        return one_hot(commonest[None], self.size).float()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"label": {"names": self.labels.names, "shares": self.labels.shares}}
+
+
+@dataclass(frozen=True)
+class CovariateCondition(Condition):
+    """Numbers, standardised one by one.
+
+    Attributes:
+        mean, scale: of each over the training examples.
+    """
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """How many covariates there are."""
+        return len(self.mean)
+
+    def transform(self, values: Any, n: int) -> Tensor:
+        given = _numbers(values)
+        given = given.reshape(1, -1) if given.ndim < 2 and given.size == self.size else given
+        given = given[:, None] if given.ndim == 1 and self.size == 1 else given
+        if given.shape not in ((n, self.size), (1, self.size)):
+            raise InputError(
+                f"condition has the shape {np.shape(values)}: give {self.size} covariates for each"
+                f" of the {n} examples, ({n}, {self.size}), or ({self.size},) for all of them."
+            )
+        scaled = (given - np.asarray(self.mean)) / np.asarray(self.scale)
+        return torch.from_numpy(scaled.astype(np.float32)).expand(n, -1)
+
+    def draw(self, n: int) -> Tensor:
+        raise InputError(
+            "this model knows its examples by covariates: say with condition=... which the new ones"
+            f" have, ({self.size},) or ({n}, {self.size})."
+        )
+
+    @property
+    def typical(self) -> Tensor:
+        return torch.zeros(1, self.size)  # the mean of every covariate
+
+    def to_json(self) -> dict[str, Any]:
+        return {"covariates": {"mean": self.mean, "scale": self.scale}}
+
+
+def fit_condition(kind: str, values: Any, n: int) -> Condition:
+    """Settle a condition by what is known of the n training examples.
+
+    Args:
+        kind: ``"label"`` or ``"covariates"``.
+        values: labels ``(n,)``, or covariates ``(n, c)`` or ``(n,)``.
+        n: how many examples there are.
+
+    Raises:
+        InputError: for none, or others than n; and for covariates that are not finite numbers.
+    """
+    if values is None:
+        raise InputError(
+            f"condition={kind!r} needs to know each example's: call fit(X, y), or pass a part of a"
+            " data set that has labels."
+        )
+    if kind == "label":
+        return LabelCondition(LabelSet.of(values, n)[0])
+    given = _numbers(values)
+    given = given[:, None] if given.ndim == 1 else given
+    if given.ndim != 2 or len(given) != n:
+        raise InputError(
+            f"condition='covariates': y has the shape {np.shape(values)}, but there are {n}"
+            " examples: give (n, covariates)."
+        )
+    scale = given.std(0)
+    return CovariateCondition(
+        tuple(given.mean(0).tolist()), tuple(np.where(scale > 0, scale, 1.0).tolist())
+    )
+
+
+def condition_from_json(values: dict[str, Any]) -> Condition:
+    """The inverse of :meth:`Condition.to_json`."""
+    if "label" in values:
+        known = values["label"]
+        return LabelCondition(LabelSet(tuple(known["names"]), tuple(known["shares"])))
+    known = values["covariates"]
+    return CovariateCondition(tuple(known["mean"]), tuple(known["scale"]))
+
+
+def _numbers(values: Any) -> np.ndarray:
+    try:
+        given = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"covariates cannot be read as numbers ({error}): give floats.") from error
+    if not np.isfinite(given).all():
+        raise InputError("covariates hold NaN or inf: fill them in.")
+    return given

@@ -1,0 +1,82 @@
+"""Examples as a member trains on them, with what is known of each."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data.batches import ArrayBatches
+from isthmus.data.preprocessing import Preprocessor
+from isthmus.errors import InputError
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples inside a member, and what stands beside them.
+
+    Attributes:
+        x: ``(n, *shape)``, as they are stored.
+        condition: ``(n, c)``, or None.
+        weight: ``(n,)``, 1 on the average, or None.
+    """
+
+    x: np.ndarray
+    condition: Tensor | None = None
+    weight: Tensor | None = None
+
+    def take(self, rows: np.ndarray | slice) -> Examples:
+        """Some of them."""
+        beside = [None if part is None else part[rows] for part in (self.condition, self.weight)]
+        return Examples(self.x[rows], *beside)
+
+    def fingerprint(self) -> str:
+        """A short text that changes when the examples do."""
+        beside = [part.numpy() for part in (self.condition, self.weight) if part is not None]
+        return " ".join(map(fingerprint, [self.x, *beside]))
+
+
+def as_batches(
+    preprocessor: Preprocessor, device: torch.device, examples: Examples, *, binarize: bool = False
+) -> ArrayBatches:
+    """Examples in batches that a module can take."""
+    return preprocessor.batches(
+        examples.x,
+        device,
+        condition=examples.condition,
+        weight=examples.weight,
+        binarize=binarize,
+    )
+
+
+def weights_of(sample_weight: Any, n: int) -> Tensor | None:
+    """Weights of n examples, 1 on the average; None where none are given."""
+    if sample_weight is None:
+        return None
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"sample_weight holds no numbers ({error}): give one for each.") from error
+    if weight.shape != (n,):
+        raise InputError(
+            f"sample_weight has the shape {weight.shape}, but there are {n} examples: give ({n},)."
+        )
+    if not np.isfinite(weight).all() or weight.min() < 0 or weight.sum() == 0:
+        raise InputError(
+            "sample_weight holds a weight that is negative or not finite, or nothing but 0: Sample"
+            " weights must contain at least one non-zero number, and finite ones from 0 up."
+        )
+    return torch.from_numpy((weight / weight.mean()).astype(np.float32))
+
+
+def fingerprint(x: np.ndarray) -> str:
+    """A short text that changes when the examples do: shape, type and up to 1,024 rows spread over
+    all.
+    """
+    rows = np.linspace(0, len(x) - 1, num=min(len(x), 1024)).astype(np.int64)
+    checksum = zlib.crc32(np.ascontiguousarray(x[rows]).tobytes())
+    return f"{tuple(x.shape)} {x.dtype} {checksum:08x}"

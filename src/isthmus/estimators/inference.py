@@ -1,0 +1,237 @@
+"""From the user's arrays to a trained module and back: floating types, noise for a bound, codes and
+conditions that are checked.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.example import Kind
+from isthmus.core.forward import Level
+from isthmus.data._layout import extent
+from isthmus.data._sequences import is_ragged, padded
+from isthmus.data.batches import ArrayBatches, inference_rows
+from isthmus.data.conditions import LabelCondition
+from isthmus.data.datasets import Part
+from isthmus.data.preprocessing import Preprocessor
+from isthmus.errors import InputError
+from isthmus.estimators.settings import Settings
+
+DRAWS = 16
+
+
+def dtype_of(X: Any) -> Any:
+    """The type of an array, or of a table's first column; None for anything else."""
+    x: Any = X.x if isinstance(X, Part) else X
+    return x.dtypes.iloc[0] if hasattr(x, "iloc") and len(x.columns) else getattr(x, "dtype", None)
+
+
+def precision_for(X: Any, device: torch.device) -> torch.dtype:
+    """float64 is answered in float64, so that a row's result is the same alone and among others;
+    float32 is faster.
+    """
+    return torch.float64 if dtype_of(X) == np.float64 and device.type != "mps" else torch.float32
+
+
+def like(values: np.ndarray, X: Any) -> np.ndarray:
+    """The values in the floating type that was handed in: float64 where X is float64, else float32.
+    Indices stay whole.
+    """
+    if values.dtype.kind != "f":
+        return values
+    return values.astype(np.float64 if dtype_of(X) == np.float64 else np.float32, copy=False)
+
+
+def shared_noise(bottleneck: Bottleneck, like: Tensor) -> list[Tensor | None]:
+    """Noise for a bound, ``(1, *code_shape)`` a draw, or a single None where nothing is drawn.
+
+    Every example gets the same draws, so that its score does not depend on the others. They come in
+    pairs ε, −ε and have unit variance (and, while there are enough of them, no correlation), so
+    that the mean of anything quadratic
+    in ε is exact: draws that are shared do not average out by numbers.
+    """
+    if not bottleneck.is_random:
+        return [None]
+    half = torch.randn(
+        DRAWS // 2, math.prod(bottleneck.code_shape), generator=torch.Generator().manual_seed(0)
+    )
+    half = torch.linalg.qr(half)[0] if half.shape[1] <= len(half) else half / half.norm(dim=0)
+    draws = torch.cat([half, -half]) * math.sqrt(DRAWS // 2)
+    return list(draws.reshape(DRAWS, 1, *bottleneck.code_shape).to(like))
+
+
+def has_labels(X: Any) -> bool:
+    """Whether X is a part of a data set that brings its labels."""
+    return isinstance(X, Part) and X.y is not None
+
+
+class InferenceMixin(Settings):
+    """What a trained member does between an array and its module."""
+
+    preprocessor_: Preprocessor
+    module_: Autoencoder
+
+    default_kind: ClassVar[Kind | None] = None
+    """What arrays of one or two axes an example are, where neither user nor data say it."""
+
+    def _kind(self, axes: int) -> Kind | None:
+        """What examples of so many axes are by what the user and the member say; None: as usual."""
+        if self.kind != "auto":
+            return cast("Kind", self.kind)
+        return self.default_kind if axes <= 2 else None
+
+    def _array(self, X: Any, reset: bool = False) -> np.ndarray:
+        """A table through scikit-learn's own preprocessor (names, types, sparse matrices); anything
+        with more axes as it is.
+        """
+        x = X.x if isinstance(X, Part) else X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+        if is_ragged(x):
+            if not reset:
+                check_is_fitted(self, "module_")
+            longest = None if reset else self.preprocessor_.layout.outer[0]
+            if (self._kind(2) if reset else self.preprocessor_.spec.kind) != "sequence":
+                raise InputError(
+                    "X is a list of sequences of unequal length: pass kind='sequence', or an array."
+                )
+            x = padded(x, longest)
+        x = np.asarray(x) if isinstance(x, list) else x
+        if getattr(x, "ndim", 2) > 2:
+            return np.asanyarray(x)
+        kinds = [np.float64, np.float32, np.uint8]
+        try:
+            checked: np.ndarray = validate_data(
+                self, x, reset=reset, dtype=kinds, ensure_all_finite=False
+            )
+        except ValueError as error:  # the same words on one line, as an error of ours
+            raise InputError(" ".join(str(error).split())) from error
+        return checked
+
+    def _checked_codes(self, Z: Any) -> np.ndarray:
+        check_is_fitted(self, "module_")
+        shape = self.module_.bottleneck.code_shape
+        z = np.ascontiguousarray(Z, dtype=np.float32)
+        if z.shape[1:] not in (shape, (math.prod(shape),)) or len(z) == 0:
+            raise InputError(
+                f"codes have the shape {z.shape}, but this model takes (n,"
+                f" {', '.join(map(str, shape))})."
+            )
+        extent(z, "codes")
+        return z.reshape(len(z), *shape)
+
+    def _decoded(
+        self, z: Tensor, Z: Any = None, condition: Any = None, *, given: Tensor | None = None
+    ) -> np.ndarray:
+        """Examples of codes ``(n, *code_shape)``, in the floating type of what was handed in.
+
+        Under a condition: of what the user says, or ``given`` as numbers ``(n, c)``.
+        """
+        given = self._condition(condition, len(z)) if given is None else given
+        with self._inference(Z) as module:
+            floating = precision_for(Z, self._device)
+            size = inference_rows(self.preprocessor_.spec.shape)
+            chunks = z.to(self._device, floating if z.is_floating_point() else z.dtype).split(size)
+            known = [None] * len(chunks) if given is None else given.to(self._device).split(size)
+            decoded = [
+                module.decode(chunk, None if at is None else at.to(floating)).cpu().numpy()
+                for chunk, at in zip(chunks, known, strict=True)
+            ]
+        return like(self.preprocessor_.inverse_transform(np.concatenate(decoded)), Z)
+
+    def _condition(self, condition: Any, n: int) -> Tensor | None:
+        """What the user says of n examples, as the numbers that a conditional member sees."""
+        known = self.preprocessor_.condition
+        if known is None:
+            if condition is not None:
+                raise self._unconditional(condition)
+            return None
+        if condition is None:
+            kind = "label" if isinstance(known, LabelCondition) else "covariates"
+            raise InputError(
+                f"{type(self).__name__} was trained with condition={kind!r}: pass condition=... with"
+                " what is known of each example, or a part of a data set that has labels."
+            )
+        return known.transform(condition, n)
+
+    def _unconditional(self, condition: Any) -> InputError:
+        return InputError(
+            f"condition={condition!r} means nothing to a {type(self).__name__} that was trained"
+            " without one: leave it out, or train with condition='label' and fit(X, y)."
+        )
+
+    def _preprocessed(self, X: Any) -> np.ndarray:
+        """Examples as they are kept inside, ``(n, *shape)``."""
+        check_is_fitted(self, "module_")
+        return self.preprocessor_.transform(self._array(X))
+
+    def _batches(self, X: Any, condition: Any = None) -> ArrayBatches:
+        x = self._preprocessed(X)
+        if condition is None and self.preprocessor_.condition is not None and has_labels(X):
+            condition = X.y
+        return self.preprocessor_.batches(
+            x,
+            self._device,
+            precision_for(X, self._device),
+            condition=self._condition(condition, len(x)),
+        )
+
+    @property
+    def _levels(self) -> tuple[Level, ...]:
+        return self._fitted().bottleneck.levels
+
+    def _fitted(self) -> Autoencoder:
+        check_is_fitted(self, "module_")
+        return self.module_
+
+    def _codes_for_prior(self, X: Any, condition: Any = None) -> Tensor:
+        """The codes that a prior is fitted on, ``(n, *code_shape)``: drawn once where the posterior
+        is a distribution.
+        """
+        batches = self._batches(X, condition)
+        with self._inference(X) as module, torch.random.fork_rng():
+            torch.manual_seed(0)
+            is_drawn = module.bottleneck.is_random and not module.bottleneck.levels
+            found = [
+                (
+                    module.code(module.features(batch), batch.condition).z
+                    if is_drawn
+                    else module.encode(batch)[0]
+                ).cpu()
+                for batch in batches.chunks()
+            ]
+        codes = torch.cat(found)
+        return codes.float() if codes.is_floating_point() else codes
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.module_.parameters()).device
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(np.prod(self.module_.bottleneck.code_shape))
+
+    @contextmanager
+    def _inference(self, X: Any = None) -> Iterator[Autoencoder]:
+        check_is_fitted(self, "module_")
+        module = self.module_.eval()
+        if precision_for(X, self._device) == torch.float64:
+            module = copy.deepcopy(module).double()
+        with torch.inference_mode():
+            yield module
+
+    def _posterior(self, X: Any, condition: Any = None) -> Any:
+        """The posterior of each example, as the bottleneck's own named tuple, of arrays."""
+        batches = self._batches(X, condition)
+        with self._inference(X) as module:
+            chunks = [module.encode(batch) for batch in batches.chunks()]
+        arrays = (like(torch.cat(parts).cpu().numpy(), X) for parts in zip(*chunks, strict=True))
+        return type(chunks[0])(*arrays)
