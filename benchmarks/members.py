@@ -128,6 +128,22 @@ def iwae() -> list[Figure]:
     return [figure]
 
 
+def betatc() -> list[Figure]:
+    """How much dimensions depend on each other, at three weights of that."""
+    drawn = {}
+    for beta, colour in zip((1.0, 4.0, 10.0), (QUIET, *PALETTE), strict=False):
+        model = trained(
+            "betatc", latent_dim=6, beta=beta, epochs=60, batch_size=256, learning_rate=2e-3
+        )
+        rows = model.history_[2:]
+        drawn[f"beta={beta:g}, distortion {rows[-1]['distortion']:.1f}"] = (
+            [row["epoch"] for row in rows],
+            [row["total_correlation"] for row in rows],
+            colour,
+        )
+    return [lines("BetaTCVAE on digits, latent_dim=6", "epoch", "total correlation in nats", drawn)]
+
+
 def sparse() -> list[Figure]:
     """What each unit stands for, and what examples are made of."""
     model = trained(
@@ -341,6 +357,7 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         ae,
         stacked,
         vae,
+        betatc,
         iwae,
         sparse,
         denoising,

@@ -9,6 +9,7 @@ import torch
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.data.batches import inference_rows
+from isthmus.models.betatc import decomposed_rate, stratified_log_weights
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +155,52 @@ def test_temperatures_are_numbers(temperature: object, few: np.ndarray) -> None:
         ist.InputError, match="give at least 1 example and a temperature of at least 0"
     ):
         model.sample(2, temperature=temperature)  # type: ignore[arg-type]
+
+
+def test_the_parts_of_the_rate_are_those_of_their_definitions() -> None:
+    """Against quadrature, for two examples with posteriors in one dimension, and by Monte Carlo in
+    two: information, total correlation and dimension-wise KL of q(z) = (q1 + q2) / 2.
+    """
+    torch.manual_seed(0)
+    mu = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
+    log_var = torch.log(torch.tensor([[0.25, 0.25], [0.25, 0.25]]))
+    draws = 20_000
+    parts = [
+        decomposed_rate(mu + 0.5 * torch.randn(2, 2), mu, log_var, torch.tensor(2.0))
+        for _ in range(draws // 2)
+    ]
+    estimate = [torch.cat(column).mean().item() for column in zip(*parts, strict=True)]
+    ticks = np.linspace(-6, 6, 1201)
+    step = ticks[1] - ticks[0]
+
+    def normal(x: np.ndarray, m: float, s: float) -> np.ndarray:
+        return np.exp(-0.5 * ((x - m) / s) ** 2) / (s * np.sqrt(2 * np.pi))
+
+    single = 0.5 * (normal(ticks, -1, 0.5) + normal(ticks, 1, 0.5))
+    joint = 0.5 * sum(np.outer(normal(ticks, m, 0.5), normal(ticks, m, 0.5)) for m in (-1, 1))
+    entropy = -(joint * np.log(joint + 1e-300)).sum() * step**2
+    marginal = -(single * np.log(single + 1e-300)).sum() * step
+    noise = 2 * 0.5 * np.log(2 * np.pi * np.e * 0.25)
+    cross = (single * (0.5 * ticks**2 + 0.5 * np.log(2 * np.pi))).sum() * step
+    wanted = [entropy - noise, 2 * marginal - entropy, 2 * (cross - marginal)]
+    np.testing.assert_allclose(estimate, wanted, atol=0.03)
+
+
+def test_stratified_weights_stand_for_all_examples() -> None:
+    weights = stratified_log_weights(5, torch.tensor(100.0)).exp()
+    torch.testing.assert_close(weights.sum(1), torch.ones(5))
+    torch.testing.assert_close(weights.diagonal(), torch.full((5,), 0.01))
+    whole = stratified_log_weights(4, torch.tensor(4.0)).exp()
+    torch.testing.assert_close(whole, torch.full((4, 4), 0.25))
+
+
+def test_a_larger_weight_lowers_the_total_correlation(digits: ist.data.Data) -> None:
+    last = [
+        ist.BetaTCVAE(beta=beta, latent_dim=5, epochs=25, batch_size=256, random_state=0)
+        .fit(digits.train)
+        .history_[-1]
+        for beta in (1.0, 20.0)
+    ]
+    assert last[1]["total_correlation"] < 0.6 * last[0]["total_correlation"]
+    total = last[0]["information"] + last[0]["total_correlation"] + last[0]["dimension_wise"]
+    assert total == pytest.approx(last[0]["rate"], rel=0.1)
