@@ -258,7 +258,10 @@ train, large = "{folder}/train.npy", "{folder}/large.npy"
 start = time.perf_counter()
 def fit(x):
     global start
-    model = ist.AE(latent_dim=32, hidden=(256,), network="mlp", likelihood="mse", epochs=1, verbose=0, random_state=0)
+    model = ist.AE(
+        latent_dim=32, hidden=(256,), network="mlp", likelihood="mse",
+        epochs=1, verbose=0, random_state=0,
+    )
     start = time.perf_counter()
     model.fit(x)
 {line}

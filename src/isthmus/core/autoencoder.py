@@ -85,7 +85,7 @@ class Bottleneck(nn.Module, ABC):
         return {}
 
     def anneal(self, epoch: float) -> None:
-        """Set what changes as training goes on; ``epoch`` counts finished epochs, with fractions."""
+        """Set what changes in training; ``epoch`` counts finished epochs, with fractions."""
 
     def adversaries(self, module: Autoencoder) -> tuple[Objective, ...]:
         """Who plays against the autoencoder, with parameters of this bottleneck; nobody in most

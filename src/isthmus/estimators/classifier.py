@@ -1,4 +1,4 @@
-"""A classifier on top of an autoencoder: pretrained on everything, fine-tuned on what has labels."""
+"""A classifier on top of an autoencoder: pretrained on everything, fine-tuned on the labelled."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
         >>> data = ist.data.load("digits")
         >>> y = data.train.y.copy()
         >>> y[200:] = -1
-        >>> model = ist.AutoencoderClassifier(ist.AE(latent_dim=32, epochs=2), epochs=20, random_state=0)
+        >>> base = ist.AE(latent_dim=32, epochs=2)
+        >>> model = ist.AutoencoderClassifier(base, epochs=20, random_state=0)
         >>> bool(model.fit(data.train.x, y).score(data.test.x, data.test.y) > 0.6)
         True
     """

@@ -57,7 +57,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     Example:
         >>> import isthmus as ist
         >>> digits = ist.data.load("digits")
-        >>> detector = ist.OutlierDetector(ist.AE(latent_dim=8, epochs=2, random_state=0), contamination=0.1).fit(digits.train)
+        >>> base = ist.AE(latent_dim=8, epochs=2, random_state=0)
+        >>> detector = ist.OutlierDetector(base, contamination=0.1).fit(digits.train)
         >>> detector.predict(1 - digits.test.x[:3]).tolist()  # black on white
         [-1, -1, -1]
     """

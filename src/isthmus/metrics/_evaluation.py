@@ -81,7 +81,7 @@ def _reconstruction(model: Model, test: Any, dimensions: int) -> dict[str, Measu
 
 
 def _cleaning(model: Any, x: np.ndarray, seed: int) -> dict[str, Measure]:
-    """What a member that trains on damaged images makes of images that are damaged in the same way."""
+    """What a member that trains on damaged images makes of images damaged in the same way."""
     module: Any = getattr(model, "module_", None)
     if getattr(module, "corruption", None) is None or not _is_picture(model):
         return {}
@@ -177,5 +177,5 @@ def _flat(values: np.ndarray) -> np.ndarray:
 
 
 def _is_picture(model: Model) -> bool:
-    """Whether examples are images whose pixels lie in [0, 1], on the scale that all images share."""
+    """Whether examples are images whose pixels lie in [0, 1], on one scale for all images."""
     return len(model.preprocessor_.layout.shape) == 3 and model.preprocessor_.scaling.unit_range

@@ -18,7 +18,7 @@ _STEP = 0.1  # share of a branch that is added: deep towers start near the ident
 
 
 class Cell(nn.Module):
-    """A state plus a tenth of what a branch makes of it: ``(n, channels, h, w)`` to the same shape."""
+    """A state ``(n, channels, h, w)`` plus a tenth of what a branch makes of it."""
 
     def __init__(self, branch: nn.Module) -> None:
         super().__init__()

@@ -80,7 +80,7 @@ class Strided(Network, ABC):
 
 @dataclass(frozen=True)
 class Conv(Strided):
-    """Strided 4×4 convolutions, and transposed ones that mirror them; nothing on the coarse grid."""
+    """Strided 4×4 convolutions, and transposed ones that mirror them; none on the coarse grid."""
 
     def _coarse_layers(self, channels: int) -> list[nn.Module]:
         return []
