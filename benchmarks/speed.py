@@ -110,10 +110,8 @@ def in_turns(task: Task, folder: Path) -> dict[str, Any]:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with ExitStack() as stack:
         contestants = [stack.enter_context(Contestant(name, task.name, folder)) for name in names]
-        for stage in (
-            Contestant.imported,
-            Contestant.prepared,
-        ):  # one prepares after another, and all import at once
+        # one prepares after another, and all import at once
+        for stage in (Contestant.imported, Contestant.prepared):
             contestants = [contestant for contestant in contestants if _manages(contestant, stage)]
         for _ in range(ROUNDS):
             for contestant in contestants:

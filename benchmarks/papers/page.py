@@ -32,9 +32,8 @@ have had other work to do.
 
 def page(lines: Iterable[Record]) -> str:
     """The page: a table of all rows, then each row with its latest line of every device."""
-    latest = {
-        (line["row"], line["device"]): line for line in lines
-    }  # a later line replaces an earlier one
+    # a later line replaces an earlier one
+    latest = {(line["row"], line["device"]): line for line in lines}
     pairs = [
         (row, line) for row in ROWS.values() for line in latest.values() if line["row"] == row.name
     ]

@@ -114,9 +114,8 @@ def _stage(
         left, right = figure.subplots(2, 1, height_ratios=(5, 1))
     else:
         left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
-    cloud = film.draw(
-        left, film.points[0], 7
-    )  # the smallest codes have the longest numbers: room is made for those
+    # the smallest codes have the longest numbers: room is made for those
+    cloud = film.draw(left, film.points[0], 7)
     cloud.set_alpha(1)  # few colours, which fit into the palette of a GIF
     label(left, *film.labels)
     head(left, "codes")

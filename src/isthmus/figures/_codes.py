@@ -92,9 +92,8 @@ def project(codes: np.ndarray) -> Projection:
     dimensions = codes.shape[1]
     if dimensions <= 2 or len(codes) <= 2:
         return Projection(("$z_1$", "$z_2$")[:dimensions], None, None)
-    with np.errstate(
-        invalid="ignore", divide="ignore"
-    ):  # codes that are all the same have no variance to share
+    # codes that are all the same have no variance to share
+    with np.errstate(invalid="ignore", divide="ignore"):
         pca = PCA(2).fit(codes)
     shares = tuple(np.nan_to_num(pca.explained_variance_ratio_).tolist())
     return Projection(
@@ -177,9 +176,8 @@ def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Cla
     if y is None:
         axes.hist(codes, bins="auto", color=PALETTE[0], edgecolor="white", linewidth=0.5)
         return
-    heights = y + np.random.default_rng(0).uniform(
-        -0.32, 0.32, len(y)
-    )  # spread, so that points do not hide each other
+    # spread, so that points do not hide each other
+    heights = y + np.random.default_rng(0).uniform(-0.32, 0.32, len(y))
     axes.scatter(
         codes,
         heights,

@@ -122,9 +122,7 @@ def film_of(model: Any, data: Data, labels: np.ndarray | None = None) -> Film:
             f"{type(model).__name__} has no snapshots_: fit it with snapshots=8,"
             " probes=data.test.x."
         )
-    codes = np.stack(
-        [snapshot.codes.reshape(len(snapshot.codes), -1) for snapshot in snapshots]
-    )  # (snapshots, probes, d)
+    codes = np.stack([s.codes.reshape(len(s.codes), -1) for s in snapshots])  # (snapshots, n, d)
     y = (
         _labels_of(model, data, snapshots[-1].codes)
         if labels is None
@@ -191,9 +189,10 @@ def _is_of(model: Any, part: Part, codes: np.ndarray) -> bool:
     weights that were kept.
     """
     own = codes_of(model, part)
-    return own.shape == codes.shape and float(np.square(own - codes).mean()) <= _ALIKE * 2 * float(
-        codes.var(axis=0).mean()
-    )
+    if own.shape != codes.shape:
+        return False
+    by_chance = 2 * codes.var(axis=0).mean()  # of codes that have nothing in common
+    return bool(np.square(own - codes).mean() <= _ALIKE * by_chance)
 
 
 def _heights(y: np.ndarray | None, n: int) -> np.ndarray:

@@ -108,6 +108,5 @@ def heading(title: str | None, model: Any, data_name: str, what: str) -> str:
 
 def shortened(name: str, longest: int = 14) -> str:
     """A name that fits into the room for it."""
-    return (
-        name if len(name) <= longest else name[: longest - 2] + "…"
-    )  # which is as wide as two letters
+    # the ellipsis is as wide as two letters
+    return name if len(name) <= longest else name[: longest - 2] + "…"

@@ -134,9 +134,8 @@ class Profiles:
     ) -> Artist:
         """See :class:`Tiles`."""
         place = np.arange(len(x))
-        corner = np.stack([left + place % columns, top + place // columns], axis=1)[
-            :, None
-        ]  # (n, 1, 2)
+        corner = np.stack([left + place % columns, top + place // columns], axis=1)
+        corner = corner[:, None]  # (n, 1, 2)
         parts = (np.broadcast_to(_SHEET, (len(x), 4, 2)), *self._outlines(x))
         outlines = [outline for part in parts for outline in corner + 0.04 + 0.92 * part]
         colours = [colour for colour in (PAPER, PALETTE[0], PALETTE[2]) for _ in place]

@@ -26,11 +26,8 @@ from isthmus.figures._style import (
 )
 
 _NO_TERMS = ("epoch", "stage", "learning_rate", "seconds")
-_COLOURS = {
-    "objective": INK,
-    "distortion": PALETTE[0],
-    "rate": PALETTE[2],
-}  # the same in every figure
+# the same in every figure
+_COLOURS = {"objective": INK, "distortion": PALETTE[0], "rate": PALETTE[2]}
 _UNITS = {
     "active": "share of units",
     "dead": "share of units",
@@ -84,9 +81,8 @@ def _terms(history: Sequence[Mapping[str, float]]) -> dict[str, str]:
     """The terms with their colours; an objective that is nothing but the distortion is not shown
     twice.
     """
-    known = dict.fromkeys(
-        name for row in history for name in row
-    )  # stages differ in what they report
+    # stages differ in what they report
+    known = dict.fromkeys(name for row in history for name in row)
     names = [name for name in known if name not in _NO_TERMS and not name.startswith("val_")]
     if "distortion" in names and all(row["objective"] == row.get("distortion") for row in history):
         names.remove("objective")

@@ -67,9 +67,8 @@ def save(model: Estimator, path: Path) -> Path:
         files.write_tensors(path / SNAPSHOTS, tensors)
     else:
         (path / SNAPSHOTS).unlink(missing_ok=True)
-    files.write_bytes(
-        path / HISTORY, "".join(json.dumps(row) + "\n" for row in model.history_).encode()
-    )
+    lines = "".join(json.dumps(row) + "\n" for row in model.history_)
+    files.write_bytes(path / HISTORY, lines.encode())
     files.write_json(path / CONFIG, config)
     return path
 

@@ -99,12 +99,10 @@ def _likelihood(model: Any, test: Any, dimensions: int) -> dict[str, Measure]:
     if not normalised or "rate" not in terms:
         return {"distortion": distortion}
     found = {"neg_elbo": likelihood.neg_elbo(terms["distortion"], terms["rate"])}
-    if _is_picture(
-        model
-    ):  # the bits of a density depend on the units of the data, which only pixels share
-        found["bits_per_dim"] = likelihood.bits_per_dim(
-            terms["distortion"], terms["rate"], dimensions
-        )
+    # the bits of a density depend on the units of the data, which only pixels share
+    if _is_picture(model):
+        distortion, rate = terms["distortion"], terms["rate"]
+        found["bits_per_dim"] = likelihood.bits_per_dim(distortion, rate, dimensions)
     return {**found, "distortion": distortion, "rate": likelihood.rate(terms["rate"])}
 
 
@@ -137,9 +135,8 @@ def _posterior(model: Any, test: Any) -> dict[str, Measure]:
     posterior: Any = model.encode(test) if hasattr(model, "encode") else None
     is_gaussian = hasattr(posterior, "log_var")
     mu = _flat(posterior.mu if is_gaussian else model.transform(test))
-    if model.code_space == "normal" and (
-        is_gaussian or len(mu) > mu.shape[1]
-    ):  # fewer points span no volume
+    spans_volume = is_gaussian or len(mu) > mu.shape[1]  # fewer points than dimensions do not
+    if model.code_space == "normal" and spans_volume:
         var = np.exp(_flat(posterior.log_var)) if is_gaussian else np.zeros_like(mu)
         found["prior_gap"] = representation.prior_gap(mu, var)
     if is_gaussian:

@@ -35,9 +35,8 @@ class Labelled:
 def linear_probe(train: Labelled, test: Labelled) -> Measure:
     """The accuracy of a logistic regression on standardised codes."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    with (
-        warnings.catch_warnings()
-    ):  # after 1,000 steps the accuracy moves by far less than its standard error
+    # after 1,000 steps the accuracy moves by far less than its standard error
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         probe.fit(train.z, train.y)
     return average(

@@ -126,7 +126,6 @@ class Double(nn.Module):
         self.convolution = nn.Conv2d(channels, channels // 2, 1)
 
     def forward(self, state: Tensor) -> Tensor:
-        doubled = (
-            self.convolution(state).repeat_interleave(2, 2).repeat_interleave(2, 3)
-        )  # (n, c / 2, 2h, 2w)
+        halved = self.convolution(state)  # (n, c / 2, h, w)
+        doubled = halved.repeat_interleave(2, 2).repeat_interleave(2, 3)  # (n, c / 2, 2h, 2w)
         return doubled[..., : self.size[0], : self.size[1]]

@@ -37,9 +37,8 @@ class Strided(Network, ABC):
 
     def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
         channels = [*reversed(self._widths), shape[0]]
-        layers = self._entry(code_shape, (channels[0], *self._coarse(shape))) + self._coarse_layers(
-            channels[0]
-        )
+        layers = self._entry(code_shape, (channels[0], *self._coarse(shape)))
+        layers += self._coarse_layers(channels[0])
         for inputs, outputs in pairwise(channels):
             layers += [
                 activation(self.activation),

@@ -121,9 +121,8 @@ def _claim(out: Path, folders: Sequence[str]) -> None:
 def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
     model, folder = entrant.model, out / RUNS / entrant.folder
     diagnostics = _fit(model.set_params(checkpoint_dir=str(folder)), data)
-    model.set_params(
-        checkpoint_dir=None
-    )  # the run is whole, and the place where it was made is nobody's business
+    # the run is whole, and the place where it was made is nobody's business
+    model.set_params(checkpoint_dir=None)
     model.source_ = data.source
     model.save(folder)
     measures = {
@@ -170,9 +169,8 @@ def _reference(like: Estimator, data: Data, label: str) -> Row:
         image_shape=like.image_shape,
     ).fit(data.train)
     seconds = perf_counter() - start
-    return Row(
-        label, "pca", model, {**evaluate(model, data), "seconds": _seconds(seconds)}, told(model)
-    )
+    measures = {**evaluate(model, data), "seconds": _seconds(seconds)}
+    return Row(label, "pca", model, measures, told(model))
 
 
 def _seconds(value: float) -> Measure:

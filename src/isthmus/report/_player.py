@@ -106,9 +106,8 @@ def _panel(row: Row, data: Data, probes: Part) -> Panel:
     model = row.model
     snapshots = model.snapshots_ or [_standstill(model, probes)]
     last = _flat(snapshots[-1].codes)
-    with np.errstate(
-        invalid="ignore", divide="ignore"
-    ):  # codes that are all the same have no principal components
+    # codes that are all the same have no principal components
+    with np.errstate(invalid="ignore", divide="ignore"):
         projection, lattice = project(last), latent_grid(model.code_space, last)
     points = np.stack(
         [_spread(projection(_flat(snapshot.codes)), probes) for snapshot in snapshots]

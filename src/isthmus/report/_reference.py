@@ -51,9 +51,8 @@ class PCAReference(TransformerMixin, BaseEstimator):
             channels=self.channels,
             image_shape=self.image_shape,
         )
-        rows = np.linspace(
-            0, len(inside) - 1, min(len(inside), max(2, _VALUES // math.prod(inside.shape[1:])))
-        ).astype(int)
+        count = min(len(inside), max(2, _VALUES // math.prod(inside.shape[1:])))
+        rows = np.linspace(0, len(inside) - 1, count).astype(int)
         x = self._rows(inside if len(rows) == len(inside) else inside[rows])
         self.pca_ = PCA(min(self.latent_dim, *x.shape), random_state=0).fit(x)
         self.history_: list[dict[str, float]] = []
@@ -71,9 +70,9 @@ class PCAReference(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         x = self.pca_.inverse_transform(np.asarray(X, dtype=np.float32)).astype(np.float32)
-        return self.preprocessor_.inverse_transform(
-            x.reshape(len(x), *self.preprocessor_.layout.shape)
-        )  # (n, dimensions) -> (n, *shape)
+        # (n, dimensions) -> (n, *shape)
+        x = x.reshape(len(x), *self.preprocessor_.layout.shape)
+        return self.preprocessor_.inverse_transform(x)
 
     encode = codes = transform
     decode = inverse_transform

@@ -84,9 +84,8 @@ def text_of(rows: Sequence[Row]) -> str:
 
 
 def _line(rows: Sequence[Row], name: str, unit: str) -> Line:
-    cells = tuple(
-        m if (m := row.measures.get(name)) is not None and m.unit == unit else None for row in rows
-    )
+    found = (row.measures.get(name) for row in rows)
+    cells = tuple(m if m is not None and m.unit == unit else None for m in found)
     measured = [(row, cell) for row, cell in zip(rows, cells, strict=True) if cell is not None]
     comparable = len(measured) > 1 and len({_scale(row.model, unit) for row, _ in measured}) == 1
     return Line(name, measured[0][1], cells, _best(cells) if comparable else ())
@@ -134,9 +133,9 @@ def _merged(orders: Sequence[Sequence[tuple[str, str, str]]]) -> list[tuple[str,
 
 def _decimals(value: float, digits: int) -> int:
     """How many decimals show so many digits of a value."""
-    return (
-        0 if value.is_integer() else min(max(0, digits - 1 - math.floor(math.log10(abs(value)))), 6)
-    )
+    if value.is_integer():
+        return 0
+    return min(max(0, digits - 1 - math.floor(math.log10(abs(value)))), 6)
 
 
 def _written(measure: Measure, shared: int | None) -> str:
