@@ -87,7 +87,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         """A detector around a trained member, or the folder of its run; ``fit`` then settles the
         threshold alone.
         """
-        model = run if isinstance(run, Estimator) else runs.load(run)
+        model = run if isinstance(run, Estimator) else runs.load_run(run)
         check_is_fitted(model, "module_")
         return cls(FrozenEstimator(model), **values)
 

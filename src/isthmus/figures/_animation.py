@@ -19,7 +19,7 @@ from isthmus.data.datasets import Data
 from isthmus.errors import InputError
 from isthmus.figures._classes import legend
 from isthmus.figures._evolution import Film, film_of
-from isthmus.figures._style import bare, head, heading, label, new_figure, over, rule
+from isthmus.figures._style import bare, figure_title, head, label, new_figure, over, rule
 from isthmus.figures._tiles import Tiles, tiles_for
 
 _FRAME = 90  # milliseconds
@@ -71,7 +71,7 @@ def evolution_gif(
             film,
             tiles_for(model, data),
             frames,
-            heading(title, model, data.name, "while it trains"),
+            figure_title(title, model, data.name, "while it trains"),
         )
     )
     durations = [_FRAME] * (len(pictures) - 1) + [round(1000 * hold)]

@@ -13,13 +13,20 @@ from sklearn.decomposition import PCA
 
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
-from isthmus.figures._classes import NO_CLASSES, Classes, classes_of, colours_of, legend, named
+from isthmus.figures._classes import (
+    NO_CLASSES,
+    ClassColours,
+    class_ticks,
+    classes_of,
+    colours_of,
+    legend,
+)
 from isthmus.figures._style import (
     INK,
     PALETTE,
     QUIET,
+    figure_title,
     head,
-    heading,
     label,
     new_figure,
     quiet,
@@ -53,7 +60,10 @@ def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = N
         legend(axes, classes if part.y is not None else NO_CLASSES)
     frame(axes, projection(flat), space_of(model), flat.shape[1])
     label(axes, *projection.labels, *["examples"] * (flat.shape[1] == 1 and part.y is None))
-    head(axes, heading(title, model, data.name, f"codes of {len(part):,} {kind_of(data)} examples"))
+    head(
+        axes,
+        figure_title(title, model, data.name, f"codes of {len(part):,} {kind_of(data)} examples"),
+    )
     return trim(figure)
 
 
@@ -168,7 +178,7 @@ def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
         axes.set_box_aspect(1)
 
 
-def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Classes) -> None:
+def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: ClassColours) -> None:
     """One-dimensional codes: a histogram, or, where there are labels, a strip of points for every
     class.
     """
@@ -187,7 +197,7 @@ def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Cla
         linewidths=0,
         rasterized=True,
     )
-    axes.set_yticks(*named(classes))
+    axes.set_yticks(*class_ticks(classes))
     axes.set_ylim(len(classes) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0, colors=QUIET, labelcolor=INK)

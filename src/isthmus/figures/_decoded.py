@@ -16,7 +16,7 @@ from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import codes_of, decoded_by, kind_of, project, shown, space_of
-from isthmus.figures._style import WIDTH, bare, head, heading, label, new_figure, rule, trim
+from isthmus.figures._style import WIDTH, bare, figure_title, head, label, new_figure, rule, trim
 from isthmus.figures._tiles import Tiles, tiles_for
 
 _COMPONENTS = ", first two principal components"  # the axes say so themselves
@@ -48,7 +48,9 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
         label(axes, axes.get_xlabel(), projection.names[1])
     head(
         axes,
-        heading(title, model, data.name, f"the decoded {'plane' if lattice.rows > 1 else 'line'}"),
+        figure_title(
+            title, model, data.name, f"the decoded {'plane' if lattice.rows > 1 else 'line'}"
+        ),
     )
     return _finished(figure, axes, tiles)
 
@@ -76,7 +78,9 @@ def reconstructions(
             np.arange(len(part)) + 0.5,
             labels=[class_name(data, y, 100 // len(part)) for y in part.y],
         )
-    head(axes, heading(title, model, data.name, f"reconstructions of {kind_of(data)} examples"))
+    head(
+        axes, figure_title(title, model, data.name, f"reconstructions of {kind_of(data)} examples")
+    )
     return _finished(figure, axes, tiles)
 
 
@@ -109,7 +113,7 @@ def samples(
     drawn, tiles = model.sample(rows * columns, random_state=random_state), tiles_for(model, data)
     figure, axes = _sheet(tiles, columns, rows, WIDTH)
     tiles.draw(axes, drawn, rows, columns, pad=1)
-    head(axes, heading(title, model, data.name, "samples"))
+    head(axes, figure_title(title, model, data.name, "samples"))
     return _finished(figure, axes, tiles)
 
 
@@ -149,7 +153,7 @@ def walk(
         if pair.y is None
         else f" from {class_name(data, pair.y[0])} to {class_name(data, pair.y[1])}"
     )
-    head(axes, heading(title, model, data.name, f"a walk{names}"))
+    head(axes, figure_title(title, model, data.name, f"a walk{names}"))
     return _finished(figure, axes, tiles)
 
 

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
-from isthmus.figures._classes import NO_CLASSES, Classes, classes_of, colours_of, legend
+from isthmus.figures._classes import NO_CLASSES, ClassColours, classes_of, colours_of, legend
 from isthmus.figures._codes import Projection, codes_of, draw_points, frame, project, space_of
-from isthmus.figures._style import INK, TEXT, WIDTH, head, heading, new_figure, over, quiet
+from isthmus.figures._style import INK, TEXT, WIDTH, figure_title, head, new_figure, over, quiet
 
 _PANELS = 4  # side by side
 _ALIKE = 0.5  # of the squared distance between the codes of unrelated examples
@@ -62,7 +62,7 @@ def evolution(
     legend(every[columns - 1], film.classes, list(every[: len(chosen)]))
     figure.supxlabel(film.labels[0], fontsize=TEXT, color=INK)
     figure.supylabel("".join(film.labels[1:]), fontsize=TEXT, color=INK)
-    over(figure, heading(title, model, data.name, "the codes while it trains"))
+    over(figure, figure_title(title, model, data.name, "the codes while it trains"))
     return figure
 
 
@@ -88,7 +88,7 @@ class Film:
     rows: int
     columns: int
     colours: np.ndarray
-    classes: Classes
+    classes: ClassColours
     labels: tuple[str, ...]
     space: str
 
@@ -155,7 +155,7 @@ def _short(projection: Projection) -> tuple[str, ...]:
     return tuple(f"PC {i} ({share:.0%} at the end)" for i, share in enumerate(projection.shares, 1))
 
 
-def _coloured(data: Data, y: np.ndarray | None, n: int) -> tuple[np.ndarray, Classes]:
+def _coloured(data: Data, y: np.ndarray | None, n: int) -> tuple[np.ndarray, ClassColours]:
     classes = NO_CLASSES if y is None else classes_of(data, y)
     return colours_of(classes, y, n), classes
 

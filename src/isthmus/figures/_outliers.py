@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isthmus.data.datasets import Data
-from isthmus.data.rows import named
+from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import kind_of
@@ -20,8 +20,8 @@ from isthmus.figures._style import (
     TEXT,
     WIDTH,
     bare,
+    figure_title,
     head,
-    heading,
     label,
     new_figure,
     over,
@@ -51,7 +51,7 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
     """
     member = getattr(model, "member_", model)
     part = data.test if len(data.test) else data.train
-    x = named(part.x, data.columns if hasattr(member, "feature_names_in_") else None)
+    x = with_columns(part.x, data.columns if hasattr(member, "feature_names_in_") else None)
     scores, order = (values := _scores(model, x)), np.argsort(values, kind="stable")
     count, tiles = min(columns, max(1, len(part) // 2)), tiles_for(member, data)
     figure = new_figure(WIDTH, 2 * WIDTH * 2.1 * tiles.aspect / max(count, 6) + 1.6)
@@ -75,7 +75,7 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
             )
         ),
     )
-    over(figure, heading(title, member, data.name, "least and most typical examples"))
+    over(figure, figure_title(title, member, data.name, "least and most typical examples"))
     return trim(figure)
 
 

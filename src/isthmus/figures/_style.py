@@ -96,7 +96,7 @@ def over(figure: Figure, text: str) -> None:
         figure.suptitle(text, x=0.01, horizontalalignment="left", fontsize=TITLE, color=INK)
 
 
-def heading(title: str | None, model: Any, data_name: str, what: str) -> str:
+def figure_title(title: str | None, model: Any, data_name: str, what: str) -> str:
     """The title that was asked for, or "VAE on digits: …" where none was; a long one takes two
     lines.
     """

@@ -17,8 +17,8 @@ from isthmus.figures._style import (
     PALETTE,
     SMALL,
     TEXT,
+    figure_title,
     head,
-    heading,
     label,
     new_figure,
     over,
@@ -73,7 +73,7 @@ def curves(model: Any, data: Data, *, title: str | None = None) -> Figure:
         panels[0].legend(frameon=False, fontsize=SMALL, labelcolor=INK)
     if "objective" not in terms:
         head(panels[0], "distortion (the whole objective)", TEXT)
-    over(figure, heading(title, model, data.name, "training"))
+    over(figure, figure_title(title, model, data.name, "training"))
     return figure
 
 

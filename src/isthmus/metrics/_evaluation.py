@@ -11,7 +11,7 @@ from sklearn.base import is_clusterer
 
 from isthmus.data.datasets import Data, Part
 from isthmus.data.preprocessing import Preprocessor
-from isthmus.data.rows import named
+from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
 from isthmus.metrics._measure import Measure
@@ -72,11 +72,11 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Me
 def _reconstruction(model: Model, test: Any, dimensions: int) -> dict[str, Measure]:
     errors = model.squared_error(test)
     found = {
-        "squared_error": reconstruction.squared_error(errors),
+        "squared_error": reconstruction.sse(errors),
         "mse": reconstruction.mse(errors, dimensions),
     }
     if _is_picture(model):
-        found["psnr"] = reconstruction.psnr(errors, dimensions)
+        found["psnr"] = reconstruction.mean_psnr(errors, dimensions)
     return found
 
 
@@ -101,8 +101,9 @@ def _likelihood(model: Any, test: Any, dimensions: int) -> dict[str, Measure]:
     found = {"neg_elbo": likelihood.neg_elbo(terms["distortion"], terms["rate"])}
     # the bits of a density depend on the units of the data, which only pixels share
     if _is_picture(model):
-        distortion, rate = terms["distortion"], terms["rate"]
-        found["bits_per_dim"] = likelihood.bits_per_dim(distortion, rate, dimensions)
+        found["bits_per_dim"] = likelihood.bits_per_dim(
+            terms["distortion"], terms["rate"], dimensions
+        )
     return {**found, "distortion": distortion, "rate": likelihood.rate(terms["rate"])}
 
 
@@ -160,7 +161,7 @@ def _named(model: Any, x: np.ndarray, data: Data) -> Any:
     """Rows with the names of their columns where the model was trained with names, so that it can
     check them.
     """
-    return named(x, data.columns if hasattr(model, "feature_names_in_") else None)
+    return with_columns(x, data.columns if hasattr(model, "feature_names_in_") else None)
 
 
 def _inside(model: Model, x: np.ndarray) -> np.ndarray:

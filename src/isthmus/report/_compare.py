@@ -15,7 +15,7 @@ from typing import Any
 
 from isthmus.core import files
 from isthmus.data.datasets import Data
-from isthmus.data.rows import named
+from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator, LearningWarning
 from isthmus.io import runs
@@ -138,7 +138,8 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LearningWarning)
         model.fit(
-            named(data.train.x, data.columns), probes=named(data.test.x[:PROBES], data.columns)
+            with_columns(data.train.x, data.columns),
+            probes=with_columns(data.test.x[:PROBES], data.columns),
         )
     for warning in caught:
         if not issubclass(warning.category, LearningWarning):
