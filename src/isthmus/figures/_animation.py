@@ -37,8 +37,7 @@ def evolution_gif(
     hold: float = 2.5,
     title: str | None = None,
 ) -> Path:
-    """Write an animated GIF: the code plane beside the decoded plane, from before training to its
-    end.
+    """Write an animated GIF: the code plane beside the decoded plane, through the training.
 
     Args:
         model: a member that was fitted with ``snapshots``.
@@ -128,9 +127,7 @@ def _stage(
 
 
 def _moments(film: Film, frames: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Epoch, points and decoded plane of every picture; the points move along smooth curves through
-    the snapshots.
-    """
+    """Epoch, points and decoded plane of every picture; points move on smooth curves between."""
     last = len(film.epochs) - 1
     path = PchipInterpolator(np.arange(last + 1), film.points) if last else lambda _: film.points[0]
     for moment in np.linspace(0, last, frames if last else 1):

@@ -39,9 +39,7 @@ NO_CLASSES = ClassColours((), np.empty((0, 4)))
 
 
 def classes_of(data: Data, labels: np.ndarray | None = None) -> ClassColours:
-    """The classes of a data set, or of labels that stand in for its own; none where there are no
-    labels at all.
-    """
+    """The classes of a data set, or of labels that stand in for its own; perhaps none."""
     given = [y for y in (labels, data.train.y, data.test.y) if y is not None and len(y)]
     if not given:
         return NO_CLASSES
@@ -61,9 +59,7 @@ def colours_of(classes: ClassColours, y: np.ndarray | None, n: int) -> np.ndarra
 
 
 def class_ticks(classes: ClassColours) -> tuple[list[int], list[str]]:
-    """Labels with their names for an axis: all of them, or every so many where there are too many
-    to be read.
-    """
+    """Labels with their names for an axis: all, or every so many where there are too many."""
     labels = list(range(0, len(classes), math.ceil(len(classes) / _NAMED)))
     return labels, [classes.names[i] for i in labels]
 
@@ -74,9 +70,7 @@ def class_name(data: Data, y: int, longest: int = 20) -> str:
 
 
 def legend(axes: Axes, classes: ClassColours, panels: Sequence[Axes] = ()) -> None:
-    """The names of the classes right of the axes: a legend, or, for more than ten, a colour bar
-    along all the panels.
-    """
+    """The names of the classes right of the axes: a legend, or a colour bar for more than ten."""
     if len(classes) > len(PALETTE):
         _colour_bar(panels or [axes], classes)
     elif len(classes):

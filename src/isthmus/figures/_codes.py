@@ -38,8 +38,7 @@ _BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
 
 def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = None) -> Figure:
-    """The codes of test examples, coloured by label; beyond two dimensions, their first two
-    principal components.
+    """The codes of test examples, coloured by label; two principal components of longer codes.
 
     Args:
         model: a fitted model with ``transform``.
@@ -96,9 +95,7 @@ class Projection:
 
 
 def project(codes: np.ndarray) -> Projection:
-    """How codes ``(n, latent_dim)`` come onto paper, by the same rule as
-    :func:`isthmus.core.latent_grid.latent_grid`.
-    """
+    """How codes ``(n, latent_dim)`` come onto paper, by the rule of :func:`latent_grid`."""
     dimensions = codes.shape[1]
     if dimensions <= 2 or len(codes) <= 2:
         return Projection(("$z_1$", "$z_2$")[:dimensions], None, None)
@@ -112,9 +109,7 @@ def project(codes: np.ndarray) -> Projection:
 
 
 def shown(data: Data, points: int = POINTS) -> Part:
-    """The examples that figures show: at most ``points`` of the test part, or of the training part
-    if that is empty.
-    """
+    """The examples that figures show: at most ``points``, of the test part unless it is empty."""
     part = data.test if len(data.test) else data.train
     if len(part) <= points:
         return part
@@ -159,9 +154,7 @@ def draw_points(
 
 
 def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
-    """Limits around points ``(n, 1 or 2)``: the whole box of a bounded code, equal scales where a
-    prior has them.
-    """
+    """Limits around points ``(n, 1 or 2)``: a bounded code's box, a prior's equal scales."""
     points = points[:, :dimensions]  # the height of a one-dimensional code means nothing
     middle, half = (points.max(axis=0) + points.min(axis=0)) / 2, np.ptp(points, axis=0) / 2
     if space in _BOXES and dimensions <= 2:
@@ -179,9 +172,7 @@ def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
 
 
 def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: ClassColours) -> None:
-    """One-dimensional codes: a histogram, or, where there are labels, a strip of points for every
-    class.
-    """
+    """One-dimensional codes: a histogram, or, with labels, a strip of points for every class."""
     quiet(axes)
     if y is None:
         axes.hist(codes, bins="auto", color=PALETTE[0], edgecolor="white", linewidth=0.5)

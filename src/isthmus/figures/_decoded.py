@@ -1,6 +1,4 @@
-"""What a decoder makes of codes: of a grid of them, of test examples, of draws from the prior, of a
-walk between two.
-"""
+"""What a decoder makes of codes: of a grid, of test examples, of draws, of a walk between two."""
 
 from __future__ import annotations
 
@@ -23,8 +21,7 @@ _COMPONENTS = ", first two principal components"  # the axes say so themselves
 
 
 def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) -> Figure:
-    """What the decoder says on a grid over the codes that are in use; the first axis to the right,
-    the second upwards.
+    """What the decoder makes of a grid of codes: first axis to the right, second upwards.
 
     Args:
         model: a fitted model with ``transform`` and ``inverse_transform``.
@@ -58,8 +55,7 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
 def reconstructions(
     model: Any, data: Data, *, columns: int = 10, title: str | None = None
 ) -> Figure:
-    """Test examples, and under each what comes back; of every class in turn, where there are
-    labels.
+    """Test examples, of every class in turn, and under each what comes back.
 
     Args:
         model: a fitted model with ``reconstruct``.
@@ -174,9 +170,7 @@ def _finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
 
 
 def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
-    """Label up to five tiles of an axis with their codes, to about a hundredth of what the axis
-    spans.
-    """
+    """Label up to five tiles of an axis with their codes, to about a hundredth of its span."""
     places = np.unique(np.linspace(0, len(values) - 1, 5).round().astype(int))
     span = np.ptp(values)
     decimals = int(np.clip(np.ceil(1.5 - np.log10(span)), 0, 6)) if span > 1e-6 else 1
@@ -185,9 +179,7 @@ def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
 
 
 def _by_class(part: Part, count: int) -> Part:
-    """The first examples of every class in turn, in the order of the classes; without labels, the
-    first examples.
-    """
+    """The first examples of every class in turn; without labels, the first examples."""
     if part.y is None:
         return part.take(slice(count))
     turn = np.zeros(len(part), dtype=int)

@@ -103,9 +103,7 @@ class Film:
         return cloud
 
     def fit(self, axes: Axes, points: np.ndarray) -> None:
-        """Limits for one moment: where a prior or a box gives the code a scale, those of all
-        moments; else its own.
-        """
+        """Limits for one moment: its own, or those of all moments where the code has a scale."""
         frame(
             axes,
             points if self.space == "data" else self.points.reshape(-1, 2),
@@ -171,8 +169,9 @@ def _checked(labels: np.ndarray, probes: int) -> np.ndarray:
 
 
 def _labels_of(model: Any, data: Data, codes: np.ndarray) -> np.ndarray | None:
-    """The labels of the probes, by whose codes they are: wrong labels would make a wrong picture,
-    and nobody would see it.
+    """The labels of the probes, by whose codes they are.
+
+    Wrong labels would make a wrong picture, and nobody would see it.
     """
     for part in (data.test, data.train):
         if (
@@ -185,8 +184,9 @@ def _labels_of(model: Any, data: Data, codes: np.ndarray) -> np.ndarray | None:
 
 
 def _is_of(model: Any, part: Part, codes: np.ndarray) -> bool:
-    """Whether codes are those of a part; the last snapshot may be some epochs younger than the
-    weights that were kept.
+    """Whether codes are those of a part.
+
+    The last snapshot may be some epochs younger than the weights that were kept.
     """
     own = codes_of(model, part)
     if own.shape != codes.shape:

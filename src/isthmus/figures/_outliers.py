@@ -34,8 +34,7 @@ _SCORES = {"error": "score: minus the squared error", "score": "score: the model
 
 
 def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = None) -> Figure:
-    """The least and the most typical test examples, each with its reconstruction beneath, and its
-    score.
+    """The least and most typical test examples, each with its reconstruction and its score.
 
     Args:
         model: a fitted model with ``reconstruct`` and ``squared_error``, by which it is judged; or
@@ -99,9 +98,7 @@ def _draw(
     scores: np.ndarray,
     threshold: float,
 ) -> None:
-    """Examples ``(n, *shape)`` above their reconstructions, each with its score; in red where it
-    lies below the threshold.
-    """
+    """Examples ``(n, *shape)`` above their reconstructions; scores below the threshold in red."""
     bare(axes)
     axes.set(xlim=(0, max(len(x), 6)), ylim=(2.1, 0))
     axes.set_aspect(tiles.aspect)

@@ -97,9 +97,7 @@ def over(figure: Figure, text: str) -> None:
 
 
 def figure_title(title: str | None, model: Any, data_name: str, what: str) -> str:
-    """The title that was asked for, or "VAE on digits: …" where none was; a long one takes two
-    lines.
-    """
+    """The title that was asked for, or "VAE on digits: …", on two lines if it is long."""
     if title is not None:
         return title
     subject = f"{type(model).__name__} on {shortened(data_name, 24)}:"

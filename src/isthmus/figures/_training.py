@@ -42,8 +42,7 @@ _PANELS = 3  # side by side
 
 
 def curves(model: Any, data: Data, *, title: str | None = None) -> Figure:
-    """Training curves of every term, each in a panel of its own; validation is dashed, in the same
-    colour.
+    """Training curves of every term, each in a panel of its own; validation is dashed.
 
     Args:
         model: a fitted model with ``history_``.
@@ -78,9 +77,7 @@ def curves(model: Any, data: Data, *, title: str | None = None) -> Figure:
 
 
 def _terms(history: Sequence[Mapping[str, float]]) -> dict[str, str]:
-    """The terms with their colours; an objective that is nothing but the distortion is not shown
-    twice.
-    """
+    """The terms with their colours; an objective that equals the distortion is left out."""
     # stages differ in what they report
     known = dict.fromkeys(name for row in history for name in row)
     names = [name for name in known if name not in _NO_TERMS and not name.startswith("val_")]
@@ -91,8 +88,9 @@ def _terms(history: Sequence[Mapping[str, float]]) -> dict[str, str]:
 
 
 def _unit(model: Any, term: str) -> str:
-    """What a term counts. A rate is in nats whatever the likelihood; a squared error is no
-    probability and has no nats.
+    """What a term counts.
+
+    A rate is in nats whatever the likelihood; a squared error is no probability and has no nats.
     """
     kind = term.partition("_")[0]  # of perplexity_top, perplexity
     squared = getattr(model, "likelihood_", None) == "mse" and term in ("objective", "distortion")

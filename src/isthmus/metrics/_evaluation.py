@@ -37,8 +37,7 @@ class Model(Protocol):
 
 
 def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Measure]:
-    """Measure a fitted model on the test part: reconstruction, likelihood, and what the codes are
-    good for.
+    """Measure a fitted model on the test part: reconstruction, likelihood, use of the codes.
 
     What does not apply is left out: PSNR for anything but images in [0, 1], what cleaning gains for
         members that do not
@@ -158,9 +157,7 @@ def _some(part: Part, limit: int, random: np.random.Generator) -> Part:
 
 
 def _named(model: Any, x: np.ndarray, data: Data) -> Any:
-    """Rows with the names of their columns where the model was trained with names, so that it can
-    check them.
-    """
+    """Rows with the names of their columns where the model was trained with names."""
     return with_columns(x, data.columns if hasattr(model, "feature_names_in_") else None)
 
 

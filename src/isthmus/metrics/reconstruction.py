@@ -37,9 +37,7 @@ def mse(errors: np.ndarray, dimensions: int) -> Measure:
 
 
 def mean_psnr(errors: np.ndarray, dimensions: int) -> Measure:
-    """The peak signal-to-noise ratio of each image whose pixels lie in [0, 1], averaged over
-    images.
-    """
+    """The peak signal-to-noise ratio of images in [0, 1], averaged over images."""
     return average(
         "PSNR",
         decibels(errors / dimensions),

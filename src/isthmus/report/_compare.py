@@ -1,6 +1,4 @@
-"""The comparison: train members with one budget, put PCA beside them, measure, draw, and write one
-page.
-"""
+"""The comparison: members trained with one budget, PCA beside them, measured, on one page."""
 
 from __future__ import annotations
 
@@ -62,8 +60,7 @@ def compare(
     snapshots: int = SNAPSHOTS,
     overrides: Mapping[str, Any] | None = None,
 ) -> Comparison:
-    """Train members on the same data with the same budget, and write what one sees of them as one
-    HTML page.
+    """Train members on the same data with the same budget, and write one HTML page about them.
 
     PCA with as many components stands beside them. Each run is kept in ``out/runs``, the numbers in
     ``out/results.json``, the page in ``out/index.html``. A comparison that was interrupted goes on
@@ -108,9 +105,7 @@ def compare(
 
 
 def _claim(out: Path, folders: Sequence[str]) -> None:
-    """Refuse what is not ours before anything is trained, and mark the folder, so that it can be
-    taken up again.
-    """
+    """Refuse what is not ours before anything is trained, and mark the folder as ours."""
     files.refuse_foreign(out, (RESULTS,))
     for folder in folders:
         runs.refuse_target(out / RUNS / folder, overwrite=True)
@@ -151,9 +146,7 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
 
 
 def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
-    """PCA once for every size of the code, with the layout and scaling of the first member of that
-    size.
-    """
+    """PCA once for every size of the code, with layout and scaling of that size's first member."""
     firsts = {model.latent_dim: model for model in reversed(models)}
     return [
         _reference(firsts[size], data, f"PCA (latent dim {size})" if len(firsts) > 1 else "PCA")

@@ -115,9 +115,7 @@ def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[st
 
 
 def sections_of(rows: Sequence[Row], data: Data) -> list[Section]:
-    """Every registered figure of every model, kind by kind; a kind that none of them has is left
-    out.
-    """
+    """Every registered figure of every model, kind by kind; empty kinds are left out."""
     sections = []
     for kind in FIGURES:
         cells = tuple(_cell(kind, row, data) for row in rows) if kind != _MOVES else ()
@@ -144,9 +142,7 @@ def _cell(kind: str, row: Row, data: Data) -> PageCell:
 
 
 def _settings(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
-    """The fields that differ from their defaults in any model, with the value in each; empty where
-    it has no such field.
-    """
+    """The fields that differ from their defaults in any model, with each one's value, if any."""
     names = dict.fromkeys(name for row in rows for name in unusual(row.model))
     return [
         (name, [_word(row.fields[name]) if name in row.fields else "" for row in rows])

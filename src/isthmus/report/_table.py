@@ -54,9 +54,7 @@ class Line:
 
     @property
     def texts(self) -> list[str]:
-        """The cells as people read them; those with a standard error have the same number of
-        decimals.
-        """
+        """The cells as people read them; those with standard errors have equally many decimals."""
         largest = max(cell.error or 0.0 for cell in self.cells if cell is not None)
         shared = _decimals(largest, 2) if largest > _ROUNDING else None
         return ["" if cell is None else _written(cell, shared) for cell in self.cells]
@@ -108,8 +106,9 @@ def _is_as_good(cell: Measure, winner: Measure) -> bool:
 
 
 def _scale(model: Any, unit: str) -> tuple[str, ...]:
-    """What must be equal for two values of a unit to be compared: the scaling, and for nats and
-    bits the likelihood.
+    """What must be equal for two values of a unit to be compared.
+
+    The scaling, and for nats and bits the likelihood.
     """
     if not unit.endswith(("per example", "per dimension")):
         return ()
@@ -118,9 +117,7 @@ def _scale(model: Any, unit: str) -> tuple[str, ...]:
 
 
 def _merged(orders: Sequence[Sequence[tuple[str, str, str]]]) -> list[tuple[str, str, str]]:
-    """All keys, each list in its own order; what only one list has follows what stands before it
-    there.
-    """
+    """All keys, in the order of each list; what only one has follows its neighbour there."""
     merged: list[tuple[str, str, str]] = []
     for order in orders:
         place = 0
