@@ -135,7 +135,7 @@ def test_the_bound_is_a_mean_of_weights_and_not_their_sum(samples: int) -> None:
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()  # the posterior is the prior, and the decoder ignores the code
-        loss = module.loss(torch.rand(4, 1, 8, 8))
+        loss = module.loss(Batch(torch.rand(4, 1, 8, 8)))
     torch.testing.assert_close(loss.objective, loss.terms["distortion"])  # every weight is p(x)
 
 

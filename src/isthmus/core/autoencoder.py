@@ -176,8 +176,9 @@ class Autoencoder(TrainableModule):
         return code
 
     def parameters_of(self, passed: Tensor, condition: Tensor | None = None) -> Tensor:
-        """What the decoder says of what the bottleneck passes, ``(n, *passed_shape)``; several draws
-        of each example, one after another, share its condition.
+        """What the decoder says of what the bottleneck passes, ``(n, *passed_shape)``.
+
+        Several draws of each example, one after another, share its condition.
         """
         if self.conditioning is not None:
             passed = with_condition(passed, required(condition))
@@ -210,8 +211,9 @@ class Autoencoder(TrainableModule):
         return Loss(total, {**loss.terms, **charge.terms}, loss.made)
 
     def cost(self, features: Tensor, batch: Batch, noise: Tensor | None = None) -> Loss:
-        """What examples cost given their features, without corruption or penalty: several draws need
-        the encoder once.
+        """What examples cost given their features, without corruption or penalty.
+
+        Several draws need the encoder once.
         """
         return self.loss_function(self, features, batch, noise)
 

@@ -117,8 +117,8 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
             )
         if getattr(self.member, "condition", "none") != "none":
             raise InputError(
-                f"member={self.member!r} is told the condition that a classifier would have to find:"
-                " give a member with condition='none'."
+                f"member={self.member!r} is told the condition that a classifier would have to"
+                " find: give a member with condition='none'."
             )
         copied: Estimator = clone(self.member)
         return copied if copied.random_state is not None else copied.set_params(random_state=seed)
