@@ -1,5 +1,6 @@
 # make demo: train AE and VAE on handwritten digits and write demo/index.html
 # make test: run the whole suite
+# make quick: style, types and the fast tests, in less than a minute
 # make bench: speed beside peers (made once by make bench-peers), and docs/performance.md; make bench-gpu: on an accelerator
 # All make a virtual environment in .venv first, once.
 
@@ -10,13 +11,26 @@ READY := $(VENV)/.ready
 
 PEERS := .venv-peers
 
-.PHONY: demo test lint types bench bench-peers bench-gpu clean
+.PHONY: demo test quick lint types bench bench-peers bench-gpu clean
 
 demo: $(READY)
 	$(BIN)/isthmus compare ae vae --data digits --latent-dim 2 --epochs 100 --batch-size 64 --learning-rate 0.002 --out demo
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+# Tests of the parts; of the contract of all members, those of the VAE. What trains for long, compiles,
+# or runs the pages stays with `make test`.
+QUICK := tests/data tests/metrics tests/figures tests/training/test_loop.py \
+	tests/training/test_checkpoint.py tests/models/test_quantised.py tests/models/test_recurrent.py \
+	tests/priors/test_mixture.py tests/test_contract.py tests/test_fields.py tests/test_files.py \
+	tests/test_member_pages.py tests/test_networks.py tests/test_packaging.py tests/test_registry.py \
+	tests/test_runs.py src
+QUICK_ONLY := not test_contract or (vae and not nvae and not vqvae and not iwae)
+
+quick: lint types
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" \
+		-k "$(QUICK_ONLY)" $(QUICK)
 
 lint: $(READY)
 	$(BIN)/ruff check .

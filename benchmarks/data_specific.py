@@ -67,7 +67,7 @@ def measure() -> tuple[list[dict[str, Any]], Figure]:
 
 
 def _mean_image(data: Data) -> np.ndarray:
-    """The squared error of test examples if the mean training image is all that is known, ``(n,)``."""
+    """The squared error of test examples if only the mean training image is known, ``(n,)``."""
     mean = data.train.x.mean(axis=0, dtype=np.float64)
     return np.square((data.test.x - mean) / 255).sum(axis=(1, 2, 3))
 

@@ -53,9 +53,8 @@ def jpeg_sizes(file: bytes) -> tuple[int, int]:
     while True:
         kind, length = file[place + 1], int.from_bytes(file[place + 2 : place + 4], "big")
         place += 2 + length
-        if (
-            kind == 0xDA
-        ):  # the last header: what follows is the scan, up to the two bytes that end the file
+        # the last header: what follows is the scan, up to the two bytes that end the file
+        if kind == 0xDA:
             return len(file), len(file) - 2 - place
 
 

@@ -161,9 +161,8 @@ def sparse() -> list[Figure]:
     used = (model.transform(DATA.train.x) > 0).mean(axis=0)
     x = one_each(8)
     largest = np.argsort(-model.transform(x), axis=1)[:, :6]
-    parts = np.concatenate(
-        [x[:, None], model.reconstruct(x)[:, None], stamps[largest]], axis=1
-    )  # (8, 8, 1, 8, 8)
+    rows = [x[:, None], model.reconstruct(x)[:, None], stamps[largest]]
+    parts = np.concatenate(rows, axis=1)  # (8, 8, 1, 8, 8)
     left = tiled(stamps[np.argsort(-used)], "SparseAE on digits: its units, the most used first")
     return [
         left,

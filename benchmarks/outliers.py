@@ -39,9 +39,8 @@ SETTINGS = {
     "mnist": {"latent_dim": 8, "epochs": 5},
     "tumours": {"latent_dim": 2, "epochs": 60},
 }
-Task = tuple[
-    np.ndarray, np.ndarray, np.ndarray
-]  # typical examples to learn from, test examples, which of these are outliers
+# typical examples to learn from, test examples, which of these are outliers
+Task = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def tasks(name: str, folder: str | None) -> Iterator[Task]:

@@ -110,10 +110,8 @@ def in_turns(task: Task, folder: Path) -> dict[str, Any]:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with ExitStack() as stack:
         contestants = [stack.enter_context(Contestant(name, task.name, folder)) for name in names]
-        for stage in (
-            Contestant.imported,
-            Contestant.prepared,
-        ):  # one prepares after another, and all import at once
+        # one prepares after another, and all import at once
+        for stage in (Contestant.imported, Contestant.prepared):
             contestants = [contestant for contestant in contestants if _manages(contestant, stage)]
         for _ in range(ROUNDS):
             for contestant in contestants:
@@ -258,7 +256,10 @@ train, large = "{folder}/train.npy", "{folder}/large.npy"
 start = time.perf_counter()
 def fit(x):
     global start
-    model = ist.AE(latent_dim=32, hidden=(256,), network="mlp", likelihood="mse", epochs=1, verbose=0, random_state=0)
+    model = ist.AE(
+        latent_dim=32, hidden=(256,), network="mlp", likelihood="mse",
+        epochs=1, verbose=0, random_state=0,
+    )
     start = time.perf_counter()
     model.fit(x)
 {line}

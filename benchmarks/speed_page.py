@@ -176,7 +176,7 @@ def is_off(results: Mapping[str, Any], name: str, tolerance: float = TOLERANCE) 
 
 
 def table(line: Line) -> str:
-    """The results of a task as a table of Markdown, the fastest first where contestants take turns."""
+    """The results of a task as a Markdown table, the fastest first where contestants take turns."""
     task, results = TASKS[line["task"]], line["results"]
     if task.measure == "memory":
         return _memory_table(results)

@@ -38,9 +38,8 @@ def as_jpeg(image: np.ndarray, streamtype: int) -> bytes:
 def test_the_scan_of_a_jpeg_is_the_same_with_and_without_tables(image: np.ndarray) -> None:
     (whole, scan), (short, alone) = (lossy.jpeg_sizes(as_jpeg(image, kind)) for kind in (0, 2))
     assert scan == alone < short < whole
-    assert (
-        short - alone == 2 + 18 + 13 + 10 + 2
-    )  # start, application header, frame header, scan header, end
+    # start, application header, frame header, scan header, end
+    assert short - alone == 2 + 18 + 13 + 10 + 2
 
 
 def test_a_blank_jpeg_has_the_bits_of_sixteen_empty_blocks() -> None:
@@ -81,10 +80,8 @@ def test_no_pixel_of_a_photograph_is_in_both_parts(monkeypatch: pytest.MonkeyPat
 
 def test_the_mean_image_leaves_the_variance() -> None:
     x = np.array([0, 255], np.uint8).repeat(4).reshape(2, 1, 2, 2)
-    assert data_specific._mean_image(Data("two", Part(x), Part(x))).tolist() == [
-        1.0,
-        1.0,
-    ]  # four pixels, 0.25 each
+    errors = data_specific._mean_image(Data("two", Part(x), Part(x)))
+    assert errors.tolist() == [1.0, 1.0]  # four pixels, 0.25 each
 
 
 def test_a_row_gives_mean_and_deviation_over_seeds() -> None:
@@ -110,9 +107,8 @@ def test_far_codes_are_those_beyond_what_test_codes_do() -> None:
 def test_draws_are_named_by_the_training_codes_around_them() -> None:
     x = np.repeat([0.0, 10.0, 20.0], 5)[:, None]
     data = Data("groups", Part(x, np.repeat([1, 2, 3], 5)), Part(x))
-    drawn = np.array(
-        [[9.0], [11.0], [2.0], [19.0], [4.0], [8.0]]
-    )  # of the classes 2, 2, 1, 3, 1, 2: one third each was wanted
+    # of the classes 2, 2, 1, 3, 1, 2: one third each was wanted
+    drawn = np.array([[9.0], [11.0], [2.0], [19.0], [4.0], [8.0]])
     assert course._astray(Itself(), data, drawn) == pytest.approx(1 / 6)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def assembled() -> None:
 
 @pytest.fixture
 def isthmus(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process; gives the exit status, what it printed, and its diagnostics."""
+    """Run a command in this process: its exit status, what it printed, and its diagnostics."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
         try:
@@ -404,11 +405,17 @@ def test_an_ae_has_nothing_to_sample_from(isthmus: Command, tmp_path: Path) -> N
     ("command", "option"), [(["train", "vae"], "--kl-warmup"), (["fit-prior"], "--transforms")]
 )
 def test_help_imports_nothing_heavy(command: list[str], option: str) -> None:
-    probe = (
-        f"import sys\nfrom isthmus._cli import app as cli\nsys.argv = ['isthmus', *{command}, '--help']\ntry:\n"
-        "    cli.main()\nexcept SystemExit:\n    pass\nheavy = {'torch', 'sklearn', 'numpy',"
-        " 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)\nassert not heavy, heavy"
-    )
+    probe = textwrap.dedent(f"""
+        import sys
+        from isthmus._cli import app as cli
+        sys.argv = ["isthmus", *{command}, "--help"]
+        try:
+            cli.main()
+        except SystemExit:
+            pass
+        heavy = {{"torch", "sklearn", "numpy", "pandas", "matplotlib", "scipy"}} & set(sys.modules)
+        assert not heavy, heavy
+    """)
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert option in done.stdout

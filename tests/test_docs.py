@@ -18,7 +18,7 @@ from isthmus._cli import app as cli
 from isthmus.core import fields
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 COURSE = ROOT / "docs" / "course.md"
 MEASURED = {name: ROOT / "docs" / "properties" / f"{name}.md" for name in properties.PROPERTIES}
 
@@ -112,9 +112,8 @@ def test_the_python_of_the_course_runs(tmp_path: Path, monkeypatch: pytest.Monke
     names: dict[str, Any] = {}
     exec(compile(code, "course.md", "exec"), names)
     assert names["z"].shape == (359, 2)
-    for row, name in zip(
-        names["found"].rows, ("ae", "vae"), strict=False
-    ):  # the page says: bit for bit
+    # the page says: bit for bit
+    for row, name in zip(names["found"].rows, ("ae", "vae"), strict=False):
         assert np.array_equal(
             row.model.transform(names["data"].test.x), names[name].transform(names["data"].test.x)
         )

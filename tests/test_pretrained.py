@@ -13,7 +13,7 @@ from benchmarks.pretrained import RECIPES
 from isthmus._cli import app as cli
 from isthmus.io import pretrained
 
-ALL = pytest.mark.parametrize("name", pretrained.names())
+ALL = pytest.mark.parametrize("name", pretrained.available())
 
 
 def measured(name: str, title: str) -> float:
@@ -25,7 +25,7 @@ def measured(name: str, title: str) -> float:
 
 
 def test_all_are_there_and_small() -> None:
-    assert pretrained.names() == sorted(RECIPES)
+    assert pretrained.available() == sorted(RECIPES)
     files = [
         file
         for file in Path(pretrained.__file__).parent.rglob("*")

@@ -1,4 +1,4 @@
-"""Import, prepare, do a round, and one more for every further line that comes in; see the package."""
+"""Import, prepare, do a round, and one more for every line that comes in; see the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""isthmus with ``compile=True``; a round is an epoch behind the one in which the step is compiled."""
+"""isthmus with ``compile=True``; a round is an epoch after the one that compiles the step."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Data:
 
     @property
     def vq_start(self) -> list[np.ndarray]:
-        """Weights and biases of the VQ-VAE from the first layer to the last, and then the codebook."""
+        """Weights and biases of the VQ-VAE from the first layer to the last, then the codebook."""
         with np.load(self.folder / "vqvae.npz") as kept:
             return list(kept.values())
 

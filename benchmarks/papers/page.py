@@ -15,23 +15,25 @@ PAGE = ROOT / "docs" / "results.md"
 _HEAD = """\
 # Published results, measured again
 
-Each row is a number that was published for a member of the family, measured here on real MNIST. Squared errors are sums over
-the pixels of one image, in [0, 1], averaged over the test images; likelihoods are in nats per image. *Dynamic* MNIST draws
-each pixel black or white afresh at every epoch (`binarize="dynamic"`), the test images once; it must not be compared with
-numbers for the fixed binarisation or for grey values.
+Each row is a number that was published for a member of the family, measured here on real MNIST.
+Squared errors are sums over the pixels of one image, in [0, 1], averaged over the test images;
+likelihoods are in nats per image. *Dynamic* MNIST draws each pixel black or white afresh at every
+epoch (`binarize="dynamic"`), the test images once; it must not be compared with numbers for the
+fixed binarisation or for grey values.
 
-On a CPU most rows are shorter than what was published: the setting says how. On an accelerator the same command runs the
-published length. `python -m benchmarks.papers` lists the rows, `python -m benchmarks.papers NAME` measures one and adds a line
-to `benchmarks/results/papers.jsonl`, and `python -m benchmarks.papers --page` makes this page from the lines. MNIST is taken
-from `ISTHMUS_DATA`, or downloaded. Times are wall-clock, and the machine may have had other work to do.
+On a CPU most rows are shorter than what was published: the setting says how. On an accelerator the
+same command runs the published length. `python -m benchmarks.papers` lists the rows,
+`python -m benchmarks.papers NAME` measures one and adds a line to
+`benchmarks/results/papers.jsonl`, and `python -m benchmarks.papers --page` makes this page from the
+lines. MNIST is taken from `ISTHMUS_DATA`, or downloaded. Times are wall-clock, and the machine may
+have had other work to do.
 """
 
 
 def page(lines: Iterable[Record]) -> str:
     """The page: a table of all rows, then each row with its latest line of every device."""
-    latest = {
-        (line["row"], line["device"]): line for line in lines
-    }  # a later line replaces an earlier one
+    # a later line replaces an earlier one
+    latest = {(line["row"], line["device"]): line for line in lines}
     pairs = [
         (row, line) for row in ROWS.values() for line in latest.values() if line["row"] == row.name
     ]

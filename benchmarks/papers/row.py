@@ -170,7 +170,7 @@ ROWS: dict[str, Row] = {}
 
 
 def row(name: str, **declared: Any) -> Callable[[Callable[[Bench], Mapping[str, Measure]]], Row]:
-    """Declare the function below as the measurement of a row; the fields are those of :class:`Row`."""
+    """Declare the function below as a row's measurement; the fields are those of :class:`Row`."""
 
     def add(measure: Callable[[Bench], Mapping[str, Measure]]) -> Row:
         if name in ROWS:

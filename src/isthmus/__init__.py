@@ -22,7 +22,7 @@ _NAMES = {
     "Estimator": "isthmus.estimators.base",
     "LearningWarning": "isthmus.estimators.base",
     "OutlierDetector": "isthmus.estimators.outliers",
-    "load": "isthmus.io.runs",
+    "load": "isthmus.io.runs:load_run",
     "compare": "isthmus.report._compare",
     "evaluate": "isthmus.metrics",
 }
@@ -53,7 +53,8 @@ def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f"isthmus.{name}")
     if name in _NAMES:
-        return getattr(import_module(_NAMES[name]), name)
+        module, _, attribute = _NAMES[name].partition(":")
+        return getattr(import_module(module), attribute or name)
     for member in MEMBERS:
         if MEMBERS.target(member).partition(":")[2] == name:
             return MEMBERS[member]

@@ -81,9 +81,8 @@ def test_a_round_measures_time_and_the_error_on_the_test_examples(tmp_path: Path
         )
     ours, bare = isthmus.ae(data)(), floor.dense(work.AE, work.AE_BATCH, 300, update=True)()
     assert ours.seconds > 0 < bare.seconds
-    assert ours.error == pytest.approx(
-        1 / 12, rel=0.1
-    )  # nothing is learnt of uniform noise but its mean
+    # nothing is learnt of uniform noise but its mean
+    assert ours.error == pytest.approx(1 / 12, rel=0.1)
 
 
 def test_all_contestants_start_from_the_same_weights() -> None:

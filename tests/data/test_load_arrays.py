@@ -53,9 +53,8 @@ def test_read_keeps_the_order_and_load_splits_all_rows(saved):
 
 def test_a_large_array_stays_on_the_disk_and_is_cut_at_its_tail(tmp_path):
     n = 257 * 1024
-    file = np.lib.format.open_memmap(
-        tmp_path / "large.npy", mode="w+", dtype=np.uint8, shape=(n, 1024)
-    )  # sparse
+    path = tmp_path / "large.npy"  # sparse
+    file = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(n, 1024))
     file[-1] = 7
     file.flush()
     data = load(tmp_path / "large.npy", test_fraction=0.1)

@@ -309,9 +309,8 @@ class TestDownload:
         assert sorted(path.name for path in (cache / "fashion-mnist").iterdir()) == sorted(
             f"{name}.gz" for name in NAMES
         )
-        monkeypatch.setenv(
-            "ISTHMUS_MIRROR", "http://127.0.0.1:9"
-        )  # nobody listens there: the cache must be enough
+        # nobody listens there: the cache must be enough
+        monkeypatch.setenv("ISTHMUS_MIRROR", "http://127.0.0.1:9")
         rows = read("fashion-mnist")
         assert (len(rows), rows.train_rows, len(server.asked)) == (10, 6, 4)
 

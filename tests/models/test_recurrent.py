@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence
 
 import isthmus as ist
 from isthmus.core.batch import Batch
@@ -54,6 +55,27 @@ def test_sequences_of_unequal_length_are_learnt(cell: str, waves: list[np.ndarra
     ]
     np.testing.assert_allclose(model.squared_error(waves), expected, rtol=1e-4)
     assert lengths.max() == model.preprocessor_.layout.outer[0]
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("widths", [(5,), (5, 3)])
+def test_the_encoder_gives_the_last_state_that_torch_gives(
+    cell: str, widths: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    encoder = Recurrent(widths, cell=cell).encoder((7, 2)).encoder
+    x, lengths = torch.randn(4, 7, 2), torch.tensor([7, 4, 1, 6])
+
+    def last_state(lengths: torch.Tensor) -> torch.Tensor:
+        h = pack_padded_sequence(encoder.first(x), lengths, batch_first=True, enforce_sorted=False)
+        for layer in encoder.cells:
+            h, state = layer(h)  # the state, (1, n, width), is that after each one's own end
+        return (state[0] if cell == "lstm" else state)[-1]
+
+    observed = torch.arange(7) < lengths[:, None]  # (n, time)
+    mask = observed[..., None].expand(-1, -1, 2)
+    torch.testing.assert_close(encoder(x), last_state(torch.full((4,), 7)))
+    torch.testing.assert_close(encoder(x * mask, mask), last_state(lengths))
 
 
 def test_what_stands_behind_the_end_changes_nothing(waves: list[np.ndarray]) -> None:

@@ -9,6 +9,7 @@ import torch
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.data.batches import inference_rows
+from isthmus.models._variational import GaussianBottleneck
 from isthmus.models.betatc import decomposed_rate, stratified_log_weights
 
 
@@ -127,6 +128,28 @@ def test_with_one_draw_the_bound_is_that_of_the_vae() -> None:
         ).mean(0)
     torch.testing.assert_close(closed, drawn, rtol=2e-3, atol=0.02)
     assert bool((tighter < drawn).all())
+
+
+@pytest.mark.parametrize("samples", [1, 5, 50])
+def test_the_bound_is_a_mean_of_weights_and_not_their_sum(samples: int) -> None:
+    module = ist.IWAE(latent_dim=3, hidden=(16,), samples=samples).build((1, 8, 8))
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()  # the posterior is the prior, and the decoder ignores the code
+        loss = module.loss(Batch(torch.rand(4, 1, 8, 8)))
+    torch.testing.assert_close(loss.objective, loss.terms["distortion"])  # every weight is p(x)
+
+
+def test_free_bits_are_granted_to_the_mean_over_the_batch() -> None:
+    bottleneck = GaussianBottleneck((4,), 2, free_bits=0.5)
+    project = bottleneck.project[1]
+    with torch.no_grad():
+        project.weight.copy_(torch.eye(4))
+        project.bias.zero_()
+        # mu and log_var; the first dimension costs 2 nats of one example and none of the other
+        code = bottleneck(torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]))
+    torch.testing.assert_close(code.terms["rate"], torch.tensor([2.0, 0.0]))
+    torch.testing.assert_close(code.penalty, torch.full((2,), 1.0 + 0.5))
 
 
 def test_distortion_and_rate_of_the_iwae_add_up_to_the_elbo(few: np.ndarray) -> None:

@@ -60,8 +60,8 @@ def test_what_is_saved_draws_the_same_bits(
     prior = make(name)
     codes, levels = codes_for(prior)
     prior.fit(codes, labels, levels, seed=1)
-    entry = json.loads(json.dumps(storage.write(prior, tmp_path)))
-    again = storage.read(entry, tmp_path, "cpu")
+    entry = json.loads(json.dumps(storage.write_prior(prior, tmp_path)))
+    again = storage.read_prior(entry, tmp_path, "cpu")
     assert again is not None
     assert again.get_params() == prior.get_params() | (
         {"device": "cpu"} if "device" in prior.get_params() else {}

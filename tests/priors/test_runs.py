@@ -21,7 +21,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def isthmus(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process; gives the exit status, what it printed, and its diagnostics."""
+    """Run a command in this process: its exit status, what it printed, and its diagnostics."""
     cli._assemble()
 
     def run(*arguments: object) -> tuple[int, str, str]:

@@ -19,7 +19,8 @@ COLOURFUL = """canvas => {  // where on the screen the first pixel of a dot is
     for (let i = 0; i < pixels.length; i += 4) {
         const colour = [...pixels.slice(i, i + 3)];
         if (pixels[i + 3] < 200 || Math.max(...colour) - Math.min(...colour) < 90) continue;
-        return [box.x + ((i / 4) % width) * box.width / width, box.y + Math.floor(i / 4 / width) * box.height / height];
+        const [column, row] = [(i / 4) % width, Math.floor(i / 4 / width)];
+        return [box.x + column * box.width / width, box.y + row * box.height / height];
     }
 }"""
 

@@ -20,7 +20,10 @@ from isthmus.training import checkpoint
 checkpoint._LEAST_INTERVAL, checkpoint._SHARE = 0.0, 0
 folder, out, epochs = sys.argv[1:]
 x = ist.data.load("digits").train.x[:300]
-model = ist.VAE(epochs=int(epochs), batch_size=32, random_state=0, checkpoint_dir=None if folder == "-" else folder)
+checkpoint_dir = None if folder == "-" else folder
+model = ist.VAE(
+    epochs=int(epochs), batch_size=32, random_state=0, checkpoint_dir=checkpoint_dir
+)
 model.fit(x)
 np.save(out, np.concatenate([p.detach().numpy().ravel() for p in model.module_.parameters()]))
 """

@@ -131,5 +131,5 @@ def vqvae2(bench: Bench) -> Mapping[str, Measure]:
     for name, member in members.items():
         model = bench.train(name, member.set_params(**shared), train)
         bench.settings[f"bits of {name}"] = round(float(model.terms(test[:2])["rate"][0]) / BITS, 1)
-        found[name] = reconstruction.squared_error(model.squared_error(test))
+        found[name] = reconstruction.sse(model.squared_error(test))
     return found

@@ -42,7 +42,7 @@ def pca30(bench: Bench) -> Mapping[str, Measure]:
     with bench.clock():
         pca = PCAReference(latent_dim=30).fit(bench.data.train)
     bench.settings["PCA"] = {"member": "PCAReference", **pca.get_params()}
-    return {"PCA": reconstruction.squared_error(pca.squared_error(bench.data.test))}
+    return {"PCA": reconstruction.sse(pca.squared_error(bench.data.test))}
 
 
 @row(
@@ -72,7 +72,7 @@ def deep_ae(bench: Bench) -> Mapping[str, Measure]:
         random_state=0,
     )
     fitted = bench.train("deep AE", model)
-    return {"deep AE": reconstruction.squared_error(fitted.squared_error(bench.data.test))}
+    return {"deep AE": reconstruction.sse(fitted.squared_error(bench.data.test))}
 
 
 @row(
@@ -185,4 +185,4 @@ def cross_entropy(model: ist.Estimator, bench: Bench) -> Measure:
 
 def psnr(x: np.ndarray, clean: np.ndarray) -> Measure:
     """The peak signal-to-noise ratio of images against their clean ones."""
-    return reconstruction.psnr(np.square(x - clean).reshape(len(x), -1).sum(1), PIXELS)
+    return reconstruction.mean_psnr(np.square(x - clean).reshape(len(x), -1).sum(1), PIXELS)

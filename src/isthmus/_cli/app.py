@@ -56,27 +56,27 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
         )
         train.command(name, cls=Command, help=fields.describe(target))(command)
     app.add_typer(train, name="train", rich_help_panel="Train and compare")
-    app.command(cls=Command, rich_help_panel="Train and compare")(
-        with_fields(training.compare, _union(MEMBERS) if asked("compare") else {})
+    app.command("compare", cls=Command, rich_help_panel="Train and compare")(
+        with_fields(training.compare_command, _union(MEMBERS) if asked("compare") else {})
     )
     app.command("fit-prior", cls=Command, rich_help_panel="Train and compare")(
-        with_fields(training.fit_prior, _union(PRIORS) if asked("fit-prior") else {})
+        with_fields(training.fit_prior_command, _union(PRIORS) if asked("fit-prior") else {})
     )
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Use a trained member": {
-            "encode": using.encode,
-            "decode": using.decode,
-            "reconstruct": using.reconstruct,
-            "denoise": using.denoise,
-            "sample": using.sample,
-            "outliers": with_fields(using.outliers, using.judging()),
-            "evaluate": using.evaluate,
+            "encode": using.encode_command,
+            "decode": using.decode_command,
+            "reconstruct": using.reconstruct_command,
+            "denoise": using.denoise_command,
+            "sample": using.sample_command,
+            "outliers": with_fields(using.outliers_command, using.judging()),
+            "evaluate": using.evaluate_command,
         },
         "Look up": {
-            "models": lookup.models,
-            "priors": lookup.priors,
-            "data": lookup.data_sets,
-            "info": lookup.info,
+            "models": lookup.models_command,
+            "priors": lookup.priors_command,
+            "data": lookup.data_command,
+            "info": lookup.info_command,
         },
     }
     for panel, commands in panels.items():

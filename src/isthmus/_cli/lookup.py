@@ -11,7 +11,7 @@ from isthmus.core import fields
 from isthmus.registry import DATA, MEMBERS, PRIORS
 
 
-def models(
+def models_command(
     ready: Annotated[
         bool, typer.Option("--pretrained", help="list the trained ones that come with the package")
     ] = False,
@@ -21,19 +21,21 @@ def models(
     from isthmus.io import pretrained
 
     if ready:
-        known = {pretrained.PREFIX + name: pretrained.summary(name) for name in pretrained.names()}
+        known = {
+            pretrained.PREFIX + name: pretrained.summary(name) for name in pretrained.available()
+        }
     else:
         known = {name: fields.describe(MEMBERS.target(name)) for name in MEMBERS}
     say(listing(known), known, as_json)
 
 
-def priors(as_json: Json = False) -> None:
+def priors_command(as_json: Json = False) -> None:
     """List the distributions that can be fitted to codes."""
     known = {name: fields.describe(PRIORS.target(name)) for name in PRIORS}
     say(listing(known), known, as_json)
 
 
-def data_sets(as_json: Json = False) -> None:
+def data_command(as_json: Json = False) -> None:
     """List the data sets that are known by name."""
     known = {name: fields.describe(DATA.target(name)) for name in DATA}
     say(
@@ -43,7 +45,7 @@ def data_sets(as_json: Json = False) -> None:
     )
 
 
-def info(run: Run, as_json: Json = False) -> None:
+def info_command(run: Run, as_json: Json = False) -> None:
     """Show what a run is: its member, fields, data and last epoch."""
     from isthmus.io import runs
 

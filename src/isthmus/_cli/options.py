@@ -1,4 +1,4 @@
-"""From declarations to options of the command line, and from errors to one line and an exit status."""
+"""From declarations to command-line options, and from errors to one line and an exit status."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Command(TyperCommand):
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose errors are one line on stderr, with an exit status that says what happened."""
+    """A command whose errors are one line on stderr, with an exit status that says which kind."""
 
     @functools.wraps(command)
     def kept(*args: Any, **kwargs: Any) -> None:

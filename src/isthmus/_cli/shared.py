@@ -48,20 +48,20 @@ Input = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="where to write")]
 
 
-def load_data(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Data:
+def data_from(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Data:
     """A data set in two parts."""
     from isthmus.data import load
 
     return load(source, data_dir=data_dir, label=label, size=size)
 
 
-def read_rows(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Rows:
+def rows_from(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Rows:
     """All rows of a path in their own order; of a named data set, the test part."""
     from isthmus.data import read
     from isthmus.data.rows import Rows
 
     if source in DATA:
-        test = load_data(source, data_dir, label, size)
+        test = data_from(source, data_dir, label, size)
         return Rows(test.test.x, test.test.y, test.classes, test.columns)
     return read(source, data_dir=data_dir, label=label, size=size)
 
@@ -70,7 +70,7 @@ def open_run(run: Path) -> Any:
     """The member that a run holds."""
     from isthmus.io import runs
 
-    return runs.load(run)
+    return runs.load_run(run)
 
 
 def columns_of(model: Any) -> list[str] | None:

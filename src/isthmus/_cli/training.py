@@ -17,7 +17,7 @@ from isthmus._cli.shared import (
     Run,
     Size,
     Source,
-    load_data,
+    data_from,
     open_run,
     say,
 )
@@ -46,7 +46,7 @@ def trainer(member: str) -> Callable[..., None]:
         as_json: Json = False,
         **values: Any,
     ) -> None:
-        _train(member, load_data(data, data_dir, label, size), out, overwrite, as_json, values)
+        _train(member, data_from(data, data_dir, label, size), out, overwrite, as_json, values)
 
     return command
 
@@ -54,12 +54,12 @@ def trainer(member: str) -> Callable[..., None]:
 def _train(
     member: str, data: Data, out: Path, overwrite: bool, as_json: bool, values: dict[str, Any]
 ) -> None:
-    from isthmus.data.rows import named
+    from isthmus.data.rows import with_columns
     from isthmus.io import runs
 
     runs.refuse_target(out, overwrite)
     values = {"random_state": SEED, **values, "checkpoint_dir": str(out)}
-    model = MEMBERS[member](**values).fit(named(data.train.x, data.columns))
+    model = MEMBERS[member](**values).fit(with_columns(data.train.x, data.columns))
     model.source_ = data.source
     model.checkpoint_dir = None  # the run is whole: nothing is left to take up again
     runs.save(model, out)
@@ -76,7 +76,7 @@ def _train(
     say(text, {"run": out, "member": member, "likelihood": model.likelihood_, **last}, as_json)
 
 
-def compare(
+def compare_command(
     members: Annotated[
         list[str], typer.Argument(metavar="MEMBER…", help=f"which members: {', '.join(MEMBERS)}")
     ],
@@ -98,16 +98,16 @@ def compare(
     for name in members:
         if name not in MEMBERS:
             raise unknown("member", name, MEMBERS)
-    from isthmus.report import compare as compare_members
+    from isthmus.report import compare
 
-    loaded = load_data(data, data_dir, label, size)
-    result = compare_members(
+    loaded = data_from(data, data_dir, label, size)
+    result = compare(
         members, loaded, out, snapshots=snapshots, overrides={"random_state": SEED, **values}
     )
     say(f"{result.table()}\n\n{result.page}", result.to_json(), as_json)
 
 
-def fit_prior(
+def fit_prior_command(
     run: Run,
     *,
     data: Annotated[
@@ -160,10 +160,10 @@ def with_names(part: Part, data: Data) -> tuple[Any, Any]:
     """
     import numpy as np
 
-    from isthmus.data.rows import named
+    from isthmus.data.rows import with_columns
 
     labels = part.y if part.y is None or data.classes is None else np.asarray(data.classes)[part.y]
-    return named(part.x, data.columns), labels
+    return with_columns(part.x, data.columns), labels
 
 
 def _refuse_others(prior: str, values: Mapping[str, Any]) -> None:

@@ -19,9 +19,9 @@ from isthmus._cli.shared import (
     Source,
     as_number,
     columns_of,
-    load_data,
+    data_from,
     open_run,
-    read_rows,
+    rows_from,
     say,
     wrote,
 )
@@ -30,7 +30,7 @@ from isthmus.core.fields import Field
 from isthmus.errors import InputError
 
 
-def encode(
+def encode_command(
     run: Run,
     data: Input,
     out: Annotated[Path, typer.Argument(metavar="OUT", help=".npy, .csv or .parquet")],
@@ -40,17 +40,17 @@ def encode(
     as_json: Json = False,
 ) -> None:
     """Write the codes of examples."""
-    from isthmus.data.rows import named
+    from isthmus.data.rows import with_columns
     from isthmus.io import exports
 
     exports.check_target(out, (exports.ARRAY, *exports.TABLES))
-    model, rows = open_run(run), read_rows(data, data_dir, label, size)
-    codes = model.transform(named(rows.x, rows.columns))
+    model, rows = open_run(run), rows_from(data, data_dir, label, size)
+    codes = model.transform(with_columns(rows.x, rows.columns))
     exports.write_codes(out, codes, model.get_feature_names_out())
     wrote(out, codes, as_json)
 
 
-def decode(
+def decode_command(
     run: Run,
     codes: Annotated[
         Path, typer.Argument(metavar="CODES", help="a .npy, .csv or .parquet file of codes")
@@ -65,12 +65,12 @@ def decode(
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model = open_run(run)
-    examples = model.inverse_transform(read_rows(str(codes), None, None, None).x)
+    examples = model.inverse_transform(rows_from(str(codes), None, None, None).x)
     exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json)
 
 
-def reconstruct(
+def reconstruct_command(
     run: Run,
     data: Input,
     out: Annotated[
@@ -85,13 +85,13 @@ def reconstruct(
     """Write reconstructions; a picture shows the first hundred examples, each row above its
     reconstructions.
     """
-    from isthmus.data.rows import named
+    from isthmus.data.rows import with_columns
     from isthmus.io import exports
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
-    model, rows = open_run(run), read_rows(data, data_dir, label, size)
+    model, rows = open_run(run), rows_from(data, data_dir, label, size)
     shown = min(len(rows), 100 if out.suffix.lower() == exports.PICTURE else len(rows))
-    examples = model.reconstruct(named(rows.x[:shown], rows.columns))
+    examples = model.reconstruct(with_columns(rows.x[:shown], rows.columns))
     if out.suffix.lower() == exports.PICTURE:
         from isthmus.figures import as_images
 
@@ -105,7 +105,7 @@ def reconstruct(
     wrote(out, examples, as_json)
 
 
-def denoise(
+def denoise_command(
     run: Run,
     data: Input,
     out: Annotated[
@@ -120,7 +120,7 @@ def denoise(
     from isthmus.io import exports
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
-    model, rows = open_run(run), read_rows(data, data_dir, label, size)
+    model, rows = open_run(run), rows_from(data, data_dir, label, size)
     if not hasattr(model, "denoise"):
         raise InputError(f"{type(model).__name__} does not clean examples: train 'denoising'.")
     examples = model.denoise(rows.x)
@@ -128,7 +128,7 @@ def denoise(
     wrote(out, examples, as_json)
 
 
-def sample(
+def sample_command(
     run: Run,
     out: Annotated[
         Path, typer.Option("--out", help=".npy, .png; .csv or .parquet for rows of a table")
@@ -153,7 +153,7 @@ def sample(
     wrote(out, examples, as_json)
 
 
-def outliers(
+def outliers_command(
     run: Run,
     data: Input,
     out: Annotated[Path, typer.Option("--out", help=".csv or .parquet")],
@@ -169,15 +169,15 @@ def outliers(
     """Write how typical each example is, and which are outliers: by a threshold that the scores of
     DATA themselves settle.
     """
-    from isthmus.data.rows import named
+    from isthmus.data.rows import with_columns
     from isthmus.estimators.outliers import OutlierDetector, table
     from isthmus.io import exports
 
     exports.check_target(out, exports.TABLES)
     if figure is not None:
         exports.check_target(figure, exports.FIGURES)
-    model, rows = open_run(run), read_rows(data, data_dir, label, size)
-    detector = OutlierDetector.from_run(model, **values).fit(named(rows.x, rows.columns))
+    model, rows = open_run(run), rows_from(data, data_dir, label, size)
+    detector = OutlierDetector.from_run(model, **values).fit(with_columns(rows.x, rows.columns))
     found = table(detector, rows)
     exports.write_table(out, found)
     if figure is not None:
@@ -207,7 +207,7 @@ def judging() -> dict[str, Field]:
     }
 
 
-def evaluate(
+def evaluate_command(
     run: Run,
     data: Source,
     data_dir: DataDir = None,
@@ -218,7 +218,7 @@ def evaluate(
     """Measure a run on a data set: reconstruction, likelihood, and what the codes are good for."""
     from isthmus import metrics
 
-    measures = metrics.evaluate(open_run(run), load_data(data, data_dir, label, size))
+    measures = metrics.evaluate(open_run(run), data_from(data, data_dir, label, size))
     lines = [
         f"{name:<16} {as_number(m.value, m.error):<22} {m.unit}" for name, m in measures.items()
     ]

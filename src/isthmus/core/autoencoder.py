@@ -85,7 +85,7 @@ class Bottleneck(nn.Module, ABC):
         return {}
 
     def anneal(self, epoch: float) -> None:
-        """Set what changes as training goes on; ``epoch`` counts finished epochs, with fractions."""
+        """Set what changes in training; ``epoch`` counts finished epochs, with fractions."""
 
     def adversaries(self, module: Autoencoder) -> tuple[Objective, ...]:
         """Who plays against the autoencoder, with parameters of this bottleneck; nobody in most
@@ -176,8 +176,9 @@ class Autoencoder(TrainableModule):
         return code
 
     def parameters_of(self, passed: Tensor, condition: Tensor | None = None) -> Tensor:
-        """What the decoder says of what the bottleneck passes, ``(n, *passed_shape)``; several draws
-        of each example, one after another, share its condition.
+        """What the decoder says of what the bottleneck passes, ``(n, *passed_shape)``.
+
+        Several draws of each example, one after another, share its condition.
         """
         if self.conditioning is not None:
             passed = with_condition(passed, required(condition))
@@ -210,8 +211,9 @@ class Autoencoder(TrainableModule):
         return Loss(total, {**loss.terms, **charge.terms}, loss.made)
 
     def cost(self, features: Tensor, batch: Batch, noise: Tensor | None = None) -> Loss:
-        """What examples cost given their features, without corruption or penalty: several draws need
-        the encoder once.
+        """What examples cost given their features, without corruption or penalty.
+
+        Several draws need the encoder once.
         """
         return self.loss_function(self, features, batch, noise)
 

@@ -30,7 +30,7 @@ class ExampleSpec:
 
     @classmethod
     def of(cls, shape: Shape) -> ExampleSpec:
-        """What a shape alone suggests: three axes are an image, two a sequence, any other a vector."""
+        """What a shape alone suggests: three axes are an image, two a sequence, else a vector."""
         kinds: dict[int, Kind] = {3: "image", 2: "sequence"}
         return cls(kinds.get(len(shape), "vector"), tuple(shape))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from isthmus.data._loading import load, names, read
+from isthmus.data._loading import known_names as names
+from isthmus.data._loading import load_data as load
+from isthmus.data._loading import read_rows as read
 from isthmus.data.datasets import Data, Part
 from isthmus.data.rows import Rows
 

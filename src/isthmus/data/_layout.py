@@ -1,4 +1,4 @@
-"""The preprocessor: how an array of the user's becomes ``(n, *shape)`` inside, and goes back out."""
+"""The layout: how an array of the user's becomes ``(n, *shape)`` inside, and goes back out."""
 
 from __future__ import annotations
 

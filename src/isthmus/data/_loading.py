@@ -31,7 +31,7 @@ _TABLES: dict[str, Callable[[Path, str | None], Rows]] = {
 }
 
 
-def load(
+def load_data(
     source: Location,
     *,
     data_dir: Location | None = None,
@@ -41,10 +41,10 @@ def load(
 ) -> Data:
     """Load a data set, split into a training part and a test part.
 
-    A known name (see :func:`names`) gives the set with the split of its authors. A path gives your
-    own data, shuffled with a fixed seed and split so that each class keeps its share; see
-    :func:`read` for what can be read. An ``.npy`` file of more than 256 MB is cut at its tail
-    instead, unshuffled, so that it stays on the disk.
+    A known name (see :func:`isthmus.data.names`) gives the set with the split of its authors. A
+    path gives your own data, shuffled with a fixed seed and split so that each class keeps its
+    share; see :func:`isthmus.data.read` for what can be read. An ``.npy`` file of more than 256 MB
+    is cut at its tail instead, unshuffled, so that it stays on the disk.
 
     Args:
         source: a known name, or a path. A text that is a known name is that name; write ``./name``
@@ -75,7 +75,7 @@ def load(
     return replace(data, source={name: value for name, value in given.items() if value is not None})
 
 
-def read(
+def read_rows(
     source: Location,
     *,
     data_dir: Location | None = None,
@@ -87,15 +87,14 @@ def read(
     A path may be an ``.npy`` array, an ``.npz`` file (``x`` and perhaps ``y``; or ``x_train``,
     ``x_test`` and perhaps their labels; or one array), a folder of images whose sub-folders are
     classes, or a ``.csv`` or ``.parquet`` table of numbers. Where the source has a split of its
-    own, the training rows come first. The arguments are those of
-    :func:`load`.
+    own, the training rows come first. The arguments are those of :func:`isthmus.data.load`.
     """
     if isinstance(source, str) and source in DATA:
         return _together(_known(source, data_dir, label, size))
     return _read_path(source, data_dir, label, size)
 
 
-def names() -> dict[str, str]:
+def known_names() -> dict[str, str]:
     """The data sets that are known by name, each with a line that says what it is."""
     return {name: first_paragraph(DATA[name].__doc__) for name in DATA}
 

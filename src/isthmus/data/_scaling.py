@@ -29,9 +29,9 @@ class Scaling:
 
     def inverse_transform(self, x: np.ndarray) -> np.ndarray:
         """Back to the user's units; pixels stay in [0, 1]."""
-        return (
-            x if self.kind in ("none", "pixels") else (x * self.scale + self.offset).astype(x.dtype)
-        )
+        if self.kind in ("none", "pixels"):
+            return x
+        return (x * self.scale + self.offset).astype(x.dtype)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``; float32 survives the decimal text exactly."""

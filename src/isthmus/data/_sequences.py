@@ -97,9 +97,8 @@ def steps(x: np.ndarray) -> np.ndarray:
         np.isnan(table) if x.dtype.kind == "f" else np.zeros(table.shape, dtype=bool)
     )
     gone = np.asarray(missing.all(axis=2))
-    later = np.asarray(np.logical_or.accumulate(~gone[:, ::-1], axis=1))[
-        :, ::-1
-    ]  # whether something follows
+    # whether something follows
+    later = np.asarray(np.logical_or.accumulate(~gone[:, ::-1], axis=1))[:, ::-1]
     wrong = (missing.any(2) & ~gone) | (gone & later) | gone[:, :1]
     if wrong.any():
         row, step = (int(place) for place in np.argwhere(wrong)[0])

@@ -134,7 +134,7 @@ def inference_rows(shape: Sequence[int]) -> int:
 
 
 def _fits(x: np.ndarray, device: torch.device) -> bool:
-    """Whether the examples can live on the device: half of what is free there is left to the model."""
+    """Whether the examples can live on the device; half of its free memory is the model's."""
     if device.type != "cuda":
         return device.type != "cpu" and not isinstance(x, np.memmap)
     return x.nbytes < torch.cuda.mem_get_info(device)[0] // 2

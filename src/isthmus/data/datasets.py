@@ -52,12 +52,12 @@ class Data:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example: (channels, height, width) of an image, (columns,) of a table."""
+        """The shape of an example: (channels, height, width) of an image, (columns,) of a table."""
         return tuple(self.train.x.shape[1:])
 
     @property
     def range(self) -> tuple[float, float]:
-        """The least and the greatest stored value of the training part; uint8 counts as [0, 255]."""
+        """The least and greatest stored value of the training part; uint8 counts as [0, 255]."""
         if self.train.x.dtype == np.uint8:
             return 0.0, 255.0
         return float(self.train.x.min()), float(self.train.x.max())

@@ -27,7 +27,7 @@ class LabelSet:
 
     @classmethod
     def of(cls, labels: Any, n: int) -> tuple[Self, Tensor]:
-        """The classes of the labels of n examples, and the index of each example's class, ``(n,)``."""
+        """The classes of n examples' labels, and the index of each example's class, ``(n,)``."""
         given = np.asarray(labels)
         if given.shape != (n,):
             raise InputError(

@@ -36,7 +36,7 @@ class Rows:
         return len(self.x)
 
 
-def named(x: np.ndarray, columns: Sequence[str] | None) -> Any:
+def with_columns(x: np.ndarray, columns: Sequence[str] | None) -> Any:
     """Rows of a table with the names of their columns, so that a model can tell another table from
     its own.
     """

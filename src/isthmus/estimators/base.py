@@ -79,7 +79,7 @@ class Estimator(FittedEstimator, ABC):
     def _assembled(
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
     ) -> Autoencoder:
-        """The parts put together; a member that corrupts, charges or weighs otherwise says so here."""
+        """The parts put together; a member that corrupts or charges otherwise says so here."""
         return Autoencoder(encoder, bottleneck, decoder, likelihood)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:

@@ -1,4 +1,4 @@
-"""A classifier on top of an autoencoder: pretrained on everything, fine-tuned on what has labels."""
+"""A classifier on top of an autoencoder: pretrained on everything, fine-tuned on the labelled."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
         >>> data = ist.data.load("digits")
         >>> y = data.train.y.copy()
         >>> y[200:] = -1
-        >>> model = ist.AutoencoderClassifier(ist.AE(latent_dim=32, epochs=2), epochs=20, random_state=0)
+        >>> base = ist.AE(latent_dim=32, epochs=2)
+        >>> model = ist.AutoencoderClassifier(base, epochs=20, random_state=0)
         >>> bool(model.fit(data.train.x, y).score(data.test.x, data.test.y) > 0.6)
         True
     """
@@ -116,8 +117,8 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
             )
         if getattr(self.member, "condition", "none") != "none":
             raise InputError(
-                f"member={self.member!r} is told the condition that a classifier would have to find:"
-                " give a member with condition='none'."
+                f"member={self.member!r} is told the condition that a classifier would have to"
+                " find: give a member with condition='none'."
             )
         copied: Estimator = clone(self.member)
         return copied if copied.random_state is not None else copied.set_params(random_state=seed)

@@ -157,8 +157,8 @@ class InferenceMixin(Settings):
         if condition is None:
             kind = "label" if isinstance(known, LabelCondition) else "covariates"
             raise InputError(
-                f"{type(self).__name__} was trained with condition={kind!r}: pass condition=... with"
-                " what is known of each example, or a part of a data set that has labels."
+                f"{type(self).__name__} was trained with condition={kind!r}: pass condition=..."
+                " with what is known of each example, or a part of a data set that has labels."
             )
         return known.transform(condition, n)
 

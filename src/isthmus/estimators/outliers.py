@@ -57,7 +57,8 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
     Example:
         >>> import isthmus as ist
         >>> digits = ist.data.load("digits")
-        >>> detector = ist.OutlierDetector(ist.AE(latent_dim=8, epochs=2, random_state=0), contamination=0.1).fit(digits.train)
+        >>> base = ist.AE(latent_dim=8, epochs=2, random_state=0)
+        >>> detector = ist.OutlierDetector(base, contamination=0.1).fit(digits.train)
         >>> detector.predict(1 - digits.test.x[:3]).tolist()  # black on white
         [-1, -1, -1]
     """
@@ -86,7 +87,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         """A detector around a trained member, or the folder of its run; ``fit`` then settles the
         threshold alone.
         """
-        model = run if isinstance(run, Estimator) else runs.load(run)
+        model = run if isinstance(run, Estimator) else runs.load_run(run)
         check_is_fitted(model, "module_")
         return cls(FrozenEstimator(model), **values)
 

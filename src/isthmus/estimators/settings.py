@@ -104,7 +104,7 @@ class Conditional:
 
     condition: str = field(
         "none",
-        "what encoder and decoder are told of each example beside x, from y of fit(X, y): its label,"
-        " or covariates",
+        "what encoder and decoder are told of each example beside x, from y of fit(X, y): its"
+        " label, or covariates",
         choices=("none", "label", "covariates"),
     )

@@ -1,5 +1,4 @@
-"""Pictures of a trained model, one a function: ``(model, data) -> matplotlib.figure.Figure``, each
-usable alone.
+"""Pictures of a trained model, one a function: ``(model, data)`` to a figure of matplotlib.
 
 No figure touches pyplot, a backend or the settings of matplotlib: ``figure.savefig(path)`` writes
 it, and a notebook shows it as the last value of a cell.

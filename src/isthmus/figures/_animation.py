@@ -19,7 +19,7 @@ from isthmus.data.datasets import Data
 from isthmus.errors import InputError
 from isthmus.figures._classes import legend
 from isthmus.figures._evolution import Film, film_of
-from isthmus.figures._style import bare, head, heading, label, new_figure, over, rule
+from isthmus.figures._style import bare, figure_title, head, label, new_figure, over, rule
 from isthmus.figures._tiles import Tiles, tiles_for
 
 _FRAME = 90  # milliseconds
@@ -37,8 +37,7 @@ def evolution_gif(
     hold: float = 2.5,
     title: str | None = None,
 ) -> Path:
-    """Write an animated GIF: the code plane beside the decoded plane, from before training to its
-    end.
+    """Write an animated GIF: the code plane beside the decoded plane, through the training.
 
     Args:
         model: a member that was fitted with ``snapshots``.
@@ -71,7 +70,7 @@ def evolution_gif(
             film,
             tiles_for(model, data),
             frames,
-            heading(title, model, data.name, "while it trains"),
+            figure_title(title, model, data.name, "while it trains"),
         )
     )
     durations = [_FRAME] * (len(pictures) - 1) + [round(1000 * hold)]
@@ -114,9 +113,8 @@ def _stage(
         left, right = figure.subplots(2, 1, height_ratios=(5, 1))
     else:
         left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
-    cloud = film.draw(
-        left, film.points[0], 7
-    )  # the smallest codes have the longest numbers: room is made for those
+    # the smallest codes have the longest numbers: room is made for those
+    cloud = film.draw(left, film.points[0], 7)
     cloud.set_alpha(1)  # few colours, which fit into the palette of a GIF
     label(left, *film.labels)
     head(left, "codes")
@@ -129,9 +127,7 @@ def _stage(
 
 
 def _moments(film: Film, frames: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Epoch, points and decoded plane of every picture; the points move along smooth curves through
-    the snapshots.
-    """
+    """Epoch, points and decoded plane of every picture; points move on smooth curves between."""
     last = len(film.epochs) - 1
     path = PchipInterpolator(np.arange(last + 1), film.points) if last else lambda _: film.points[0]
     for moment in np.linspace(0, last, frames if last else 1):

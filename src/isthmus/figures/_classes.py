@@ -20,7 +20,7 @@ _NAMED = 26  # classes that an axis can name one by one
 
 
 @dataclass(frozen=True)
-class Classes:
+class ClassColours:
     """The classes of a data set.
 
     Attributes:
@@ -35,23 +35,21 @@ class Classes:
         return len(self.names)
 
 
-NO_CLASSES = Classes((), np.empty((0, 4)))
+NO_CLASSES = ClassColours((), np.empty((0, 4)))
 
 
-def classes_of(data: Data, labels: np.ndarray | None = None) -> Classes:
-    """The classes of a data set, or of labels that stand in for its own; none where there are no
-    labels at all.
-    """
+def classes_of(data: Data, labels: np.ndarray | None = None) -> ClassColours:
+    """The classes of a data set, or of labels that stand in for its own; perhaps none."""
     given = [y for y in (labels, data.train.y, data.test.y) if y is not None and len(y)]
     if not given:
         return NO_CLASSES
     count = max(len(data.classes or ()), *(int(np.max(y)) + 1 for y in given))
     names = [str(name) for name in data.classes or ()]
     names += [str(i) for i in range(len(names), count)]
-    return Classes(tuple(map(shortened, names)), _colours(count))
+    return ClassColours(tuple(map(shortened, names)), _colours(count))
 
 
-def colours_of(classes: Classes, y: np.ndarray | None, n: int) -> np.ndarray:
+def colours_of(classes: ClassColours, y: np.ndarray | None, n: int) -> np.ndarray:
     """The colour of each of n points, ``(n, 4)``; all the same where they have no labels."""
     return (
         np.repeat(to_rgba_array(PALETTE[0]), n, axis=0)
@@ -60,10 +58,8 @@ def colours_of(classes: Classes, y: np.ndarray | None, n: int) -> np.ndarray:
     )
 
 
-def named(classes: Classes) -> tuple[list[int], list[str]]:
-    """Labels with their names for an axis: all of them, or every so many where there are too many
-    to be read.
-    """
+def class_ticks(classes: ClassColours) -> tuple[list[int], list[str]]:
+    """Labels with their names for an axis: all, or every so many where there are too many."""
     labels = list(range(0, len(classes), math.ceil(len(classes) / _NAMED)))
     return labels, [classes.names[i] for i in labels]
 
@@ -73,10 +69,8 @@ def class_name(data: Data, y: int, longest: int = 20) -> str:
     return shortened(str(data.classes[y] if data.classes else y), longest)
 
 
-def legend(axes: Axes, classes: Classes, panels: Sequence[Axes] = ()) -> None:
-    """The names of the classes right of the axes: a legend, or, for more than ten, a colour bar
-    along all the panels.
-    """
+def legend(axes: Axes, classes: ClassColours, panels: Sequence[Axes] = ()) -> None:
+    """The names of the classes right of the axes: a legend, or a colour bar for more than ten."""
     if len(classes) > len(PALETTE):
         _colour_bar(panels or [axes], classes)
     elif len(classes):
@@ -112,14 +106,14 @@ def _colours(count: int) -> np.ndarray:
     return np.asarray(colormaps["turbo"](np.linspace(0.03, 0.97, count)))
 
 
-def _colour_bar(panels: Sequence[Axes], classes: Classes) -> None:
+def _colour_bar(panels: Sequence[Axes], classes: ClassColours) -> None:
     count, figure = len(classes), panels[0].figure
     assert figure is not None
     shades = ScalarMappable(
         BoundaryNorm(np.arange(count + 1) - 0.5, count), ListedColormap(list(classes.colours))
     )
     bar = figure.colorbar(shades, ax=list(panels), fraction=0.04, pad=0.02, aspect=40)
-    ticks, names = named(classes)
+    ticks, names = class_ticks(classes)
     bar.set_ticks(ticks, labels=names)
     bar.ax.minorticks_off()
     bar.ax.invert_yaxis()  # from the top downwards, as in a legend

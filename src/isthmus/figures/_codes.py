@@ -13,13 +13,20 @@ from sklearn.decomposition import PCA
 
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
-from isthmus.figures._classes import NO_CLASSES, Classes, classes_of, colours_of, legend, named
+from isthmus.figures._classes import (
+    NO_CLASSES,
+    ClassColours,
+    class_ticks,
+    classes_of,
+    colours_of,
+    legend,
+)
 from isthmus.figures._style import (
     INK,
     PALETTE,
     QUIET,
+    figure_title,
     head,
-    heading,
     label,
     new_figure,
     quiet,
@@ -31,8 +38,7 @@ _BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
 
 def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = None) -> Figure:
-    """The codes of test examples, coloured by label; beyond two dimensions, their first two
-    principal components.
+    """The codes of test examples, coloured by label; two principal components of longer codes.
 
     Args:
         model: a fitted model with ``transform``.
@@ -53,7 +59,10 @@ def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = N
         legend(axes, classes if part.y is not None else NO_CLASSES)
     frame(axes, projection(flat), space_of(model), flat.shape[1])
     label(axes, *projection.labels, *["examples"] * (flat.shape[1] == 1 and part.y is None))
-    head(axes, heading(title, model, data.name, f"codes of {len(part):,} {kind_of(data)} examples"))
+    head(
+        axes,
+        figure_title(title, model, data.name, f"codes of {len(part):,} {kind_of(data)} examples"),
+    )
     return trim(figure)
 
 
@@ -86,15 +95,12 @@ class Projection:
 
 
 def project(codes: np.ndarray) -> Projection:
-    """How codes ``(n, latent_dim)`` come onto paper, by the same rule as
-    :func:`isthmus.core.latent_grid.latent_grid`.
-    """
+    """How codes ``(n, latent_dim)`` come onto paper, by the rule of :func:`latent_grid`."""
     dimensions = codes.shape[1]
     if dimensions <= 2 or len(codes) <= 2:
         return Projection(("$z_1$", "$z_2$")[:dimensions], None, None)
-    with np.errstate(
-        invalid="ignore", divide="ignore"
-    ):  # codes that are all the same have no variance to share
+    # codes that are all the same have no variance to share
+    with np.errstate(invalid="ignore", divide="ignore"):
         pca = PCA(2).fit(codes)
     shares = tuple(np.nan_to_num(pca.explained_variance_ratio_).tolist())
     return Projection(
@@ -103,9 +109,7 @@ def project(codes: np.ndarray) -> Projection:
 
 
 def shown(data: Data, points: int = POINTS) -> Part:
-    """The examples that figures show: at most ``points`` of the test part, or of the training part
-    if that is empty.
-    """
+    """The examples that figures show: at most ``points``, of the test part unless it is empty."""
     part = data.test if len(data.test) else data.train
     if len(part) <= points:
         return part
@@ -150,9 +154,7 @@ def draw_points(
 
 
 def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
-    """Limits around points ``(n, 1 or 2)``: the whole box of a bounded code, equal scales where a
-    prior has them.
-    """
+    """Limits around points ``(n, 1 or 2)``: a bounded code's box, a prior's equal scales."""
     points = points[:, :dimensions]  # the height of a one-dimensional code means nothing
     middle, half = (points.max(axis=0) + points.min(axis=0)) / 2, np.ptp(points, axis=0) / 2
     if space in _BOXES and dimensions <= 2:
@@ -169,17 +171,14 @@ def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
         axes.set_box_aspect(1)
 
 
-def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Classes) -> None:
-    """One-dimensional codes: a histogram, or, where there are labels, a strip of points for every
-    class.
-    """
+def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: ClassColours) -> None:
+    """One-dimensional codes: a histogram, or, with labels, a strip of points for every class."""
     quiet(axes)
     if y is None:
         axes.hist(codes, bins="auto", color=PALETTE[0], edgecolor="white", linewidth=0.5)
         return
-    heights = y + np.random.default_rng(0).uniform(
-        -0.32, 0.32, len(y)
-    )  # spread, so that points do not hide each other
+    # spread, so that points do not hide each other
+    heights = y + np.random.default_rng(0).uniform(-0.32, 0.32, len(y))
     axes.scatter(
         codes,
         heights,
@@ -189,7 +188,7 @@ def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: Cla
         linewidths=0,
         rasterized=True,
     )
-    axes.set_yticks(*named(classes))
+    axes.set_yticks(*class_ticks(classes))
     axes.set_ylim(len(classes) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0, colors=QUIET, labelcolor=INK)

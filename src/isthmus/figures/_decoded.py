@@ -1,6 +1,4 @@
-"""What a decoder makes of codes: of a grid of them, of test examples, of draws from the prior, of a
-walk between two.
-"""
+"""What a decoder makes of codes: of a grid, of test examples, of draws, of a walk between two."""
 
 from __future__ import annotations
 
@@ -16,15 +14,14 @@ from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import codes_of, decoded_by, kind_of, project, shown, space_of
-from isthmus.figures._style import WIDTH, bare, head, heading, label, new_figure, rule, trim
+from isthmus.figures._style import WIDTH, bare, figure_title, head, label, new_figure, rule, trim
 from isthmus.figures._tiles import Tiles, tiles_for
 
 _COMPONENTS = ", first two principal components"  # the axes say so themselves
 
 
 def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) -> Figure:
-    """What the decoder says on a grid over the codes that are in use; the first axis to the right,
-    the second upwards.
+    """What the decoder makes of a grid of codes: first axis to the right, second upwards.
 
     Args:
         model: a fitted model with ``transform`` and ``inverse_transform``.
@@ -48,7 +45,9 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
         label(axes, axes.get_xlabel(), projection.names[1])
     head(
         axes,
-        heading(title, model, data.name, f"the decoded {'plane' if lattice.rows > 1 else 'line'}"),
+        figure_title(
+            title, model, data.name, f"the decoded {'plane' if lattice.rows > 1 else 'line'}"
+        ),
     )
     return _finished(figure, axes, tiles)
 
@@ -56,8 +55,7 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
 def reconstructions(
     model: Any, data: Data, *, columns: int = 10, title: str | None = None
 ) -> Figure:
-    """Test examples, and under each what comes back; of every class in turn, where there are
-    labels.
+    """Test examples, of every class in turn, and under each what comes back.
 
     Args:
         model: a fitted model with ``reconstruct``.
@@ -76,7 +74,9 @@ def reconstructions(
             np.arange(len(part)) + 0.5,
             labels=[class_name(data, y, 100 // len(part)) for y in part.y],
         )
-    head(axes, heading(title, model, data.name, f"reconstructions of {kind_of(data)} examples"))
+    head(
+        axes, figure_title(title, model, data.name, f"reconstructions of {kind_of(data)} examples")
+    )
     return _finished(figure, axes, tiles)
 
 
@@ -109,7 +109,7 @@ def samples(
     drawn, tiles = model.sample(rows * columns, random_state=random_state), tiles_for(model, data)
     figure, axes = _sheet(tiles, columns, rows, WIDTH)
     tiles.draw(axes, drawn, rows, columns, pad=1)
-    head(axes, heading(title, model, data.name, "samples"))
+    head(axes, figure_title(title, model, data.name, "samples"))
     return _finished(figure, axes, tiles)
 
 
@@ -149,7 +149,7 @@ def walk(
         if pair.y is None
         else f" from {class_name(data, pair.y[0])} to {class_name(data, pair.y[1])}"
     )
-    head(axes, heading(title, model, data.name, f"a walk{names}"))
+    head(axes, figure_title(title, model, data.name, f"a walk{names}"))
     return _finished(figure, axes, tiles)
 
 
@@ -170,9 +170,7 @@ def _finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
 
 
 def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
-    """Label up to five tiles of an axis with their codes, to about a hundredth of what the axis
-    spans.
-    """
+    """Label up to five tiles of an axis with their codes, to about a hundredth of its span."""
     places = np.unique(np.linspace(0, len(values) - 1, 5).round().astype(int))
     span = np.ptp(values)
     decimals = int(np.clip(np.ceil(1.5 - np.log10(span)), 0, 6)) if span > 1e-6 else 1
@@ -181,9 +179,7 @@ def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
 
 
 def _by_class(part: Part, count: int) -> Part:
-    """The first examples of every class in turn, in the order of the classes; without labels, the
-    first examples.
-    """
+    """The first examples of every class in turn; without labels, the first examples."""
     if part.y is None:
         return part.take(slice(count))
     turn = np.zeros(len(part), dtype=int)

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
-from isthmus.figures._classes import NO_CLASSES, Classes, classes_of, colours_of, legend
+from isthmus.figures._classes import NO_CLASSES, ClassColours, classes_of, colours_of, legend
 from isthmus.figures._codes import Projection, codes_of, draw_points, frame, project, space_of
-from isthmus.figures._style import INK, TEXT, WIDTH, head, heading, new_figure, over, quiet
+from isthmus.figures._style import INK, TEXT, WIDTH, figure_title, head, new_figure, over, quiet
 
 _PANELS = 4  # side by side
 _ALIKE = 0.5  # of the squared distance between the codes of unrelated examples
@@ -62,7 +62,7 @@ def evolution(
     legend(every[columns - 1], film.classes, list(every[: len(chosen)]))
     figure.supxlabel(film.labels[0], fontsize=TEXT, color=INK)
     figure.supylabel("".join(film.labels[1:]), fontsize=TEXT, color=INK)
-    over(figure, heading(title, model, data.name, "the codes while it trains"))
+    over(figure, figure_title(title, model, data.name, "the codes while it trains"))
     return figure
 
 
@@ -88,7 +88,7 @@ class Film:
     rows: int
     columns: int
     colours: np.ndarray
-    classes: Classes
+    classes: ClassColours
     labels: tuple[str, ...]
     space: str
 
@@ -103,9 +103,7 @@ class Film:
         return cloud
 
     def fit(self, axes: Axes, points: np.ndarray) -> None:
-        """Limits for one moment: where a prior or a box gives the code a scale, those of all
-        moments; else its own.
-        """
+        """Limits for one moment: its own, or those of all moments where the code has a scale."""
         frame(
             axes,
             points if self.space == "data" else self.points.reshape(-1, 2),
@@ -122,9 +120,7 @@ def film_of(model: Any, data: Data, labels: np.ndarray | None = None) -> Film:
             f"{type(model).__name__} has no snapshots_: fit it with snapshots=8,"
             " probes=data.test.x."
         )
-    codes = np.stack(
-        [snapshot.codes.reshape(len(snapshot.codes), -1) for snapshot in snapshots]
-    )  # (snapshots, probes, d)
+    codes = np.stack([s.codes.reshape(len(s.codes), -1) for s in snapshots])  # (snapshots, n, d)
     y = (
         _labels_of(model, data, snapshots[-1].codes)
         if labels is None
@@ -157,7 +153,7 @@ def _short(projection: Projection) -> tuple[str, ...]:
     return tuple(f"PC {i} ({share:.0%} at the end)" for i, share in enumerate(projection.shares, 1))
 
 
-def _coloured(data: Data, y: np.ndarray | None, n: int) -> tuple[np.ndarray, Classes]:
+def _coloured(data: Data, y: np.ndarray | None, n: int) -> tuple[np.ndarray, ClassColours]:
     classes = NO_CLASSES if y is None else classes_of(data, y)
     return colours_of(classes, y, n), classes
 
@@ -173,8 +169,9 @@ def _checked(labels: np.ndarray, probes: int) -> np.ndarray:
 
 
 def _labels_of(model: Any, data: Data, codes: np.ndarray) -> np.ndarray | None:
-    """The labels of the probes, by whose codes they are: wrong labels would make a wrong picture,
-    and nobody would see it.
+    """The labels of the probes, by whose codes they are.
+
+    Wrong labels would make a wrong picture, and nobody would see it.
     """
     for part in (data.test, data.train):
         if (
@@ -187,13 +184,15 @@ def _labels_of(model: Any, data: Data, codes: np.ndarray) -> np.ndarray | None:
 
 
 def _is_of(model: Any, part: Part, codes: np.ndarray) -> bool:
-    """Whether codes are those of a part; the last snapshot may be some epochs younger than the
-    weights that were kept.
+    """Whether codes are those of a part.
+
+    The last snapshot may be some epochs younger than the weights that were kept.
     """
     own = codes_of(model, part)
-    return own.shape == codes.shape and float(np.square(own - codes).mean()) <= _ALIKE * 2 * float(
-        codes.var(axis=0).mean()
-    )
+    if own.shape != codes.shape:
+        return False
+    by_chance = 2 * codes.var(axis=0).mean()  # of codes that have nothing in common
+    return bool(np.square(own - codes).mean() <= _ALIKE * by_chance)
 
 
 def _heights(y: np.ndarray | None, n: int) -> np.ndarray:

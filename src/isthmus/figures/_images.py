@@ -15,8 +15,7 @@ def as_images(
     image_shape: tuple[int, ...] | None = None,
     span: tuple[float, float] = (0.0, 1.0),
 ) -> np.ndarray:
-    """Examples as images to look at: ``(n, h, w)`` if grey, ``(n, h, w, 3)`` if in colour, floats
-    in [0, 1].
+    """Examples as images in [0, 1] to look at: ``(n, h, w)``, or ``(n, h, w, 3)`` in colour.
 
     Args:
         x: ``(n, h, w)``, ``(n, c, h, w)`` or ``(n, h, w, c)`` with 1, 3 or 4 channels (the fourth,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isthmus.data.datasets import Data
-from isthmus.data.rows import named
+from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import kind_of
@@ -20,8 +20,8 @@ from isthmus.figures._style import (
     TEXT,
     WIDTH,
     bare,
+    figure_title,
     head,
-    heading,
     label,
     new_figure,
     over,
@@ -34,8 +34,7 @@ _SCORES = {"error": "score: minus the squared error", "score": "score: the model
 
 
 def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = None) -> Figure:
-    """The least and the most typical test examples, each with its reconstruction beneath, and its
-    score.
+    """The least and most typical test examples, each with its reconstruction and its score.
 
     Args:
         model: a fitted model with ``reconstruct`` and ``squared_error``, by which it is judged; or
@@ -51,7 +50,7 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
     """
     member = getattr(model, "member_", model)
     part = data.test if len(data.test) else data.train
-    x = named(part.x, data.columns if hasattr(member, "feature_names_in_") else None)
+    x = with_columns(part.x, data.columns if hasattr(member, "feature_names_in_") else None)
     scores, order = (values := _scores(model, x)), np.argsort(values, kind="stable")
     count, tiles = min(columns, max(1, len(part) // 2)), tiles_for(member, data)
     figure = new_figure(WIDTH, 2 * WIDTH * 2.1 * tiles.aspect / max(count, 6) + 1.6)
@@ -75,7 +74,7 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
             )
         ),
     )
-    over(figure, heading(title, member, data.name, "least and most typical examples"))
+    over(figure, figure_title(title, member, data.name, "least and most typical examples"))
     return trim(figure)
 
 
@@ -99,9 +98,7 @@ def _draw(
     scores: np.ndarray,
     threshold: float,
 ) -> None:
-    """Examples ``(n, *shape)`` above their reconstructions, each with its score; in red where it
-    lies below the threshold.
-    """
+    """Examples ``(n, *shape)`` above their reconstructions; scores below the threshold in red."""
     bare(axes)
     axes.set(xlim=(0, max(len(x), 6)), ylim=(2.1, 0))
     axes.set_aspect(tiles.aspect)

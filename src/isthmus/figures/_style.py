@@ -96,10 +96,8 @@ def over(figure: Figure, text: str) -> None:
         figure.suptitle(text, x=0.01, horizontalalignment="left", fontsize=TITLE, color=INK)
 
 
-def heading(title: str | None, model: Any, data_name: str, what: str) -> str:
-    """The title that was asked for, or "VAE on digits: …" where none was; a long one takes two
-    lines.
-    """
+def figure_title(title: str | None, model: Any, data_name: str, what: str) -> str:
+    """The title that was asked for, or "VAE on digits: …", on two lines if it is long."""
     if title is not None:
         return title
     subject = f"{type(model).__name__} on {shortened(data_name, 24)}:"
@@ -108,6 +106,5 @@ def heading(title: str | None, model: Any, data_name: str, what: str) -> str:
 
 def shortened(name: str, longest: int = 14) -> str:
     """A name that fits into the room for it."""
-    return (
-        name if len(name) <= longest else name[: longest - 2] + "…"
-    )  # which is as wide as two letters
+    # the ellipsis is as wide as two letters
+    return name if len(name) <= longest else name[: longest - 2] + "…"

@@ -46,9 +46,7 @@ class Tiles(Protocol):
         top: float = 0,
         pad: int = 0,
     ) -> Artist:
-        """Draw examples ``(n, *shape)`` row by row, the first with its upper left corner at (left,
-        top).
-        """
+        """Draw examples ``(n, *shape)`` row by row, the first one's corner at (left, top)."""
 
 
 @dataclass(frozen=True)
@@ -134,18 +132,15 @@ class Profiles:
     ) -> Artist:
         """See :class:`Tiles`."""
         place = np.arange(len(x))
-        corner = np.stack([left + place % columns, top + place // columns], axis=1)[
-            :, None
-        ]  # (n, 1, 2)
+        corner = np.stack([left + place % columns, top + place // columns], axis=1)
+        corner = corner[:, None]  # (n, 1, 2)
         parts = (np.broadcast_to(_SHEET, (len(x), 4, 2)), *self._outlines(x))
         outlines = [outline for part in parts for outline in corner + 0.04 + 0.92 * part]
         colours = [colour for colour in (PAPER, PALETTE[0], PALETTE[2]) for _ in place]
         return axes.add_collection(PolyCollection(outlines, facecolor=colours, linewidth=0))
 
     def _outlines(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What lies above and what lies below the base line, in the unit square, each
-        ``(n, 2 * bars + 2, 2)``.
-        """
+        """Outlines above and below the base line in the unit square, ``(n, 2 * bars + 2, 2)``."""
         values = (x.reshape(len(x), -1) - self.centre) / self.scale
         values = values[:, :: math.ceil(values.shape[1] / _BARS)]
         heights = np.nan_to_num(self.base + values).clip(0, 1).repeat(2, axis=1)
@@ -156,9 +151,7 @@ class Profiles:
 
 
 def tiles_for(model: Any, data: Data) -> Tiles:
-    """How the examples of a data set are drawn, with the hints that the model was given about their
-    layout.
-    """
+    """How the examples of a data set are drawn, by what the model was told of their layout."""
     hints: dict[str, Any] = {
         "channels": getattr(model, "channels", "auto"),
         "image_shape": getattr(model, "image_shape", None),
@@ -182,9 +175,7 @@ def _aspect(x: np.ndarray, hints: dict[str, Any]) -> float:
 
 
 def _profiles(x: np.ndarray) -> Profiles:
-    """By the same rule as the scaling of a model: what lies in [0, 1] is left alone, all else is
-    standardised.
-    """
+    """As a model scales: what lies in [0, 1] is left alone, all else is standardised."""
     columns = x.shape[1]
     step = math.ceil(columns / _BARS)
     bars = (

@@ -17,8 +17,8 @@ from isthmus.figures._style import (
     PALETTE,
     SMALL,
     TEXT,
+    figure_title,
     head,
-    heading,
     label,
     new_figure,
     over,
@@ -26,11 +26,8 @@ from isthmus.figures._style import (
 )
 
 _NO_TERMS = ("epoch", "stage", "learning_rate", "seconds")
-_COLOURS = {
-    "objective": INK,
-    "distortion": PALETTE[0],
-    "rate": PALETTE[2],
-}  # the same in every figure
+# the same in every figure
+_COLOURS = {"objective": INK, "distortion": PALETTE[0], "rate": PALETTE[2]}
 _UNITS = {
     "active": "share of units",
     "dead": "share of units",
@@ -45,8 +42,7 @@ _PANELS = 3  # side by side
 
 
 def curves(model: Any, data: Data, *, title: str | None = None) -> Figure:
-    """Training curves of every term, each in a panel of its own; validation is dashed, in the same
-    colour.
+    """Training curves of every term, each in a panel of its own; validation is dashed.
 
     Args:
         model: a fitted model with ``history_``.
@@ -76,17 +72,14 @@ def curves(model: Any, data: Data, *, title: str | None = None) -> Figure:
         panels[0].legend(frameon=False, fontsize=SMALL, labelcolor=INK)
     if "objective" not in terms:
         head(panels[0], "distortion (the whole objective)", TEXT)
-    over(figure, heading(title, model, data.name, "training"))
+    over(figure, figure_title(title, model, data.name, "training"))
     return figure
 
 
 def _terms(history: Sequence[Mapping[str, float]]) -> dict[str, str]:
-    """The terms with their colours; an objective that is nothing but the distortion is not shown
-    twice.
-    """
-    known = dict.fromkeys(
-        name for row in history for name in row
-    )  # stages differ in what they report
+    """The terms with their colours; an objective that equals the distortion is left out."""
+    # stages differ in what they report
+    known = dict.fromkeys(name for row in history for name in row)
     names = [name for name in known if name not in _NO_TERMS and not name.startswith("val_")]
     if "distortion" in names and all(row["objective"] == row.get("distortion") for row in history):
         names.remove("objective")
@@ -95,8 +88,9 @@ def _terms(history: Sequence[Mapping[str, float]]) -> dict[str, str]:
 
 
 def _unit(model: Any, term: str) -> str:
-    """What a term counts. A rate is in nats whatever the likelihood; a squared error is no
-    probability and has no nats.
+    """What a term counts.
+
+    A rate is in nats whatever the likelihood; a squared error is no probability and has no nats.
     """
     kind = term.partition("_")[0]  # of perplexity_top, perplexity
     squared = getattr(model, "likelihood_", None) == "mse" and term in ("objective", "distortion")

@@ -35,7 +35,7 @@ def check_target(path: Path, endings: Sequence[str]) -> None:
 
 
 def write_codes(path: Path, codes: np.ndarray, names: Sequence[str]) -> None:
-    """Write codes ``(n, latent_dim)`` as an array or as a table with one named column a dimension."""
+    """Write codes ``(n, latent_dim)`` as an array, or a table with one named column a dimension."""
     if path.suffix.lower() == ARRAY:
         write_array(path, codes)
     else:

@@ -17,7 +17,7 @@ from torch import nn
 from isthmus.core import fields, files
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, unknown
-from isthmus.io.pretrained import resolved
+from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import MEMBERS
 from isthmus.training.checkpoint import FILE
@@ -55,7 +55,7 @@ def save(model: Estimator, path: Path) -> Path:
         "columns": list(getattr(model, "feature_names_in_", [])) or None,
         "likelihood": model.likelihood_,
         "source": model.source_,
-        "prior": storage.write(model.prior_, path),
+        "prior": storage.write_prior(model.prior_, path),
         "sha256": files.write_tensors(path / WEIGHTS, module.state_dict()),
     }
     if model.snapshots_:
@@ -67,14 +67,13 @@ def save(model: Estimator, path: Path) -> Path:
         files.write_tensors(path / SNAPSHOTS, tensors)
     else:
         (path / SNAPSHOTS).unlink(missing_ok=True)
-    files.write_bytes(
-        path / HISTORY, "".join(json.dumps(row) + "\n" for row in model.history_).encode()
-    )
+    lines = "".join(json.dumps(row) + "\n" for row in model.history_)
+    files.write_bytes(path / HISTORY, lines.encode())
     files.write_json(path / CONFIG, config)
     return path
 
 
-def load(
+def load_run(
     path: str | Path,
     *,
     networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
@@ -95,7 +94,7 @@ def load(
     Raises:
         RunError: for a folder that is missing, foreign, damaged, or of a newer format.
     """
-    path = resolved(path)
+    path = run_folder(path)
     config = _read_config(path)
     cls = MEMBERS[config["member"]]
     values = {
@@ -108,11 +107,11 @@ def load(
         **_own_networks(config["networks"], networks or {}, trust, path),
     )
     weights, _ = files.read_tensors(path / WEIGHTS, config["sha256"])
-    model._restore(_read_door(config["data"], path), weights, path / WEIGHTS)
+    model._restore(_read_preprocessor(config["data"], path), weights, path / WEIGHTS)
     model.history_, model.snapshots_ = _read_rows(path), _read_snapshots(path)
     model.source_, model.prior_ = (
         config.get("source"),
-        storage.read(config.get("prior"), path, device),
+        storage.read_prior(config.get("prior"), path, device),
     )
     if config["columns"] is not None:
         model.feature_names_in_ = np.asarray(config["columns"], dtype=object)
@@ -125,12 +124,12 @@ def save_prior(model: Estimator, path: str | Path) -> None:
     """
     path = Path(path)
     config = _read_config(path)
-    files.write_json(path / CONFIG, config | {"prior": storage.write(model.prior_, path)})
+    files.write_json(path / CONFIG, config | {"prior": storage.write_prior(model.prior_, path)})
 
 
 def info(path: str | Path) -> dict[str, Any]:
     """The configuration of a run and the last row of its history, without loading weights."""
-    path = resolved(path)
+    path = run_folder(path)
     return _read_config(path) | {"history": _read_rows(path)[-1:]}
 
 
@@ -183,7 +182,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def _read_door(values: dict[str, Any], path: Path) -> Preprocessor:
+def _read_preprocessor(values: dict[str, Any], path: Path) -> Preprocessor:
     try:
         return Preprocessor.from_json(values)
     except (KeyError, TypeError, ValueError) as error:

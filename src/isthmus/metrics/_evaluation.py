@@ -11,7 +11,7 @@ from sklearn.base import is_clusterer
 
 from isthmus.data.datasets import Data, Part
 from isthmus.data.preprocessing import Preprocessor
-from isthmus.data.rows import named
+from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
 from isthmus.metrics._measure import Measure
@@ -37,8 +37,7 @@ class Model(Protocol):
 
 
 def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Measure]:
-    """Measure a fitted model on the test part: reconstruction, likelihood, and what the codes are
-    good for.
+    """Measure a fitted model on the test part: reconstruction, likelihood, use of the codes.
 
     What does not apply is left out: PSNR for anything but images in [0, 1], what cleaning gains for
         members that do not
@@ -72,16 +71,16 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Me
 def _reconstruction(model: Model, test: Any, dimensions: int) -> dict[str, Measure]:
     errors = model.squared_error(test)
     found = {
-        "squared_error": reconstruction.squared_error(errors),
+        "squared_error": reconstruction.sse(errors),
         "mse": reconstruction.mse(errors, dimensions),
     }
     if _is_picture(model):
-        found["psnr"] = reconstruction.psnr(errors, dimensions)
+        found["psnr"] = reconstruction.mean_psnr(errors, dimensions)
     return found
 
 
 def _cleaning(model: Any, x: np.ndarray, seed: int) -> dict[str, Measure]:
-    """What a member that trains on damaged images makes of images that are damaged in the same way."""
+    """What a member that trains on damaged images makes of images damaged in the same way."""
     module: Any = getattr(model, "module_", None)
     if getattr(module, "corruption", None) is None or not _is_picture(model):
         return {}
@@ -99,9 +98,8 @@ def _likelihood(model: Any, test: Any, dimensions: int) -> dict[str, Measure]:
     if not normalised or "rate" not in terms:
         return {"distortion": distortion}
     found = {"neg_elbo": likelihood.neg_elbo(terms["distortion"], terms["rate"])}
-    if _is_picture(
-        model
-    ):  # the bits of a density depend on the units of the data, which only pixels share
+    # the bits of a density depend on the units of the data, which only pixels share
+    if _is_picture(model):
         found["bits_per_dim"] = likelihood.bits_per_dim(
             terms["distortion"], terms["rate"], dimensions
         )
@@ -137,9 +135,8 @@ def _posterior(model: Any, test: Any) -> dict[str, Measure]:
     posterior: Any = model.encode(test) if hasattr(model, "encode") else None
     is_gaussian = hasattr(posterior, "log_var")
     mu = _flat(posterior.mu if is_gaussian else model.transform(test))
-    if model.code_space == "normal" and (
-        is_gaussian or len(mu) > mu.shape[1]
-    ):  # fewer points span no volume
+    spans_volume = is_gaussian or len(mu) > mu.shape[1]  # fewer points than dimensions do not
+    if model.code_space == "normal" and spans_volume:
         var = np.exp(_flat(posterior.log_var)) if is_gaussian else np.zeros_like(mu)
         found["prior_gap"] = representation.prior_gap(mu, var)
     if is_gaussian:
@@ -160,10 +157,8 @@ def _some(part: Part, limit: int, random: np.random.Generator) -> Part:
 
 
 def _named(model: Any, x: np.ndarray, data: Data) -> Any:
-    """Rows with the names of their columns where the model was trained with names, so that it can
-    check them.
-    """
-    return named(x, data.columns if hasattr(model, "feature_names_in_") else None)
+    """Rows with the names of their columns where the model was trained with names."""
+    return with_columns(x, data.columns if hasattr(model, "feature_names_in_") else None)
 
 
 def _inside(model: Model, x: np.ndarray) -> np.ndarray:
@@ -177,5 +172,5 @@ def _flat(values: np.ndarray) -> np.ndarray:
 
 
 def _is_picture(model: Model) -> bool:
-    """Whether examples are images whose pixels lie in [0, 1], on the scale that all images share."""
+    """Whether examples are images whose pixels lie in [0, 1], on one scale for all images."""
     return len(model.preprocessor_.layout.shape) == 3 and model.preprocessor_.scaling.unit_range

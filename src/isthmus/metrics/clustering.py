@@ -11,9 +11,7 @@ from isthmus.metrics._measure import Measure, average
 
 
 def cluster_accuracy(labels: np.ndarray, clusters: np.ndarray) -> Measure:
-    """The share of examples whose cluster stands for their class, under the best one-to-one naming
-    of clusters.
-    """
+    """The share of examples in the cluster of their class, under the best one-to-one matching."""
     table = contingency_matrix(labels, clusters)
     rows, columns = linear_sum_assignment(-table)
     named = dict(zip(np.unique(clusters)[columns], np.unique(labels)[rows], strict=True))

@@ -7,8 +7,7 @@ from scipy.linalg import sqrtm
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
-    r"""The squared Fréchet distance of two sets of features ``(n, d)`` and ``(m, d)``, each taken
-    for a Gaussian.
+    r"""The squared Fréchet distance of Gaussians fitted to features ``(n, d)`` and ``(m, d)``.
 
     .. math:: \lVert m_a - m_b \rVert^2 + \mathrm{tr}\left(S_a + S_b - 2 (S_a S_b)^{1/2}\right)
 

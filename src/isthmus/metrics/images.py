@@ -1,6 +1,4 @@
-"""How alike two stacks of images are, and what a denoising member gains: before it has cleaned, and
-after.
-"""
+"""How alike two stacks of images are, and what a denoising member gains by cleaning."""
 
 from __future__ import annotations
 
@@ -25,15 +23,12 @@ _LEAST_WINDOW = 3  # a smaller one has no structure to compare
 
 
 def psnr(images: Tensor, targets: Tensor) -> np.ndarray:
-    """The peak signal-to-noise ratio of each image in dB, ``(n,)``, from two stacks
-    ``(n, c, h, w)`` in [0, 1].
-    """
+    """Each image's peak signal-to-noise ratio in dB, ``(n,)``; ``(n, c, h, w)`` in [0, 1]."""
     return decibels((squared_error(images, targets) / targets[0].numel()).cpu().numpy())
 
 
 def ssim(images: Tensor, targets: Tensor) -> np.ndarray:
-    r"""The structural similarity of each image to its target, ``(n,)``, at most 1; each side at
-    least 3 pixels.
+    r"""The structural similarity of each image to its target, ``(n,)``; sides of 3 pixels or more.
 
     .. math:: \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}{(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2
     + \sigma_y^2 + c_2)}
@@ -62,17 +57,16 @@ def ssim(images: Tensor, targets: Tensor) -> np.ndarray:
 
 
 def window(shape: Sequence[int]) -> int:
-    """The side of the window for images of a shape (…, h, w): 11 pixels, or the greatest odd number
-    that fits.
-    """
+    """The window's side for images (…, h, w): 11 pixels, or the greatest odd number that fits."""
     return min(_WINDOW, (min(shape[-2:]) - 1) // 2 * 2 + 1)
 
 
 def cleaning(
     module: Autoencoder, batches: ArrayBatches, random_state: int = 0
 ) -> dict[str, Measure]:
-    """What a denoising member makes of test images that its own corruption damaged, the damage
-    clipped to [0, 1].
+    """What a denoising member makes of test images that its own corruption damaged.
+
+    Damaged images are clipped to [0, 1].
 
     SSIM is left out where torchmetrics is not installed, and for images of fewer than 3 pixels a
     side.
@@ -105,9 +99,7 @@ def _qualities(module: Autoencoder, batch: Batch) -> dict[str, np.ndarray]:
 
 
 def _measure(name: str, values: np.ndarray, side: int) -> Measure:
-    """The mean of one of the four, with what is said of it; how damaged the images are is neither
-    better nor worse.
-    """
+    """The mean of one of the four; how damaged the images are is neither better nor worse."""
     kind, state = name.split("_")
     unit, said = {
         "psnr": ("dB", "How far the brightest possible pixel stands above the error"),

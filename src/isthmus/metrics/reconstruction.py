@@ -13,7 +13,7 @@ from isthmus.metrics._measure import Measure, average
 _LEAST_MSE = 1e-10  # a perfect reconstruction has no finite ratio: it counts as 100 dB
 
 
-def squared_error(errors: np.ndarray) -> Measure:
+def sse(errors: np.ndarray) -> Measure:
     """The mean squared distance between an example and its reconstruction."""
     return average(
         "Squared error",
@@ -36,10 +36,8 @@ def mse(errors: np.ndarray, dimensions: int) -> Measure:
     )
 
 
-def psnr(errors: np.ndarray, dimensions: int) -> Measure:
-    """The peak signal-to-noise ratio of each image whose pixels lie in [0, 1], averaged over
-    images.
-    """
+def mean_psnr(errors: np.ndarray, dimensions: int) -> Measure:
+    """The peak signal-to-noise ratio of images in [0, 1], averaged over images."""
     return average(
         "PSNR",
         decibels(errors / dimensions),

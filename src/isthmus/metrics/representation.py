@@ -35,9 +35,8 @@ class Labelled:
 def linear_probe(train: Labelled, test: Labelled) -> Measure:
     """The accuracy of a logistic regression on standardised codes."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    with (
-        warnings.catch_warnings()
-    ):  # after 1,000 steps the accuracy moves by far less than its standard error
+    # after 1,000 steps the accuracy moves by far less than its standard error
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         probe.fit(train.z, train.y)
     return average(
@@ -64,8 +63,7 @@ def knn5(train: Labelled, test: Labelled) -> Measure:
 
 
 def kmeans_nmi(train: Labelled, test: Labelled, random_state: int = 0) -> Measure:
-    """The normalised mutual information of classes and k-means clusters, as many clusters as
-    classes.
+    """The normalised mutual information of classes and as many k-means clusters.
 
     The standard error is that of 100 resamples of the test examples (bootstrap).
     """
@@ -87,8 +85,7 @@ def kmeans_nmi(train: Labelled, test: Labelled, random_state: int = 0) -> Measur
 
 
 def trustworthiness(x: np.ndarray, z: np.ndarray) -> Measure:
-    """Whether neighbours among the codes are neighbours among the examples ``x: (n, dimensions)``;
-    n above 10.
+    """Whether neighbours among codes are neighbours among examples ``(n, dimensions)``, n > 10.
 
     The standard error comes from measuring up to ten parts of the examples, each by itself.
     """
@@ -112,8 +109,7 @@ def trustworthiness(x: np.ndarray, z: np.ndarray) -> Measure:
 
 
 def prior_gap(mu: np.ndarray, var: np.ndarray) -> Measure:
-    r"""KL(N(m, S) ‖ N(0, I)), with m and S the mean and covariance of the codes of all examples
-    together.
+    r"""KL(N(m, S) ‖ N(0, I)), with m and S the mean and covariance of all examples' codes.
 
     .. math:: \tfrac12 \left( \mathrm{tr} S + m^\top m - d - \log \det S \right)
 
@@ -136,9 +132,7 @@ def prior_gap(mu: np.ndarray, var: np.ndarray) -> Measure:
 
 
 def active_units(mu: np.ndarray) -> Measure:
-    """How many dimensions of the posterior mean vary over the data, with a variance above 0.01
-    (Burda et al., 2016).
-    """
+    """How many dimensions of the posterior mean vary by more than 0.01 (Burda et al., 2016)."""
     return Measure(
         "Active units",
         float((mu.var(axis=0) > _ACTIVE).sum()),

@@ -83,7 +83,7 @@ class Group(nn.Module):
         return DiagonalGaussian(mu, _bounded(log_var))
 
     def posterior(self, prior: DiagonalGaussian, state: Tensor, seen: Tensor) -> DiagonalGaussian:
-        """q of this group's code: the prior, moved and stretched by what the bottom_up tower saw."""
+        """q of this group's code: the prior, moved and stretched by what the bottom-up net saw."""
         shift, stretch = full(self.posterior_net(state + self.join(seen))).chunk(2, 1)
         return DiagonalGaussian(prior.mu + shift, prior.log_var + _bounded(stretch))
 

@@ -30,7 +30,7 @@ _FEW = 0.25
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Quantised(Conditional, Estimator, ABC):
-    """A member whose code is made of entries of codebooks, so that it is a grid of whole numbers."""
+    """A member whose code is made of codebook entries, so that it is a grid of whole numbers."""
 
     image_network = "residual"
 

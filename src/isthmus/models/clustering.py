@@ -60,8 +60,8 @@ class ClusteringAE(ClusterMixin, Estimator):
     Example:
         >>> import isthmus as ist
         >>> data = ist.data.load("digits")
-        >>> model = ist.ClusteringAE(n_clusters=10, pretrain_epochs=1, epochs=1, random_state=0).fit(data.train)
-        >>> model.predict(data.test.x).shape, model.transform(data.test.x).shape
+        >>> model = ist.ClusteringAE(n_clusters=10, pretrain_epochs=1, epochs=1, random_state=0)
+        >>> model.fit(data.train).predict(data.test.x).shape, model.transform(data.test.x).shape
         ((359,), (359, 10))
     """
 

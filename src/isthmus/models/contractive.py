@@ -43,8 +43,8 @@ class ContractiveAE(Estimator):
     Example:
         >>> import isthmus as ist
         >>> data = ist.data.load("digits")
-        >>> model = ist.ContractiveAE(latent_dim=32, hidden=(), epochs=1, random_state=0).fit(data.train)
-        >>> "jacobian" in model.history_[0]
+        >>> model = ist.ContractiveAE(latent_dim=32, hidden=(), epochs=1, random_state=0)
+        >>> "jacobian" in model.fit(data.train).history_[0]
         True
     """
 

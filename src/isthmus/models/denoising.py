@@ -40,8 +40,8 @@ class DenoisingAE(AE):
     Example:
         >>> import isthmus as ist
         >>> data = ist.data.load("digits")
-        >>> model = ist.DenoisingAE(corruption="masking", level=0.25, epochs=1, random_state=0).fit(data.train)
-        >>> model.denoise(data.test.x).shape
+        >>> model = ist.DenoisingAE(corruption="masking", level=0.25, epochs=1, random_state=0)
+        >>> model.fit(data.train).denoise(data.test.x).shape
         (359, 1, 8, 8)
     """
 

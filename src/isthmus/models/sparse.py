@@ -43,8 +43,8 @@ class SparseAE(Estimator):
     Example:
         >>> import isthmus as ist
         >>> data = ist.data.load("digits")
-        >>> model = ist.SparseAE(latent_dim=100, sparsity="topk", k=8, epochs=1, random_state=0).fit(data.train)
-        >>> int((model.transform(data.test.x) > 0).sum(1).max())
+        >>> model = ist.SparseAE(latent_dim=100, sparsity="topk", k=8, epochs=1, random_state=0)
+        >>> int((model.fit(data.train).transform(data.test.x) > 0).sum(1).max())
         8
     """
 

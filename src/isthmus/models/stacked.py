@@ -58,8 +58,8 @@ class StackedAE(Estimator):
     Example:
         >>> import isthmus as ist
         >>> data = ist.data.load("digits")
-        >>> model = ist.StackedAE(hidden=(40, 20), latent_dim=5, pretrain_epochs=1, epochs=1, random_state=0).fit(data.train)
-        >>> [row["stage"] for row in model.history_]
+        >>> model = ist.StackedAE(hidden=(40, 20), latent_dim=5, pretrain_epochs=1, epochs=1)
+        >>> [row["stage"] for row in model.fit(data.train).history_]
         [1.0, 2.0, 3.0, 4.0]
     """
 
@@ -174,7 +174,7 @@ def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
 
 
 def _mirrors(source: nn.Module, layer: nn.Module) -> bool:
-    """Whether a decoding layer is what an encoding layer becomes when its weights are transposed."""
+    """Whether a decoding layer is what an encoding layer with transposed weights is."""
     if isinstance(source, nn.Linear):
         return isinstance(layer, nn.Linear)
     return isinstance(source, nn.Conv2d) and isinstance(layer, nn.ConvTranspose2d)

@@ -18,7 +18,7 @@ _STEP = 0.1  # share of a branch that is added: deep towers start near the ident
 
 
 class Cell(nn.Module):
-    """A state plus a tenth of what a branch makes of it: ``(n, channels, h, w)`` to the same shape."""
+    """A state ``(n, channels, h, w)`` plus a tenth of what a branch makes of it."""
 
     def __init__(self, branch: nn.Module) -> None:
         super().__init__()
@@ -126,7 +126,6 @@ class Double(nn.Module):
         self.convolution = nn.Conv2d(channels, channels // 2, 1)
 
     def forward(self, state: Tensor) -> Tensor:
-        doubled = (
-            self.convolution(state).repeat_interleave(2, 2).repeat_interleave(2, 3)
-        )  # (n, c / 2, 2h, 2w)
+        halved = self.convolution(state)  # (n, c / 2, h, w)
+        doubled = halved.repeat_interleave(2, 2).repeat_interleave(2, 3)  # (n, c / 2, 2h, 2w)
         return doubled[..., : self.size[0], : self.size[1]]

@@ -37,9 +37,8 @@ class Strided(Network, ABC):
 
     def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
         channels = [*reversed(self._widths), shape[0]]
-        layers = self._entry(code_shape, (channels[0], *self._coarse(shape))) + self._coarse_layers(
-            channels[0]
-        )
+        layers = self._entry(code_shape, (channels[0], *self._coarse(shape)))
+        layers += self._coarse_layers(channels[0])
         for inputs, outputs in pairwise(channels):
             layers += [
                 activation(self.activation),
@@ -80,7 +79,7 @@ class Strided(Network, ABC):
 
 @dataclass(frozen=True)
 class Conv(Strided):
-    """Strided 4×4 convolutions, and transposed ones that mirror them; nothing on the coarse grid."""
+    """Strided 4×4 convolutions, and transposed ones that mirror them; none on the coarse grid."""
 
     def _coarse_layers(self, channels: int) -> list[nn.Module]:
         return []

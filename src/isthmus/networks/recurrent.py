@@ -111,9 +111,8 @@ def as_steps(x: Tensor) -> Tensor:
     image are features.
     """
     if x.dim() == 4:
-        return x.transpose(1, 2).flatten(
-            2
-        )  # (n, channels, rows, columns) -> (n, rows, channels * columns)
+        # (n, channels, rows, columns) -> (n, rows, channels * columns)
+        return x.transpose(1, 2).flatten(2)
     return x.flatten(2) if x.dim() > 2 else x[..., None]
 
 

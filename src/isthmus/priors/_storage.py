@@ -14,7 +14,7 @@ from isthmus.registry import PRIORS
 FILE = "prior.safetensors"
 
 
-def write(prior: Prior | None, folder: Path) -> dict[str, Any] | None:
+def write_prior(prior: Prior | None, folder: Path) -> dict[str, Any] | None:
     """Write a prior into the folder of its run, in place of an earlier one; gives its entry in the
     configuration.
     """
@@ -33,7 +33,7 @@ def write(prior: Prior | None, folder: Path) -> dict[str, Any] | None:
     }
 
 
-def read(entry: Mapping[str, Any] | None, folder: Path, device: str) -> Prior | None:
+def read_prior(entry: Mapping[str, Any] | None, folder: Path, device: str) -> Prior | None:
     """Read the prior of an entry, which computes on ``device`` from now on; None where there is
     none.
 

@@ -146,7 +146,7 @@ class Prior(BaseEstimator, ABC):
 
     @abstractmethod
     def _log_prob(self, codes: Tensor, classes: Tensor | None) -> Tensor:
-        """log p of codes, given the classes ``classes`` ``(n,)`` where there are classes; ``(n,)``."""
+        """log p of codes, ``(n,)``; given their ``classes`` ``(n,)`` where there are any."""
 
     @abstractmethod
     def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

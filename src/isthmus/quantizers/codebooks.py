@@ -94,7 +94,7 @@ class Codebook(nn.Module, ABC):
 
     @torch.no_grad()
     def start(self, proposed: Tensor) -> None:
-        """Put the entries where vectors ``(n, dim, *grid)`` lie: at the centres that k-means finds."""
+        """Put the entries at the centres that k-means finds of vectors ``(n, dim, *grid)``."""
         self._place(
             torch.ones_like(self.uses, dtype=torch.bool), centres(_rows(proposed), self.size)
         )
@@ -144,7 +144,7 @@ class Codebook(nn.Module, ABC):
         self.idle.masked_fill_(renewed, 0)
 
     def _place(self, which: Tensor, vectors: Tensor) -> None:
-        """Put the entries marked in ``which: (size,)`` at their rows of ``vectors: (size, dim)``."""
+        """Put the entries marked in ``which (size,)`` at their rows of ``vectors (size, dim)``."""
         self.vectors.copy_(torch.where(which[:, None], vectors, self.vectors))
 
 

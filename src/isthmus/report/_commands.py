@@ -33,9 +33,7 @@ class Request:
 
     @property
     def shell(self) -> str:
-        """The command, or nothing where an estimator was given, whose fields a command cannot
-        carry.
-        """
+        """The command; nothing for an estimator, whose fields a command cannot carry."""
         names = [member for member in self.members if isinstance(member, str)]
         if len(names) < len(self.members):
             return ""

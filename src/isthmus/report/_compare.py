@@ -1,6 +1,4 @@
-"""The comparison: train members with one budget, put PCA beside them, measure, draw, and write one
-page.
-"""
+"""The comparison: members trained with one budget, PCA beside them, measured, on one page."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from typing import Any
 
 from isthmus.core import files
 from isthmus.data.datasets import Data
-from isthmus.data.rows import named
+from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator, LearningWarning
 from isthmus.io import runs
@@ -62,8 +60,7 @@ def compare(
     snapshots: int = SNAPSHOTS,
     overrides: Mapping[str, Any] | None = None,
 ) -> Comparison:
-    """Train members on the same data with the same budget, and write what one sees of them as one
-    HTML page.
+    """Train members on the same data with the same budget, and write one HTML page about them.
 
     PCA with as many components stands beside them. Each run is kept in ``out/runs``, the numbers in
     ``out/results.json``, the page in ``out/index.html``. A comparison that was interrupted goes on
@@ -108,9 +105,7 @@ def compare(
 
 
 def _claim(out: Path, folders: Sequence[str]) -> None:
-    """Refuse what is not ours before anything is trained, and mark the folder, so that it can be
-    taken up again.
-    """
+    """Refuse what is not ours before anything is trained, and mark the folder as ours."""
     files.refuse_foreign(out, (RESULTS,))
     for folder in folders:
         runs.refuse_target(out / RUNS / folder, overwrite=True)
@@ -121,9 +116,8 @@ def _claim(out: Path, folders: Sequence[str]) -> None:
 def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
     model, folder = entrant.model, out / RUNS / entrant.folder
     diagnostics = _fit(model.set_params(checkpoint_dir=str(folder)), data)
-    model.set_params(
-        checkpoint_dir=None
-    )  # the run is whole, and the place where it was made is nobody's business
+    # the run is whole, and the place where it was made is nobody's business
+    model.set_params(checkpoint_dir=None)
     model.source_ = data.source
     model.save(folder)
     measures = {
@@ -139,7 +133,8 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LearningWarning)
         model.fit(
-            named(data.train.x, data.columns), probes=named(data.test.x[:PROBES], data.columns)
+            with_columns(data.train.x, data.columns),
+            probes=with_columns(data.test.x[:PROBES], data.columns),
         )
     for warning in caught:
         if not issubclass(warning.category, LearningWarning):
@@ -151,9 +146,7 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
 
 
 def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
-    """PCA once for every size of the code, with the layout and scaling of the first member of that
-    size.
-    """
+    """PCA once for every size of the code, with layout and scaling of that size's first member."""
     firsts = {model.latent_dim: model for model in reversed(models)}
     return [
         _reference(firsts[size], data, f"PCA (latent dim {size})" if len(firsts) > 1 else "PCA")
@@ -170,9 +163,8 @@ def _reference(like: Estimator, data: Data, label: str) -> Row:
         image_shape=like.image_shape,
     ).fit(data.train)
     seconds = perf_counter() - start
-    return Row(
-        label, "pca", model, {**evaluate(model, data), "seconds": _seconds(seconds)}, told(model)
-    )
+    measures = {**evaluate(model, data), "seconds": _seconds(seconds)}
+    return Row(label, "pca", model, measures, told(model))
 
 
 def _seconds(value: float) -> Measure:

@@ -1,6 +1,4 @@
-"""Who is compared: members built from names or copied from estimators, with a label and a folder
-each.
-"""
+"""Who is compared: members from names or estimators, each with a label and a folder."""
 
 from __future__ import annotations
 

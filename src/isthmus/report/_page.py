@@ -59,7 +59,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class PageCell:
     """One figure of one model: the picture as a data URI, or the reason why there is none.
 
     Attributes:
@@ -82,7 +82,7 @@ class Section:
     kind: str
     title: str
     text: str
-    cells: tuple[Cell, ...]
+    cells: tuple[PageCell, ...]
 
     @property
     def width(self) -> int:
@@ -115,9 +115,7 @@ def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[st
 
 
 def sections_of(rows: Sequence[Row], data: Data) -> list[Section]:
-    """Every registered figure of every model, kind by kind; a kind that none of them has is left
-    out.
-    """
+    """Every registered figure of every model, kind by kind; empty kinds are left out."""
     sections = []
     for kind in FIGURES:
         cells = tuple(_cell(kind, row, data) for row in rows) if kind != _MOVES else ()
@@ -129,9 +127,9 @@ def sections_of(rows: Sequence[Row], data: Data) -> list[Section]:
     return sections
 
 
-def _cell(kind: str, row: Row, data: Data) -> Cell:
+def _cell(kind: str, row: Row, data: Data) -> PageCell:
     if kind == "curves" and not row.model.history_:
-        return Cell(
+        return PageCell(
             row.label, note=f"{row.label} is computed in one step: there are no epochs to draw."
         )
     draw = FIGURES[kind]
@@ -139,14 +137,12 @@ def _cell(kind: str, row: Row, data: Data) -> Cell:
     try:
         figure: Figure = draw(row.model, data, **untitled)
     except InputError as error:
-        return Cell(row.label, note=str(error))
-    return Cell(row.label, figure_data(figure), round(figure.get_figwidth() * POINTS))
+        return PageCell(row.label, note=str(error))
+    return PageCell(row.label, figure_data(figure), round(figure.get_figwidth() * POINTS))
 
 
 def _settings(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
-    """The fields that differ from their defaults in any model, with the value in each; empty where
-    it has no such field.
-    """
+    """The fields that differ from their defaults in any model, with each one's value, if any."""
     names = dict.fromkeys(name for row in rows for name in unusual(row.model))
     return [
         (name, [_word(row.fields[name]) if name in row.fields else "" for row in rows])

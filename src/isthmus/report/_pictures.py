@@ -31,9 +31,7 @@ def figure_data(figure: Figure) -> str:
 
 
 def pixel_data(picture: np.ndarray) -> str:
-    """An image ``(h, w)`` or ``(h, w, 3)`` in [0, 1] as a data URI; a large one is compressed with
-    loss.
-    """
+    """An image ``(h, w)`` or ``(h, w, 3)`` in [0, 1] as a data URI; a large one is a WebP."""
     image, buffer = Image.fromarray((picture * 255).round().astype(np.uint8)), io.BytesIO()
     image.thumbnail((_LONGEST, _LONGEST))
     if math.prod(image.size) * len(image.getbands()) > _LARGE:
@@ -44,9 +42,7 @@ def pixel_data(picture: np.ndarray) -> str:
 
 
 def images_of(x: np.ndarray, model: Any, data: Data) -> np.ndarray | None:
-    """Examples or what a decoder made as images ``(n, h, w)`` or ``(n, h, w, 3)`` in [0, 1]; None
-    for rows of a table.
-    """
+    """Examples as images ``(n, h, w)`` or ``(n, h, w, 3)`` in [0, 1]; None for rows of a table."""
     tiles = tiles_for(model, data)
     if not isinstance(tiles, Pictures):
         return None

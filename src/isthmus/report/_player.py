@@ -1,6 +1,4 @@
-"""What the page's player moves through: the code planes of all models, snapshot by snapshot, small
-enough to embed.
-"""
+"""What the page's player moves through: the code planes of all models, at every snapshot."""
 
 from __future__ import annotations
 
@@ -106,9 +104,8 @@ def _panel(row: Row, data: Data, probes: Part) -> Panel:
     model = row.model
     snapshots = model.snapshots_ or [_standstill(model, probes)]
     last = _flat(snapshots[-1].codes)
-    with np.errstate(
-        invalid="ignore", divide="ignore"
-    ):  # codes that are all the same have no principal components
+    # codes that are all the same have no principal components
+    with np.errstate(invalid="ignore", divide="ignore"):
         projection, lattice = project(last), latent_grid(model.code_space, last)
     points = np.stack(
         [_spread(projection(_flat(snapshot.codes)), probes) for snapshot in snapshots]
@@ -144,9 +141,7 @@ def _standstill(model: Any, probes: Part) -> Snapshot:
 
 
 def _spread(points: np.ndarray, probes: Part) -> np.ndarray:
-    """Points ``(n, 2)``; those of a one-dimensional code lie in a strip for every class, beside
-    each other.
-    """
+    """Points ``(n, 2)``; those of a one-dimensional code lie in one strip for every class."""
     if points.shape[1] == 2:
         return points
     strip = np.zeros(len(points)) if probes.y is None else -probes.y.astype(np.float64)
@@ -156,9 +151,7 @@ def _spread(points: np.ndarray, probes: Part) -> np.ndarray:
 
 
 def _view(points: np.ndarray, space: str, is_plane: bool) -> tuple[float, float, float, float]:
-    """Left, right, bottom, top of what is shown; a unit is as long upwards as to the right, where
-    both are codes.
-    """
+    """Left, right, bottom, top of what is shown, with equal units where both axes are codes."""
     if space in _BOXES and is_plane:
         low, high = _BOXES[space]
         return low, high, low, high

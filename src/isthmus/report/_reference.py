@@ -1,6 +1,4 @@
-"""Principal component analysis with a member's face: the best linear code, beside which every
-member is measured.
-"""
+"""Principal component analysis with a member's face: the best linear code, for comparison."""
 
 from __future__ import annotations
 
@@ -41,9 +39,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
     code_space = "data"
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Find the principal components of examples: an array ``(n, *shape)``, or a part of a data
-        set.
-        """
+        """Find the principal components of an array ``(n, *shape)``, or of a part of a data set."""
         self.preprocessor_, inside = fit_preprocessor(
             _array(X),
             scaling=self.scaling,
@@ -51,9 +47,8 @@ class PCAReference(TransformerMixin, BaseEstimator):
             channels=self.channels,
             image_shape=self.image_shape,
         )
-        rows = np.linspace(
-            0, len(inside) - 1, min(len(inside), max(2, _VALUES // math.prod(inside.shape[1:])))
-        ).astype(int)
+        count = min(len(inside), max(2, _VALUES // math.prod(inside.shape[1:])))
+        rows = np.linspace(0, len(inside) - 1, count).astype(int)
         x = self._rows(inside if len(rows) == len(inside) else inside[rows])
         self.pca_ = PCA(min(self.latent_dim, *x.shape), random_state=0).fit(x)
         self.history_: list[dict[str, float]] = []
@@ -66,14 +61,12 @@ class PCAReference(TransformerMixin, BaseEstimator):
         return np.asarray(self.pca_.transform(self._inside(X)), dtype=np.float32)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """The examples that codes ``(n, latent_dim)`` stand for, in the layout and units of the
-        data.
-        """
+        """What codes ``(n, latent_dim)`` stand for, in the layout and units of the data."""
         check_is_fitted(self)
         x = self.pca_.inverse_transform(np.asarray(X, dtype=np.float32)).astype(np.float32)
-        return self.preprocessor_.inverse_transform(
-            x.reshape(len(x), *self.preprocessor_.layout.shape)
-        )  # (n, dimensions) -> (n, *shape)
+        # (n, dimensions) -> (n, *shape)
+        x = x.reshape(len(x), *self.preprocessor_.layout.shape)
+        return self.preprocessor_.inverse_transform(x)
 
     encode = codes = transform
     decode = inverse_transform
@@ -83,9 +76,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
         return self.inverse_transform(self.transform(X))
 
     def squared_error(self, X: Any) -> np.ndarray:
-        """The squared error of each projection, summed over the dimensions, ``(n,)``, in the units
-        of the members.
-        """
+        """The squared error of each projection, ``(n,)``, summed over the scaled dimensions."""
         check_is_fitted(self)
         x = self._inside(X)
         residual = x - self.pca_.inverse_transform(self.pca_.transform(x))

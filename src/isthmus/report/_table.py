@@ -54,9 +54,7 @@ class Line:
 
     @property
     def texts(self) -> list[str]:
-        """The cells as people read them; those with a standard error have the same number of
-        decimals.
-        """
+        """The cells as people read them; those with standard errors have equally many decimals."""
         largest = max(cell.error or 0.0 for cell in self.cells if cell is not None)
         shared = _decimals(largest, 2) if largest > _ROUNDING else None
         return ["" if cell is None else _written(cell, shared) for cell in self.cells]
@@ -84,9 +82,8 @@ def text_of(rows: Sequence[Row]) -> str:
 
 
 def _line(rows: Sequence[Row], name: str, unit: str) -> Line:
-    cells = tuple(
-        m if (m := row.measures.get(name)) is not None and m.unit == unit else None for row in rows
-    )
+    found = (row.measures.get(name) for row in rows)
+    cells = tuple(m if m is not None and m.unit == unit else None for m in found)
     measured = [(row, cell) for row, cell in zip(rows, cells, strict=True) if cell is not None]
     comparable = len(measured) > 1 and len({_scale(row.model, unit) for row, _ in measured}) == 1
     return Line(name, measured[0][1], cells, _best(cells) if comparable else ())
@@ -109,8 +106,9 @@ def _is_as_good(cell: Measure, winner: Measure) -> bool:
 
 
 def _scale(model: Any, unit: str) -> tuple[str, ...]:
-    """What must be equal for two values of a unit to be compared: the scaling, and for nats and
-    bits the likelihood.
+    """What must be equal for two values of a unit to be compared.
+
+    The scaling, and for nats and bits the likelihood.
     """
     if not unit.endswith(("per example", "per dimension")):
         return ()
@@ -119,9 +117,7 @@ def _scale(model: Any, unit: str) -> tuple[str, ...]:
 
 
 def _merged(orders: Sequence[Sequence[tuple[str, str, str]]]) -> list[tuple[str, str, str]]:
-    """All keys, each list in its own order; what only one list has follows what stands before it
-    there.
-    """
+    """All keys, in the order of each list; what only one has follows its neighbour there."""
     merged: list[tuple[str, str, str]] = []
     for order in orders:
         place = 0
@@ -134,9 +130,9 @@ def _merged(orders: Sequence[Sequence[tuple[str, str, str]]]) -> list[tuple[str,
 
 def _decimals(value: float, digits: int) -> int:
     """How many decimals show so many digits of a value."""
-    return (
-        0 if value.is_integer() else min(max(0, digits - 1 - math.floor(math.log10(abs(value)))), 6)
-    )
+    if value.is_integer():
+        return 0
+    return min(max(0, digits - 1 - math.floor(math.log10(abs(value)))), 6)
 
 
 def _written(measure: Measure, shared: int | None) -> str:

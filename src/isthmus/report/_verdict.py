@@ -55,9 +55,7 @@ def premise(rows: Sequence[Row], data: Data) -> str:
 
 
 def findings(rows: Sequence[Row], data: Data) -> str:
-    """Who is best at what on the test part, in one sentence; empty where nothing could be told
-    apart.
-    """
+    """Who is best at what on the test part, in one sentence; empty if nothing stands apart."""
     claims: dict[tuple[int, ...], list[str]] = {}
     for line in lines_of(rows):
         if line.name in _CLAIMS and line.best:

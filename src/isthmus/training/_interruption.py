@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish the step, write a checkpoint, say how to go on, leave with 130 or 143."""
+"""Ctrl-C and SIGTERM: finish the step, write a checkpoint, say how to go on; status 130 or 143."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Interruption:
         self.signal: int | None = None
 
     def leave(self, message: str) -> NoReturn:
-        """Raise what the signal stands for: KeyboardInterrupt (130) or :class:`Terminated` (143)."""
+        """Raise what the signal means: KeyboardInterrupt (130) or :class:`Terminated` (143)."""
         if self.signal == signal.SIGTERM:
             raise Terminated(message)
         raise KeyboardInterrupt(message)

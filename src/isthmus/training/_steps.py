@@ -99,7 +99,7 @@ class Step:
 
     @property
     def terms(self) -> list[str]:
-        """What the columns of a result are: the first objective's objective, and the terms of all."""
+        """The columns of a result: the first objective's value, and the terms of all objectives."""
         return ["objective", *(term for gradients in self.gradients for term in gradients.terms)]
 
     def __call__(self, rows: Tensor, epoch: float) -> Tensor:

@@ -235,7 +235,7 @@ class Trainer:
         return dict(zip(self.state.terms, values.tolist(), strict=True))
 
     def _check(self, good: Mapping[str, Tensor]) -> None:
-        """Stop at the first step whose loss is not finite, with the weights of the last good epoch."""
+        """Stop at the first step whose loss is not finite, with the last good epoch's weights."""
         log = self.state.log
         if log is None or bool(log.isfinite().all()):
             return

@@ -157,7 +157,7 @@ def make_optimizer(objective: Objective, settings: TrainingSettings) -> Optimize
 def set_learning_rates(
     moves: Iterable[tuple[Objective, Optimizer]], settings: TrainingSettings, share: float
 ) -> None:
-    """Set the learning rates of a moment; ``share`` is how much of the stage is done, from 0 to 1."""
+    """Set the learning rates of a moment; ``share`` of the stage, from 0 to 1, is done."""
     if settings.schedule == "constant":
         return
     factor = 0.5 * (1 + math.cos(math.pi * share))

@@ -77,9 +77,8 @@ def _check_start(path: Path, start: bytes, writer: str) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    if any(
-        text in str(error) for text in ("Python objects", "Object arrays")
-    ):  # numpy has no error type for them
+    # numpy has no error type for arrays of objects
+    if any(text in str(error) for text in ("Python objects", "Object arrays")):
         return InputError(
             f"{path} holds Python objects, not numbers: save an array of a numeric type instead."
         )

@@ -88,7 +88,7 @@ def _checked_labels(labels: np.ndarray, where: str) -> np.ndarray:
 
 
 def _content(path: Path) -> np.ndarray:
-    """All bytes of a file, unpacked if it is gzip-compressed, as an array that can be written to."""
+    """All bytes of a file, unpacked if gzip-compressed, as an array that can be written to."""
     return _guarded(path, lambda: np.frombuffer(bytearray(_unpacked(path)), np.uint8))
 
 

@@ -166,9 +166,8 @@ def _decoded(path: Path, channels: int, size: _Size) -> np.ndarray:
 
 
 def _plain(image: Image, mode: str) -> Image:
-    if (
-        "transparency" in image.info
-    ):  # Pillow warns where a palette with transparency is converted in one step
+    # Pillow warns where a palette with transparency is converted in one step
+    if "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert(mode)
 

@@ -61,7 +61,7 @@ def download_bar(text: str) -> Iterator[DownloadBar]:
 
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     silent = not sys.stderr.isatty()
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=silent
-    ) as progress:
+    # quiet: before version 15, rich ends even a disabled bar with an empty line
+    console = Console(stderr=True, quiet=silent)
+    with Progress(*columns, console=console, transient=True, disable=silent) as progress:
         yield DownloadBar(progress, progress.add_task(text, total=None))

@@ -24,9 +24,8 @@ def read_csv(path: Path, label: str | None = None) -> Rows:
 
     try:
         head = pandas.read_csv(path, header=None, nrows=1)
-        with (
-            warnings.catch_warnings()
-        ):  # rows longer than the first line would lose their end with a warning only
+        # rows longer than the first line would lose their end with a warning only
+        with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             frame = pandas.read_csv(path, index_col=False)
     except pandas.errors.ParserWarning as error:

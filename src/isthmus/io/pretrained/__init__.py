@@ -1,4 +1,4 @@
-"""FittedEstimator members that come with the package: ``ist.load("pretrained:ae-mnist-2d")``.
+"""Trained members that come with the package: ``ist.load("pretrained:ae-mnist-2d")``.
 
 Each is a run in a folder of its own, with its weights in half precision, and ``card.md``, which
 says what it was trained on, how, and what was measured. ``benchmarks/pretrained.py`` makes them.
@@ -15,19 +15,19 @@ CARD = "card.md"
 _HOME = Path(__file__).parent
 
 
-def names() -> list[str]:
+def available() -> list[str]:
     """The names of all that are there."""
     return sorted(folder.name for folder in _HOME.iterdir() if (folder / CARD).exists())
 
 
 def folder(name: str) -> Path:
     """The folder of one; an unknown name is refused with the nearest known one."""
-    if name not in names():
-        raise unknown("pretrained model", name, names())
+    if name not in available():
+        raise unknown("pretrained model", name, available())
     return _HOME / name
 
 
-def resolved(path: str | Path) -> Path:
+def run_folder(path: str | Path) -> Path:
     """The folder that a path of a run, or ``"pretrained:NAME"``, stands for."""
     text = str(path)
     return folder(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else Path(path)
