@@ -139,6 +139,7 @@ FIGURES = Registry(
         "grid": "isthmus.figures._decoded:grid",
         "reconstructions": "isthmus.figures._decoded:reconstructions",
         "samples": "isthmus.figures._decoded:samples",
+        "styles": "isthmus.figures._decoded:styles",
         "walk": "isthmus.figures._decoded:walk",
         "outliers": "isthmus.figures._outliers:outliers",
         "evolution": "isthmus.figures._evolution:evolution",

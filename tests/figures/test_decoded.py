@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+import isthmus as ist
 from isthmus import InputError
 from isthmus.core.latent_grid import latent_grid
 from isthmus.data import Data, Part
-from isthmus.figures import grid, reconstructions, samples, walk
+from isthmus.figures import grid, outliers, plane, reconstructions, samples, styles, walk
 
 from .conftest import Known, corner, halves, titles
 
@@ -219,3 +222,25 @@ def test_what_is_no_image_is_always_drawn(shape: tuple[int, ...], scale: float) 
         drawn = figure(model, Data("numbers", part, part))
         assert drawn.axes[0].collections and not drawn.axes[0].images
         assert "column" in drawn.axes[0].get_xlabel()
+
+
+def test_styles_show_the_code_of_one_example_under_every_class(
+    digits: ist.data.Data,
+) -> None:
+    model = ist.VAE(condition="label", epochs=1, random_state=0).fit(digits.train)
+    figure = styles(model, digits, rows=3)
+    originals, decoded = pictures(figure)
+    assert originals.shape[0] > 24 and decoded.shape[1] > 80
+    first = digits.test.take(np.array([int((digits.test.y == 0).argmax())]))
+    wanted = model.decode(model.codes(first), 1)[0, 0]
+    np.testing.assert_allclose(decoded[:8, 9:17], wanted, atol=1e-5)
+    with pytest.raises(ist.InputError, match=r"was trained without labels as its condition"):
+        styles(ist.AE(epochs=1, random_state=0).fit(digits.train), digits)
+
+
+@pytest.mark.parametrize("draw", [grid, reconstructions, samples, walk, plane, outliers])
+def test_figures_tell_a_conditional_member_what_it_must_know(
+    draw: Any, digits: ist.data.Data
+) -> None:
+    model = ist.VAE(condition="label", epochs=1, random_state=0).fit(digits.train)
+    assert draw(model, digits).get_figwidth() > 1

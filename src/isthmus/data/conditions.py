@@ -31,8 +31,8 @@ class Condition(ABC):
 
     @property
     @abstractmethod
-    def typical(self) -> Tensor:
-        """The condition of a picture that shows a single one, ``(1, size)``."""
+    def typical(self) -> Any:
+        """What a user would say of a picture that shows a single condition."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -57,9 +57,8 @@ class LabelCondition(Condition):
         return one_hot(self.labels.draw(n), self.size).float()
 
     @property
-    def typical(self) -> Tensor:
-        commonest = torch.tensor(self.labels.shares).argmax()
-        return one_hot(commonest[None], self.size).float()
+    def typical(self) -> str:
+        return self.labels.names[int(np.argmax(self.labels.shares))]
 
     def to_json(self) -> dict[str, Any]:
         return {"label": {"names": self.labels.names, "shares": self.labels.shares}}
@@ -100,8 +99,8 @@ class CovariateCondition(Condition):
         )
 
     @property
-    def typical(self) -> Tensor:
-        return torch.zeros(1, self.size)  # the mean of every covariate
+    def typical(self) -> list[float]:
+        return list(self.mean)
 
     def to_json(self) -> dict[str, Any]:
         return {"covariates": {"mean": self.mean, "scale": self.scale}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,17 +17,26 @@ class Part:
         x: ``(n, *shape)``, stored as it was read (uint8 pixels stay uint8; a memory map stays on
             the disk).
         y: ``(n,)`` whole numbers that index ``Data.classes``, or None where there are no labels.
+        classes: the names of the classes, or None.
     """
 
     x: np.ndarray
     y: np.ndarray | None = None
+    classes: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def take(self, rows: np.ndarray | slice) -> Part:
         """The part made of some rows."""
-        return Part(self.x[rows], None if self.y is None else self.y[rows])
+        return Part(self.x[rows], None if self.y is None else self.y[rows], self.classes)
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The class of each example, by its name where classes have names."""
+        if self.y is None or self.classes is None:
+            return self.y
+        return np.asarray(self.classes)[self.y]
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,11 @@ class Data:
     classes: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
     source: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("train", "test"):  # a part that stands alone still knows its classes
+            part = replace(getattr(self, name), classes=self.classes)
+            object.__setattr__(self, name, part)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -176,6 +176,7 @@ class Estimator(FittedEstimator, ABC):
                 patience=self.patience,
                 checkpoint=checkpoint,
                 snapshots=self._recorder(
+                    preprocessor,
                     as_batches(preprocessor, runtime.device, probed.take(slice(_PROBES))),
                     sum(stage.epochs for stage in stages),
                 ),
@@ -246,7 +247,7 @@ class Estimator(FittedEstimator, ABC):
                 " scaling='minmax' if its values can be read so, else binarize='none'."
             )
         if (wanted := getattr(self, "condition", "none")) != "none":
-            settled = fit_condition(wanted, X.y if y is None and has_labels(X) else y, len(x))
+            settled = fit_condition(wanted, X.labels if y is None and has_labels(X) else y, len(x))
             preprocessor = replace(preprocessor, condition=settled)
         return preprocessor, inside
 
@@ -255,7 +256,9 @@ class Estimator(FittedEstimator, ABC):
         if preprocessor.condition is None:
             return None
         x = X.x if isinstance(X, Part) else X
-        return preprocessor.condition.transform(X.y if y is None and has_labels(X) else y, len(x))
+        return preprocessor.condition.transform(
+            X.labels if y is None and has_labels(X) else y, len(x)
+        )
 
     def _transformed(self, preprocessor: Preprocessor, examples: Any) -> Examples | None:
         """Examples beside the training ones, as they are inside: an array, a part of a data set, or
@@ -285,11 +288,18 @@ class Estimator(FittedEstimator, ABC):
             )
         return train, None
 
-    def _recorder(self, probes: ArrayBatches, epochs: int) -> Snapshots | None:
+    def _recorder(
+        self, preprocessor: Preprocessor, probes: ArrayBatches, epochs: int
+    ) -> Snapshots | None:
         if self.snapshots == 0:
             return None
+        known = preprocessor.condition
         return Snapshots(
-            self.snapshots, epochs, probes, lambda codes: latent_grid(self.code_space, codes).codes
+            self.snapshots,
+            epochs,
+            probes,
+            lambda codes: latent_grid(self.code_space, codes).codes,
+            None if known is None else known.transform(known.typical, 1),
         )
 
     def _identity(self, train: Examples, measured: Examples | None) -> dict[str, Any]:

@@ -237,8 +237,9 @@ class FittedEstimator(
                 f"{type(self).__name__} learns the prior of its codes in training, so there is none"
                 " to fit: call sample(n)."
             )
-        labels = X.y if y is None and isinstance(X, Part) else y
         known = self._fitted() and self.preprocessor_.condition
+        brought = (X.y if known is None else X.labels) if isinstance(X, Part) else None
+        labels = brought if y is None else y
         codes, levels = self._codes_for_prior(X, labels if known else None), self._levels
         seed = seed_of(self.random_state)
         by_class = labels if known is None or isinstance(known, LabelCondition) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from isthmus.figures._animation import evolution_gif
 from isthmus.figures._codes import plane
-from isthmus.figures._decoded import grid, reconstructions, samples, walk
+from isthmus.figures._decoded import grid, reconstructions, samples, styles, walk
 from isthmus.figures._evolution import evolution
 from isthmus.figures._images import as_images, mosaic
 from isthmus.figures._outliers import outliers
@@ -25,5 +25,6 @@ __all__ = [
     "plane",
     "reconstructions",
     "samples",
+    "styles",
     "walk",
 ]

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
+from isthmus.estimators.inference import known_of, typical_of
 from isthmus.figures._classes import (
     NO_CLASSES,
     ClassColours,
@@ -128,12 +129,15 @@ def codes_of(model: Any, part: Part) -> np.ndarray:
             f"{type(model).__name__} has no transform, so it has no codes to draw: give a fitted"
             " model."
         )
-    return np.asarray(getattr(model, "codes", model.transform)(part.x))
+    return np.asarray(getattr(model, "codes", model.transform)(part.x, **known_of(model, part)))
 
 
 def decoded_by(model: Any, codes: np.ndarray) -> np.ndarray:
-    """What a model makes of codes ``(n, *code_shape)``."""
-    return np.asarray(getattr(model, "decode", model.inverse_transform)(codes))
+    """What a model makes of codes ``(n, *code_shape)``; a conditional one under its commonest
+    condition.
+    """
+    decode = getattr(model, "decode", model.inverse_transform)
+    return np.asarray(decode(codes, **typical_of(model)))
 
 
 def space_of(model: Any) -> str:

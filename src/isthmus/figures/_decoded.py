@@ -10,11 +10,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isthmus.core.latent_grid import latent_grid
+from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
+from isthmus.estimators.inference import known_of
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import codes_of, decoded_by, kind_of, project, shown, space_of
-from isthmus.figures._style import WIDTH, bare, figure_title, head, label, new_figure, rule, trim
+from isthmus.figures._style import (
+    WIDTH,
+    bare,
+    figure_title,
+    head,
+    label,
+    new_figure,
+    rule,
+    shortened,
+    trim,
+)
 from isthmus.figures._tiles import Tiles, tiles_for
 
 _COMPONENTS = ", first two principal components"  # the axes say so themselves
@@ -66,7 +78,9 @@ def reconstructions(
     part, tiles = _by_class(shown(data), columns), tiles_for(model, data)
     figure, axes = _sheet(tiles, max(len(part), 6), 2.1, WIDTH)
     tiles.draw(axes, part.x, 1, len(part), pad=1)
-    tiles.draw(axes, model.reconstruct(part.x), 1, len(part), top=1.1, pad=1)
+    tiles.draw(
+        axes, model.reconstruct(part.x, **known_of(model, part)), 1, len(part), top=1.1, pad=1
+    )
     axes.set_yticks([0.5, 1.6], labels=["original", "reconstruction"])
     if part.y is not None:
         axes.xaxis.tick_top()
@@ -150,6 +164,45 @@ def walk(
         else f" from {class_name(data, pair.y[0])} to {class_name(data, pair.y[1])}"
     )
     head(axes, figure_title(title, model, data.name, f"a walk{names}"))
+    return _finished(figure, axes, tiles)
+
+
+def styles(
+    model: Any,
+    data: Data,
+    *,
+    rows: int = 6,
+    title: str | None = None,
+) -> Figure:
+    """Style against class: the code of one example in each row, decoded under every class.
+
+    Args:
+        model: a fitted conditional member, trained with ``condition="label"``.
+        data: what it was trained on.
+        rows: how many examples lend their style.
+        title: a title of your own; an empty one leaves it out.
+
+    Raises:
+        InputError: for a model that was trained without labels as its condition.
+    """
+    known = getattr(getattr(model, "preprocessor_", None), "condition", None)
+    if not isinstance(known, LabelCondition):
+        raise InputError(
+            f"{type(model).__name__} was trained without labels as its condition, so class and"
+            " style cannot be told apart: train it with condition='label'."
+        )
+    part, tiles, names = _by_class(shown(data), rows), tiles_for(model, data), known.labels.names
+    codes, own = codes_of(model, part), known_of(model, part)["condition"]
+    figure, axes = _sheet(tiles, len(names) + 1.3, len(part), WIDTH)
+    tiles.draw(axes, part.x, len(part), 1, pad=1)
+    decoded = [
+        model.decode(np.repeat(codes[[row]], len(names), 0), names) for row in range(len(part))
+    ]
+    tiles.draw(axes, np.concatenate(decoded), len(part), len(names), left=1.3, pad=1)
+    axes.xaxis.tick_top()
+    axes.set_xticks(np.arange(len(names)) + 1.8, labels=[shortened(name) for name in names])
+    axes.set_yticks(np.arange(len(part)) + 0.5, labels=[shortened(str(label)) for label in own])
+    head(axes, figure_title(title, model, data.name, "the style of one example under every class"))
     return _finished(figure, axes, tiles)
 
 

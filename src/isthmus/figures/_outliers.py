@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from isthmus.data.datasets import Data
+from isthmus.data.datasets import Data, Part
 from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
+from isthmus.estimators.inference import known_of
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import kind_of
 from isthmus.figures._style import (
@@ -50,7 +51,9 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
     """
     member = getattr(model, "member_", model)
     part = data.test if len(data.test) else data.train
-    x = with_columns(part.x, data.columns if hasattr(member, "feature_names_in_") else None)
+    names = data.columns if hasattr(member, "feature_names_in_") else None
+    # A part of a data set brings the labels that a conditional member must be told.
+    x = part if known_of(member, part) else with_columns(part.x, names)
     scores, order = (values := _scores(model, x)), np.argsort(values, kind="stable")
     count, tiles = min(columns, max(1, len(part) // 2)), tiles_for(member, data)
     figure = new_figure(WIDTH, 2 * WIDTH * 2.1 * tiles.aspect / max(count, 6) + 1.6)
@@ -60,7 +63,10 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
         (order[:count], order[::-1][:count]),
         strict=True,
     ):
-        restored = member.reconstruct(x.iloc[rows] if hasattr(x, "iloc") else x[rows])
+        some = (
+            x.take(rows) if isinstance(x, Part) else x.iloc[rows] if hasattr(x, "iloc") else x[rows]
+        )
+        restored = member.reconstruct(some)
         _draw(axes, tiles, part.x[rows], restored, scores[rows], getattr(model, "offset_", -np.inf))
         head(axes, text, TEXT)
         if part.y is not None:

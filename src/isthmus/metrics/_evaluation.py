@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from isthmus.data.datasets import Data, Part
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
+from isthmus.estimators.inference import known_of
 from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
 from isthmus.metrics._measure import Measure
 from isthmus.metrics.representation import Labelled
@@ -57,19 +59,21 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Me
         raise InputError(
             f"{data.name} has no test part to measure on: load it with test_fraction=0.2."
         )
-    test = _named(model, data.test.x, data)
+    test, known = _named(model, data.test.x, data), known_of(model, data.test)
     dimensions = math.prod(model.preprocessor_.layout.shape)
     return {
-        **_reconstruction(model, test, dimensions),
+        **_reconstruction(model, test, dimensions, known),
         **_cleaning(model, data.test.x, random_state),
-        **_likelihood(model, test, dimensions),
+        **_likelihood(model, test, dimensions, known),
         **_representation(model, data, np.random.default_rng(random_state), random_state),
-        **_posterior(model, test),
+        **_posterior(model, test, known),
     }
 
 
-def _reconstruction(model: Model, test: Any, dimensions: int) -> dict[str, Measure]:
-    errors = model.squared_error(test)
+def _reconstruction(
+    model: Any, test: Any, dimensions: int, known: Mapping[str, Any]
+) -> dict[str, Measure]:
+    errors = model.squared_error(test, **known)
     found = {
         "squared_error": reconstruction.sse(errors),
         "mse": reconstruction.mse(errors, dimensions),
@@ -90,10 +94,12 @@ def _cleaning(model: Any, x: np.ndarray, seed: int) -> dict[str, Measure]:
     return images.cleaning(module, batches, seed)
 
 
-def _likelihood(model: Any, test: Any, dimensions: int) -> dict[str, Measure]:
+def _likelihood(
+    model: Any, test: Any, dimensions: int, known: Mapping[str, Any]
+) -> dict[str, Measure]:
     if not hasattr(model, "terms"):
         return {}
-    terms, normalised = model.terms(test), model.module_.likelihood.normalised
+    terms, normalised = model.terms(test, **known), model.module_.likelihood.normalised
     distortion = likelihood.distortion(terms["distortion"], normalised)
     if not normalised or "rate" not in terms:
         return {"distortion": distortion}
@@ -107,7 +113,7 @@ def _likelihood(model: Any, test: Any, dimensions: int) -> dict[str, Measure]:
 
 
 def _representation(
-    model: Model, data: Data, random: np.random.Generator, seed: int
+    model: Any, data: Data, random: np.random.Generator, seed: int
 ) -> dict[str, Measure]:
     found: dict[str, Measure] = {}
     if data.train.y is not None and data.test.y is not None and len(np.unique(data.train.y)) > 1:
@@ -119,22 +125,22 @@ def _representation(
         found["knn5"] = representation.knn5(train, test)
         found["kmeans_nmi"] = representation.kmeans_nmi(train, test, seed)
         if is_clusterer(model):
-            clusters = model.predict(_named(model, data.test.x, data))  # type: ignore[attr-defined]
+            clusters = model.predict(_named(model, data.test.x, data))
             found["cluster_accuracy"] = clustering.cluster_accuracy(data.test.y, clusters)
             found["cluster_nmi"] = clustering.cluster_nmi(data.test.y, clusters)
     points = _some(data.test, _TEST_POINTS, random)
     if len(points) > 2 * representation.NEIGHBOURS:
-        codes = _flat(model.transform(_named(model, points.x, data)))
+        codes = _flat(model.transform(_named(model, points.x, data), **known_of(model, points)))
         found["trustworthiness"] = representation.trustworthiness(_inside(model, points.x), codes)
     return found
 
 
-def _posterior(model: Any, test: Any) -> dict[str, Measure]:
+def _posterior(model: Any, test: Any, known: Mapping[str, Any]) -> dict[str, Measure]:
     """What can be said of codes that have a prior, and of posteriors that are distributions."""
     found: dict[str, Measure] = {}
-    posterior: Any = model.encode(test) if hasattr(model, "encode") else None
+    posterior: Any = model.encode(test, **known) if hasattr(model, "encode") else None
     is_gaussian = hasattr(posterior, "log_var")
-    mu = _flat(posterior.mu if is_gaussian else model.transform(test))
+    mu = _flat(posterior.mu if is_gaussian else model.transform(test, **known))
     spans_volume = is_gaussian or len(mu) > mu.shape[1]  # fewer points than dimensions do not
     if model.code_space == "normal" and spans_volume:
         var = np.exp(_flat(posterior.log_var)) if is_gaussian else np.zeros_like(mu)
@@ -144,9 +150,11 @@ def _posterior(model: Any, test: Any) -> dict[str, Measure]:
     return found
 
 
-def _labelled(model: Model, data: Data, part: Part) -> Labelled:
+def _labelled(model: Any, data: Data, part: Part) -> Labelled:
     assert part.y is not None
-    return Labelled(_flat(model.transform(_named(model, part.x, data))), part.y)
+    return Labelled(
+        _flat(model.transform(_named(model, part.x, data), **known_of(model, part))), part.y
+    )
 
 
 def _some(part: Part, limit: int, random: np.random.Generator) -> Part:

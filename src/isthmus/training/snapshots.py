@@ -39,6 +39,7 @@ class Snapshots:
         epochs: how long training lasts.
         probes: the examples whose codes are kept.
         plane: from the codes of the probes to the codes whose decoded examples are kept.
+        condition: what a conditional member is told of those, ``(1, c)``.
     """
 
     def __init__(
@@ -47,10 +48,10 @@ class Snapshots:
         epochs: int,
         probes: ArrayBatches,
         plane: Callable[[np.ndarray], np.ndarray],
+        condition: Tensor | None = None,
     ) -> None:
         self.epochs = moments(count, epochs)
-        self.probes = probes
-        self.plane = plane
+        self.probes, self.plane, self.condition = probes, plane, condition
 
     @torch.no_grad()
     def take(
@@ -62,14 +63,15 @@ class Snapshots:
         if epoch not in self.epochs and not at_end:
             return
         module.eval()
-        codes = torch.cat([module.encode(x)[0] for x in self.probes.chunks()])
+        codes = torch.cat([module.encode(batch)[0] for batch in self.probes.chunks()])
         grid = (
             torch.from_numpy(self.plane(codes.float().cpu().numpy()))
             .to(codes)
             .reshape(-1, *codes.shape[1:])
         )
         kept[f"codes.{epoch}"] = codes.float().cpu()
-        kept[f"grid.{epoch}"] = module.decode(grid).float().cpu()
+        known = None if self.condition is None else self.condition.to(codes).expand(len(grid), -1)
+        kept[f"grid.{epoch}"] = module.decode(grid, known).float().cpu()
         module.train()
 
 
