@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import isthmus as ist
 from benchmarks.sheets import coloured, lines, rings, sheet, tiled, write
-from isthmus.corruptions import CORRUPTIONS
+from isthmus.corruptions import GaussianNoise, Masking
 from isthmus.data.datasets import Part
 from isthmus.figures._style import (
     INK,
@@ -175,10 +175,10 @@ def denoising() -> list[Figure]:
     x, settings = one_each(), {"epochs": 150, "hidden": (256,)}
     noisy, holed = (
         trained("denoising", **settings),
-        trained("denoising", corruption="masking", level=0.4, **settings),
+        trained("denoising", corruption=Masking(0.4), **settings),
     )
     torch.manual_seed(0)
-    damaged = CORRUPTIONS["gaussian"](0.3)(torch.from_numpy(x)).numpy()
+    damaged = GaussianNoise(0.3)(torch.from_numpy(x)).numpy()
     missing = np.random.default_rng(0).random(x.shape) < 0.4  # (10, 1, 8, 8)
     holes = np.where(np.moveaxis(missing, 1, 3), _UNKNOWN, np.moveaxis(x, 1, 3)).astype(np.float32)
     rows = {

@@ -79,7 +79,6 @@ RECIPES = {
         "vqvae",
         "mnist",
         {
-            "codebook_size": 128,
             "latent_dim": 16,
             "hidden": (16, 32),
             "network": "residual",

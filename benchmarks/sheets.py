@@ -83,7 +83,7 @@ def coloured(model: Any, indices: np.ndarray, level: int) -> np.ndarray:
     """Grids of indices ``(n, h, w)`` as colours ``(n, h, w, 3)``; entries that are alike have
     colours that are alike.
     """
-    entries = model.module_.bottleneck.books[level].vectors.detach().numpy()
+    entries = model.module_.bottleneck.level_quantizers[level].vectors.detach().numpy()
     places = PCA(3).fit_transform(entries).argsort(axis=0).argsort(axis=0) / (len(entries) - 1)
     return (0.15 + 0.85 * places)[indices].astype(np.float32)
 

@@ -24,6 +24,7 @@ import isthmus as ist
 from benchmarks.pages import rounded, surroundings
 from isthmus.estimators import base as estimator
 from isthmus.models._variational import StochasticBottleneck
+from isthmus.registry import INITIALIZATIONS
 
 RESULTS = Path(__file__).parent / "results" / "starts.jsonl"
 SEEDS = (0, 1, 2)
@@ -73,7 +74,8 @@ def start(name: str) -> Iterator[None]:
         else:
             changes.enter_context(patch.object(estimator, "init_output_bias", lambda *given: None))
         if name == "torch":
-            changes.enter_context(patch.object(estimator, "initialise", lambda module: module))
+            torch_s_own = INITIALIZATIONS.target("torch")
+            changes.enter_context(patch.dict(INITIALIZATIONS._targets, glorot=torch_s_own))
         yield
 
 

@@ -101,7 +101,7 @@ def test_train_takes_every_field_and_writes_a_run(isthmus: Command, tmp_path: Pa
         0.5,
         "--likelihood",
         "gaussian",
-        "--noise-scale",
+        "--scale",
         "0.3",
         "--schedule",
         "cosine",
@@ -116,8 +116,7 @@ def test_train_takes_every_field_and_writes_a_run(isthmus: Command, tmp_path: Pa
         "hidden": (32, 16),
         "epochs": 2,
         "beta": 0.5,
-        "likelihood": "gaussian",
-        "noise_scale": 0.3,
+        "likelihood": ist.likelihoods.Gaussian(scale=0.3),
     }
     assert {name: getattr(model, name) for name in expected} == expected
     assert model.clip_norm is None
@@ -144,6 +143,76 @@ def test_every_plain_field_is_an_option_with_its_help(
     assert status == 0
     for field in declared(ist.MEMBERS[name]).values():
         assert (field.flag in printed) == (field.is_plain and field.name != "checkpoint_dir")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown", "hidden"),
+    [
+        (["vae"], ["--beta1"], ["--scale", "--momentum", "--codebook-size"]),
+        (["vae", "--likelihood", "gaussian"], ["likelihood gaussian", "--scale"], ["--momentum"]),
+        (["vae", "--likelihood=mse"], ["likelihood mse", "--output"], ["--scale"]),
+        (["vae", "--optimizer", "sgd"], ["optimizer sgd", "--momentum"], ["--beta1"]),
+        (["vqvae"], ["quantizer vq", "--codebook-size"], []),
+        (["denoising"], ["corruption gaussian", "standard deviation of the noise"], ["set to 0"]),
+        (["denoising", "--corruption", "masking"], ["that are set to 0"], []),
+        (["recurrent"], ["--cell"], []),
+        (["vae", "--network", "conv"], ["--widths", "--network-activation"], ["--cell"]),
+    ],
+)
+def test_help_shows_the_fields_of_the_parts_that_are_chosen(
+    arguments: list[str],
+    shown: list[str],
+    hidden: list[str],
+    isthmus: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    printed = isthmus("train", *arguments, "--help")[1]
+    assert [text for text in shown if text not in printed] == []
+    assert [text for text in hidden if text in printed] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["vae", "--scale", "0.1"],
+            "--scale is a setting of 'gaussian', not of 'auto': leave it out, or choose another"
+            " --likelihood.",
+        ),
+        (
+            ["vae", "--likelihood", "mse", "--scale", "0.1"],
+            "--scale is a setting of 'gaussian', not of 'mse'",
+        ),
+        (["vae", "--momentum", "0.5"], "--momentum is a setting of 'sgd', not of 'adam'"),
+        (["denoising", "--level", "-1"], "level=-1.0 is not usable: give a number, above 0."),
+        (
+            ["vae", "--likelihood", "gausian"],
+            "unknown value of likelihood 'gausian': did you mean 'gaussian'?",
+        ),
+    ],
+)
+def test_fields_of_parts_that_are_not_chosen_are_refused(
+    arguments: list[str], message: str, isthmus: Command, tmp_path: Path
+) -> None:
+    status, _, diagnostic = isthmus(
+        "train", *arguments, "--data", "digits", "--out", tmp_path / "run"
+    )
+    assert (status, message in " ".join(diagnostic.split())) == (2, True), diagnostic
+
+
+def test_fields_of_parts_reach_the_run(isthmus: Command, tmp_path: Path) -> None:
+    given = ["--data", "digits", "--epochs", 1, "--out", tmp_path / "run"]
+    parts = ["--codebook-size", 20, "--optimizer", "sgd", "--momentum", 0.5, "--hidden", 8]
+    assert isthmus("train", "vqvae", *given, *parts)[0] == 0
+    fields = json.loads((tmp_path / "run" / "config.json").read_text())["fields"]
+    assert fields["quantizer"]["name"] == "vq"
+    assert fields["quantizer"]["fields"]["codebook_size"] == 20
+    assert fields["optimizer"] == {"name": "sgd", "fields": {"momentum": 0.5, "nesterov": False}}
+    assert fields["likelihood"] == "auto"
+    assert ist.load(tmp_path / "run").module_.bottleneck.levels[0].size == 20
+    told = isthmus("info", tmp_path / "run")[1]
+    assert "codebook_size" in told
 
 
 def test_a_second_run_into_the_same_folder_needs_overwrite(

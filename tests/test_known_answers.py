@@ -12,11 +12,17 @@ from sklearn.decomposition import PCA
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.divergences import gaussian_kl
-from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError
+from isthmus.likelihoods import (
+    BernoulliLikelihood,
+    Gaussian,
+    GaussianLikelihood,
+    Likelihood,
+    SquaredError,
+    SquaredErrorLikelihood,
+)
 
 LINEAR = {
     "hidden": (),
-    "output": "linear",
     "scaling": "none",
     "random_state": 0,
     "schedule": "cosine",
@@ -28,7 +34,12 @@ def test_a_linear_ae_reaches_the_squared_error_of_pca(digits: ist.data.Data) -> 
     pca = PCA(8).fit(x)
     best = float(((pca.inverse_transform(pca.transform(x)) - x) ** 2).sum(1).mean())
     model = ist.AE(
-        latent_dim=8, likelihood="mse", epochs=150, batch_size=32, learning_rate=5e-3, **LINEAR
+        latent_dim=8,
+        likelihood=SquaredError(output="linear"),
+        epochs=150,
+        batch_size=32,
+        learning_rate=5e-3,
+        **LINEAR,
     ).fit(x)
     assert best * 0.9999 <= model.squared_error(x).mean() <= best * 1.01
 
@@ -46,7 +57,12 @@ def test_a_linear_gaussian_vae_reaches_the_likelihood_of_probabilistic_pca() -> 
         PCA(3).fit(x).score(x)
     )  # the log-likelihood per example under the model of Tipping and Bishop
     model = ist.VAE(
-        latent_dim=3, likelihood="gaussian", epochs=150, batch_size=50, learning_rate=1e-2, **LINEAR
+        latent_dim=3,
+        likelihood=Gaussian(output="linear"),
+        epochs=150,
+        batch_size=50,
+        learning_rate=1e-2,
+        **LINEAR,
     ).fit(x)
     assert best * 1.01 <= model.score(x) <= best + 0.01  # both negative, and a bound lies below
 
@@ -63,14 +79,14 @@ def test_gaussian_kl_against_monte_carlo() -> None:
 def test_bernoulli_sums_to_one() -> None:
     logits = torch.tensor([[0.3, -1.2, 2.0]])
     every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 3)
-    nll = Bernoulli().nll(logits.expand(8, 3), every)
+    nll = BernoulliLikelihood().nll(logits.expand(8, 3), every)
     assert float((-nll).exp().sum()) == pytest.approx(1.0, abs=1e-6)
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, None])
 def test_gaussian_integrates_to_one(scale: float | None) -> None:
     x = torch.linspace(-20, 20, 40_001)[:, None]
-    density = (-Gaussian(scale).nll(torch.full_like(x, 0.7), x)).exp()
+    density = (-GaussianLikelihood(scale).nll(torch.full_like(x, 0.7), x)).exp()
     assert float(torch.trapezoid(density.detach(), x[:, 0])) == pytest.approx(1.0, abs=1e-4)
 
 
@@ -78,7 +94,7 @@ def test_gaussian_agrees_with_torch_in_many_dimensions() -> None:
     torch.manual_seed(0)
     mean, x = torch.randn(4, 3, 5), torch.randn(4, 3, 5)
     expected = -torch.distributions.Normal(mean, 0.4).log_prob(x).flatten(1).sum(1)
-    torch.testing.assert_close(Gaussian(0.4).nll(mean, x), expected)
+    torch.testing.assert_close(GaussianLikelihood(0.4).nll(mean, x), expected)
 
 
 def test_bernoulli_is_the_same_with_a_gradient_and_without() -> None:
@@ -87,9 +103,9 @@ def test_bernoulli_is_the_same_with_a_gradient_and_without() -> None:
         torch.tensor([-200.0, -3.0, 0.0, 0.7, 200.0]).expand(3, 5),
         torch.tensor([[0.0], [0.3], [1.0]]).expand(3, 5),
     )
-    with_gradient = Bernoulli().each(logits.clone().requires_grad_(), x).detach()
+    with_gradient = BernoulliLikelihood().each(logits.clone().requires_grad_(), x).detach()
     with torch.no_grad():
-        torch.testing.assert_close(Bernoulli().each(logits, x), with_gradient)
+        torch.testing.assert_close(BernoulliLikelihood().each(logits, x), with_gradient)
     p = logits[:, 1:4].double().sigmoid()
     grey = x[:, 1:4].double()
     torch.testing.assert_close(
@@ -101,7 +117,9 @@ def test_bernoulli_is_the_same_with_a_gradient_and_without() -> None:
 
 
 @pytest.mark.parametrize(
-    "likelihood", [Bernoulli(), Gaussian(0.5), SquaredError()], ids=lambda kind: type(kind).__name__
+    "likelihood",
+    [BernoulliLikelihood(), GaussianLikelihood(0.5), SquaredErrorLikelihood()],
+    ids=lambda kind: type(kind).__name__,
 )
 def test_several_draws_are_charged_like_one_after_another(likelihood: Likelihood) -> None:
     parameters, x = torch.randn(3, 4, 2, 5), torch.rand(4, 2, 5)
@@ -113,8 +131,8 @@ def test_several_draws_are_charged_like_one_after_another(likelihood: Likelihood
 
 def test_squared_error_is_a_sum_over_dimensions() -> None:
     parameters, x = torch.zeros(2, 3, 4), torch.ones(2, 3, 4)
-    assert SquaredError().nll(parameters, x).tolist() == [12.0, 12.0]
-    assert not SquaredError().normalised
+    assert SquaredErrorLikelihood().nll(parameters, x).tolist() == [12.0, 12.0]
+    assert not SquaredErrorLikelihood().normalised
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "mse"])

@@ -9,7 +9,12 @@ from torch import nn
 
 import isthmus as ist
 from isthmus.core.batch import Batch
-from isthmus.likelihoods import Bernoulli, Likelihood, SquaredError
+from isthmus.likelihoods import (
+    BernoulliLikelihood,
+    Likelihood,
+    SquaredError,
+    SquaredErrorLikelihood,
+)
 from isthmus.networks import choose
 from isthmus.networks._output_bias import init_output_bias
 from isthmus.networks.residual import Block
@@ -52,7 +57,7 @@ def test_the_decoder_mirrors_the_encoder() -> None:
 
 
 def test_no_hidden_layer_is_a_linear_map() -> None:
-    module = ist.AE(latent_dim=3, hidden=(), output="linear", likelihood="mse").build((7,))
+    module = ist.AE(latent_dim=3, hidden=(), likelihood=SquaredError("linear")).build((7,))
     a, b = torch.randn(2, 1, 7)
 
     def whole(x: torch.Tensor) -> torch.Tensor:
@@ -131,7 +136,10 @@ def test_every_activation_can_be_named(name: str) -> None:
         ("recurrent", (2, 4, 5), (0, 2)),
     ],
 )
-@pytest.mark.parametrize("likelihood", [Bernoulli(), SquaredError(), SquaredError(unit_range=True)])
+@pytest.mark.parametrize(
+    "likelihood",
+    [BernoulliLikelihood(), SquaredErrorLikelihood(), SquaredErrorLikelihood(unit_range=True)],
+)
 def test_a_decoder_that_hears_nothing_says_the_mean(
     name: str, shape: tuple[int, ...], over: tuple[int, ...], likelihood: Likelihood
 ) -> None:
@@ -149,7 +157,7 @@ def test_padding_does_not_count_for_the_mean() -> None:
     x = torch.rand(20, 5, 3)
     x[:10, 3:] = float("nan")
     decoder = choose("recurrent", (5, 3), (8,), "relu").decoder((2,), (5, 3))
-    init_output_bias(decoder, SquaredError(), Batch(x.nan_to_num(), mask=~x.isnan()))
+    init_output_bias(decoder, SquaredErrorLikelihood(), Batch(x.nan_to_num(), mask=~x.isnan()))
     torch.testing.assert_close(decoder.last[-1].bias.detach(), x[~x.isnan().any(2)].mean(0))
 
 
@@ -158,5 +166,5 @@ def test_a_decoder_of_another_kind_is_left_as_it_is() -> None:
         nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 9, bias=False), nn.Unflatten(1, (1, 3, 3))
     )
     before = decoder[0].bias.clone()
-    init_output_bias(decoder, Bernoulli(), Batch(torch.rand(5, 1, 3, 3)))
+    init_output_bias(decoder, BernoulliLikelihood(), Batch(torch.rand(5, 1, 3, 3)))
     torch.testing.assert_close(decoder[0].bias, before)

@@ -10,7 +10,19 @@ from isthmus.registry import Registry
 
 
 @pytest.mark.parametrize(
-    "kind", ["MEMBERS", "NETWORKS", "LIKELIHOODS", "PRIORS", "DATA", "FIGURES"]
+    "kind",
+    [
+        "MEMBERS",
+        "NETWORKS",
+        "INITIALIZATIONS",
+        "LIKELIHOODS",
+        "CORRUPTIONS",
+        "OPTIMIZERS",
+        "SCHEDULES",
+        "PRIORS",
+        "DATA",
+        "FIGURES",
+    ],
 )
 def test_every_registration_can_be_imported_and_is_documented(kind: str) -> None:
     known = getattr(registry, kind)

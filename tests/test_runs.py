@@ -34,7 +34,7 @@ def test_what_a_run_holds(run: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     assert config["member"] == "ae"
     assert config["fields"]["latent_dim"] == 2
-    assert config["format"] == 1
+    assert config["format"] == 2
     assert config["isthmus"] == ist.__version__
     assert json.loads((run / "history.jsonl").read_text())["epoch"] == 1
 
@@ -42,12 +42,13 @@ def test_what_a_run_holds(run: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"format": 99}, r"has format 99, this isthmus \(.*\) reads up to 1: upgrade isthmus"),
+        ({"format": 99}, r"has format 99, this isthmus \(.*\) reads up to 2: upgrade isthmus"),
         ({"member": "vea"}, r"unknown member 'vea': did you mean 'vae'\?"),
         ({"fields": {"latent_dmi": 2}}, r"unknown field 'latent_dmi': did you mean 'latent_dim'\?"),
         ({"fields": {"latent_dim": 3}}, r"does not fit the model: .* has the shape"),
         ({"fields": [1]}, r"config\.json is damaged: fields is no table of names and values"),
         ({"data": {"layout": 3}}, r"config\.json is damaged: its data cannot be read"),
+        ({"format": 1}, r"has format 1, which isthmus .* no longer reads: train it again\."),
         ({"format": None}, r"is not the configuration of a run of isthmus"),
     ],
 )

@@ -32,8 +32,8 @@ def _start(x: np.ndarray) -> list[np.ndarray]:
     one, errors differ.
     """
     state = isthmus.vq_member(device="cpu", learning_rate=1e-12).fit(x).module_.state_dict()
-    weights = [value.numpy() for name, value in state.items() if ".codebooks." not in name]
-    return [*weights, state["bottleneck.codebooks.0.vectors"].numpy()]
+    weights = [value.numpy() for name, value in state.items() if ".quantizers." not in name]
+    return [*weights, state["bottleneck.quantizers.0.vectors"].numpy()]
 
 
 def _digits() -> tuple[np.ndarray, str]:

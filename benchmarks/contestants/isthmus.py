@@ -79,8 +79,9 @@ def vq_member(**settings: Any) -> Any:
     return ist.VQVAE(
         latent_dim=work.VQ_DIM,
         hidden=(work.VQ_CHANNELS,) * 2,
-        codebook_size=work.VQ_CODES,
-        commitment=work.VQ_COMMITMENT,
+        quantizer=ist.quantizers.VectorQuantizer(
+            codebook_size=work.VQ_CODES, commitment=work.VQ_COMMITMENT
+        ),
         likelihood="mse",
         batch_size=work.VQ_BATCH,
         random_state=0,

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from isthmus.core.fields import plain_values
+from isthmus.core.parts import plain_values
 from isthmus.metrics._measure import Better, Measure
 
 if TYPE_CHECKING:

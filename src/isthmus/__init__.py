@@ -27,12 +27,14 @@ _NAMES = {
     "evaluate": "isthmus.metrics",
 }
 _SUBMODULES = (
+    "corruptions",
     "data",
     "figures",
     "metrics",
     "networks",
     "likelihoods",
     "priors",
+    "quantizers",
     "registry",
     "report",
 )

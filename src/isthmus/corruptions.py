@@ -1,53 +1,59 @@
-"""What is done to examples before a denoising member sees them; a fresh draw at every step."""
+"""What is done to examples before a denoising member sees them; a fresh draw at every step.
+
+:data:`isthmus.registry.CORRUPTIONS` lists them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-Corruption = Callable[[Tensor], Tensor]
+from isthmus.core.fields import field
+from isthmus.core.parts import Part
 
 
-@dataclass(frozen=True)
-class GaussianNoise:
-    """Add independent Gaussian noise of a standard deviation, in the model's units."""
+@dataclass(repr=False)
+class Corruption(Part, ABC):
+    """Damage that is drawn anew for every batch, ``(n, *shape)`` to the same shape."""
 
-    level: float
+    @abstractmethod
+    def __call__(self, x: Tensor) -> Tensor:
+        """A damaged batch."""
+
+
+@dataclass(repr=False)
+class GaussianNoise(Corruption):
+    """Add independent Gaussian noise, in the model's units."""
+
+    level: float = field(0.3, "standard deviation of the noise", above=0)
 
     def __call__(self, x: Tensor) -> Tensor:
         return x + self.level * torch.randn_like(x)
 
 
-@dataclass(frozen=True)
-class Masking:
+@dataclass(repr=False)
+class Masking(Corruption):
     """Set each value to 0 with a probability."""
 
-    level: float
+    level: float = field(0.3, "share of the values that are set to 0", above=0, high=1)
 
     def __call__(self, x: Tensor) -> Tensor:
         return x * (torch.rand_like(x) >= self.level)
 
 
-@dataclass(frozen=True)
-class SaltAndPepper:
+@dataclass(repr=False)
+class SaltAndPepper(Corruption):
     """Replace each value, with a probability, by the least or the greatest value of the batch,
     either as often.
     """
 
-    level: float
+    level: float = field(0.3, "share of the values that are replaced", above=0, high=1)
 
     def __call__(self, x: Tensor) -> Tensor:
         drawn = torch.rand_like(x)
         return torch.where(
             drawn < self.level / 2, x.min(), torch.where(drawn < self.level, x.max(), x)
         )
-
-
-CORRUPTIONS: dict[str, Callable[[float], Corruption]] = {
-    "gaussian": GaussianNoise,
-    "masking": Masking,
-    "salt-and-pepper": SaltAndPepper,
-}

@@ -1,17 +1,23 @@
-"""The one place where members, networks, likelihoods, priors, data sets and figures are found by
-name.
+"""The one place where members, their parts, data sets and figures are found by name.
 
 A registration is a line that maps a name to ``"module:attribute"``; nothing is imported until it is
-asked for.
+asked for. Other packages add names of theirs by entry points in the group ``isthmus.members``,
+``isthmus.networks``, and so on, one for each registry.
 """
 
 from __future__ import annotations
 
+import functools
+import re
+import warnings
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Registry(Mapping[str, Any]):
@@ -19,18 +25,30 @@ class Registry(Mapping[str, Any]):
 
     ``registry["vae"]`` gives the object; ``registry.add(name, "package.module:Attribute")`` adds
     one of your own. A miss raises :class:`~isthmus.errors.InputError`, which lists the known names,
-    the nearest first.
+    the nearest first. Names of installed packages are looked up when something other than our own
+    is asked for.
+
+    Args:
+        kind: what it is called in messages.
+        targets: our own names, each with its ``"module:attribute"``.
+        base: the class that all its things must have, as ``"module:Class"``; empty for any.
     """
 
-    def __init__(self, kind: str, targets: Mapping[str, str]) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, targets: Mapping[str, str], base: str = "") -> None:
+        self.kind, self.base = kind, base
+        self.group = f"isthmus.{kind.replace(' ', '_')}s"
         self._targets = dict(targets)
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
     def add(self, name: str, target: str) -> None:
         """Register ``target`` ("module:attribute") under a name that is still free."""
-        if name in self._targets:
+        if name in self:
             raise InputError(
-                f"{self.kind} {name!r} is registered already, as {self._targets[name]}: choose"
+                f"{self.kind} {name!r} is registered already, as {self.target(name)}: choose"
                 " another name."
             )
         if target.count(":") != 1:
@@ -41,15 +59,43 @@ class Registry(Mapping[str, Any]):
 
     def target(self, name: str) -> str:
         """Where a name points to, as ``"module:attribute"``, without importing it."""
-        if name not in self._targets:
-            raise unknown(self.kind, name, self._targets)
-        return self._targets[name]
+        if name in self._targets:
+            return self._targets[name]
+        if name not in self._installed:
+            raise unknown(self.kind, name, self)
+        found = self._installed[name]
+        packages = sorted({_package(point) for point in found})
+        if len(found) > 1:
+            raise InputError(
+                f"{self.kind} {name!r} is offered by {len(found)} installed packages"
+                f" ({', '.join(packages)}): uninstall all but one."
+            )
+        if found[0].value.count(":") != 1:
+            raise InputError(
+                f"{self.kind} {name!r} of the package {packages[0]} points to"
+                f" {found[0].value!r}, which must read 'module:attribute': tell its authors."
+            )
+        return found[0].value
+
+    def is_own(self, name: str) -> bool:
+        """Whether a name was registered here, and does not come from an installed package."""
+        return name in self._targets
+
+    def admits(self, value: object) -> bool:
+        """Whether something is of the kind that is registered here, and can be configured."""
+        if not self.base:
+            return hasattr(value, "get_params")
+        return isinstance(value, _imported(self.base))
 
     def name_of(self, cls: type) -> str:
-        """The name under which a member's or a prior's class is registered."""
+        """The name under which a member's or a part's class is registered."""
         wanted = f"{cls.__module__}:{cls.__qualname__}"
         for name, target in self._targets.items():
             if target == wanted:
+                return name
+        package = cls.__module__.partition(".")[0]
+        for name, points in self._installed.items():  # what it names may be passed on by a package
+            if points[0].value.split(":")[0].split(".")[0] == package and self._is(name, cls):
                 return name
         raise InputError(
             f"{cls.__qualname__} is not registered, so a run of it could not be loaded: call"
@@ -57,18 +103,83 @@ class Registry(Mapping[str, Any]):
             " first."
         )
 
+    def _is(self, name: str, cls: type) -> bool:
+        try:
+            return self[name] is cls
+        except InputError:  # broken, or claimed twice
+            return False
+
     def __getitem__(self, name: str) -> Any:
-        module, attribute = self.target(name).split(":")
-        return getattr(import_module(module), attribute)
+        target = self.target(name)
+        if name in self._targets:
+            return _imported(target)
+        try:
+            return _imported(target)
+        except Exception as error:  # whatever a module of somebody else's raises on import
+            package = _package(self._installed[name][0])
+            raise InputError(
+                f"{self.kind} {name!r} of the package {package} cannot be loaded"
+                f" ({type(error).__name__}: {error}): reinstall the package, or uninstall it."
+            ) from error
 
     def __contains__(self, name: object) -> bool:
-        return name in self._targets
+        return name in self._targets or name in self._installed
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._targets)
+        return iter(
+            [*self._targets, *(name for name in self._installed if name not in self._targets)]
+        )
 
     def __len__(self) -> int:
-        return len(self._targets)
+        return len(list(iter(self)))
+
+    @functools.cached_property
+    def _installed(self) -> dict[str, list[EntryPoint]]:
+        """The names that installed packages add, in the order of the alphabet."""
+        found: dict[str, list[EntryPoint]] = {}
+        for point in sorted(_entry_points().get(self.group, []), key=lambda point: point.name):
+            if point.name in self._targets:
+                warnings.warn(
+                    f"the package {_package(point)} offers the {self.kind} {point.name!r}, a name"
+                    " that is taken: it is left out; its authors must choose another name.",
+                    stacklevel=2,
+                )
+            else:
+                found.setdefault(point.name, []).append(point)
+        return found
+
+
+def _imported(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.value.partition(":")[0]
+
+
+@functools.cache
+def _entry_points() -> dict[str, list[EntryPoint]]:
+    """The entry points of all installed packages that are meant for isthmus, by their group.
+
+    The search path is read once; nothing that is found is imported.
+    """
+    from importlib.metadata import distributions  # read when a name is not our own
+
+    found: dict[str, list[EntryPoint]] = {}
+    seen: set[str] = set()
+    for package in distributions():
+        text = package.read_text("entry_points.txt")
+        if not text or "[isthmus." not in text:
+            continue
+        name = re.sub(r"[-_.]+", "-", package.name).lower()
+        if name in seen:  # an older copy, later on the path
+            continue
+        seen.add(name)
+        for point in package.entry_points:
+            if point.group.startswith("isthmus."):
+                found.setdefault(point.group, []).append(point)
+    return found
 
 
 MEMBERS = Registry(
@@ -100,6 +211,16 @@ NETWORKS = Registry(
         "residual": "isthmus.networks.residual:Residual",
         "recurrent": "isthmus.networks.recurrent:Recurrent",
     },
+    base="isthmus.networks.base:Network",
+)
+
+INITIALIZATIONS = Registry(
+    "initialization",
+    {
+        "glorot": "isthmus.networks.initialization:Glorot",
+        "torch": "isthmus.networks.initialization:TorchDefault",
+    },
+    base="isthmus.networks.initialization:Initialization",
 )
 
 LIKELIHOODS = Registry(
@@ -109,6 +230,42 @@ LIKELIHOODS = Registry(
         "gaussian": "isthmus.likelihoods.gaussian:Gaussian",
         "mse": "isthmus.likelihoods.gaussian:SquaredError",
     },
+    base="isthmus.likelihoods.base:LikelihoodPart",
+)
+
+QUANTIZERS = Registry(
+    "quantizer",
+    {"vq": "isthmus.quantizers.vector:VectorQuantizer"},
+    base="isthmus.quantizers.base:QuantizerPart",
+)
+
+CORRUPTIONS = Registry(
+    "corruption",
+    {
+        "gaussian": "isthmus.corruptions:GaussianNoise",
+        "masking": "isthmus.corruptions:Masking",
+        "salt-and-pepper": "isthmus.corruptions:SaltAndPepper",
+    },
+    base="isthmus.corruptions:Corruption",
+)
+
+OPTIMIZERS = Registry(
+    "optimizer",
+    {
+        "adam": "isthmus.training.optimizers:Adam",
+        "adamw": "isthmus.training.optimizers:AdamW",
+        "sgd": "isthmus.training.optimizers:SGD",
+    },
+    base="isthmus.training.optimizers:OptimizerPart",
+)
+
+SCHEDULES = Registry(
+    "schedule",
+    {
+        "constant": "isthmus.training.schedules:Constant",
+        "cosine": "isthmus.training.schedules:Cosine",
+    },
+    base="isthmus.training.schedules:Schedule",
 )
 
 PRIORS = Registry(
@@ -118,6 +275,7 @@ PRIORS = Registry(
         "flow": "isthmus.priors.flow:Flow",
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
     },
+    base="isthmus.priors.base:Prior",
 )
 
 DATA = Registry(

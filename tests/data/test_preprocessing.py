@@ -81,7 +81,7 @@ def test_extent_looks_at_large_arrays_in_blocks(monkeypatch: pytest.MonkeyPatch)
 
 def test_uint8_stays_uint8_in_memory_and_becomes_the_unit_range() -> None:
     x = RNG.integers(0, 256, (10, 8, 8), dtype=np.uint8)
-    preprocessor, inside = fit_preprocessor(x, scaling="auto", likelihood="auto")
+    preprocessor, inside = fit_preprocessor(x, scaling="auto")
     assert inside.dtype == np.uint8
     assert np.shares_memory(inside, x)
     batch = preprocessor.batches(inside, torch.device("cpu")).batch(torch.tensor([3, 1])).x
@@ -96,14 +96,14 @@ def test_other_numbers_become_float32(kind: Any) -> None:
 
 def test_tables_are_standardised_by_column_and_images_as_a_whole() -> None:
     table = (RNG.normal(size=(200, 3)) * [1, 10, 100] + [0, 5, -50]).astype(np.float32)
-    preprocessor, inside = fit_preprocessor(table, scaling="auto", likelihood="auto")
+    preprocessor, inside = fit_preprocessor(table, scaling="auto")
     batch = next(iter(preprocessor.batches(inside, torch.device("cpu")).chunks())).x
     np.testing.assert_allclose(batch.mean(0), np.zeros(3), atol=1e-5)
     np.testing.assert_allclose(batch.std(0, correction=0), np.ones(3), rtol=1e-4)
     np.testing.assert_allclose(
         preprocessor.inverse_transform(batch.numpy()), table, rtol=1e-3, atol=1e-4
     )
-    images, _ = fit_preprocessor(table.reshape(-1, 6, 4), scaling="auto", likelihood="auto")
+    images, _ = fit_preprocessor(table.reshape(-1, 6, 4), scaling="auto")
     assert images.scaling.scale.shape == (1,)
 
 
@@ -170,7 +170,7 @@ def test_text_is_refused() -> None:
 def test_a_door_survives_json() -> None:
     import json
 
-    preprocessor, _ = fit_preprocessor(RNG.normal(size=(30, 4)), scaling="auto", likelihood="auto")
+    preprocessor, _ = fit_preprocessor(RNG.normal(size=(30, 4)), scaling="auto")
     again = Preprocessor.from_json(json.loads(json.dumps(preprocessor.to_json())))
     assert np.array_equal(again.scaling.offset, preprocessor.scaling.offset)
     assert np.array_equal(again.scaling.scale, preprocessor.scaling.scale)

@@ -24,7 +24,7 @@ def small(digits: Data) -> Data:
 
 @pytest.fixture(scope="module")
 def model(small: Data) -> ist.Estimator:
-    return ist.DenoisingAE(corruption="masking", level=0.3, epochs=30, random_state=0).fit(
+    return ist.DenoisingAE(corruption=ist.corruptions.Masking(0.3), epochs=30, random_state=0).fit(
         small.train
     )
 

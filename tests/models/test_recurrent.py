@@ -34,7 +34,7 @@ def waves() -> list[np.ndarray]:
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_sequences_of_unequal_length_are_learnt(cell: str, waves: list[np.ndarray]) -> None:
     values = {
-        "cell": cell,
+        "network": ist.networks.Recurrent(cell=cell),
         "latent_dim": 6,
         "hidden": (32,),
         "batch_size": 10,

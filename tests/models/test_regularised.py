@@ -123,7 +123,9 @@ def test_denoising_removes_noise_better_than_a_plain_autoencoder(digits: ist.dat
         "likelihood": "mse",
         "scaling": "none",
     }
-    denoised = ist.DenoisingAE(level=0.4, **values).fit(digits.train).denoise(noisy)
+    denoised = (
+        ist.DenoisingAE(corruption=GaussianNoise(0.4), **values).fit(digits.train).denoise(noisy)
+    )
     plain = ist.AE(**values).fit(digits.train).reconstruct(noisy)
     before, after, other = (float(((x - clean) ** 2).mean()) for x in (noisy, denoised, plain))
     assert after < 0.4 * before
@@ -133,9 +135,7 @@ def test_denoising_removes_noise_better_than_a_plain_autoencoder(digits: ist.dat
 def test_missing_values_are_filled_and_the_others_left_alone(digits: ist.data.Data) -> None:
     clean = digits.test.x[:100]
     holes = np.random.default_rng(0).random(clean.shape) < 0.2
-    model = ist.DenoisingAE(corruption="masking", level=0.2, epochs=60, random_state=0).fit(
-        digits.train
-    )
+    model = ist.DenoisingAE(corruption=Masking(0.2), epochs=60, random_state=0).fit(digits.train)
     filled = model.denoise(np.where(holes, np.nan, clean))
     assert np.array_equal(filled[~holes], clean[~holes])
     assert ((filled - clean)[holes] ** 2).mean() < 0.5 * (clean[holes] ** 2).mean()
@@ -161,9 +161,9 @@ def test_a_corruption_of_ones_own(few: np.ndarray, tmp_path: Path) -> None:
 
 def test_denoising_refuses_what_it_cannot_use(few: np.ndarray) -> None:
     with pytest.raises(
-        ist.InputError, match=r"level=1\.5 is not usable under corruption='masking': give at most 1"
+        ist.InputError, match=r"level=1\.5 is not usable: give a number, above 0 and at most 1\."
     ):
-        ist.DenoisingAE(corruption="masking", level=1.5).fit(few)
+        ist.DenoisingAE(corruption=Masking(1.5)).fit(few)
     with pytest.raises(ist.InputError, match=r"missing has the shape \(3,\), X has"):
         ist.DenoisingAE(epochs=1).fit(few).denoise(few, missing=np.zeros(3, bool))
 

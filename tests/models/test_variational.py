@@ -44,9 +44,8 @@ def test_nll_is_exact_on_probabilistic_pca_within_three_standard_errors(
     model = member(
         latent_dim=3,
         hidden=(),
-        output="linear",
         scaling="none",
-        likelihood="gaussian",
+        likelihood=ist.likelihoods.Gaussian(output="linear"),
         epochs=60,
         batch_size=50,
         learning_rate=5e-3,

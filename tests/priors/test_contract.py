@@ -14,7 +14,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 import isthmus as ist
-from isthmus.core import fields
+from isthmus.core import declarations, fields
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.forward import Code, Level, Point
 from isthmus.priors import Prior, fitted
@@ -46,7 +46,7 @@ LABELS = np.arange(60) % 3
 
 @every_prior
 def test_declarations_read_from_source_are_the_real_ones(name: str) -> None:
-    assert fields.read(PRIORS.target(name)) == fields.declared(PRIORS[name])
+    assert declarations.read(PRIORS.target(name)) == fields.declared(PRIORS[name])
     assert list(inspect.signature(PRIORS[name]).parameters) == [
         f.name for f in dataclasses.fields(PRIORS[name])
     ]

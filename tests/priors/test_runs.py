@@ -199,7 +199,7 @@ def test_every_setting_of_every_prior_is_offered(
         ),
         (["--layers", 3], "--layers is a setting of 'pixelcnn', not of 'mixture'"),
         (["--epochs", 3], "--epochs is a setting of 'flow' and 'pixelcnn', not of 'mixture'"),
-        (["--prior", "flwo"], "unknown prior 'flwo': did you mean 'flow'?"),
+        (["--prior", "flwo"], "unknown value of prior 'flwo': did you mean 'flow'?"),
         (
             ["--prior", "pixelcnn"],
             "PixelCNN does not fit codes that are vectors: pass prior='mixture' or 'flow'",

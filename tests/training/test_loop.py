@@ -174,7 +174,12 @@ def test_a_loss_that_is_not_finite_names_the_term_and_the_step_and_keeps_the_las
 
 
 def test_a_real_divergence_is_reported(few: np.ndarray) -> None:
-    model = small(optimizer="sgd", learning_rate=1e6, likelihood="mse", output="linear", epochs=30)
+    model = small(
+        optimizer="sgd",
+        learning_rate=1e6,
+        likelihood=ist.likelihoods.SquaredError(output="linear"),
+        epochs=30,
+    )
     with pytest.raises(ist.DivergenceError, match=r"it is 1e\+06: try a tenth"):
         model.fit(few)
     assert np.isfinite(model.transform(few)).all()

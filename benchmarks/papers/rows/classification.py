@@ -57,7 +57,7 @@ def contractive(bench: Bench) -> Mapping[str, Measure]:
     }
     makers: dict[str, Callable[[], ist.Estimator]] = {
         "contractive": lambda: ist.ContractiveAE(contraction=0.1, **shared),
-        "denoising": lambda: ist.DenoisingAE(level=0.3, code_activation="sigmoid", **shared),
+        "denoising": lambda: ist.DenoisingAE(code_activation="sigmoid", **shared),
         "plain": lambda: ist.AE(code_activation="sigmoid", **shared),
     }
     errors: dict[str, list[float]] = {name: [] for name in makers}

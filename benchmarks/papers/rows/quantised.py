@@ -119,7 +119,10 @@ def _two_levels_win(values: Values) -> bool:
 def vqvae2(bench: Bench) -> Mapping[str, Measure]:
     """Whether a second level says more with as many bits."""
     train, test = cifar10()
-    members = {"VQ-VAE": ist.VQVAE(codebook_size=32), "VQ-VAE-2": ist.VQVAE2(codebook_size=16)}
+    members = {
+        "VQ-VAE": ist.VQVAE(quantizer=ist.quantizers.VectorQuantizer(32)),
+        "VQ-VAE-2": ist.VQVAE2(quantizer=ist.quantizers.VectorQuantizer(16)),
+    }
     shared = {
         "hidden": (32, 64),
         "likelihood": "mse",

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from isthmus._cli import lookup, training, using
-from isthmus._cli.options import Command, guarded, plain, with_fields
-from isthmus.core import fields
+from isthmus._cli.commands import Command, guarded, own_flags, warn, with_options
+from isthmus._cli.options import Options, plain
+from isthmus._cli.shared import described
+from isthmus.core import declarations
 from isthmus.core.fields import Field
-from isthmus.registry import MEMBERS, PRIORS, Registry
+from isthmus.errors import InputError
+from isthmus.registry import MEMBERS, PRIORS
 from isthmus.version import __version__
 
 app = typer.Typer(
@@ -29,11 +33,17 @@ app = typer.Typer(
 train = typer.Typer(
     no_args_is_help=True, help="Train one member on a data set and keep it in a folder."
 )
+_PRIOR = {
+    "prior": Field(
+        "prior", "str", "auto", "what is fitted", choices=("auto",), registry=PRIORS, owner="Prior"
+    )
+}
 
 
 def main() -> None:
     """The entry point of the command ``isthmus``."""
-    _assemble(tuple(sys.argv[1:3]))
+    warnings.showwarning = warn
+    _assemble(tuple(sys.argv[1:]))
     app()
 
 
@@ -41,26 +51,33 @@ def main() -> None:
 def _assemble(words: tuple[str, ...] | None = None) -> None:
     """Put the commands in the order of the help; ``train`` has one per registered member.
 
-    Options made from declarations are hundreds: with the first ``words`` of the command line, only
-        those that it can ask
-    for are made.
+    Options made from declarations are hundreds: with the ``words`` of the command line, only those
+    that it can ask for are made.
     """
 
     def asked(*path: str) -> bool:
         return words is None or words[: len(path)] == path
 
+    def filled(
+        function: Callable[..., None], declared: dict[str, Field], *, is_open: bool = False
+    ) -> Callable[..., None]:
+        taken = own_flags(function)
+        mine = {key: field for key, field in declared.items() if field.flag not in taken}
+        return with_options(function, Options(mine, taken, words, is_open=is_open))
+
+    named = words[1] if words is not None and words[:1] == ("train",) and len(words) > 1 else ""
+    asks_one = named in MEMBERS  # the list with all descriptions is not shown then
     for name in MEMBERS:
-        target = MEMBERS.target(name)
-        command = with_fields(
-            training.trainer(name), _ordered(target) if asked("train", name) else {}
-        )
-        train.command(name, cls=Command, help=fields.describe(target))(command)
+        wanted = asked("train", name) and _can_be_read(name)
+        command = filled(training.trainer(name), _ordered(name) if wanted else {})
+        text = described(MEMBERS, name) if wanted or not asks_one else ""
+        train.command(name, cls=Command, help=text)(command)
     app.add_typer(train, name="train", rich_help_panel="Train and compare")
     app.command("compare", cls=Command, rich_help_panel="Train and compare")(
-        with_fields(training.compare_command, _union(MEMBERS) if asked("compare") else {})
+        filled(training.compare_command, _union() if asked("compare") else {}, is_open=True)
     )
     app.command("fit-prior", cls=Command, rich_help_panel="Train and compare")(
-        with_fields(training.fit_prior_command, _union(PRIORS) if asked("fit-prior") else {})
+        filled(training.fit_prior_command, _PRIOR if asked("fit-prior") else {}, is_open=True)
     )
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Use a trained member": {
@@ -69,7 +86,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "reconstruct": using.reconstruct_command,
             "denoise": using.denoise_command,
             "sample": using.sample_command,
-            "outliers": with_fields(using.outliers_command, using.judging()),
+            "outliers": filled(using.outliers_command, using.judging()),
             "evaluate": using.evaluate_command,
         },
         "Look up": {
@@ -84,9 +101,9 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             app.command(name, cls=Command, rich_help_panel=panel)(guarded(command))
 
 
-def _ordered(target: str) -> dict[str, Field]:
+def _ordered(name: str) -> dict[str, Field]:
     """The fields of a member, its own first."""
-    declared = plain(fields.read(target))
+    declared = plain(declarations.read(MEMBERS.target(name)))
     own = {
         key: field
         for key, field in declared.items()
@@ -95,13 +112,23 @@ def _ordered(target: str) -> dict[str, Field]:
     return own | declared
 
 
-def _union(registry: Registry) -> dict[str, Field]:
-    """The fields of everything that is registered."""
+def _union() -> dict[str, Field]:
+    """The fields of all members."""
     return {
         key: field
-        for name in registry
-        for key, field in plain(fields.read(registry.target(name))).items()
+        for name in MEMBERS
+        if _can_be_read(name)
+        for key, field in _ordered(name).items()
     }
+
+
+def _can_be_read(name: str) -> bool:
+    """Whether a member's declarations can be read; one of a broken package is left out."""
+    try:
+        declarations.read(MEMBERS.target(name))
+    except InputError:
+        return False
+    return True
 
 
 @app.callback(invoke_without_command=True)

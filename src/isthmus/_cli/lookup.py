@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from isthmus._cli.shared import Json, Run, listing, say
-from isthmus.core import fields
+from isthmus._cli.shared import Json, Run, described, listing, say
 from isthmus.registry import DATA, MEMBERS, PRIORS
 
 
@@ -25,19 +25,19 @@ def models_command(
             pretrained.PREFIX + name: pretrained.summary(name) for name in pretrained.available()
         }
     else:
-        known = {name: fields.describe(MEMBERS.target(name)) for name in MEMBERS}
+        known = {name: described(MEMBERS, name) for name in MEMBERS}
     say(listing(known), known, as_json)
 
 
 def priors_command(as_json: Json = False) -> None:
     """List the distributions that can be fitted to codes."""
-    known = {name: fields.describe(PRIORS.target(name)) for name in PRIORS}
+    known = {name: described(PRIORS, name) for name in PRIORS}
     say(listing(known), known, as_json)
 
 
 def data_command(as_json: Json = False) -> None:
     """List the data sets that are known by name."""
-    known = {name: fields.describe(DATA.target(name)) for name in DATA}
+    known = {name: described(DATA, name) for name in DATA}
     say(
         listing(known) + "\nor a path: .npy, .npz, .csv, .parquet, or a folder of images",
         known,
@@ -58,7 +58,19 @@ def info_command(run: Run, as_json: Json = False) -> None:
         "fitted prior": (known.get("prior") or {"name": "none"})["name"],
         "examples": " × ".join(map(str, layout["outer"])),
         "scaling": known["data"]["scaling"]["kind"],
-        **{f"  {name}": value for name, value in known["fields"].items()},
+        **_shown(known["fields"]),
         **{f"last {name}": f"{value:.6g}" for name, value in last.items()},
     }
     say(listing(lines), known, as_json)
+
+
+def _shown(fields: Mapping[str, Any], indent: str = "  ") -> dict[str, Any]:
+    """Fields as lines; those of a part stand under its name."""
+    lines: dict[str, Any] = {}
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            lines[indent + name] = value["name"]
+            lines |= _shown(value["fields"], f"{indent}  {name} ")
+        else:
+            lines[indent + name] = value
+    return lines

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus.registry import DATA
+from isthmus.core import declarations
+from isthmus.errors import InputError
+from isthmus.registry import DATA, Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +48,14 @@ Input = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="where to write")]
+
+
+def described(registry: Registry, name: str) -> str:
+    """What something registered is; of a broken package's, what is wrong with it."""
+    try:
+        return declarations.describe(registry.target(name))
+    except InputError as error:
+        return str(error)
 
 
 def data_from(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Data:

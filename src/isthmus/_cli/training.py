@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus._cli.options import SEED
+from isthmus._cli.options import SEED, not_of
 from isthmus._cli.shared import (
     DataDir,
     Json,
@@ -21,7 +21,7 @@ from isthmus._cli.shared import (
     open_run,
     say,
 )
-from isthmus.core import fields
+from isthmus.core import declarations
 from isthmus.errors import InputError, unknown
 from isthmus.registry import MEMBERS, PRIORS
 
@@ -54,12 +54,13 @@ def trainer(member: str) -> Callable[..., None]:
 def _train(
     member: str, data: Data, out: Path, overwrite: bool, as_json: bool, values: dict[str, Any]
 ) -> None:
+    from isthmus.core.parts import configured
     from isthmus.data.rows import with_columns
     from isthmus.io import runs
 
     runs.refuse_target(out, overwrite)
     values = {"random_state": SEED, **values, "checkpoint_dir": str(out)}
-    model = MEMBERS[member](**values).fit(with_columns(data.train.x, data.columns))
+    model = configured(MEMBERS[member], values).fit(with_columns(data.train.x, data.columns))
     model.source_ = data.source
     model.checkpoint_dir = None  # the run is whole: nothing is left to take up again
     runs.save(model, out)
@@ -117,15 +118,13 @@ def fit_prior_command(
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
-    prior: Annotated[
-        str, typer.Option("--prior", metavar="NAME", help=f"auto, {', '.join(PRIORS)}")
-    ] = "auto",
     as_json: Json = False,
     **values: Any,
 ) -> None:
     """Fit a distribution over the codes of the training examples, and keep it in the run: `sample`
     draws from it.
     """
+    from isthmus.core.parts import configured
     from isthmus.io import pretrained, runs
     from isthmus.priors.base import resolved
 
@@ -135,15 +134,17 @@ def fit_prior_command(
             " in Python."
         )
     model = open_run(run)
-    name = resolved(prior, model.module_.bottleneck.levels)
-    _refuse_others(name, values)
+    name = resolved(values.pop("prior", "auto"), model.module_.bottleneck.levels)
+    settings = {key.removeprefix("prior__"): value for key, value in values.items()}
+    _refuse_others(name, settings)
     given = {"source": data, "data_dir": data_dir, "label": label, "size": size}
     loaded = _trained_on(
         run, model.source_, {key: value for key, value in given.items() if value is not None}
     )
     parts = {"training": loaded.train, **({"test": loaded.test} if len(loaded.test) else {})}
     examples = {part: with_names(rows, loaded) for part, rows in parts.items()}
-    model.fit_prior(*examples["training"], prior=PRIORS[name](**{"random_state": SEED, **values}))
+    prior = configured(PRIORS[name], {"random_state": SEED, **settings})
+    model.fit_prior(*examples["training"], prior=prior)
     runs.save_prior(model, run)
     scores = {part: model.score_prior(x) for part, (x, _) in examples.items()}
     text = ", ".join(f"{-score:.4g} nats on the {part} part" for part, score in scores.items())
@@ -166,16 +167,14 @@ def with_names(part: Part, data: Data) -> tuple[Any, Any]:
     return with_columns(part.x, data.columns), labels
 
 
-def _refuse_others(prior: str, values: Mapping[str, Any]) -> None:
-    """Refuse settings of other priors: they would change nothing."""
-    for name in set(values) - set(fields.read(PRIORS.target(prior))):
-        owners = " and ".join(
-            repr(other) for other in PRIORS if name in fields.read(PRIORS.target(other))
-        )
-        raise InputError(
-            f"--{name.replace('_', '-')} is a setting of {owners}, not of {prior!r}: leave it out,"
-            " or choose another --prior."
-        )
+def _refuse_others(prior: str, settings: Mapping[str, Any]) -> None:
+    """Refuse settings of other priors than the one that the codes of the run decided on."""
+    known = {name: declarations.read(PRIORS.target(name)) for name in PRIORS}
+    for key in settings:
+        name = key.partition("__")[0]
+        if name not in known[prior]:
+            owners = [other for other in PRIORS if name in known[other]]
+            raise not_of(f"--{key.rpartition('__')[2]}".replace("_", "-"), owners, prior, "--prior")
 
 
 def _trained_on(run: Path, source: Mapping[str, Any] | None, given: Mapping[str, Any]) -> Data:

@@ -25,7 +25,7 @@ from isthmus._cli.shared import (
     say,
     wrote,
 )
-from isthmus.core import fields
+from isthmus.core import declarations
 from isthmus.core.fields import Field
 from isthmus.errors import InputError
 
@@ -200,7 +200,7 @@ def outliers_command(
 
 def judging() -> dict[str, Field]:
     """What a detector lets one choose of a member that is trained already."""
-    declared = fields.read("isthmus.estimators.outliers:OutlierDetector")
+    declared = declarations.read("isthmus.estimators.outliers:OutlierDetector")
     return {
         name: replace(declared[name], owner="What counts as an outlier")
         for name in ("contamination", "criterion")

@@ -2,26 +2,24 @@
 
 A member is a dataclass whose fields are made with :func:`field`. From that one line come the
 constructor argument, its validation and its message, the option of the command line with its help,
-and the entry in a saved run. The declaration can also be read from the source alone (:func:`read`),
-so that ``--help`` imports neither torch nor scikit-learn.
+and the entry in a saved run. A field made with :func:`slot` takes a part: its registered name, or
+one that is configured. :mod:`isthmus.core.declarations` reads all this from the source alone.
 """
 
 from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import inspect
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from numbers import Integral, Real
-from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any
 
 from isthmus.errors import InputError, unknown
+from isthmus.registry import Registry
 
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
@@ -41,12 +39,18 @@ class Field:
     high: float | None = None
     below: float | None = None
     choices: tuple[str, ...] | None = None
+    registry: Registry | None = None
     owner: str = ""
 
     @property
     def alternatives(self) -> list[str]:
         """The types that the annotation admits: ``"float | None"`` gives ``["float", "None"]``."""
-        return [part.strip() for part in self.type.split("|")]
+        return _alternatives(ast.parse(self.type, mode="eval").body)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The words that the field takes: its choices, and what is registered for its slot."""
+        return (*(self.choices or ()), *(self.registry or ()))
 
     @property
     def is_plain(self) -> bool:
@@ -78,6 +82,9 @@ class Field:
     @property
     def expected(self) -> str:
         """What the field takes, in words."""
+        if self.registry is not None:
+            part = self.registry.base.rpartition(":")[2] or "configured part"
+            return f"one of {', '.join(self.names)}, or a {part}"
         if self.choices and not set(self.alternatives) - {"str", "None"}:
             return "one of " + ", ".join(self.choices)
         names = {
@@ -93,9 +100,11 @@ class Field:
 
     def check(self, value: Any) -> None:
         """Raise :class:`InputError` where ``value`` is not what the field takes."""
-        if isinstance(value, str) and self.choices and value not in self.choices:
+        if self.registry is not None:
+            self._check_part(self.registry, value)
+        elif isinstance(value, str) and self.choices and value not in self.choices:
             raise unknown(f"value of {self.name}", value, self.choices)
-        if not any(_is(kind, value) for kind in self.alternatives) or not self._within(value):
+        elif not any(_is(kind, value) for kind in self.alternatives) or not self._within(value):
             raise InputError(f"{self.name}={value!r} is not usable: give {self.expected}.")
 
     def parse(self, text: str) -> Any:
@@ -109,6 +118,18 @@ class Field:
         if "str" in kinds:
             return text
         raise InputError(f"{self.flag} {text!r} is not usable: give {self.expected}.")
+
+    def _check_part(self, registry: Registry, value: Any) -> None:
+        """Refuse what is neither a registered name nor a usable part of the slot's kind."""
+        if isinstance(value, str):
+            if value not in (self.choices or ()) and value not in registry:
+                raise unknown(f"value of {self.name}", value, self.names)
+        elif not isinstance(value, type) and registry.admits(value):
+            validate(value.get_params(deep=False), declared(type(value)))
+        elif not (value is None and "None" in self.alternatives) and not (
+            callable(value) and "Callable" in self.type
+        ):
+            raise InputError(f"{self.name}={value!r} is not usable: give {self.expected}.")
 
     def _within(self, value: Any) -> bool:
         if isinstance(value, tuple | list):
@@ -136,6 +157,20 @@ def field(default: Any, help: str, **limits: Any) -> Any:
     return dataclasses.field(default=default, metadata={"help": help, **limits})
 
 
+def slot(
+    default: Any, registry: Registry, help: str, choices: tuple[str, ...] | None = None
+) -> Any:
+    """Declare a slot: a hyper-parameter that takes a registered name, or a configured part.
+
+    Args:
+        default: a registered name, one of ``choices``, or None where the annotation admits it.
+        registry: where names are looked up; its ``base`` is what a configured part must be.
+        help: as for :func:`field`.
+        choices: words that are no names of parts, such as ``("auto",)``.
+    """
+    return field(default, help, registry=registry, **({"choices": choices} if choices else {}))
+
+
 def declared(cls: type) -> dict[str, Field]:
     """The hyper-parameters of a member's class, in the order of declaration."""
     owners = {
@@ -144,47 +179,10 @@ def declared(cls: type) -> dict[str, Field]:
         for name in inspect.get_annotations(base)
     }
     return {
-        f.name: Field(f.name, str(f.type), f.default, owner=owners[f.name], **f.metadata)
+        f.name: Field(f.name, _as_written(f.type), f.default, owner=owners[f.name], **f.metadata)
         for f in dataclasses.fields(cls)
         if "help" in f.metadata
     }
-
-
-def read(target: str) -> dict[str, Field]:
-    """The same as :func:`declared`, for ``"module:Class"``, read from the source without importing
-    it.
-    """
-    module, name = target.split(":")
-    tree = _source(module)
-    origins = {
-        alias.asname or alias.name: f"{node.module}:{alias.name}"
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    origins |= {
-        node.name: f"{module}:{node.name}" for node in tree.body if isinstance(node, ast.ClassDef)
-    }
-    written = _definition(tree, name)
-    found: dict[str, Field] = {}
-    for base in reversed(written.bases):  # as the order of a dataclass's fields
-        origin = origins.get(ast.unparse(base), "")
-        # Declarations stand in isthmus and in the member's own package; scikit-learn's mixins hold
-        # none.
-        if re.split(r"[.:]", origin)[0] in ("isthmus", module.partition(".")[0]):
-            found |= read(origin)
-    return found | {declaration.name: declaration for declaration in _written(written)}
-
-
-def describe(target: str) -> str:
-    """The first sentence of the docstring of ``"module:name"``, read from the source alone."""
-    module, name = target.split(":")
-    return first_paragraph(ast.get_docstring(_definition(_source(module), name)))
-
-
-def first_paragraph(docstring: str | None) -> str:
-    """The first paragraph of a docstring, on one line."""
-    return " ".join((docstring or "").strip().partition("\n\n")[0].split())
 
 
 def validate(values: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
@@ -197,61 +195,34 @@ def validate(values: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
         fields[name].check(value)
 
 
-def plain_values(estimator: Any) -> dict[str, Any]:
-    """The values of an estimator's fields as JSON holds them; what JSON cannot hold is given by its
-    name.
-    """
-    return {name: _plain(value) for name, value in estimator.get_params(deep=False).items()}
+def _as_written(annotation: Any) -> str:
+    """An annotation as it stands in the source, also where Python has evaluated it."""
+    if isinstance(annotation, str):
+        return annotation
+    if isinstance(annotation, UnionType):
+        return " | ".join(_as_written(kind) for kind in annotation.__args__)
+    return "None" if annotation is NoneType else inspect.formatannotation(annotation)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        return float(value)
-    return getattr(value, "__qualname__", type(value).__qualname__)
-
-
-@functools.cache
-def _source(module: str) -> ast.Module:
-    spec = find_spec(module)
-    if spec is None or spec.origin is None:
-        raise InputError(
-            f"the module {module!r} cannot be found: is the package that registered it installed?"
-        )
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-
-
-def _definition(tree: ast.Module, name: str) -> Any:
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return node
-    raise InputError(
-        f"{name!r} is registered, but its module does not define it: correct the registration."
-    )
-
-
-def _written(node: ast.ClassDef) -> Iterator[Field]:
-    for line in node.body:
-        if (
-            isinstance(line, ast.AnnAssign)
-            and isinstance(line.value, ast.Call)
-            and ast.unparse(line.value.func) == "field"
-        ):
-            default, text = (ast.literal_eval(argument) for argument in line.value.args)
-            limits = {str(k.arg): ast.literal_eval(k.value) for k in line.value.keywords}
-            yield Field(
-                ast.unparse(line.target),
-                ast.unparse(line.annotation),
-                default,
-                text,
-                owner=node.name,
-                **limits,
-            )
+def _alternatives(annotation: ast.expr) -> list[str]:
+    """The members of a union, however it is spelt."""
+    match annotation:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return [*_alternatives(left), *_alternatives(right)]
+        case ast.Constant(value=str(quoted)):
+            return _alternatives(ast.parse(quoted, mode="eval").body)
+        case ast.Subscript(value=value, slice=inner):
+            match ast.unparse(value).rpartition(".")[2]:
+                case "Optional":
+                    return [*_alternatives(inner), "None"]
+                case "Union":
+                    kinds = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+                    return [name for kind in kinds for name in _alternatives(kind)]
+                case "Tuple":
+                    return ["tuple[" + ast.unparse(inner).strip("()") + "]"]
+                case "Literal":
+                    return ["str"]
+    return [ast.unparse(annotation)]
 
 
 def _is(kind: str, value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from isthmus.core.fields import first_paragraph
+from isthmus.core.declarations import first_paragraph
 from isthmus.data._sources.arrays import read_npy, read_npz
 from isthmus.data._sources.images import read_folder
 from isthmus.data._sources.tables import read_csv, read_parquet

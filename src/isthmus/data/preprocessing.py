@@ -12,12 +12,15 @@ import torch
 from torch import Tensor
 
 from isthmus.core.example import KINDS, ExampleSpec, Kind, Shape
+from isthmus.core.parts import named
 from isthmus.data._layout import Layout, as_stored, extent, layout_of
 from isthmus.data._scaling import Scaling, fit_scaling
 from isthmus.data._sequences import steps
 from isthmus.data.batches import ArrayBatches
 from isthmus.data.conditions import Condition, condition_from_json
 from isthmus.errors import InputError
+from isthmus.likelihoods.base import LikelihoodPart, that_fit
+from isthmus.registry import LIKELIHOODS
 
 _SLACK = 1e-4  # pixels that went through a resize or a decoder may pass 1 by rounding
 
@@ -139,7 +142,7 @@ def fit_preprocessor(
     x: np.ndarray,
     *,
     scaling: str,
-    likelihood: str,
+    likelihood: LikelihoodPart | None = None,
     channels: str = "auto",
     image_shape: Shape | None = None,
     kind: Kind | None = None,
@@ -148,8 +151,9 @@ def fit_preprocessor(
     """Settle kind, layout and scaling by the training examples; gives the preprocessor, and the
     examples as they are inside.
 
-    Sequences may end in steps of NaN: their features are scaled over all steps that are there. Each
-    channel of a signal and each column of a table is scaled by itself.
+    ``likelihood`` is the one that was asked for, None where the data decide. Sequences may end in
+    steps of NaN: their features are scaled over all steps that are there. Each channel of a signal
+    and each column of a table is scaled by itself.
     """
     x = as_stored(x)
     if kind is None and columns is not None and image_shape is None:
@@ -164,10 +168,12 @@ def fit_preprocessor(
     values = steps(x) if kind == "sequence" else inside
     reach = extent(values)
     fitted = fit_scaling(scaling, values, reach, per_channel=kind == "signal")
-    if likelihood == "bernoulli" and not fitted.unit_range:
+    if likelihood is not None and (lack := likelihood.accepts(fitted.unit_range)) is not None:
+        others = " or ".join(map(repr, that_fit(fitted.unit_range)))
         raise InputError(
-            f"X lies in [{reach[0]:g}, {reach[1]:g}], but likelihood='bernoulli' needs values in"
-            " [0, 1]: pass scaling='minmax', or another likelihood ('gaussian' or 'mse')."
+            f"X lies in [{reach[0]:g}, {reach[1]:g}], but"
+            f" likelihood={named(likelihood, LIKELIHOODS)!r} {lack}, or another likelihood"
+            f" ({others})."
         )
-    strict = likelihood == "bernoulli" or (likelihood == "auto" and fitted.unit_range)
+    strict = fitted.unit_range if likelihood is None else likelihood.accepts(False) is not None
     return Preprocessor(spec, layout, fitted, strict), inside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from isthmus.core.conditioning import ConditionShift, conditioned_shape
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.latent_grid import latent_grid
 from isthmus.core.objectives import Stage
+from isthmus.core.parts import named, part_of, plain_values
 from isthmus.data._splitting import held_out_rows
 from isthmus.data.batches import ArrayBatches
 from isthmus.data.conditions import fit_condition
@@ -29,12 +30,13 @@ from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
 from isthmus.errors import InputError
 from isthmus.estimators.fitted import FittedEstimator
 from isthmus.estimators.inference import has_labels
-from isthmus.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError
-from isthmus.networks import choose, initialise
+from isthmus.likelihoods import Likelihood, LikelihoodPart
+from isthmus.networks import Initialization, choose
 from isthmus.networks._output_bias import init_output_bias
 from isthmus.networks._own import own_decoder, own_encoder
 from isthmus.networks.base import Features, Network
-from isthmus.registry import LIKELIHOODS
+from isthmus.networks.initialization import Module
+from isthmus.registry import INITIALIZATIONS, LIKELIHOODS
 from isthmus.training.checkpoint import State
 from isthmus.training.loop import Trainer, checkpoint_in
 from isthmus.training.runtimes import PlainRuntime, tuned, useful_threads
@@ -101,10 +103,10 @@ class Estimator(FittedEstimator, ABC):
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         spec = shape if isinstance(shape, ExampleSpec) else ExampleSpec.of(shape)
-        likelihood = self._likelihood(unit_range)
+        likelihood = self._likelihood(unit_range).build(spec.shape, unit_range=unit_range)
         parameters = likelihood.parameter_shape(spec.shape)
         features = self._encoder(spec.shape)
-        bottleneck = initialise(self._bottleneck(features.shape))
+        bottleneck = self._initialised(self._bottleneck(features.shape))
         passed, conditioning = bottleneck.passed_shape, None
         if condition_size:
             passed = conditioned_shape(passed, condition_size)
@@ -192,17 +194,21 @@ class Estimator(FittedEstimator, ABC):
 
     # ------------------------------------------------------------------ what the above is made of
 
-    def _likelihood(self, unit_range: bool) -> Likelihood:
-        squash = unit_range if self.output == "auto" else self.output == "sigmoid"
-        name = self.likelihood
-        if name == "auto":
-            name = "bernoulli" if unit_range else self.unbounded_likelihood
-        makers: dict[str, Callable[[], Likelihood]] = {
-            "bernoulli": Bernoulli,
-            "gaussian": lambda: Gaussian(self.noise_scale, squash),
-            "mse": lambda: SquaredError(squash),
-        }
-        return makers[name]()
+    def _likelihood(self, unit_range: bool) -> LikelihoodPart:
+        chosen = self.likelihood
+        if chosen == "auto":
+            chosen = "bernoulli" if unit_range else self.unbounded_likelihood
+        part: LikelihoodPart = part_of(chosen, LIKELIHOODS)
+        return part
+
+    @property
+    def _chosen_likelihood(self) -> LikelihoodPart | None:
+        """The likelihood that was asked for; None where the data decide."""
+        return None if self.likelihood == "auto" else self._likelihood(unit_range=True)
+
+    def _initialised(self, module: Module) -> Module:
+        rule: Initialization = part_of(self.initialization, INITIALIZATIONS)
+        return rule.apply(module)
 
     def _network(self, shape: Shape) -> Network:
         return choose(self.network, shape, self.hidden, self.activation, self.image_network)
@@ -210,12 +216,12 @@ class Estimator(FittedEstimator, ABC):
     def _encoder(self, shape: Shape) -> Features:
         if self.encoder is None:
             features = self._network(shape).encoder(shape)
-            return Features(initialise(features.encoder), features.shape)
+            return Features(self._initialised(features.encoder), features.shape)
         return own_encoder(self.encoder, shape)
 
     def _decoder(self, code_shape: Shape, parameters: Shape) -> nn.Module:
         if self.decoder is None:
-            return initialise(self._network(parameters).decoder(code_shape, parameters))
+            return self._initialised(self._network(parameters).decoder(code_shape, parameters))
         return own_decoder(self.decoder, code_shape, parameters)
 
     def _build_for(self, preprocessor: Preprocessor) -> Autoencoder:
@@ -235,7 +241,7 @@ class Estimator(FittedEstimator, ABC):
         preprocessor, inside = fit_preprocessor(
             x,
             scaling=self.scaling,
-            likelihood=self.likelihood,
+            likelihood=self._chosen_likelihood,
             channels=self.channels,
             image_shape=self.image_shape,
             kind=self._kind(x.ndim - 1),
@@ -304,7 +310,7 @@ class Estimator(FittedEstimator, ABC):
 
     def _identity(self, train: Examples, measured: Examples | None) -> dict[str, Any]:
         """What must be equal for a training to be taken up again."""
-        values = fields.plain_values(self)
+        values = plain_values(self)
         elsewhere = {"verbose", "device", "checkpoint_dir"}
         kept = {name: value for name, value in values.items() if name not in elsewhere}
         prints = {"data": train.fingerprint()}
@@ -320,9 +326,7 @@ class Estimator(FittedEstimator, ABC):
         self.source_: Mapping[str, Any] | None = None
         self.n_features_in_ = int(np.prod(preprocessor.layout.outer))
         self.history_ = state.history
-        self.likelihood_ = next(
-            name for name in LIKELIHOODS if isinstance(module.likelihood, LIKELIHOODS[name])
-        )
+        self.likelihood_ = named(self._likelihood(preprocessor.scaling.unit_range), LIKELIHOODS)
         kept = state.snapshots
         self.snapshots_ = [
             Snapshot(

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -22,6 +22,7 @@ from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required
 from isthmus.core.fields import field
 from isthmus.core.objectives import Loss, Objective, Stage, TrainableModule
+from isthmus.core.parts import Configurable
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
@@ -35,7 +36,7 @@ UNLABELLED = -1
 
 
 @dataclass(repr=False, eq=False)
-class AutoencoderClassifier(ClassifierMixin, TrainingSettings, BaseEstimator):
+class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
     r"""Classifier that starts from an autoencoder's code.
 
     The member is trained on all examples, whether they have a label or not. Then a softmax layer on

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus.core.batch import Batch
+from isthmus.core.parts import Configurable
 from isthmus.core.reductions import squared_error
 from isthmus.data._sequences import as_list, is_ragged
 from isthmus.data.conditions import LabelCondition
@@ -28,7 +29,7 @@ from isthmus.training.settings import seed_of
 
 
 class FittedEstimator(
-    InferenceMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
+    InferenceMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurable, ABC
 ):
     """A member once it is trained: a scikit-learn transformer, and what an autoencoder offers
     beyond one.

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from isthmus.core.fields import field
+from isthmus.core.fields import field, slot
+from isthmus.registry import INITIALIZATIONS, LIKELIHOODS, NETWORKS
 from isthmus.training.settings import TrainingSettings
 
 if TYPE_CHECKING:  # the command line reads these declarations without importing it
     from torch import nn
+
+    from isthmus.likelihoods import LikelihoodPart
+    from isthmus.networks import Initialization, Network
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -24,10 +28,14 @@ class Settings(TrainingSettings):
         " decoder; none: the network's own",
         low=1,
     )
-    network: str = field(
+    network: str | Network = slot(
         "auto",
+        NETWORKS,
         "kind of network; 'auto' chooses by the shape of the data",
-        choices=("auto", "mlp", "conv", "residual", "recurrent"),
+        choices=("auto",),
+    )
+    initialization: str | Initialization = slot(
+        "glorot", INITIALIZATIONS, "how the weights of our own networks start"
     )
     activation: str = field(
         "relu",
@@ -44,18 +52,11 @@ class Settings(TrainingSettings):
         "a decoder of your own: a module, or a callable (code_shape, shape) -> module, from the"
         " code to x",
     )
-    likelihood: str = field(
+    likelihood: str | LikelihoodPart = slot(
         "auto",
+        LIKELIHOODS,
         "p(x|z); 'auto' is bernoulli for data in [0, 1]",
-        choices=("auto", "bernoulli", "gaussian", "mse"),
-    )
-    noise_scale: float | None = field(
-        None, "standard deviation of the gaussian likelihood; none: learnt", above=0
-    )
-    output: str = field(
-        "auto",
-        "last activation under gaussian and mse; 'auto' is sigmoid for data in [0, 1]",
-        choices=("auto", "linear", "sigmoid"),
+        choices=("auto",),
     )
     kind: str = field(
         "auto",

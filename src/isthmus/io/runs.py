@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from isthmus.core import fields, files
+from isthmus.core.parts import Part, from_plain, plain_values
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, unknown
 from isthmus.io.pretrained import run_folder
@@ -27,7 +28,7 @@ from isthmus.version import __version__
 if TYPE_CHECKING:
     from isthmus.estimators.base import Estimator
 
-FORMAT = 1
+FORMAT = 2
 CHECKPOINT = FILE
 CONFIG, WEIGHTS, HISTORY, SNAPSHOTS = (
     "config.json",
@@ -97,11 +98,7 @@ def load_run(
     path = run_folder(path)
     config = _read_config(path)
     cls = MEMBERS[config["member"]]
-    values = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in config["fields"].items()
-    }
-    fields.validate(values, fields.declared(cls))
+    values = _read_fields(config["fields"], cls, path)
     model: Estimator = cls(
         **values | {"device": device},
         **_own_networks(config["networks"], networks or {}, trust, path),
@@ -163,6 +160,11 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{path} has format {version}, this isthmus ({__version__}) reads up to {FORMAT}:"
             " upgrade isthmus."
         )
+    if version < FORMAT:
+        raise RunError(
+            f"{path} has format {version}, which isthmus {__version__} no longer reads: train it"
+            " again."
+        )
     missing = {"member", "fields", "networks", "data", "columns", "sha256"} - set(config)
     if missing:
         raise RunError(
@@ -215,16 +217,28 @@ def _read_snapshots(path: Path) -> list[Snapshot]:
 
 def _own(model: Estimator) -> dict[str, Any]:
     """What the user brought as code, by the name of its field: networks, a corruption."""
-    return {name: value for name, value in model.get_params(deep=False).items() if callable(value)}
+    return {name: value for name, value in model.get_params(deep=False).items() if _is_code(value)}
+
+
+def _is_code(value: Any) -> bool:
+    return callable(value) and not isinstance(value, Part)
+
+
+def _read_fields(values: Mapping[str, Any], cls: type, path: Path) -> dict[str, Any]:
+    try:
+        return from_plain(values, fields.declared(cls))
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"{path / CONFIG} is damaged: its fields cannot be read ({error!r}); restore it, or"
+            " train again."
+        ) from error
 
 
 def _plain_fields(model: Estimator) -> dict[str, Any]:
     """The fields as JSON; own networks are recorded apart, and a generator is no seed that could be
     written down.
     """
-    values = {
-        name: value for name, value in fields.plain_values(model).items() if name not in _own(model)
-    }
+    values = {name: value for name, value in plain_values(model).items() if name not in _own(model)}
     if isinstance(values["random_state"], str):
         values["random_state"] = None
     return values

@@ -1,11 +1,28 @@
 """p(x | z): what a decoder's parameters say about the data; :data:`isthmus.registry.LIKELIHOODS`
 lists them.
+
+``Bernoulli``, ``Gaussian`` and ``SquaredError`` are the parts that a member's ``likelihood`` takes;
+each builds the torch module of its name, such as ``GaussianLikelihood``.
 """
 
 from __future__ import annotations
 
-from isthmus.likelihoods.base import Likelihood
-from isthmus.likelihoods.bernoulli import Bernoulli
-from isthmus.likelihoods.gaussian import Gaussian, SquaredError
+from isthmus.likelihoods.base import Likelihood, LikelihoodPart
+from isthmus.likelihoods.bernoulli import Bernoulli, BernoulliLikelihood
+from isthmus.likelihoods.gaussian import (
+    Gaussian,
+    GaussianLikelihood,
+    SquaredError,
+    SquaredErrorLikelihood,
+)
 
-__all__ = ["Bernoulli", "Gaussian", "Likelihood", "SquaredError"]
+__all__ = [
+    "Bernoulli",
+    "BernoulliLikelihood",
+    "Gaussian",
+    "GaussianLikelihood",
+    "Likelihood",
+    "LikelihoodPart",
+    "SquaredError",
+    "SquaredErrorLikelihood",
+]

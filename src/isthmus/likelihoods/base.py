@@ -7,10 +7,13 @@ nothing is averaged or rescaled, so that distortion and rate add up to −ELBO.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from isthmus.core.example import Shape
+from isthmus.core.parts import Part
+from isthmus.registry import LIKELIHOODS
 
 
 class Likelihood(nn.Module, ABC):
@@ -52,6 +55,36 @@ class Likelihood(nn.Module, ABC):
     @abstractmethod
     def draw(self, parameters: Tensor) -> Tensor:
         """One x drawn from p(x | parameters), ``(n, *shape)``."""
+
+
+@dataclass(repr=False)
+class LikelihoodPart(Part, ABC):
+    """A likelihood as it is chosen: its settings, from which :meth:`build` makes the module."""
+
+    def accepts(self, unit_range: bool) -> str | None:
+        """What it needs of the data, where they do not have it; None where they fit.
+
+        ``unit_range`` says whether all values lie in [0, 1] once they are scaled.
+        """
+        return None
+
+    def build(self, shape: Shape, *, unit_range: bool) -> Likelihood:
+        """The module for examples of ``shape``.
+
+        Raises:
+            InputError: for fields that cannot be used.
+        """
+        self.validate()
+        return self._module(shape, unit_range)
+
+    @abstractmethod
+    def _module(self, shape: Shape, unit_range: bool) -> Likelihood:
+        """What :meth:`build` gives, from fields that were checked."""
+
+
+def that_fit(unit_range: bool) -> list[str]:
+    """The names of the likelihoods that fit data inside, or outside, [0, 1]."""
+    return [name for name in LIKELIHOODS if LIKELIHOODS[name]().accepts(unit_range) is None]
 
 
 def logits(mean: Tensor) -> Tensor:

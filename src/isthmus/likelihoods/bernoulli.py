@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from isthmus.likelihoods.base import Likelihood, logits
+from isthmus.core.example import Shape
+from isthmus.likelihoods.base import Likelihood, LikelihoodPart, logits
 
 
-class Bernoulli(Likelihood):
+class BernoulliLikelihood(Likelihood):
     r"""Independent Bernoulli variables, given by their logits; for targets in [0, 1].
 
     .. math:: -\log p(x \mid z) = -\sum_i x_i \log p_i + (1 - x_i) \log (1 - p_i)
@@ -33,3 +36,19 @@ class Bernoulli(Likelihood):
 
     def draw(self, parameters: Tensor) -> Tensor:
         return torch.bernoulli(parameters.sigmoid())
+
+
+@dataclass(repr=False)
+class Bernoulli(LikelihoodPart):
+    r"""Independent Bernoulli variables, for values in [0, 1].
+
+    .. math:: -\log p(x \mid z) = -\sum_i x_i \log p_i + (1 - x_i) \log (1 - p_i)
+
+    See :class:`BernoulliLikelihood`, which it builds.
+    """
+
+    def accepts(self, unit_range: bool) -> str | None:
+        return None if unit_range else "needs values in [0, 1]: pass scaling='minmax'"
+
+    def _module(self, shape: Shape, unit_range: bool) -> BernoulliLikelihood:
+        return BernoulliLikelihood()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from isthmus.likelihoods.base import Likelihood, logits
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.likelihoods.base import Likelihood, LikelihoodPart, logits
 
 
-class Gaussian(Likelihood):
+class GaussianLikelihood(Likelihood):
     r"""Independent Gaussians of one common scale, fixed or learnt with the weights.
 
     .. math:: -\log p(x \mid z) = \sum_i \frac{(x_i - \mu_i)^2}{2 \sigma^2} + \log \sigma + \tfrac12
@@ -47,7 +50,7 @@ class Gaussian(Likelihood):
         return mean + self.log_scale.clamp(min=-6.0).exp() * torch.randn_like(mean)
 
 
-class SquaredError(Likelihood):
+class SquaredErrorLikelihood(Likelihood):
     r"""The plain squared error, for members that want no probability: :math:`\sum_i (x_i - \hat
     x_i)^2`.
 
@@ -74,3 +77,48 @@ class SquaredError(Likelihood):
 
     def draw(self, parameters: Tensor) -> Tensor:
         return self.mean(parameters)
+
+
+@dataclass(repr=False)
+class Gaussian(LikelihoodPart):
+    r"""Independent Gaussians of one common scale, fixed or learnt with the weights.
+
+    .. math:: -\log p(x \mid z) = \sum_i \frac{(x_i - \mu_i)^2}{2 \sigma^2} + \log \sigma
+              + \tfrac12 \log 2\pi
+
+    See :class:`GaussianLikelihood`, which it builds.
+    """
+
+    scale: float | None = field(
+        None, "standard deviation, in units of x after scaling; none: learnt", above=0
+    )
+    output: str = field(
+        "auto",
+        "last activation; 'auto' is sigmoid for data in [0, 1]",
+        choices=("auto", "linear", "sigmoid"),
+    )
+
+    def _module(self, shape: Shape, unit_range: bool) -> GaussianLikelihood:
+        return GaussianLikelihood(self.scale, _squashes(self.output, unit_range))
+
+
+@dataclass(repr=False)
+class SquaredError(LikelihoodPart):
+    r"""The plain squared error, which is no probability: :math:`\sum_i (x_i - \hat x_i)^2`.
+
+    See :class:`SquaredErrorLikelihood`, which it builds.
+    """
+
+    output: str = field(
+        "auto",
+        "last activation; 'auto' is sigmoid for data in [0, 1]",
+        choices=("auto", "linear", "sigmoid"),
+    )
+
+    def _module(self, shape: Shape, unit_range: bool) -> SquaredErrorLikelihood:
+        return SquaredErrorLikelihood(_squashes(self.output, unit_range))
+
+
+def _squashes(output: str, unit_range: bool) -> bool:
+    """Whether the mean is squashed into (0, 1), by the last activation that was asked for."""
+    return unit_range if output == "auto" else output == "sigmoid"

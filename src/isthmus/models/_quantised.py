@@ -1,4 +1,4 @@
-"""What members with quantised codes share: codebooks, integer codes, and how they are laid out."""
+"""What members with quantised codes share: quantizers, integer codes, and how they are laid out."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from torch import Tensor, nn
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import Shape
-from isthmus.core.fields import field
+from isthmus.core.fields import field, slot
 from isthmus.core.forward import Code, Level
 from isthmus.core.objectives import Batches, Stage
+from isthmus.core.parts import part_of
 from isthmus.core.reductions import full
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
-from isthmus.quantizers.codebooks import AveragedCodebook, Codebook, GradientCodebook, Quantized
+from isthmus.quantizers.base import Quantized, Quantizer, QuantizerPart
+from isthmus.registry import QUANTIZERS
 
-_VECTORS_PER_ENTRY, _ROWS = 64, 256  # looked at before training; examples encoded at once
+_ROWS = 256  # examples encoded at once
 _FEW = 0.25
 
 
@@ -35,19 +37,10 @@ class Quantised(Conditional, Estimator, ABC):
     image_network = "residual"
 
     latent_dim: int = field(16, "size of a codebook vector", low=1)
-    codebook_size: int = field(128, "entries of a codebook (K)", low=2)
+    quantizer: str | QuantizerPart = slot("vq", QUANTIZERS, "how vectors become whole numbers")
     tokens: int = field(
         8, "vectors of a code whose features are no grid: of tables, and under network='mlp'", low=1
     )
-    commitment: float = field(
-        0.25, "weight of the distance that holds the encoder to its entries (beta)", low=0
-    )
-    codebook: str = field(
-        "ema",
-        "how entries are learnt: by moving averages or by gradient",
-        choices=("ema", "gradient"),
-    )
-    decay: float = field(0.99, "share of the past in the moving averages (gamma)", above=0, below=1)
 
     def decode(self, Z: Any, condition: Any = None) -> np.ndarray:
         """What the decoder says of codes: examples in the layout and units of the data.
@@ -57,7 +50,7 @@ class Quantised(Conditional, Estimator, ABC):
         ``transform`` gives them; they need not lie in a codebook.
 
         Raises:
-            InputError: for another shape, and for indices that the codebook does not have.
+            InputError: for another shape, and for indices that a level does not have.
         """
         parts = [np.asarray(part) for part in (Z if isinstance(Z, tuple) else (Z,))]
         if not all(part.dtype.kind in "iu" for part in parts):
@@ -65,11 +58,11 @@ class Quantised(Conditional, Estimator, ABC):
         indices = torch.from_numpy(self._checked_indices(parts))
         return self._decoded(indices, condition=condition)
 
-    def _codebook(self) -> Codebook:
-        """A new codebook; dead entries are renewed until the last tenth of the epochs."""
-        if self.codebook == "gradient":
-            return GradientCodebook(self.codebook_size, self.latent_dim, 0.9 * self.epochs)
-        return AveragedCodebook(self.codebook_size, self.latent_dim, 0.9 * self.epochs, self.decay)
+    def _quantizers(self, count: int) -> tuple[list[Quantizer], int]:
+        """New quantizers, one for each level, and the size of their vectors."""
+        part: QuantizerPart = part_of(self.quantizer, QUANTIZERS)
+        dim = part.dim(self.latent_dim)
+        return [part.build(dim, epochs=self.epochs) for _ in range(count)], dim
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         return [Stage(self.epochs, module.objectives(), partial(start, module))]
@@ -78,30 +71,33 @@ class Quantised(Conditional, Estimator, ABC):
         return torch.from_numpy(self._posterior(X, condition).indices)
 
     def _grids(self, X: Any, condition: Any = None) -> list[np.ndarray]:
-        """The indices of each level, coarsest first, each ``(n, *grid)``."""
+        """The indices of each level, coarsest first, each ``(n, *grid)`` or ``(n, *grid, k)``."""
         indices = torch.from_numpy(self._posterior(X, condition).indices)
         return [grid.numpy() for grid in _code_of(self.module_).grids(indices)]
 
     def _checked_indices(self, parts: Sequence[np.ndarray]) -> np.ndarray:
-        levels = self._fitted().bottleneck.levels
-        total = sum(math.prod(level.grid) for level in levels)
-        grids = [(len(parts[0]) if parts[0].ndim else 0, *level.grid) for level in levels]
-        if [part.shape for part in parts] not in ([(grids[0][0], total)], grids) or grids[0][
-            0
-        ] == 0:
+        code = _code_of(self._fitted())
+        total = sum(math.prod(level.grid) for level in code.levels)
+        n = len(parts[0]) if parts[0].ndim else 0
+        whole = [(n, *shape) for shape in code.index_shapes]
+        if [part.shape for part in parts] not in ([(n, total)], whole) or n == 0:
             raise InputError(
                 f"indices have the shape {_words(part.shape for part in parts)}, but this model"
-                f" takes {_words(('n', *level.grid) for level in levels)}, or (n, {total})."
+                f" takes {_words(('n', *shape) for shape in code.index_shapes)}, or (n, {total})."
             )
-        flat = np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1).astype(
-            np.int64
-        )
-        if flat.min() < 0 or flat.max() >= self.codebook_size:
-            raise InputError(
-                f"indices run from {flat.min()} to {flat.max()}, but the codebook has"
-                f" {self.codebook_size} entries: give whole numbers from 0 to"
-                f" {self.codebook_size - 1}."
-            )
+        if len(parts) == 1 and parts[0].shape == (n, total):
+            flat = parts[0].astype(np.int64)
+        else:
+            flat = code.flattened(
+                [torch.from_numpy(part.astype(np.int64)) for part in parts]
+            ).numpy()
+        ends = np.cumsum([math.prod(level.grid) for level in code.levels])[:-1]
+        for level, found in zip(code.levels, np.split(flat, ends, axis=1), strict=True):
+            if found.min() < 0 or found.max() >= level.size:
+                raise InputError(
+                    f"indices run from {found.min()} to {found.max()}, but the codebook has"
+                    f" {level.size} entries: give whole numbers from 0 to {level.size - 1}."
+                )
         return flat
 
 
@@ -115,39 +111,40 @@ class Indexed(NamedTuple):
 
 
 class QuantizedBottleneck(Bottleneck, ABC):
-    """Grids of codebook entries, one for each level; the commitment is charged, and the rate of a
-    uniform prior reported.
+    """Grids of quantised vectors, one for each level; what the quantizers charge is charged, and
+    the rate of a uniform prior reported.
 
     Args:
-        books: the codebook of each level, coarsest first.
+        quantizers: that of each level, coarsest first.
         grids: the grid of each level.
-        dim: the size of a codebook vector.
-        commitment: the weight of the commitment.
+        dim: the size of a vector.
         suffixes: what is added to names in the history, for each level.
     """
 
     def __init__(
         self,
-        books: Sequence[Codebook],
+        quantizers: Sequence[Quantizer],
         grids: Sequence[Shape],
         dim: int,
-        commitment: float,
         suffixes: Sequence[str] = ("",),
     ) -> None:
         super().__init__()
-        self.codebooks = nn.ModuleList(books)
-        self.levels = tuple(Level(grid, book.size) for grid, book in zip(grids, books, strict=True))
-        self.sizes = [math.prod(grid) for grid in grids]
-        self.dim, self.commitment, self.suffixes = dim, commitment, suffixes
-        self.code_shape = (dim, *grids[0]) if len(grids) == 1 else (dim * sum(self.sizes),)
-        self.rate = math.fsum(
-            size * math.log(level.size) for size, level in zip(self.sizes, self.levels, strict=True)
+        self.quantizers = nn.ModuleList(quantizers)
+        self.vector_grids, self.dim, self.suffixes = tuple(grids), dim, suffixes
+        pairs = list(zip(quantizers, grids, strict=True))
+        self.levels = tuple(Level(grid, size) for each, grid in pairs for size in each.levels)
+        self.index_shapes = [
+            grid if len(each.levels) == 1 else (*grid, len(each.levels)) for each, grid in pairs
+        ]
+        self.code_shape = (
+            (dim, *grids[0]) if len(grids) == 1 else (dim * sum(map(math.prod, grids)),)
         )
+        self.rate = math.fsum(math.prod(level.grid) * math.log(level.size) for level in self.levels)
 
     @property
-    def books(self) -> list[Codebook]:
-        """The codebook of each level."""
-        return list(cast("Iterable[Codebook]", self.codebooks))
+    def level_quantizers(self) -> list[Quantizer]:
+        """The quantizer of each level."""
+        return list(cast("Iterable[Quantizer]", self.quantizers))
 
     @abstractmethod
     def propose(self, features: Tensor, coarser: Sequence[Tensor]) -> Tensor:
@@ -161,90 +158,112 @@ class QuantizedBottleneck(Bottleneck, ABC):
         ``(n, dim, *grid)``.
         """
 
-    def choose(self, features: Tensor) -> list[Quantized]:
-        """The entries of every level, coarsest first."""
-        found: list[Quantized] = []
-        for book in self.books:
-            found.append(book(full(self.propose(features, [level.passed for level in found]))))
+    def quantize(self, features: Tensor) -> list[tuple[Tensor, Quantized]]:
+        """What is proposed for every level, ``(n, dim, *grid)``, and what stands for it."""
+        found: list[tuple[Tensor, Quantized]] = []
+        for each in self.level_quantizers:
+            proposed = full(self.propose(features, [level.passed for _, level in found]))
+            found.append((proposed, each(proposed)))
         return found
 
     def start(self, features: Tensor) -> None:
-        """Put the entries where the vectors of some examples lie, level by level."""
+        """Show each quantizer the vectors of some examples, level by level."""
         passed: list[Tensor] = []
-        for book in self.books:
+        for each in self.level_quantizers:
             proposed = full(self.propose(features, passed))
-            book.start(proposed)
-            passed.append(book(proposed).passed)
+            each.start(proposed)
+            passed.append(each(proposed).passed)
 
     def posterior(self, features: Tensor) -> Indexed:
-        found = self.choose(features)
+        found = [level for _, level in self.quantize(features)]
         z = torch.cat([level.passed.flatten(1) for level in found], dim=1).unflatten(
             1, self.code_shape
         )
-        return Indexed(z, torch.cat([level.indices.flatten(1) for level in found], dim=1))
+        return Indexed(z, self.flattened([level.indices for level in found]))
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
-        found = self.choose(features)
-        commitment = torch.stack([level.commitment for level in found]).sum(0)
-        charge = torch.stack(
-            [book.charge(level) for book, level in zip(self.books, found, strict=True)]
-        ).sum(0)
-        if self.training:
-            for book, level in zip(self.books, found, strict=True):
-                book.learn(level)
-        terms = {"rate": torch.full_like(commitment, self.rate), "commitment": commitment}
-        return Code(
-            self.join([level.passed for level in found]),
-            self.commitment * commitment + charge,
-            terms,
-        )
+        found = self.quantize(features)
+        terms = {"rate": features.new_full((len(features),), self.rate, dtype=torch.float32)}
+        charge: Tensor | None = None
+        for each, (proposed, level) in zip(self.level_quantizers, found, strict=True):
+            if self.training:
+                each.learn(proposed, level)
+            if level.charge is not None:
+                charge = level.charge if charge is None else charge + level.charge
+            for name, term in level.terms.items():
+                terms[name] = terms[name] + term if name in terms else term
+        return Code(self.join([level.passed for _, level in found]), charge, terms)
 
     def expand(self, code: Tensor) -> Tensor:
         if not code.is_floating_point():
+            grids = self.grids(code)
             return self.join(
-                [book.embed(grid) for book, grid in zip(self.books, self.grids(code), strict=True)]
+                [each.embed(grid) for each, grid in zip(self.level_quantizers, grids, strict=True)]
             )
-        parts = code.flatten(1).split([self.dim * size for size in self.sizes], dim=1)
+        parts = code.flatten(1).split(
+            [self.dim * math.prod(grid) for grid in self.vector_grids], dim=1
+        )
         return self.join(
             [
-                part.unflatten(1, (self.dim, *level.grid))
-                for part, level in zip(parts, self.levels, strict=True)
+                part.unflatten(1, (self.dim, *grid))
+                for part, grid in zip(parts, self.vector_grids, strict=True)
             ]
         )
 
-    def grids(self, indices: Tensor) -> list[Tensor]:
-        """Indices ``(n, positions)`` as the grid of each level, ``(n, *grid)``."""
-        parts = indices.split(self.sizes, dim=1)
-        return [
-            part.unflatten(1, level.grid) for part, level in zip(parts, self.levels, strict=True)
+    def flattened(self, grids: Sequence[Tensor]) -> Tensor:
+        """The indices of all quantizers, each ``(n, *grid)`` or ``(n, *grid, k)``, in one row
+        ``(n, total)``: :attr:`levels` one after another.
+        """
+        rows = [
+            grid if len(each.levels) == 1 else grid.movedim(-1, 1)  # (n, k, *grid)
+            for each, grid in zip(self.level_quantizers, grids, strict=True)
         ]
+        return torch.cat([row.flatten(1) for row in rows], dim=1)
+
+    def grids(self, indices: Tensor) -> list[Tensor]:
+        """The inverse of :meth:`flattened`."""
+        sizes = [
+            math.prod(grid) * len(each.levels)
+            for each, grid in zip(self.level_quantizers, self.vector_grids, strict=True)
+        ]
+        found = []
+        for each, grid, part in zip(
+            self.level_quantizers, self.vector_grids, indices.split(sizes, dim=1), strict=True
+        ):
+            k = len(each.levels)
+            found.append(
+                part.unflatten(1, grid) if k == 1 else part.unflatten(1, (k, *grid)).movedim(1, -1)
+            )
+        return found
 
     def anneal(self, epoch: float) -> None:
-        for book in self.books:
-            book.anneal(epoch)
+        for each in self.level_quantizers:
+            each.anneal(epoch)
 
     def close_epoch(self) -> dict[str, float]:
-        looks = [
-            (suffix, book.close_epoch())
-            for suffix, book in zip(self.suffixes, self.books, strict=True)
-        ]
-        return {name + suffix: value for suffix, found in looks for name, value in found.items()}
+        return {
+            name + suffix: value
+            for suffix, each in zip(self.suffixes, self.level_quantizers, strict=True)
+            for name, value in each.close_epoch().items()
+        }
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
-        used = [len(grid.unique()) for grid in self.grids(posterior[1])]
-        possible = [
-            min(level.size, len(posterior[1]) * size)
-            for level, size in zip(self.levels, self.sizes, strict=True)
+        found = []
+        rows = posterior[1].split([math.prod(level.grid) for level in self.levels], dim=1)
+        owners = [
+            (each, suffix)
+            for each, suffix in zip(self.level_quantizers, self.suffixes, strict=True)
+            for _ in each.levels
         ]
-        return [
-            f"only {few} of {level.size} codebook entries are in"
-            f" use{suffix.replace('_', ' at the ')} (codebook collapse): train for more epochs,"
-            f" lower learning_rate or latent_dim, or do with codebook_size={max(2, 2 * few)}."
-            for few, most, level, suffix in zip(
-                used, possible, self.levels, self.suffixes, strict=True
-            )
-            if few < _FEW * most
-        ]
+        for level, indices, (each, suffix) in zip(self.levels, rows, owners, strict=True):
+            used = len(indices.unique())
+            if used < _FEW * min(level.size, indices.numel()):
+                found.append(
+                    f"only {used} of {level.size} codebook entries are in"
+                    f" use{suffix.replace('_', ' at the ')} (codebook collapse):"
+                    f" {each.remedy(used)}."
+                )
+        return found
 
 
 def to_vectors(features: Shape, dim: int, tokens: int) -> tuple[nn.Module, Shape]:
@@ -259,13 +278,16 @@ def to_vectors(features: Shape, dim: int, tokens: int) -> tuple[nn.Module, Shape
 
 
 def start(module: Autoencoder, batches: Batches) -> None:
-    """Put the entries of all codebooks where the encoder's outputs lie on a random part of the
-    training examples.
+    """Show quantizers that start from data the encoder's outputs on a random part of the training
+    examples.
     """
     code = _code_of(module)
-    examples = math.ceil(
-        max(_VECTORS_PER_ENTRY * level.size / math.prod(level.grid) for level in code.levels)
+    examples = max(
+        math.ceil(each.vectors_to_start / math.prod(grid))
+        for each, grid in zip(code.level_quantizers, code.vector_grids, strict=True)
     )
+    if examples == 0:
+        return
     rows = torch.randperm(len(batches))[:examples]
     code.start(torch.cat([module.features(batches.batch(some)) for some in rows.split(_ROWS)]))
 

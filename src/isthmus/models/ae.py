@@ -22,7 +22,8 @@ class AE(Estimator):
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) \right]
 
     which is the squared error :math:`\lVert x - g(f(x)) \rVert^2` under ``likelihood="mse"``. With
-    linear networks (``hidden=()``, ``output="linear"``) its optimum spans the same space as PCA.
+    linear networks (``hidden=()``, ``SquaredError(output="linear")``) its optimum spans the same
+    space as PCA.
 
     ``x: (n, *shape)``, ``z: (n, latent_dim)``; the distortion is summed over dimensions and
         averaged over examples.

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
-from isthmus.core.fields import field
-from isthmus.corruptions import CORRUPTIONS, Corruption
+from isthmus.core.fields import field, slot
+from isthmus.core.parts import part_of
+from isthmus.corruptions import Corruption
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import AE
+from isthmus.registry import CORRUPTIONS
 
 _ROUNDS = 5  # of filling in: each starts from what the one before it made of the missing values
 
@@ -29,10 +32,6 @@ class DenoisingAE(AE):
     Every step draws fresh damage; evaluation sees examples as they are. ``x: (n, *shape)``,
     ``z: (n, latent_dim)``.
 
-    Raises:
-        InputError: at ``fit``, for masking and salt-and-pepper with a level above 1, which is a
-            share there.
-
     Reference:
         P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio and P.-A. Manzagol, Stacked denoising
         autoencoders, JMLR 2010.
@@ -40,20 +39,19 @@ class DenoisingAE(AE):
     Example:
         >>> import isthmus as ist
         >>> data = ist.data.load("digits")
-        >>> model = ist.DenoisingAE(corruption="masking", level=0.25, epochs=1, random_state=0)
-        >>> model.fit(data.train).denoise(data.test.x).shape
+        >>> masking = ist.corruptions.Masking(0.25)
+        >>> model = ist.DenoisingAE(corruption=masking, epochs=1, random_state=0)
+        >>> model = model.fit(data.train)
+        >>> model.denoise(data.test.x).shape
         (359, 1, 8, 8)
     """
 
     latent_dim: int = field(32, "size of the code", low=1)
-    corruption: str | Corruption = field(
+    corruption: str | Corruption | Callable[[Tensor], Tensor] = slot(
         "gaussian",
+        CORRUPTIONS,
         "how examples are damaged; or, in Python, a function of your own from a batch (n, *shape)"
         " to a damaged one",
-        choices=("gaussian", "masking", "salt-and-pepper"),
-    )
-    level: float = field(
-        0.3, "standard deviation of gaussian noise, or share of the values that are hit", above=0
     )
 
     def denoise(self, X: Any, missing: Any = None) -> np.ndarray:
@@ -95,14 +93,5 @@ class DenoisingAE(AE):
     def _assembled(
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
     ) -> Autoencoder:
-        if self.corruption in ("masking", "salt-and-pepper") and self.level > 1:
-            raise InputError(
-                f"level={self.level:g} is not usable under corruption={self.corruption!r}: give at"
-                " most 1."
-            )
-        corruption = (
-            CORRUPTIONS[self.corruption](self.level)
-            if isinstance(self.corruption, str)
-            else self.corruption
-        )
+        corruption: Callable[[Tensor], Tensor] = part_of(self.corruption, CORRUPTIONS)
         return Autoencoder(encoder, bottleneck, decoder, likelihood, corruption=corruption)

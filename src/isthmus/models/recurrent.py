@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
-from isthmus.core.fields import field
+from isthmus.core.fields import field, slot
+from isthmus.core.parts import part_of
+from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.models.ae import DeterministicBottleneck
 from isthmus.networks.base import Network
-from isthmus.networks.recurrent import Recurrent
+from isthmus.registry import NETWORKS
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -31,8 +33,8 @@ class RecurrentAE(Estimator):
     feature over all steps.
 
     Raises:
-        InputError: for sequences longer than those of ``fit``, empty ones, and NaN before the end
-            of a sequence.
+        InputError: for a network that reads no sequences, for sequences longer than those of
+            ``fit``, empty ones, and NaN before the end of a sequence.
 
     References:
         I. Sutskever, O. Vinyals and Q. V. Le, Sequence to sequence learning with neural networks,
@@ -51,11 +53,16 @@ class RecurrentAE(Estimator):
     default_kind = "sequence"
 
     latent_dim: int = field(16, "size of the code", low=1)
-    network: str = field("recurrent", "kind of network", choices=("recurrent",))
-    cell: str = field("gru", "what the recurrent layers are made of", choices=("gru", "lstm"))
+    network: str | Network = slot("recurrent", NETWORKS, "kind of network; a recurrent one")
 
     def _network(self, shape: Shape) -> Network:
-        return Recurrent(self.hidden, self.activation, cell=self.cell)
+        part: Network = part_of(self.network, NETWORKS)
+        if not part.reads_sequences:
+            raise InputError(
+                f"network={self.network!r} cannot read sequences of unequal length: pass"
+                " network='recurrent'."
+            )
+        return part.filled(None if self.hidden is None else tuple(self.hidden), self.activation)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return DeterministicBottleneck(features, self.latent_dim)

@@ -13,7 +13,7 @@ from torch import Tensor
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.models._quantised import Quantised, QuantizedBottleneck, to_vectors
-from isthmus.quantizers.codebooks import Codebook
+from isthmus.quantizers.base import Quantizer
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -58,7 +58,9 @@ class VQVAE(Quantised):
     Example:
         >>> import isthmus as ist
         >>> data = ist.data.load("digits")
-        >>> model = ist.VQVAE(codebook_size=32, epochs=1, random_state=0).fit(data.train)
+        >>> quantizer = ist.quantizers.VectorQuantizer(codebook_size=32)
+        >>> model = ist.VQVAE(quantizer=quantizer, epochs=1, random_state=0)
+        >>> model = model.fit(data.train)
         >>> indices = model.encode(data.test.x)
         >>> indices.shape, model.decode(indices).shape
         ((359, 2, 2), (359, 1, 8, 8))
@@ -71,21 +73,18 @@ class VQVAE(Quantised):
         return self._grids(X, condition)[0]
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return SingleLevelBottleneck(
-            features, self._codebook(), self.latent_dim, self.tokens, self.commitment
-        )
+        (quantizer,), dim = self._quantizers(1)
+        return SingleLevelBottleneck(features, quantizer, dim, self.tokens)
 
 
 class SingleLevelBottleneck(QuantizedBottleneck):
     """One level: a linear map at every place of a grid of features, or to ``tokens`` vectors; then
-    the nearest entries.
+    what the quantizer makes of them.
     """
 
-    def __init__(
-        self, features: Shape, book: Codebook, dim: int, tokens: int, commitment: float
-    ) -> None:
+    def __init__(self, features: Shape, quantizer: Quantizer, dim: int, tokens: int) -> None:
         project, grid = to_vectors(features, dim, tokens)
-        super().__init__([book], [grid], dim, commitment)
+        super().__init__([quantizer], [grid], dim)
         self.project = project
 
     @property

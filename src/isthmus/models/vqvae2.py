@@ -18,7 +18,7 @@ from isthmus.core.example import Shape
 from isthmus.models._quantised import Quantised, QuantizedBottleneck, to_vectors
 from isthmus.networks.conv import Crop, Pad
 from isthmus.networks.residual import Block
-from isthmus.quantizers.codebooks import Codebook
+from isthmus.quantizers.base import Quantizer
 
 
 class Grids(NamedTuple):
@@ -40,7 +40,7 @@ class VQVAE2(Quantised):
               e^{\mathrm{bottom}} = \mathrm{VQ}(f, \mathrm{up}(e^{\mathrm{top}})), \quad
               p(x \mid \mathrm{up}'(e^{\mathrm{top}}), e^{\mathrm{bottom}})
 
-    Each level has a codebook of its own, of ``codebook_size`` entries. The loss is that of
+    Each level has a quantizer of its own. The loss is that of
     :class:`~isthmus.models.vqvae.VQVAE` with both levels' commitments added up, and ``rate`` that
     of a uniform prior over both grids. The history shows ``usage_top``, ``perplexity_top``,
     ``usage_bottom`` and ``perplexity_bottom``.
@@ -61,25 +61,25 @@ class VQVAE2(Quantised):
     Example:
         >>> import isthmus as ist
         >>> data = ist.data.load("digits")
-        >>> model = ist.VQVAE2(codebook_size=32, epochs=1, random_state=0).fit(data.train)
+        >>> quantizer = ist.quantizers.VectorQuantizer(codebook_size=32)
+        >>> model = ist.VQVAE2(quantizer=quantizer, epochs=1, random_state=0)
+        >>> model = model.fit(data.train)
         >>> grids = model.encode(data.test.x)
         >>> grids.top.shape, grids.bottom.shape, model.decode(grids).shape
         ((359, 1, 1), (359, 2, 2), (359, 1, 8, 8))
     """
 
     def encode(self, X: Any, condition: Any = None) -> Grids:
-        """The indices of each example's entries at both levels, whole numbers below
-        ``codebook_size``.
+        """The indices of each example's entries at both levels, whole numbers from
+        0.
         """
         return Grids(*self._grids(X, condition))
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        books = (self._codebook(), self._codebook())
+        quantizers, dim = self._quantizers(2)
         if len(features) == 3:
-            return GridBottleneck(
-                features, books, self.latent_dim, self.commitment, self.activation
-            )
-        return TokenBottleneck(features, books, self.latent_dim, self.commitment, self.tokens)
+            return GridBottleneck(features, quantizers, dim, self.activation)
+        return TokenBottleneck(features, quantizers, dim, self.tokens)
 
 
 class TwoLevelBottleneck(QuantizedBottleneck):
@@ -101,10 +101,8 @@ class TwoLevelBottleneck(QuantizedBottleneck):
     lift: nn.Module
     flat: nn.Module
 
-    def __init__(
-        self, books: Sequence[Codebook], grids: Sequence[Shape], dim: int, commitment: float
-    ) -> None:
-        super().__init__(books, grids, dim, commitment, ("_top", "_bottom"))
+    def __init__(self, quantizers: Sequence[Quantizer], grids: Sequence[Shape], dim: int) -> None:
+        super().__init__(quantizers, grids, dim, ("_top", "_bottom"))
 
     def propose(self, features: Tensor, coarser: Sequence[Tensor]) -> Tensor:
         if not coarser:
@@ -122,14 +120,13 @@ class GridBottleneck(TwoLevelBottleneck):
     def __init__(
         self,
         features: Shape,
-        books: Sequence[Codebook],
+        quantizers: Sequence[Quantizer],
         dim: int,
-        commitment: float,
         nonlinearity: str = "relu",
     ) -> None:
         channels, *sides = features
         height, width = (math.ceil(side / 2) for side in sides)
-        super().__init__(books, [(height, width), tuple(sides)], dim, commitment)
+        super().__init__(quantizers, [(height, width), tuple(sides)], dim)
         self.passed = (2 * dim, *sides)
         self.down = nn.Sequential(
             Pad((2 * height, 2 * width)),
@@ -151,10 +148,10 @@ class TokenBottleneck(TwoLevelBottleneck):
     """
 
     def __init__(
-        self, features: Shape, books: Sequence[Codebook], dim: int, commitment: float, tokens: int
+        self, features: Shape, quantizers: Sequence[Quantizer], dim: int, tokens: int
     ) -> None:
         size, few = math.prod(features), max(1, tokens // 2)
-        super().__init__(books, [(few,), (tokens,)], dim, commitment)
+        super().__init__(quantizers, [(few,), (tokens,)], dim)
         self.down, self.beside = (
             to_vectors(features, dim, few)[0],
             to_vectors((2 * size,), dim, tokens)[0],

@@ -5,6 +5,24 @@ A network is a pair of builders: ``encoder(shape)`` maps x to features,
 :data:`isthmus.registry.NETWORKS` lists them.
 """
 
-from isthmus.networks.base import ACTIVATIONS, Features, Network, activation, choose, initialise
+from isthmus.networks.base import ACTIVATIONS, Features, Network, activation, choose
+from isthmus.networks.conv import Conv
+from isthmus.networks.initialization import Glorot, Initialization, TorchDefault
+from isthmus.networks.mlp import MLP
+from isthmus.networks.recurrent import Recurrent
+from isthmus.networks.residual import Residual
 
-__all__ = ["ACTIVATIONS", "Features", "Network", "activation", "choose", "initialise"]
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "Conv",
+    "Features",
+    "Glorot",
+    "Initialization",
+    "Network",
+    "Recurrent",
+    "Residual",
+    "TorchDefault",
+    "activation",
+    "choose",
+]

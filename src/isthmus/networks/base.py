@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, Self
 
-import torch
 from torch import nn
 
 from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.core.parts import Part, part_of
 from isthmus.errors import InputError, unknown
 from isthmus.registry import NETWORKS
-
-Module = TypeVar("Module", bound=nn.Module)
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -25,6 +24,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "linear": nn.Identity,
 }
+_ACTIVATION = "relu"
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,37 @@ class Features:
     shape: Shape
 
 
-@dataclass(frozen=True)
-class Network(ABC):
+@dataclass(repr=False)
+class Network(Part, ABC):
     """A family of encoders and decoders.
 
-    Attributes:
-        widths: units (or channels) of the encoder's layers, from the data to the code; the decoder
-            mirrors them. None takes the family's own.
-        activation: the nonlinearity between layers, a name in :data:`ACTIVATIONS`.
+    Both fields are shared by all families: a member gives its ``hidden`` and its ``activation`` to
+    a network that leaves them open.
     """
 
-    widths: tuple[int, ...] | None = None
-    activation: str = "relu"
+    reads_sequences: ClassVar[bool] = False
+    """Whether it leaves out the steps that an example of unequal length does not have."""
+
+    widths: tuple[int, ...] | None = field(
+        None,
+        "units (or channels) of the encoder's layers, mirrored by the decoder; none: the member's"
+        " hidden, or the family's own",
+        low=1,
+    )
+    activation: str | None = field(
+        None,
+        "nonlinearity between layers; none: the member's",
+        choices=("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"),
+    )
+
+    def accepts(self, shape: Shape) -> str | None:
+        """Why data of a shape do not fit, with the remedy; None where they do."""
+        return None
+
+    def filled(self, widths: tuple[int, ...] | None, activation: str) -> Self:
+        """A copy, whose open fields are these."""
+        given = {"widths": widths, "activation": activation}
+        return type(self)(**(given | {k: v for k, v in vars(self).items() if v is not None}))
 
     @abstractmethod
     def encoder(self, shape: Shape) -> Features:
@@ -57,53 +76,37 @@ class Network(ABC):
         """A network from a code ``(n, *code_shape)`` to parameters ``(n, *shape)``."""
 
 
-def activation(name: str) -> nn.Module:
-    """A new activation layer by its name."""
+def activation(name: str | None) -> nn.Module:
+    """A new activation layer by its name; the one that members take where none is named."""
+    name = name or _ACTIVATION
     if name not in ACTIVATIONS:
         raise unknown("activation", name, ACTIVATIONS)
     return ACTIVATIONS[name]()
 
 
-def initialise(module: Module) -> Module:
-    """Glorot's uniform weights and zero biases for every linear and convolutional layer; returns
-    the module.
-
-    torch's own start keeps a third of the variance at each layer: 784-256-128-64-32 and back then
-    has 1.8 times the error after ten epochs of MNIST.
-    """
-    for layer in module.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            # Drawn in the order of the indices: a seed gives the same weights whatever their order
-            # in memory.
-            layer.weight.data.copy_(nn.init.xavier_uniform_(torch.empty(layer.weight.shape)))
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-    return module
-
-
 def choose(
-    name: str,
+    network: str | Network,
     shape: Shape,
     widths: tuple[int, ...] | None,
     activation: str,
     images: str | None = None,
 ) -> Network:
-    """The network of a name for data of a shape.
+    """The network that a slot stands for, for data of a shape.
 
     ``"auto"`` takes ``images`` for every image where one is named. Else it takes ``conv`` for
     images with colour or with more than 32 pixels a side, and ``mlp`` for the others: on MNIST that
-        is seven times faster on two cores and, after as many
-    epochs, no worse.
+    is seven times faster on two cores and, after as many epochs, no worse. Widths and activation
+    are those of the network where it has its own, else those that are given.
+
+    Raises:
+        InputError: for a network that does not fit data of this shape.
     """
     is_image = len(shape) == 3
-    if name == "auto":
+    if network == "auto":
         is_large = is_image and min(shape[1:]) >= 16 and (shape[0] > 1 or max(shape[1:]) > 32)
-        name = images if is_image and images else "conv" if is_large else "mlp"
-    if name not in ("mlp", "recurrent") and not is_image:
-        raise InputError(
-            f"network={name!r} needs images, but an example has the shape {shape}: pass"
-            " network='mlp', or say with image_shape=(channels, height, width) how a row becomes"
-            " an image."
-        )
-    network: Network = NETWORKS[name](None if widths is None else tuple(widths), activation)
-    return network
+        network = images if is_image and images else "conv" if is_large else "mlp"
+    part: Network = part_of(network, NETWORKS)
+    if (refusal := part.accepts(shape)) is not None:
+        shown = network if isinstance(network, str) else part
+        raise InputError(f"network={shown!r} {refusal}.")
+    return part.filled(None if widths is None else tuple(widths), activation)

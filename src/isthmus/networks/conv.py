@@ -14,7 +14,7 @@ from isthmus.core.example import Shape
 from isthmus.networks.base import Features, Network, activation
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False)
 class Strided(Network, ABC):
     """Strided 4×4 convolutions that halve the image once for every width, and transposed ones that
     double it.
@@ -23,6 +23,14 @@ class Strided(Network, ABC):
     cropped back, so 27×27, 33×20 or 100×75 work as they are. What a family adds on the coarse grid
     stands in :meth:`_coarse_layers`.
     """
+
+    def accepts(self, shape: Shape) -> str | None:
+        if len(shape) == 3:
+            return None
+        return (
+            f"needs images, but an example has the shape {shape}: pass network='mlp', or say with"
+            " image_shape=(channels, height, width) how a row becomes an image"
+        )
 
     def encoder(self, shape: Shape) -> Features:
         features = (self._widths[-1], *self._coarse(shape))
@@ -77,7 +85,7 @@ class Strided(Network, ABC):
         return math.ceil(shape[1] / step) * step, math.ceil(shape[2] / step) * step
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False)
 class Conv(Strided):
     """Strided 4×4 convolutions, and transposed ones that mirror them; none on the coarse grid."""
 

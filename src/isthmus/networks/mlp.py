@@ -12,7 +12,7 @@ from isthmus.core.example import Shape
 from isthmus.networks.base import Features, Network, activation
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False)
 class MLP(Network):
     """Fully connected layers: flatten, then a linear map and an activation for each width.
 

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.core.example import Shape
+from isthmus.core.fields import field
 from isthmus.networks.base import Features, Network, activation
 
 CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False)
 class Recurrent(Network):
     """Recurrent layers, one for every width, in encoder and decoder.
 
@@ -27,12 +28,11 @@ class Recurrent(Network):
     The encoder gives its state after the last step. The decoder gets the code again at every step,
     and a layer of the first width with the activation makes each step's values of its states. Steps
     that are NaN are padding and are left out.
-
-    Attributes:
-        cell: ``"gru"`` or ``"lstm"``.
     """
 
-    cell: str = "gru"
+    reads_sequences = True
+
+    cell: str = field("gru", "what the recurrent layers are made of", choices=("gru", "lstm"))
 
     def encoder(self, shape: Shape) -> Features:
         features = math.prod(shape) // steps_of(shape)

@@ -16,7 +16,7 @@ from isthmus.networks.conv import Strided
 _BLOCKS = 2
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False)
 class Residual(Strided):
     """Strided 4×4 convolutions that halve the image once for every width, then two residual blocks
     on the coarse grid.
@@ -58,7 +58,7 @@ class Block(nn.Module):
     ``x: (n, channels, height, width)``, and so is what comes out.
     """
 
-    def __init__(self, channels: int, nonlinearity: str) -> None:
+    def __init__(self, channels: int, nonlinearity: str | None) -> None:
         super().__init__()
         inner = max(1, channels // 2)
         self.change = nn.Sequential(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.core import fields, files
+from isthmus.core.parts import from_plain, plain_values
 from isthmus.errors import RunError
 from isthmus.priors.base import Prior
 from isthmus.registry import PRIORS
@@ -21,7 +22,7 @@ def write_prior(prior: Prior | None, folder: Path) -> dict[str, Any] | None:
     if prior is None:
         (folder / FILE).unlink(missing_ok=True)
         return None
-    name, values = PRIORS.name_of(type(prior)), fields.plain_values(prior)
+    name, values = PRIORS.name_of(type(prior)), plain_values(prior)
     if isinstance(values["random_state"], str):  # a generator is no seed that could be written down
         values["random_state"] = None
     tensors, learnt = prior.state()
@@ -43,20 +44,12 @@ def read_prior(entry: Mapping[str, Any] | None, folder: Path, device: str) -> Pr
     if entry is None:
         return None
     try:
-        cls, given, values, sha256 = (
-            PRIORS[entry["name"]],
-            dict(entry["fields"]),
-            entry["values"],
-            str(entry["sha256"]),
-        )
-        fields.validate(given, fields.declared(cls))
+        cls, values, sha256 = PRIORS[entry["name"]], entry["values"], str(entry["sha256"])
+        given = from_plain(entry["fields"], fields.declared(cls))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"the prior in the configuration of {folder} cannot be read ({error}): fit it again."
         ) from error
-    given = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
-    }
     prior: Prior = cls(**given | ({"device": device} if "device" in given else {}))
     tensors, _ = files.read_tensors(folder / FILE, sha256)
     try:

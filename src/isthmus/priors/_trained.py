@@ -16,12 +16,14 @@ from torch.nn.functional import one_hot
 
 from isthmus.core import files
 from isthmus.core.batch import Batch
-from isthmus.core.fields import field
+from isthmus.core.fields import field, slot
 from isthmus.core.objectives import Batches, Loss, Stage, TrainableModule
 from isthmus.data.batches import ArrayBatches
 from isthmus.priors.base import Prior
+from isthmus.registry import SCHEDULES
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import PlainRuntime, tuned, useful_threads
+from isthmus.training.schedules import Schedule
 from isthmus.training.settings import TrainingSettings
 
 _ROWS = 512
@@ -53,8 +55,8 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
     """A prior that is a network; ``history_`` has a row for each epoch."""
 
     learning_rate: float = field(3e-3, "step size of the optimiser", above=0)
-    schedule: str = field(
-        "cosine", "how the learning rate changes over training", choices=("constant", "cosine")
+    schedule: str | Schedule = slot(
+        "cosine", SCHEDULES, "how the learning rate changes over training"
     )
 
     @abstractmethod

@@ -4,8 +4,7 @@ learnt.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import NamedTuple
+from abc import ABC
 
 import torch
 from sklearn.cluster import MiniBatchKMeans
@@ -14,53 +13,29 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isthmus.core.reductions import squared_error
+from isthmus.quantizers.base import Quantized, Quantizer
 
-_IDLE_STEPS, _IDLE_SHARES = (
-    20,
-    10,
-)  # without use: steps, and fair shares of the vectors that passed in them
-
-
-class Quantized(NamedTuple):
-    """Vectors, and the entries of a codebook that stand for them.
-
-    Attributes:
-        proposed: what the encoder put out, ``(n, dim, *grid)``.
-        entries: the nearest entry at each position, ``(n, dim, *grid)``.
-        indices: which entries these are, ``(n, *grid)``.
-    """
-
-    proposed: Tensor
-    entries: Tensor
-    indices: Tensor
-
-    @property
-    def passed(self) -> Tensor:
-        """Exactly the entries; their gradient goes straight through to what was proposed."""
-        return self.entries.detach() + (self.proposed - self.proposed.detach())
-
-    @property
-    def commitment(self) -> Tensor:
-        """The squared distance of what was proposed to its entries, summed over positions and
-        dimensions, ``(n,)``.
-        """
-        return squared_error(self.proposed, self.entries.detach())
+# without use: steps, and fair shares of the vectors that passed in them
+_IDLE_STEPS, _IDLE_SHARES = 20, 10
+_VECTORS_PER_ENTRY = 64  # looked at before training
 
 
-class Codebook(nn.Module, ABC):
+class Codebook(Quantizer, ABC):
     """``size`` vectors of ``dim`` dimensions, of which the nearest is chosen.
 
     It counts what is chosen in an epoch of training. Entries that nothing chose in an epoch, or for
     twenty steps (more where a batch has few vectors), start anew at vectors of the last batch,
-    before epoch ``renewed_until``.
+    before epoch ``renewed_until``. The squared distance of what was proposed to its entries is the
+    term ``commitment``, and is charged with that weight.
     """
 
     vectors: Tensor
     """The entries, ``(size, dim)``."""
 
-    def __init__(self, size: int, dim: int, renewed_until: float) -> None:
+    def __init__(self, size: int, dim: int, renewed_until: float, commitment: float) -> None:
         super().__init__()
-        self.size, self.renewed_until = size, renewed_until
+        self.levels = (size,)
+        self.size, self.renewed_until, self.commitment = size, renewed_until, commitment
         self.register_buffer(
             "epoch", torch.zeros(())
         )  # kept with the weights: a run may go on between last step and close
@@ -82,7 +57,29 @@ class Codebook(nn.Module, ABC):
                 self.vectors.square().sum(1), rows.flatten(0, -2), self.vectors.T, alpha=-2
             )
             indices = distances.min(1).indices.view(rows.shape[:-1])  # (n, *grid)
-        return Quantized(proposed, self.embed(indices), indices)
+        entries = self.embed(indices)
+        kept = entries.detach()
+        # Exactly the entries; their gradient goes straight through to what was proposed.
+        passed = kept + (proposed - proposed.detach())
+        commitment = squared_error(proposed, kept)
+        charge = self.commitment * commitment
+        drawn = self._drawn(proposed, entries)
+        return Quantized(
+            passed,
+            indices,
+            charge if drawn is None else charge + drawn,
+            {"commitment": commitment},
+        )
+
+    @property
+    def vectors_to_start(self) -> int:
+        return _VECTORS_PER_ENTRY * self.size
+
+    def remedy(self, used: int) -> str:
+        return (
+            "train for more epochs, lower learning_rate or latent_dim, or do with"
+            f" codebook_size={max(2, 2 * used)}"
+        )
 
     def embed(self, indices: Tensor) -> Tensor:
         """The entries of indices ``(n, *grid)``, as ``(n, dim, *grid)``."""
@@ -100,11 +97,11 @@ class Codebook(nn.Module, ABC):
         )
 
     @torch.no_grad()
-    def learn(self, chosen: Quantized) -> None:
+    def learn(self, proposed: Tensor, found: Quantized) -> None:
         """Take note of a batch of training: what was chosen, and some vectors that dead entries may
         start from.
         """
-        rows, indices = _rows(chosen.proposed), chosen.indices.flatten()
+        rows, indices = _rows(proposed), found.indices.flatten()
         counts = torch.zeros_like(self.uses).scatter_add_(0, indices, torch.ones_like(indices))
         self.uses += counts
         self.idle.add_(1).masked_fill_(counts > 0, 0)
@@ -129,9 +126,11 @@ class Codebook(nn.Module, ABC):
             "perplexity": float(torch.special.entr(shares).sum().exp()),
         }
 
-    @abstractmethod
-    def charge(self, chosen: Quantized) -> Tensor:
-        """What the entries are charged for their distance to what was proposed, ``(n,)``."""
+    def _drawn(self, proposed: Tensor, entries: Tensor) -> Tensor | None:
+        """What draws entries ``(n, dim, *grid)`` to what was proposed, ``(n,)``; None where no
+        gradient moves them.
+        """
+        return None
 
     def _follow(self, rows: Tensor, indices: Tensor) -> None:
         """Move entries towards the vectors ``(m, dim)`` that chose them, ``indices: (m,)``; not
@@ -153,12 +152,12 @@ class GradientCodebook(Codebook):
     them.
     """
 
-    def __init__(self, size: int, dim: int, renewed_until: float) -> None:
-        super().__init__(size, dim, renewed_until)
+    def __init__(self, size: int, dim: int, renewed_until: float, commitment: float) -> None:
+        super().__init__(size, dim, renewed_until, commitment)
         self.vectors = nn.Parameter(torch.randn(size, dim))
 
-    def charge(self, chosen: Quantized) -> Tensor:
-        return squared_error(chosen.proposed.detach(), chosen.entries)
+    def _drawn(self, proposed: Tensor, entries: Tensor) -> Tensor | None:
+        return squared_error(proposed.detach(), entries)
 
 
 class AveragedCodebook(Codebook):
@@ -176,17 +175,16 @@ class AveragedCodebook(Codebook):
         NeurIPS 2017, appendix A.1.
     """
 
-    def __init__(self, size: int, dim: int, renewed_until: float, decay: float) -> None:
-        super().__init__(size, dim, renewed_until)
+    def __init__(
+        self, size: int, dim: int, renewed_until: float, commitment: float, decay: float
+    ) -> None:
+        super().__init__(size, dim, renewed_until, commitment)
         self.decay = decay
         self.register_buffer("vectors", torch.randn(size, dim))
         self.register_buffer("counts", torch.ones(size))
         self.register_buffer("sums", self.vectors.clone())
         self.counts: Tensor
         self.sums: Tensor
-
-    def charge(self, chosen: Quantized) -> Tensor:
-        return chosen.proposed.new_zeros(len(chosen.proposed))
 
     def _follow(self, rows: Tensor, indices: Tensor) -> None:
         # A product with the choices, and not an indexed sum, whose order differs from run to run on

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from isthmus.core.parts import Part
 from isthmus.estimators.base import Estimator
 from isthmus.registry import DATA
 
@@ -33,15 +34,16 @@ class Request:
 
     @property
     def shell(self) -> str:
-        """The command; nothing for an estimator, whose fields a command cannot carry."""
+        """The command; nothing for an estimator or a part, which a command cannot carry."""
         names = [member for member in self.members if isinstance(member, str)]
-        if len(names) < len(self.members):
+        parts = [value for value in self.overrides.values() if isinstance(value, Part)]
+        if len(names) < len(self.members) or parts:
             return ""
         options = {"data": self._source, **self._options, **self.overrides, "out": self.out}
         given = [
             text
             for name, value in options.items()
-            for text in (f"--{name.replace('_', '-')}", _text(value))
+            for text in (f"--{name.rpartition('__')[2].replace('_', '-')}", _text(value))
         ]
         return shlex.join(["isthmus", "compare", *names, *given])
 

@@ -11,7 +11,8 @@ from typing import Any
 from sklearn.base import clone
 
 from isthmus.core import fields
-from isthmus.errors import InputError
+from isthmus.core.parts import plain_values
+from isthmus.errors import InputError, unknown
 from isthmus.estimators.base import Estimator
 from isthmus.registry import MEMBERS
 
@@ -51,8 +52,12 @@ def entrants(
         name: field for draft in drafts for name, field in fields.declared(type(draft)).items()
     }
     del known["checkpoint_dir"]  # every member's own folder
-    fields.validate({**overrides, "snapshots": snapshots}, known)
+    heads = {name: value for name, value in overrides.items() if "__" not in name}
+    fields.validate({**heads, "snapshots": snapshots}, known)
     models = [_prepared(draft, overrides, snapshots) for draft in drafts]
+    for name in set(overrides) - set(heads):  # a field of a part: somebody's part must have it
+        if not any(name in model.get_params() for model in models):
+            raise unknown("field", name, {key for model in models for key in model.get_params()})
     names = [MEMBERS.name_of(type(model)) for model in models]
     labels = _labels(models)
     folders = _distinct(
@@ -63,9 +68,7 @@ def entrants(
 
 def told(model: Any) -> dict[str, Any]:
     """The fields of a model that a reader wants to know, as JSON can hold them."""
-    return {
-        name: value for name, value in fields.plain_values(model).items() if name not in _NOT_TOLD
-    }
+    return {name: value for name, value in plain_values(model).items() if name not in _NOT_TOLD}
 
 
 def unusual(model: Any) -> dict[str, Any]:
@@ -91,6 +94,8 @@ def _prepared(model: Estimator, overrides: Mapping[str, Any], snapshots: int) ->
     seed = _SEED if model.random_state is None else model.random_state
     values = {"random_state": seed, "snapshots": snapshots, **overrides}
     model.set_params(**{name: value for name, value in values.items() if name in declared})
+    inside = set(model.get_params()) - set(declared)
+    model.set_params(**{name: value for name, value in values.items() if name in inside})
     fields.validate(model.get_params(deep=False), declared)
     return model
 
@@ -134,5 +139,7 @@ def _word(value: Any) -> str:
         if isinstance(value, float)
         else "×".join(map(str, value))
         if isinstance(value, list)
+        else " ".join([value["name"], *(f"{k} {_word(v)}" for k, v in value["fields"].items())])
+        if isinstance(value, dict)
         else str(value)
     )

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from isthmus.core.fields import first_paragraph
+from isthmus.core.declarations import first_paragraph
 from isthmus.data.datasets import Data
 from isthmus.errors import InputError
 from isthmus.registry import FIGURES

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.data.datasets import Part
 from isthmus.data.preprocessing import fit_preprocessor
 from isthmus.errors import InputError
+from isthmus.likelihoods import SquaredError
 from isthmus.training.snapshots import Snapshot
 
 _VALUES = 1 << 28  # what is fitted at once: a gigabyte
@@ -43,7 +44,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
         self.preprocessor_, inside = fit_preprocessor(
             _array(X),
             scaling=self.scaling,
-            likelihood="mse",
+            likelihood=SquaredError(),
             channels=self.channels,
             image_shape=self.image_shape,
         )

@@ -7,16 +7,20 @@ compiler, which takes longer than many a training.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from isthmus.core.fields import field
 from isthmus.core.objectives import Objective
+from isthmus.core.parts import Part, part_of
 from isthmus.errors import InputError
+from isthmus.registry import OPTIMIZERS, SCHEDULES
+from isthmus.training.schedules import Schedule
 from isthmus.training.settings import TrainingSettings
 
 
@@ -64,8 +68,19 @@ class Optimizer(ABC):
             kept.copy_(value)
 
 
-class SGD(Optimizer):
-    """Gradient descent with a momentum of 0.9."""
+class SGDOptimizer(Optimizer):
+    """Gradient descent with momentum."""
+
+    def __init__(
+        self,
+        parameters: Sequence[nn.Parameter],
+        learning_rate: float,
+        weight_decay: float,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay)
+        self.momentum, self.nesterov = momentum, nesterov
 
     def _move(self, moved: Sequence[int], gradients: list[Tensor]) -> None:
         torch._fused_sgd_(
@@ -74,28 +89,31 @@ class SGD(Optimizer):
             [self.first[i] for i in moved],
             lr=self.learning_rate,
             weight_decay=self.weight_decay,
-            momentum=0.9,
+            momentum=self.momentum,
             dampening=0.0,
-            nesterov=False,
+            nesterov=self.nesterov,
             maximize=False,
             is_first_step=False,
         )
 
 
-class Adam(Optimizer):
-    """Adam: steps by the running mean of the gradients, each divided by the root of the running
-    mean of its square.
-
-    Reference:
-        D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, ICLR 2015.
+class AdamOptimizer(Optimizer):
+    """Steps by the running mean of the gradients, each divided by the root of the running mean of
+    its square.
     """
 
     update: ClassVar[Callable[..., None]] = staticmethod(torch._fused_adam_)
 
     def __init__(
-        self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float
+        self,
+        parameters: Sequence[nn.Parameter],
+        learning_rate: float,
+        weight_decay: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
     ) -> None:
         super().__init__(parameters, learning_rate, weight_decay)
+        self.betas, self.epsilon = betas, epsilon
         self.second = [torch.zeros_like(moment) for moment in self.first]
         self.count = torch.zeros((), device=self.first[0].device)
 
@@ -109,10 +127,10 @@ class Adam(Optimizer):
             [],
             [self.count] * len(moved),
             lr=self.learning_rate,
-            beta1=0.9,
-            beta2=0.999,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
             weight_decay=self.weight_decay,
-            eps=1e-8,
+            eps=self.epsilon,
             amsgrad=False,
             maximize=False,
         )
@@ -128,6 +146,66 @@ class Adam(Optimizer):
             kept.copy_(value)
 
 
+class AdamWOptimizer(AdamOptimizer):
+    """Adam with weight decay that is taken off the weights themselves."""
+
+    update = staticmethod(torch._fused_adamw_)
+
+
+@dataclass(repr=False)
+class OptimizerPart(Part, ABC):
+    """An optimiser as it is chosen; step size and weight decay are settings of what is trained."""
+
+    @abstractmethod
+    def build(
+        self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float
+    ) -> Optimizer:
+        """What moves some parameters."""
+
+
+@dataclass(repr=False)
+class SGD(OptimizerPart):
+    r"""Stochastic gradient descent with momentum.
+
+    .. math:: v \leftarrow \mu v + g, \quad \theta \leftarrow \theta - \eta v
+    """
+
+    momentum: float = field(0.9, "share of the last step that goes on (mu)", low=0, below=1)
+    nesterov: bool = field(False, "whether the gradient is that of where momentum leads")
+
+    def build(
+        self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float
+    ) -> SGDOptimizer:
+        if self.nesterov and self.momentum == 0:
+            raise InputError("nesterov=True needs momentum: set momentum above 0, such as 0.9.")
+        return SGDOptimizer(parameters, learning_rate, weight_decay, self.momentum, self.nesterov)
+
+
+@dataclass(repr=False)
+class Adam(OptimizerPart):
+    r"""Adam: adaptive moment estimation.
+
+    .. math:: m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad
+              v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
+              \theta \leftarrow \theta - \eta \, \hat m / (\sqrt{\hat v} + \epsilon)
+
+    Reference:
+        D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, ICLR 2015.
+    """
+
+    beta1: float = field(0.9, "share of the past in the mean of the gradients", low=0, below=1)
+    beta2: float = field(0.999, "share of the past in the mean of their squares", low=0, below=1)
+    epsilon: float = field(1e-8, "what is added to the root before it divides", above=0)
+
+    def build(
+        self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float
+    ) -> AdamOptimizer:
+        return AdamOptimizer(
+            parameters, learning_rate, weight_decay, (self.beta1, self.beta2), self.epsilon
+        )
+
+
+@dataclass(repr=False)
 class AdamW(Adam):
     """Adam with weight decay that is taken off the weights themselves, and not added to the
     gradients.
@@ -136,18 +214,20 @@ class AdamW(Adam):
         I. Loshchilov and F. Hutter, Decoupled weight decay regularization, ICLR 2019.
     """
 
-    update = staticmethod(torch._fused_adamw_)
-
-
-_OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adamw": AdamW, "sgd": SGD}
+    def build(
+        self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float
+    ) -> AdamWOptimizer:
+        return AdamWOptimizer(
+            parameters, learning_rate, weight_decay, (self.beta1, self.beta2), self.epsilon
+        )
 
 
 def make_optimizer(objective: Objective, settings: TrainingSettings) -> Optimizer:
-    """The optimiser that the settings name, over the parameters of a objective."""
+    """The optimiser that the settings name, over the parameters of an objective."""
     if not objective.parameters:
         raise InputError("there is nothing to train: none of the parameters asks for a gradient.")
-    kind = _OPTIMIZERS[settings.optimizer]
-    return kind(
+    part: OptimizerPart = part_of(settings.optimizer, OPTIMIZERS)
+    return part.build(
         objective.parameters,
         objective.learning_rate or settings.learning_rate,
         settings.weight_decay,
@@ -159,7 +239,8 @@ def set_learning_rates(
 ) -> None:
     """Set the learning rates of a moment; ``share`` of the stage, from 0 to 1, is done."""
     if settings.schedule == "constant":
-        return
-    factor = 0.5 * (1 + math.cos(math.pi * share))
+        return  # the rates stay as they were made: nothing to do at each of many small steps
+    schedule: Schedule = part_of(settings.schedule, SCHEDULES)
+    factor = schedule.factor(share)
     for objective, optimizer in moves:
         optimizer.learning_rate = factor * (objective.learning_rate or settings.learning_rate)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from isthmus.core.fields import field
+from isthmus.core.fields import field, slot
+from isthmus.registry import OPTIMIZERS, SCHEDULES
 
 if TYPE_CHECKING:  # the command line reads these declarations without importing it
     import numpy as np
+
+    from isthmus.training.optimizers import OptimizerPart
+    from isthmus.training.schedules import Schedule
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -17,10 +21,10 @@ class TrainingSettings:
 
     epochs: int = field(30, "how often training goes through the data", low=1)
     batch_size: int = field(128, "examples per step", low=1)
-    optimizer: str = field("adam", "how weights are updated", choices=("adam", "adamw", "sgd"))
+    optimizer: str | OptimizerPart = slot("adam", OPTIMIZERS, "how weights are updated")
     learning_rate: float = field(1e-3, "step size of the optimiser", above=0)
-    schedule: str = field(
-        "constant", "how the learning rate changes over training", choices=("constant", "cosine")
+    schedule: str | Schedule = slot(
+        "constant", SCHEDULES, "how the learning rate changes over training"
     )
     weight_decay: float = field(0.0, "weight decay of the optimiser", low=0)
     clip_norm: float | None = field(

@@ -1,0 +1,164 @@
+"""Parts: what stands in the slots of a member.
+
+A slot (:func:`isthmus.core.fields.slot`) takes a registered name or a configured part, such as
+``likelihood="gaussian"`` or ``likelihood=ist.likelihoods.Gaussian(scale=0.1)``. A part is a small
+dataclass with declared fields of its own, which builds what does the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Self, TypeVar
+
+from sklearn.base import BaseEstimator
+
+from isthmus.core import fields
+from isthmus.core.fields import Field
+from isthmus.errors import InputError
+from isthmus.registry import Registry
+
+_Part = TypeVar("_Part")
+_Configurable = TypeVar("_Configurable", bound="Configurable")
+
+
+class Configurable(BaseEstimator):
+    """What has declared fields, some of which may be slots.
+
+    A slot that holds a name has the parameters of the part that the name stands for, so that
+    ``set_params(likelihood__scale=0.2)`` works for ``likelihood="gaussian"`` too.
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The values of all fields; with ``deep``, also those of the parts in its slots, as
+        ``slot__field``.
+        """
+        found: dict[str, Any] = super().get_params(deep=deep)
+        if deep:
+            for name, value, registry in _names_in_slots(self):
+                inner = registry[value]().get_params()
+                found |= {f"{name}__{key}": held for key, held in inner.items()}
+        return found
+
+    def set_params(self, **params: Any) -> Self:
+        """Set fields, and ``slot__field`` of the parts in its slots; a name becomes its part first.
+
+        Raises:
+            InputError: for a field of a part where the slot holds none.
+        """
+        super().set_params(**{key: value for key, value in params.items() if "__" not in key})
+        nested = {key: value for key, value in params.items() if "__" in key}
+        inside = {key.partition("__")[0] for key in nested}
+        named = {name: (value, registry) for name, value, registry in _names_in_slots(self)}
+        slots = {n: d for n, d in fields.declared(type(self)).items() if d.registry is not None}
+        for name in sorted(inside & set(slots)):
+            if name in named:
+                value, registry = named[name]
+                setattr(self, name, registry[value]())
+            elif not isinstance(held := getattr(self, name), BaseEstimator):
+                key = next(key for key in nested if key.startswith(f"{name}__"))
+                raise InputError(
+                    f"{key} is a field of a part, but {name}={held!r} is none: set {name} to the"
+                    f" part that has it ({', '.join(slots[name].registry or ())}) first."
+                )
+        super().set_params(**nested)
+        return self
+
+
+@dataclass(repr=False)
+class Part(Configurable):
+    """Something that stands in a slot: a dataclass whose fields are declared with ``field``.
+
+    Fields are stored as they are given, and checked where the part is used: with the member that
+    holds it, or by :meth:`validate`.
+    """
+
+    def validate(self) -> None:
+        """Check every field against its declaration.
+
+        Raises:
+            InputError: for a value that cannot be used.
+        """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+
+
+def configured(cls: Callable[..., _Configurable], values: Mapping[str, Any]) -> _Configurable:
+    """An instance with some values, of which ``slot__field`` go to the parts in its slots."""
+    plain = {key: value for key, value in values.items() if "__" not in key}
+    return cls(**plain).set_params(**{key: values[key] for key in set(values) - set(plain)})
+
+
+def part_of(value: str | _Part, registry: Registry) -> _Part:
+    """The part that a slot holds: a name stands for its part with all defaults."""
+    if isinstance(value, str):
+        built: _Part = registry[value]()
+        return built
+    return value
+
+
+def named(part: object, registry: Registry) -> str:
+    """The registered name of a part; where it is defined, for one that is not registered."""
+    try:
+        return registry.name_of(type(part))
+    except InputError:
+        return f"{type(part).__module__}:{type(part).__qualname__}"
+
+
+def plain_values(configurable: Any) -> dict[str, Any]:
+    """The values of all fields as JSON holds them.
+
+    A part is ``{"name": …, "fields": {…}}``; what JSON cannot hold is given by its name.
+    """
+    declared = fields.declared(type(configurable))
+    return {
+        name: _plain(value, declared.get(name))
+        for name, value in configurable.get_params(deep=False).items()
+    }
+
+
+def from_plain(values: Mapping[str, Any], declared: Mapping[str, Field]) -> dict[str, Any]:
+    """The inverse of :func:`plain_values`, for what JSON can hold.
+
+    Raises:
+        InputError: for fields and parts that are not known, and for values that cannot be used.
+    """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{values!r} is no table of names and values: write the fields as one.")
+    restored = {name: _restored(value, declared.get(name)) for name, value in values.items()}
+    fields.validate(restored, declared)
+    return restored
+
+
+def _names_in_slots(configurable: Any) -> list[tuple[str, str, Registry]]:
+    """The slots that hold a registered name: name of the slot, that name, and the registry."""
+    return [
+        (name, value, declaration.registry)
+        for name, declaration in fields.declared(type(configurable)).items()
+        if declaration.registry is not None
+        and isinstance(value := getattr(configurable, name), str)
+        and value in declaration.registry
+    ]
+
+
+def _plain(value: Any, declaration: Field | None = None) -> Any:
+    registry = None if declaration is None else declaration.registry
+    if registry is not None and isinstance(value, Configurable):
+        return {"name": named(value, registry), "fields": plain_values(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return getattr(value, "__qualname__", type(value).__qualname__)
+
+
+def _restored(value: Any, declaration: Field | None) -> Any:
+    registry = None if declaration is None else declaration.registry
+    if registry is not None and isinstance(value, Mapping):
+        cls = registry[value["name"]]
+        return cls(**from_plain(value["fields"], fields.declared(cls)))
+    return tuple(value) if isinstance(value, list) else value
