@@ -21,12 +21,12 @@ test: $(READY)
 
 # Tests of the parts; of the contract of all members, those of the VAE. What trains for long, compiles,
 # or runs the pages stays with `make test`.
-QUICK := tests/data tests/metrics tests/figures tests/training/test_loop.py \
-	tests/training/test_checkpoint.py tests/models/test_quantised.py tests/models/test_recurrent.py \
+QUICK := tests/data tests/metrics tests/figures/test_all.py tests/training/test_loop.py \
+	tests/training/test_checkpoint.py tests/models/test_quantised.py \
 	tests/priors/test_mixture.py tests/test_contract.py tests/test_fields.py tests/test_files.py \
 	tests/test_member_pages.py tests/test_networks.py tests/test_packaging.py tests/test_registry.py \
 	tests/test_runs.py src
-QUICK_ONLY := not test_contract or (vae and not nvae and not vqvae and not iwae)
+QUICK_ONLY := (not test_contract or (vae and not vqvae and not iwae)) and not nvae
 
 quick: lint types
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" \
