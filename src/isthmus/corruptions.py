@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from isthmus.core import sharding
+
 Corruption = Callable[[Tensor], Tensor]
 
 
@@ -18,7 +20,7 @@ class GaussianNoise:
     level: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x + self.level * torch.randn_like(x)
+        return x + self.level * sharding.randn_like(x)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Masking:
     level: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x * (torch.rand_like(x) >= self.level)
+        return x * (sharding.rand_like(x) >= self.level)
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,10 @@ class SaltAndPepper:
     level: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        drawn = torch.rand_like(x)
+        drawn = sharding.rand_like(x)
+        least, greatest = sharding.least_and_greatest(x)
         return torch.where(
-            drawn < self.level / 2, x.min(), torch.where(drawn < self.level, x.max(), x)
+            drawn < self.level / 2, least, torch.where(drawn < self.level, greatest, x)
         )
 
 

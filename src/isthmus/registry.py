@@ -1,5 +1,5 @@
-"""The one place where members, networks, likelihoods, priors, data sets and figures are found by
-name.
+"""The one place where members, networks, likelihoods, priors, callbacks, data sets and
+figures are found by name.
 
 A registration is a line that maps a name to ``"module:attribute"``; nothing is imported until it is
 asked for.
@@ -117,6 +117,17 @@ PRIORS = Registry(
         "mixture": "isthmus.priors.mixture:Mixture",
         "flow": "isthmus.priors.flow:Flow",
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
+    },
+)
+
+CALLBACKS = Registry(
+    "callback",
+    {
+        "tensorboard": "isthmus.training.callbacks.loggers:TensorBoard",
+        "trackio": "isthmus.training.callbacks.loggers:Trackio",
+        "mlflow": "isthmus.training.callbacks.loggers:MLflow",
+        "wandb": "isthmus.training.callbacks.loggers:WandB",
+        "optuna": "isthmus.training.callbacks.stopping:OptunaPruning",
     },
 )
 

@@ -6,6 +6,7 @@ Nothing heavy is imported here: ``--help`` reads the declarations from their sou
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -33,7 +34,14 @@ train = typer.Typer(
 
 def main() -> None:
     """The entry point of the command ``isthmus``."""
-    _assemble(tuple(sys.argv[1:3]))
+    words = tuple(sys.argv[1:3])
+    if "LOCAL_RANK" in os.environ and words[:1] not in ((), ("train",)):
+        print(
+            f"isthmus: isthmus {words[0]} runs in one process: start it without torchrun.",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+    _assemble(words)
     app()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from typer.core import TyperCommand
 
 from isthmus.core import fields
 from isthmus.core.fields import Field
-from isthmus.errors import InputError
+from isthmus.errors import InputError, LostProcessError
 
 SEED = 0  # a command gives the same numbers when it is given again
 _PANELS = {
@@ -24,7 +25,8 @@ _PANELS = {
     "TrainedPrior": "Training",
     "Prior": "All priors",
 }
-_ELSEWHERE = {"checkpoint_dir"}  # the run's folder takes its place
+# The run's folder takes the place of the one, --from that of the other.
+_ELSEWHERE = {"checkpoint_dir", "warm_start"}
 _SWITCH = "true|false"
 
 
@@ -61,7 +63,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
                 f" ({error.strerror or error}): choose another place.",
                 2,
             )
-        except ArithmeticError as error:
+        except (ArithmeticError, LostProcessError) as error:
             _fail(str(error), 1)
         except KeyboardInterrupt as interruption:
             _fail(str(interruption) or "interrupted", 130)
@@ -72,12 +74,18 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"isthmus: warning: {message}", file=sys.stderr)
+    print(f"{_speaker()}: warning: {message}", file=sys.stderr)
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"isthmus: {message}", file=sys.stderr)
+    print(f"{_speaker()}: {message}", file=sys.stderr)
     raise typer.Exit(status)
+
+
+def _speaker() -> str:
+    """Who speaks: under torchrun every process does, and the first is the one that writes."""
+    rank = os.environ.get("RANK", "0")
+    return "isthmus" if rank == "0" else f"isthmus (process {rank})"
 
 
 def with_fields(

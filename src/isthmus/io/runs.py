@@ -20,8 +20,8 @@ from isthmus.errors import InputError, RunError, unknown
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import MEMBERS
+from isthmus.training.callbacks.snapshots import Snapshot
 from isthmus.training.checkpoint import FILE
-from isthmus.training.snapshots import Snapshot
 from isthmus.version import __version__
 
 if TYPE_CHECKING:
@@ -223,7 +223,9 @@ def _plain_fields(model: Estimator) -> dict[str, Any]:
     written down.
     """
     values = {
-        name: value for name, value in fields.plain_values(model).items() if name not in _own(model)
+        name: value
+        for name, value in fields.plain_values(model).items()
+        if name not in {"callbacks", *_own(model)}  # they watched the training, which is over
     }
     if isinstance(values["random_state"], str):
         values["random_state"] = None

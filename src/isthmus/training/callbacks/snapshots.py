@@ -4,15 +4,19 @@ animation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.data.batches import ArrayBatches
+from isthmus.training.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from isthmus.training.loop import Trainer
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,13 @@ class Snapshot:
     grid: np.ndarray
 
 
-class Snapshots:
+class Snapshots(Callback):
     """Takes snapshots at ``count`` moments, closer together at the start, where most happens.
 
     Args:
         count: how many, the first before training and the last at its end.
         epochs: how long training lasts.
+        module: whose codes they are.
         probes: the examples whose codes are kept.
         plane: from the codes of the probes to the codes whose decoded examples are kept.
     """
@@ -45,32 +50,32 @@ class Snapshots:
         self,
         count: int,
         epochs: int,
+        module: Autoencoder,
         probes: ArrayBatches,
         plane: Callable[[np.ndarray], np.ndarray],
     ) -> None:
         self.epochs = moments(count, epochs)
-        self.probes = probes
-        self.plane = plane
+        self.module, self.probes, self.plane = module, probes, plane
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        if trainer.finished_steps == 0:
+            self._take(trainer)
+
+    def on_epoch_end(self, trainer: Trainer, row: Mapping[str, float]) -> None:
+        self._take(trainer)
 
     @torch.no_grad()
-    def take(
-        self, module: Autoencoder, epoch: int, kept: dict[str, Tensor], at_end: bool = False
-    ) -> None:
-        """Add this moment to ``kept`` where it is one of those to keep, or the end; training is not
-        disturbed.
-        """
-        if epoch not in self.epochs and not at_end:
+    def _take(self, trainer: Trainer) -> None:
+        """Add this moment where it is one of those to keep, or the end."""
+        epoch, kept = trainer.state.epoch, trainer.state.snapshots
+        if epoch not in self.epochs and not trainer.state.stopped:
             return
-        module.eval()
-        codes = torch.cat([module.encode(x)[0] for x in self.probes.chunks()])
-        grid = (
-            torch.from_numpy(self.plane(codes.float().cpu().numpy()))
-            .to(codes)
-            .reshape(-1, *codes.shape[1:])
-        )
-        kept[f"codes.{epoch}"] = codes.float().cpu()
-        kept[f"grid.{epoch}"] = module.decode(grid).float().cpu()
-        module.train()
+        with trainer.evaluating():
+            codes = torch.cat([self.module.encode(x)[0] for x in self.probes.chunks()])
+            shape = codes.shape[1:]
+            plane = torch.from_numpy(self.plane(codes.float().cpu().numpy()))
+            decoded = self.module.decode(plane.to(codes).reshape(-1, *shape))
+        kept[f"codes.{epoch}"], kept[f"grid.{epoch}"] = codes.float().cpu(), decoded.float().cpu()
 
 
 def moments(count: int, epochs: int) -> set[int]:
