@@ -75,8 +75,8 @@ class TotalCorrelationBottleneck(GaussianBottleneck):
         code = super().forward(features, noise)
         if sharding.total(len(mu)) < 2 or not self.training:  # N and the batch belong to training
             return code
-        batch = (sharding.gather(part) for part in (code.z, mu, log_var))
-        rate = DecomposedRate(*map(sharding.own, decomposed_rate(*batch, self.examples)))
+        z, mu, log_var = (sharding.gather(part) for part in (code.z, mu, log_var))
+        rate = DecomposedRate(*map(sharding.own, decomposed_rate(z, mu, log_var, self.examples)))
         charge = rate.information + self.beta * rate.total_correlation + rate.dimension_wise
         return Code(code.z, charge, {**code.terms, **rate._asdict()})
 
