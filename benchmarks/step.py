@@ -161,12 +161,12 @@ def isthmus_step(**settings: Any) -> Callable[[], None]:
     from isthmus.data.batches import ArrayBatches
     from isthmus.training._steps import Step
     from isthmus.training.optimizers import make_optimizer
-    from isthmus.training.runtimes import PlainRuntime
+    from isthmus.training.runtimes import SingleProcess
 
     member = ist.AE(
         latent_dim=32, hidden=(256,), network="mlp", likelihood="mse", batch_size=BATCH, **settings
     )
-    module, runtime = member.build((784,)).train(), PlainRuntime("cpu")
+    module, runtime = member.build((784,)).train(), SingleProcess("cpu")
     stage = Stage(1, module.objectives())
     batches = ArrayBatches(
         X.numpy(), Scaling("pixels", np.zeros(1), np.full(1, 255.0), True), runtime.device

@@ -142,7 +142,53 @@ def test_every_plain_field_is_an_option_with_its_help(
     status, printed, _ = isthmus("train", name, "--help")
     assert status == 0
     for field in declared(ist.MEMBERS[name]).values():
-        assert (field.flag in printed) == (field.is_plain and field.name != "checkpoint_dir")
+        elsewhere = ("checkpoint_dir", "warm_start")  # --out and --from take their places
+        assert (field.flag in printed) == (field.is_plain and field.name not in elsewhere)
+
+
+def test_a_run_goes_on_from_another(isthmus: Command, tmp_path: Path) -> None:
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    assert isthmus("train", "ae", "--data", "digits", "--out", first, "--epochs", 2)[0] == 0
+    common = ("train", "ae", "--epochs", 1, "--from")
+    assert isthmus(*common, first, "--out", second, "--learning-rate", 0.01)[0] == 0
+    other = ("--data", tmp_path / "x.npy")
+    np.save(other[1], ist.data.load("digits").test.x)
+    assert isthmus(*common, second, "--out", third, *other)[0] == 0
+    model = ist.load(third)
+    assert [row["epoch"] for row in model.history_] == [1, 2, 3, 4]
+    assert model.learning_rate == 0.01 and not model.warm_start
+    assert model.source_["source"] == str(other[1])
+
+
+def test_what_cannot_go_on_is_refused(isthmus: Command, run: Path, tmp_path: Path) -> None:
+    status, _, message = isthmus("train", "ae", "--from", run, "--out", tmp_path / "new")
+    assert status == 2
+    assert "holds a run of 'vae', not of 'ae': use isthmus train vae" in message
+    status, _, message = isthmus("train", "vae", "--from", run, "--out", tmp_path / "new")
+    assert status == 2
+    assert "does not say what it was trained on: pass --data" in message
+    status, _, message = isthmus("train", "vae", "--out", tmp_path / "new")
+    assert status == 2
+    assert "--data is missing: give one of digits, mnist" in message
+
+
+def test_only_train_runs_under_torchrun(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setattr(sys, "argv", ["isthmus", "fit-prior", "run"])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert "isthmus fit-prior runs in one process: start it without" in capsys.readouterr().err
+
+
+def test_a_log_is_written_beside_the_run(isthmus: Command, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the extra 'tensorboard' is not installed")
+    out = tmp_path / "run"
+    command = ("train", "ae", "--data", "digits", "--epochs", 1, "--out", out)
+    assert isthmus(*command, "--log", "tensorboard")[0] == 0
+    assert list((tmp_path / "run-logs" / "run").glob("events.*"))
+    status, _, message = isthmus(*command, "--overwrite", "--log", "tensorbord")
+    assert status == 2
+    assert "unknown value of --log 'tensorbord': did you mean 'tensorboard'?" in message
 
 
 @pytest.mark.parametrize(

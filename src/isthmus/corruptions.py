@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from isthmus.core import sharding
 from isthmus.core.fields import field
 from isthmus.core.parts import Part
 
@@ -31,7 +32,7 @@ class GaussianNoise(Corruption):
     level: float = field(0.3, "standard deviation of the noise", above=0)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x + self.level * torch.randn_like(x)
+        return x + self.level * sharding.randn_like(x)
 
 
 @dataclass(repr=False)
@@ -41,7 +42,7 @@ class Masking(Corruption):
     level: float = field(0.3, "share of the values that are set to 0", above=0, high=1)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x * (torch.rand_like(x) >= self.level)
+        return x * (sharding.rand_like(x) >= self.level)
 
 
 @dataclass(repr=False)
@@ -53,7 +54,8 @@ class SaltAndPepper(Corruption):
     level: float = field(0.3, "share of the values that are replaced", above=0, high=1)
 
     def __call__(self, x: Tensor) -> Tensor:
-        drawn = torch.rand_like(x)
+        drawn = sharding.rand_like(x)
+        least, greatest = sharding.least_and_greatest(x)
         return torch.where(
-            drawn < self.level / 2, x.min(), torch.where(drawn < self.level, x.max(), x)
+            drawn < self.level / 2, least, torch.where(drawn < self.level, greatest, x)
         )

@@ -21,6 +21,10 @@ class DivergenceError(ArithmeticError):
     """Training met a loss that is not finite; the estimator keeps its last good weights."""
 
 
+class LostProcessError(RuntimeError):
+    """Another of the processes that train together has ended, so this one cannot go on."""
+
+
 class MissingExtraError(InputError, ImportError):
     """An optional dependency is needed; the message names the extra to install."""
 

@@ -1,4 +1,4 @@
-"""The one place where members, their parts, data sets and figures are found by name.
+"""The one place where members, their parts, callbacks, data sets and figures are found by name.
 
 A registration is a line that maps a name to ``"module:attribute"``; nothing is imported until it is
 asked for. Other packages add names of theirs by entry points in the group ``isthmus.members``,
@@ -276,6 +276,17 @@ PRIORS = Registry(
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
     },
     base="isthmus.priors.base:Prior",
+)
+
+CALLBACKS = Registry(
+    "callback",
+    {
+        "tensorboard": "isthmus.training.callbacks.loggers:TensorBoard",
+        "trackio": "isthmus.training.callbacks.loggers:Trackio",
+        "mlflow": "isthmus.training.callbacks.loggers:MLflow",
+        "wandb": "isthmus.training.callbacks.loggers:WandB",
+        "optuna": "isthmus.training.callbacks.stopping:OptunaPruning",
+    },
 )
 
 DATA = Registry(

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from isthmus.data import Data, Part
-from isthmus.training.snapshots import Snapshot
+from isthmus.training.callbacks.snapshots import Snapshot
 
 
 @dataclass

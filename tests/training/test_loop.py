@@ -10,9 +10,8 @@ import pytest
 import torch
 
 import isthmus as ist
-from isthmus.training._steps import steps_per_epoch
-from isthmus.training.loop import measure
-from isthmus.training.snapshots import moments
+from isthmus.training._steps import measure, steps_per_epoch
+from isthmus.training.callbacks.snapshots import moments
 
 
 def small(**values: Any) -> Any:

@@ -6,6 +6,7 @@ Nothing heavy is imported here: ``--help`` reads the declarations from their sou
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -42,8 +43,15 @@ _PRIOR = {
 
 def main() -> None:
     """The entry point of the command ``isthmus``."""
+    words = tuple(sys.argv[1:])
+    if "LOCAL_RANK" in os.environ and words[:1] not in ((), ("train",)):
+        print(
+            f"isthmus: isthmus {words[0]} runs in one process: start it without torchrun.",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
     warnings.showwarning = warn
-    _assemble(tuple(sys.argv[1:]))
+    _assemble(words)
     app()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from isthmus._cli.options import SWITCH, Option, Options
-from isthmus.errors import InputError
+from isthmus.errors import InputError, LostProcessError
 
 
 class Command(TyperCommand):
@@ -58,7 +59,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
                 f" ({error.strerror or error}): choose another place.",
                 2,
             )
-        except ArithmeticError as error:
+        except (ArithmeticError, LostProcessError) as error:
             _fail(str(error), 1)
         except KeyboardInterrupt as interruption:
             _fail(str(interruption) or "interrupted", 130)
@@ -138,9 +139,15 @@ def _show(parameter: Any, options: Options, option: Option, given: dict[str, str
 
 def warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """Show a warning as one line on stderr."""
-    print(f"isthmus: warning: {message}", file=sys.stderr)
+    print(f"{_speaker()}: warning: {message}", file=sys.stderr)
+
+
+def _speaker() -> str:
+    """Who speaks: under torchrun every process does, and the first is the one that writes."""
+    rank = os.environ.get("RANK", "0")
+    return "isthmus" if rank == "0" else f"isthmus (process {rank})"
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"isthmus: {message}", file=sys.stderr)
+    print(f"{_speaker()}: {message}", file=sys.stderr)
     raise typer.Exit(status)

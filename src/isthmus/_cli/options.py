@@ -15,7 +15,8 @@ from isthmus.registry import Registry
 SEED = 0  # a command gives the same numbers when it is given again
 SWITCH = "true|false"
 _ANY = "*"  # the part of an open slot: any of those that are registered
-_ELSEWHERE = {"checkpoint_dir"}  # the run's folder takes its place
+# The run's folder takes the place of the one, --from that of the other.
+_ELSEWHERE = {"checkpoint_dir", "warm_start"}
 _PANELS = {
     "Settings": "All members",
     "TrainingSettings": "Training",

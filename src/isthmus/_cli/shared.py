@@ -19,13 +19,8 @@ if TYPE_CHECKING:
     from isthmus.data import Data
     from isthmus.data.rows import Rows
 
-Source = Annotated[
-    str,
-    typer.Option(
-        "--data",
-        help=f"{', '.join(DATA)}; or a .npy, .npz, .csv, .parquet file, or a folder of images",
-    ),
-]
+SOURCES = f"{', '.join(DATA)}; or a .npy, .npz, .csv, .parquet file, or a folder of images"
+Source = Annotated[str, typer.Option("--data", help=SOURCES)]
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="folder that holds the standard files of a named data set"),

@@ -10,6 +10,7 @@ import typer
 
 from isthmus._cli.options import SEED, not_of
 from isthmus._cli.shared import (
+    SOURCES,
     DataDir,
     Json,
     Label,
@@ -29,40 +30,100 @@ if TYPE_CHECKING:
     from isthmus.data import Data
     from isthmus.data.datasets import Part
 
+_LOGGERS = ("tensorboard", "trackio", "mlflow", "wandb")
+
 
 def trainer(member: str) -> Callable[..., None]:
     """The command that trains one member."""
 
     def command(
         *,
-        data: Source,
+        data: Annotated[
+            str | None,
+            typer.Option("--data", help=f"{SOURCES}; with --from, what that run was trained on"),
+        ] = None,
         out: Out,
+        start: Annotated[
+            Path | None,
+            typer.Option(
+                "--from",
+                metavar="RUN",
+                help="a run to go on from, for --epochs more, with its settings unless given anew",
+            ),
+        ] = None,
         data_dir: DataDir = None,
         label: Label = None,
         size: Size = None,
+        log: Annotated[
+            str | None,
+            typer.Option(
+                "--log",
+                metavar="|".join(_LOGGERS),
+                help="what draws the training while it goes on, or several with commas; written to"
+                " OUT-logs",
+            ),
+        ] = None,
         overwrite: Annotated[
             bool, typer.Option("--overwrite", help="replace a finished run in the folder")
         ] = False,
         as_json: Json = False,
         **values: Any,
     ) -> None:
-        _train(member, data_from(data, data_dir, label, size), out, overwrite, as_json, values)
+        from isthmus.io import runs
+
+        runs.refuse_target(out, overwrite)
+        given = {"source": data, "data_dir": data_dir, "label": label, "size": size}
+        given = {key: value for key, value in given.items() if value is not None}
+        model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
+        if log is not None:
+            model.callbacks = _loggers(log, out)
+        if data is None and start is None:
+            raise InputError(f"--data is missing: give one of {SOURCES}.")
+        source = getattr(model, "source_", None)
+        _train(model, _trained_on(start or out, source, given), out, as_json)
 
     return command
 
 
-def _train(
-    member: str, data: Data, out: Path, overwrite: bool, as_json: bool, values: dict[str, Any]
-) -> None:
+def _untrained(member: str, start: Path | None, values: dict[str, Any]) -> Any:
+    """The member that is to be trained: a new one, or the one of a run, which goes on."""
     from isthmus.core.parts import configured
+
+    if start is None:
+        return configured(MEMBERS[member], {"random_state": SEED, **values})
+    model = open_run(start)
+    if type(model) is not MEMBERS[member]:
+        raise InputError(
+            f"--from {start} holds a run of {MEMBERS.name_of(type(model))!r}, not of {member!r}:"
+            f" use isthmus train {MEMBERS.name_of(type(model))}."
+        )
+    return model.set_params(**values, warm_start=True)
+
+
+def _loggers(names: str, out: Path) -> list[Any]:
+    """The loggers of a list of names, which write beside the run."""
+    from isthmus.registry import CALLBACKS
+
+    wanted = [name.strip() for name in names.split(",")]
+    for name in wanted:
+        if name not in _LOGGERS:
+            raise unknown("value of --log", name, _LOGGERS)
+    return [CALLBACKS[name](out.with_name(f"{out.name}-logs"), out.name) for name in wanted]
+
+
+def _train(model: Any, data: Data, out: Path, as_json: bool) -> None:
     from isthmus.data.rows import with_columns
     from isthmus.io import runs
+    from isthmus.training.runtimes import is_main
 
-    runs.refuse_target(out, overwrite)
-    values = {"random_state": SEED, **values, "checkpoint_dir": str(out)}
-    model = configured(MEMBERS[member], values).fit(with_columns(data.train.x, data.columns))
+    is_told = getattr(model, "condition", "none") == "label"
+    labels = data.train.labels if is_told else None
+    model.fit(with_columns(data.train.x, data.columns), labels)
+    if not is_main():  # torchrun's first process writes
+        return
     model.source_ = data.source
-    model.checkpoint_dir = None  # the run is whole: nothing is left to take up again
+    # The run is whole: nothing is left to take up again.
+    model.set_params(checkpoint_dir=None, warm_start=False)
     runs.save(model, out)
     (out / runs.CHECKPOINT).unlink(missing_ok=True)
     last = model.history_[-1]
@@ -74,6 +135,7 @@ def _train(
         f"likelihood: {model.likelihood_}{chosen}\nepoch {last['epoch']:.0f}: {terms}\nsaved in"
         f" {out}"
     )
+    member = MEMBERS.name_of(type(model))
     say(text, {"run": out, "member": member, "likelihood": model.likelihood_, **last}, as_json)
 
 

@@ -93,6 +93,7 @@ class Field:
             "bool": "True or False",
             "str": " or ".join(map(repr, self.choices)) if self.choices else "a name",
             "tuple[int, ...]": "whole numbers such as (256, 128)",
+            "Callbacks": "a list of callbacks, or of their names",
             "None": "None",
         }
         words = " or ".join(names.get(kind, kind) for kind in self.alternatives)
@@ -237,6 +238,8 @@ def _is(kind: str, value: Any) -> bool:
             return isinstance(value, Real) and not isinstance(value, bool)
         case "str":
             return isinstance(value, str)
+        case "Callbacks":  # each is checked where it is used
+            return isinstance(value, tuple | list)
         case "tuple[int, ...]":
             return isinstance(value, tuple | list) and all(_is("int", item) for item in value)
         case _:  # a module, a function, a generator: checked where it is used

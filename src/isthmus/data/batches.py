@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.core import sharding
 from isthmus.core.batch import Batch
 from isthmus.data._scaling import Scaling
 
@@ -94,7 +95,7 @@ class ArrayBatches:
         if self._masked:
             mask = ~x.isnan()
             x = x.nan_to_num()
-        return stored._replace(x=torch.rand_like(x).lt_(x) if self._binarize else x, mask=mask)
+        return stored._replace(x=sharding.rand_like(x).lt_(x) if self._binarize else x, mask=mask)
 
 
 class _Affine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ from isthmus.data.datasets import Part
 from isthmus.data.examples import Examples, as_batches, weights_of
 from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
 from isthmus.errors import InputError
+from isthmus.estimators._earlier import Earlier
 from isthmus.estimators.fitted import FittedEstimator
 from isthmus.estimators.inference import has_labels
 from isthmus.likelihoods import Likelihood, LikelihoodPart
@@ -37,11 +39,14 @@ from isthmus.networks._own import own_decoder, own_encoder
 from isthmus.networks.base import Features, Network
 from isthmus.networks.initialization import Module
 from isthmus.registry import INITIALIZATIONS, LIKELIHOODS
-from isthmus.training.checkpoint import State
-from isthmus.training.loop import Trainer, checkpoint_in
-from isthmus.training.runtimes import PlainRuntime, tuned, useful_threads
+from isthmus.training.callbacks import Callback, assembled
+from isthmus.training.callbacks.checkpoints import CheckpointWriter
+from isthmus.training.callbacks.snapshots import Snapshot, Snapshots
+from isthmus.training.callbacks.stopping import EarlyStopping
+from isthmus.training.checkpoint import Checkpoint, State, checkpoint_in
+from isthmus.training.loop import Trainer
+from isthmus.training.runtimes import Runtime, SingleProcess, choose_runtime, tuned, useful_threads
 from isthmus.training.settings import seed_of
-from isthmus.training.snapshots import Snapshot, Snapshots
 
 _PROBES = 1000
 
@@ -125,8 +130,14 @@ class Estimator(FittedEstimator, ABC):
         sample_weight: Any = None,
         validation_data: Any = None,
         probes: Any = None,
+        runtime: Runtime | None = None,
     ) -> Self:
-        """Train on examples.
+        """Train on examples; under ``warm_start`` for ``epochs`` more, from where the last training
+        ended.
+
+        What goes on goes on as if the longer training had been asked for from the start: the
+        history and the numbers of the epochs continue, warm-ups are not done again, pretraining and
+        k-means are left out, and a cosine schedule stands where it would stand in the whole.
 
         Args:
             X: an array ``(n, *shape)``, or a part of a data set, such as ``data.train``.
@@ -139,57 +150,134 @@ class Estimator(FittedEstimator, ABC):
                 their y, as a pair, for a conditional member.
             probes: the examples whose codes ``snapshots`` keeps; the first 1,000 training examples
                 if none are given.
+            runtime: where it is trained; :func:`isthmus.training.runtimes.choose_runtime` decides
+                if nothing is given.
 
         Raises:
             InputError: for data or fields that cannot be used.
             DivergenceError: where a loss is not finite; the estimator keeps its last good weights.
         """
+        if getattr(self, "_is_loaded", False) and not self.warm_start:
+            warnings.warn(
+                f"{type(self).__name__}: fit trains from the start, and makes no use of the weights"
+                " of the run that was loaded: set warm_start=True to go on from them.",
+                stacklevel=2,
+            )
+        earlier = self._earlier() if self.warm_start and hasattr(self, "module_") else None
+        whole = self if earlier is None else self._with(epochs=earlier.epochs + self.epochs)
+        return self._train((X, y, sample_weight), whole, earlier, runtime, validation_data, probes)
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        runtime: Runtime | None = None,
+    ) -> Self:
+        """Go through a portion of the examples once, from the weights that are there.
+
+        The first portion settles layout and scaling, and where codebooks and centres start. There
+        is no pretraining, no validation and no checkpoint, and the learning rate is constant.
+        Warm-ups and the renewal of dead units go by ``epochs``, where a portion counts as one.
+
+        Args:
+            X: a portion, as for :meth:`fit`.
+            y: as for :meth:`fit`.
+            sample_weight: as for :meth:`fit`.
+            runtime: as for :meth:`fit`.
+        """
+        earlier = self._earlier() if hasattr(self, "module_") else None
+        whole = self._with(
+            schedule="constant", validation=0.0, patience=None, snapshots=0, checkpoint_dir=None
+        )
+        return self._train((X, y, sample_weight), whole, earlier, runtime, is_portion=True)
+
+    def _train(
+        self,
+        given: tuple[Any, Any, Any],
+        whole: Self,
+        earlier: Earlier | None,
+        runtime: Runtime | None,
+        validation_data: Any = None,
+        probes: Any = None,
+        *,
+        is_portion: bool = False,
+    ) -> Self:
+        """Train on the X, y and weights that are given, by the settings of ``whole``, which say how
+        long it is in all.
+        """
+        X, y, sample_weight = given
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
-        preprocessor, x = self._open(X, y)
+        if earlier is None:
+            preprocessor, x = self._open(X, y)
+        else:
+            preprocessor, x = earlier.opened(self._array(X))
         train = Examples(x, self._known(preprocessor, X, y), weights_of(sample_weight, len(x)))
         measured = self._transformed(preprocessor, validation_data)
-        checkpoint = checkpoint_in(self.checkpoint_dir, self._identity(train, measured))
-        seed = (
-            seed_of(self.random_state)
-            if checkpoint is None
-            else checkpoint.seed(seed_of(self.random_state))
-        )
-        train, held_out = self._hold_out(train, seed) if measured is None else (train, measured)
+        place = runtime or choose_runtime(self.device, self.precision)
+        checkpoint = checkpoint_in(whole.checkpoint_dir, self._identity(train, measured, earlier))
+        fresh = seed_of(self.random_state)
+        if earlier is not None and earlier.seed is not None and self.random_state is None:
+            fresh = earlier.seed
+        seed = int(place.agreed([fresh if checkpoint is None else checkpoint.seed(fresh)])[0])
+        train, held_out = whole._hold_out(train, seed) if measured is None else (train, measured)
         probed = self._transformed(preprocessor, probes) or train
-        runtime = PlainRuntime(self.device, self.precision)
+        self._seed = seed
         with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            module = runtime.place(self._build_for(preprocessor))
+            torch.manual_seed(seed if earlier is None else earlier.reseeded(seed))
+            module = whole._build_for(preprocessor)
+            if earlier is not None:
+                earlier.load_into(module)
+            module = place.place(module)
             handed_out = partial(
-                as_batches, preprocessor, runtime.device, binarize=self.binarize == "dynamic"
+                as_batches, preprocessor, place.device, binarize=self.binarize == "dynamic"
             )
             batches = handed_out(train)
-            if self.decoder is None and not module.bottleneck.is_random:
+            if earlier is None and self.decoder is None and not module.bottleneck.is_random:
                 init_output_bias(module.decoder, module.likelihood, batches.spread())
-            stages = self._stages(module)
+            stages = [stage for stage in whole._stages(module) if stage.epochs > 0]
+            if is_portion:
+                done = 0 if earlier is None else earlier.epochs
+                stages[-1] = replace(stages[-1], epochs=done + 1)
+            if is_portion if earlier is None else not earlier.was_staged:
+                stages = stages[-1:]  # without pretraining
+            probe_batches = as_batches(preprocessor, place.device, probed.take(slice(_PROBES)))
             trainer = Trainer(
                 module,
                 stages,
                 batches,
-                self,
-                runtime,
+                whole,
+                place,
                 seed,
                 validation=None if held_out is None else handed_out(held_out),
-                patience=self.patience,
-                checkpoint=checkpoint,
-                snapshots=self._recorder(
+                callbacks=whole._callbacks(
                     preprocessor,
-                    as_batches(preprocessor, runtime.device, probed.take(slice(_PROBES))),
-                    sum(stage.epochs for stage in stages),
+                    module,
+                    place,
+                    probe_batches,
+                    sum(s.epochs for s in stages),
+                    checkpoint,
                 ),
-                warm_epoch=self.warm_epoch,
+                warm_epoch=whole.warm_epoch,
+                title=type(self).__name__,
             )
+            if earlier is not None:
+                trainer.take_up(earlier.state(stages, seed), earlier.moments)
+            if checkpoint is not None and (kept := checkpoint.read(module)) is not None:
+                checkpoint.refuse_fewer(kept[0], trainer.ends[-1])
+                trainer.take_up(*kept)
             try:
                 with tuned(self.precision, useful_threads(module, self.batch_size)):
                     trainer.run()
             finally:
-                self._keep(preprocessor, module, trainer.state)
-            self._warn(batches)
+                before = [] if earlier is None else earlier.snapshots
+                self._keep(preprocessor, module, trainer.state, before)
+                self._moments: list[dict[str, Any]] = [
+                    optimizer.state() for optimizer in trainer.optimizers
+                ]
+            if place.is_main:
+                self._warn(batches)
         return self
 
     # ------------------------------------------------------------------ what the above is made of
@@ -294,32 +382,83 @@ class Estimator(FittedEstimator, ABC):
             )
         return train, None
 
-    def _recorder(
-        self, preprocessor: Preprocessor, probes: ArrayBatches, epochs: int
-    ) -> Snapshots | None:
-        if self.snapshots == 0:
-            return None
+    def _callbacks(
+        self,
+        preprocessor: Preprocessor,
+        module: Autoencoder,
+        runtime: Runtime,
+        probes: ArrayBatches,
+        epochs: int,
+        checkpoint: Checkpoint | None,
+    ) -> list[Callback]:
+        """All that watches the training."""
         known = preprocessor.condition
-        return Snapshots(
+        recorder = Snapshots(
             self.snapshots,
             epochs,
+            module,
             probes,
             lambda codes: latent_grid(self.code_space, codes).codes,
             None if known is None else known.transform(known.typical, 1),
         )
+        return assembled(
+            self,
+            runtime,
+            first=[] if self.patience is None else [EarlyStopping(self.patience)],
+            last=[
+                *([recorder] if self.snapshots > 0 else []),
+                *([] if checkpoint is None else [CheckpointWriter(checkpoint)]),
+            ],
+        )
 
-    def _identity(self, train: Examples, measured: Examples | None) -> dict[str, Any]:
+    def _with(self, **values: Any) -> Self:
+        """The same member with other settings, beside this one."""
+        other = copy.copy(self)
+        for name, value in values.items():
+            setattr(other, name, value)
+        return other
+
+    def _earlier(self) -> Earlier:
+        """The training that this one goes on from."""
+        return Earlier(
+            self.preprocessor_,
+            self.module_.state_dict(),
+            self.history_,
+            self.snapshots_,
+            getattr(self, "_moments", []),
+            getattr(self, "_seed", None),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what the optimisers remember: it is there for going on in this process."""
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_moments"}
+
+    def _identity(
+        self, train: Examples, measured: Examples | None, earlier: Earlier | None
+    ) -> dict[str, Any]:
         """What must be equal for a training to be taken up again."""
         values = plain_values(self)
-        elsewhere = {"verbose", "device", "checkpoint_dir"}
+        elsewhere = {"verbose", "device", "checkpoint_dir", "epochs", "callbacks", "warm_start"}
         kept = {name: value for name, value in values.items() if name not in elsewhere}
         prints = {"data": train.fingerprint()}
         if measured is not None:
             prints["validation_data"] = measured.fingerprint()
+        if earlier is not None:
+            prints["weights at the start"] = earlier.fingerprint
         return {"member": type(self).__name__, **kept, **prints}
 
-    def _keep(self, preprocessor: Preprocessor, module: Autoencoder, state: State) -> None:
-        """What is learnt, also where training ended early."""
+    def _keep(
+        self,
+        preprocessor: Preprocessor,
+        module: Autoencoder,
+        state: State,
+        before: Sequence[Snapshot] = (),
+    ) -> None:
+        """What is learnt, also where training ended early; ``before``, snapshots of the training
+        that this one went on from.
+        """
+        self._is_loaded = False
         self.preprocessor_ = preprocessor
         self.module_ = module.eval()
         self.prior_ = None
@@ -328,7 +467,7 @@ class Estimator(FittedEstimator, ABC):
         self.history_ = state.history
         self.likelihood_ = named(self._likelihood(preprocessor.scaling.unit_range), LIKELIHOODS)
         kept = state.snapshots
-        self.snapshots_ = [
+        taken = [
             Snapshot(
                 epoch,
                 kept[f"codes.{epoch}"].numpy(),
@@ -338,6 +477,7 @@ class Estimator(FittedEstimator, ABC):
                 int(name.partition(".")[2]) for name in kept if name.startswith("codes.")
             )
         ]
+        self.snapshots_ = [*before, *taken]
 
     def _restore(
         self, preprocessor: Preprocessor, weights: Mapping[str, Tensor], source: Path
@@ -346,7 +486,8 @@ class Estimator(FittedEstimator, ABC):
         with torch.random.fork_rng():
             module = self._build_for(preprocessor)
         files.load_state(module, weights, source)
-        self._keep(preprocessor, PlainRuntime(self.device).place(module), State())
+        self._keep(preprocessor, SingleProcess(self.device).place(module), State())
+        self._is_loaded = True
 
     def _warn(self, batches: ArrayBatches) -> None:
         """Warn, in plain words, where training ended with little learnt."""

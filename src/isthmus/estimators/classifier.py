@@ -28,8 +28,9 @@ from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.inference import like, precision_for
 from isthmus.registry import MEMBERS
+from isthmus.training.callbacks import assembled
 from isthmus.training.loop import Trainer
-from isthmus.training.runtimes import PlainRuntime, tuned, useful_threads
+from isthmus.training.runtimes import Runtime, choose_runtime, tuned, useful_threads
 from isthmus.training.settings import TrainingSettings
 
 UNLABELLED = -1
@@ -71,12 +72,14 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
     )
     freeze: bool = field(False, "whether the encoder stays as pretraining left it")
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, runtime: Runtime | None = None) -> Self:
         """Pretrain on all examples, fine-tune on those whose label is not −1; a part of a data set
-        brings its labels.
+        brings its labels. ``runtime`` is where both are trained, as for a member's ``fit``.
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        runtime = runtime or choose_runtime(self.device, self.precision)
+        fresh = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        seed = int(runtime.agreed([fresh])[0])
         labels = _labels(X.y if y is None and isinstance(X, Part) else y)
         known = labels != UNLABELLED
         self.classes_, y_known = np.unique(labels[known], return_inverse=True)
@@ -85,11 +88,12 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
                 f"y names {len(self.classes_)} class(es), but a classifier needs at least 2: label"
                 " more examples."
             )
-        self.member_ = self._prepared(seed).fit(X)
+        self.member_ = self._prepared(seed).fit(X, runtime=runtime)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.member_, name):
                 setattr(self, name, getattr(self.member_, name))
-        self._fine_tune(self.member_._preprocessed(X), known, torch.from_numpy(y_known), seed)
+        x = self.member_._preprocessed(X)
+        self._fine_tune(x, known, torch.from_numpy(y_known), seed, runtime)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -124,13 +128,14 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         copied: Estimator = clone(self.member)
         return copied if copied.random_state is not None else copied.set_params(random_state=seed)
 
-    def _fine_tune(self, x: np.ndarray, known: np.ndarray, y: Tensor, seed: int) -> None:
+    def _fine_tune(
+        self, x: np.ndarray, known: np.ndarray, y: Tensor, seed: int, runtime: Runtime
+    ) -> None:
         if len(known) != len(x):
             raise InputError(
                 f"y holds {len(known)} labels, X {len(x)} examples: give each example a label, −1"
                 " for none."
             )
-        runtime = PlainRuntime(self.device, self.precision)
         batches = self.member_.preprocessor_.batches(
             x[known], runtime.device, condition=F.one_hot(y, len(self.classes_))
         )
@@ -139,7 +144,13 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
             network = SoftmaxOnCode(self.member_.module_, len(self.classes_), self.freeze)
             self.module_ = runtime.place(network)
             trainer = Trainer(
-                network, [Stage(self.epochs, network.objectives())], batches, self, runtime, seed
+                network,
+                [Stage(self.epochs, network.objectives())],
+                batches,
+                self,
+                runtime,
+                seed,
+                callbacks=assembled(self, runtime),
             )
             with tuned(self.precision, useful_threads(network, self.batch_size)):
                 self.history_ = trainer.run().history

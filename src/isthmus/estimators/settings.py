@@ -94,6 +94,9 @@ class Settings(TrainingSettings):
     snapshots: int = field(
         0, "moments of training at which codes and decoded plane are kept", low=0
     )
+    warm_start: bool = field(
+        False, "whether fit goes on from the weights that are there, with the same scaling"
+    )
     checkpoint_dir: str | None = field(
         None, "folder in which an interrupted training is kept, and taken up again"
     )

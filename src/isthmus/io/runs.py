@@ -21,8 +21,8 @@ from isthmus.errors import InputError, RunError, unknown
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import MEMBERS
+from isthmus.training.callbacks.snapshots import Snapshot
 from isthmus.training.checkpoint import FILE
-from isthmus.training.snapshots import Snapshot
 from isthmus.version import __version__
 
 if TYPE_CHECKING:
@@ -238,7 +238,11 @@ def _plain_fields(model: Estimator) -> dict[str, Any]:
     """The fields as JSON; own networks are recorded apart, and a generator is no seed that could be
     written down.
     """
-    values = {name: value for name, value in plain_values(model).items() if name not in _own(model)}
+    values = {
+        name: value
+        for name, value in plain_values(model).items()
+        if name not in {"callbacks", *_own(model)}  # they watched the training, which is over
+    }
     if isinstance(values["random_state"], str):
         values["random_state"] = None
     return values

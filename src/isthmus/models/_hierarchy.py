@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from isthmus.core import sharding
 from isthmus.core.example import Shape
 from isthmus.core.forward import Code
 from isthmus.core.reductions import full
@@ -163,9 +164,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
         self, features: Tensor, noise: Tensor | None = None, condition: Tensor | None = None
     ) -> Code:
         if noise is None:
-            noise = torch.randn(
-                len(features), *self.code_shape, device=features.device, dtype=full(features).dtype
-            )
+            noise = sharding.randn(len(features), *self.code_shape, like=full(features))
         state, choices = self._follow(self._look(features), self._apart(noise), condition)
         rates = torch.stack([choice.kl.flatten(1).sum(1) for choice in choices], 1)  # (n, groups)
         shares = torch.where(self.is_balancing, balance(rates, self.shapes), 1.0)
@@ -256,7 +255,7 @@ def balance(rates: Tensor, shapes: Sequence[Shape]) -> Tensor:
     sizes = torch.tensor(
         [math.prod(shape) for shape in shapes], device=rates.device, dtype=rates.dtype
     )
-    raw = sizes * rates.detach().mean(0)
+    raw = sizes * sharding.batch_mean(rates.detach())
     return raw / raw.mean().clamp(min=torch.finfo(raw.dtype).tiny)
 
 

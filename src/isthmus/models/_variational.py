@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
@@ -173,12 +174,12 @@ class GaussianBottleneck(StochasticBottleneck):
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         mu, log_var = self.posterior(features)
-        z = mu + (0.5 * log_var).exp() * (torch.randn_like(mu) if noise is None else noise)
+        z = mu + (0.5 * log_var).exp() * (sharding.randn_like(mu) if noise is None else noise)
         kl = gaussian_kl(mu, log_var)  # (n, latent_dim)
         rate = kl.sum(1)
         # Free bits look at the mean over the batch, so every example carries the same charge.
         charge = (
-            kl.mean(0).clamp(min=self.free_bits).sum().expand_as(rate)
+            sharding.batch_mean(kl).clamp(min=self.free_bits).sum().expand_as(rate)
             if self.free_bits > 0
             else rate
         )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
@@ -121,5 +122,5 @@ class AdversarialBottleneck(Bottleneck):
         """
         with torch.no_grad():
             z = module.encode(batch)[0]
-        loss = F.softplus(-self.critic(torch.randn_like(z))) + F.softplus(self.critic(z))
+        loss = F.softplus(-self.critic(sharding.randn_like(z))) + F.softplus(self.critic(z))
         return Loss(loss, {"critic": loss})

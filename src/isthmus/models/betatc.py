@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
@@ -72,9 +73,10 @@ class TotalCorrelationBottleneck(GaussianBottleneck):
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         mu, log_var = self.posterior(features)
         code = super().forward(features, noise)
-        if len(mu) < 2 or not self.training:  # N and the batch belong to training
+        if sharding.total(len(mu)) < 2 or not self.training:  # N and the batch belong to training
             return code
-        rate = decomposed_rate(code.z, mu, log_var, self.examples)
+        z, mu, log_var = (sharding.gather(part) for part in (code.z, mu, log_var))
+        rate = DecomposedRate(*map(sharding.own, decomposed_rate(z, mu, log_var, self.examples)))
         charge = rate.information + self.beta * rate.total_correlation + rate.dimension_wise
         return Code(code.z, charge, {**code.terms, **rate._asdict()})
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, Penalty
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
@@ -129,7 +130,7 @@ def projected_norm(module: Autoencoder, x: Tensor) -> Tensor:
     """
     pulled = torch.func.vjp(lambda each: code_of(module, each), x)
     z, pull_back = pulled[0], pulled[1]
-    return sum_dimensions(pull_back(torch.randn_like(z))[0].square())
+    return sum_dimensions(pull_back(sharding.randn_like(z))[0].square())
 
 
 def code_of(module: Autoencoder, x: Tensor) -> Tensor:

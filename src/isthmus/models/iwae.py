@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
+from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
@@ -76,7 +76,7 @@ class ImportanceWeightedLoss:
     ) -> Loss:
         mu, log_var = module.bottleneck.posterior(features)
         draws = (
-            torch.randn(self.samples, *mu.shape, device=mu.device, dtype=mu.dtype)
+            sharding.randn(self.samples, *mu.shape, like=mu, dim=1)
             if noise is None
             else noise[None]
         )

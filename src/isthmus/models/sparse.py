@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from isthmus.core import sharding
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
@@ -106,14 +107,14 @@ class Sparse(Bottleneck):
         z = self.posterior(features).z
         active = (z > _FIRES[self.kind]).detach()
         if self.training:
-            self.fired += active.sum(0)
+            self.fired += sharding.all_sum(active.sum(0))
         terms = {"active": active.to(z.dtype).mean(1)}
         if self.kind == "topk":
             return Code(z, None, terms)
         charge = (
             z.sum(1)
             if self.kind == "l1"
-            else bernoulli_kl(self.target, z.mean(0)).sum().expand(len(z))
+            else bernoulli_kl(self.target, sharding.batch_mean(z)).sum().expand(len(z))
         )
         return Code(z, self.weight * charge, {"sparsity": charge, **terms})
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from isthmus.core import sharding
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
@@ -73,7 +74,7 @@ class MMDBottleneck(Bottleneck):
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.inner(features).z
-        mmd = squared_mmd(z, torch.randn_like(z)).expand(
-            len(z)
-        )  # one number for the batch, carried by every example
+        codes = sharding.gather(z)
+        # one number for the batch, carried by every example
+        mmd = squared_mmd(codes, torch.randn_like(codes)).expand(len(z))
         return Code(z, self.weight * mmd, {"mmd": mmd})

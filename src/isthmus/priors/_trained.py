@@ -21,8 +21,9 @@ from isthmus.core.objectives import Batches, Loss, Stage, TrainableModule
 from isthmus.data.batches import ArrayBatches
 from isthmus.priors.base import Prior
 from isthmus.registry import SCHEDULES
+from isthmus.training.callbacks import assembled
 from isthmus.training.loop import Trainer
-from isthmus.training.runtimes import PlainRuntime, tuned, useful_threads
+from isthmus.training.runtimes import SingleProcess, tuned, useful_threads
 from isthmus.training.schedules import Schedule
 from isthmus.training.settings import TrainingSettings
 
@@ -72,14 +73,21 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         return None if classes is None else one_hot(classes, self._condition_size).float()
 
     def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:
-        runtime = PlainRuntime(self.device, self.precision)
+        runtime = SingleProcess(self.device, self.precision)  # alike in every process
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             module = runtime.place(self._density())
             batches = ArrayBatches(codes, None, runtime.device, condition=self._one_hot(classes))
             stage = Stage(self.epochs, module.objectives(), module.look)
             trainer = Trainer(
-                module, [stage], batches, self, runtime, seed, title=f"{type(self).__name__} prior"
+                module,
+                [stage],
+                batches,
+                self,
+                runtime,
+                seed,
+                callbacks=assembled(self, runtime),
+                title=f"{type(self).__name__} prior",
             )
             with tuned(self.precision, useful_threads(module, self.batch_size)):
                 self.history_ = trainer.run().history
@@ -111,5 +119,5 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         with torch.random.fork_rng():
             module = self._density()
         files.load_state(module, tensors, Path(type(self).__name__))
-        self.module_ = PlainRuntime(self.device).place(module).eval()
+        self.module_ = SingleProcess(self.device).place(module).eval()
         self.history_ = [dict(row) for row in values["history"]]

@@ -8,6 +8,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from isthmus.core import sharding
 from isthmus.core.fields import field
 from isthmus.core.objectives import Batches
 from isthmus.errors import missing_extra
@@ -98,7 +99,7 @@ class StandardisedFlow(Density):
         with torch.autocast(codes.device.type, enabled=False):  # a spline's knots need float32
             u = (codes.flatten(1) - self.mean) / self.scale  # (n, size)
             if self.training:
-                u = u + self.noise * torch.randn_like(u)
+                u = u + self.noise * sharding.randn_like(u)
             density: Tensor = self.flow(self._context(len(u), condition)).log_prob(u)
         return density - self.scale.log().sum()
 

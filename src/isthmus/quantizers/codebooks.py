@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isthmus.core import sharding
 from isthmus.core.reductions import squared_error
 from isthmus.quantizers.base import Quantized, Quantizer
 
@@ -102,12 +103,14 @@ class Codebook(Quantizer, ABC):
         start from.
         """
         rows, indices = _rows(proposed), found.indices.flatten()
-        counts = torch.zeros_like(self.uses).scatter_add_(0, indices, torch.ones_like(indices))
+        own = torch.zeros_like(self.uses).scatter_add_(0, indices, torch.ones_like(indices))
+        counts = sharding.all_sum(own)
         self.uses += counts
         self.idle.add_(1).masked_fill_(counts > 0, 0)
-        self.recent.copy_(rows[torch.randint(len(rows), (self.size,), device=rows.device)])
+        self.recent.copy_(sharding.pick(rows, self.size))
         self._follow(rows, indices)
-        self._renew(self.idle >= max(_IDLE_STEPS, _IDLE_SHARES * self.size / len(rows)), self.epoch)
+        patience = max(_IDLE_STEPS, _IDLE_SHARES * self.size / sharding.total(len(rows)))
+        self._renew(self.idle >= patience, self.epoch)
 
     @torch.no_grad()
     def close_epoch(self) -> dict[str, float]:
@@ -192,9 +195,9 @@ class AveragedCodebook(Codebook):
         choices = rows.new_zeros(len(rows), self.size).scatter_(
             1, indices[:, None], 1.0
         )  # (m, size)
-        counts = choices.sum(0)
+        counts = sharding.all_sum(choices.sum(0))
         with torch.autocast(rows.device.type, enabled=False):
-            self.sums.lerp_(choices.T @ rows, 1 - self.decay)
+            self.sums.lerp_(sharding.all_sum(choices.T @ rows), 1 - self.decay)
         self.counts.lerp_(counts, 1 - self.decay)
         # What was not chosen stays: its count and its sum fade alike, in the end to 0 / 0.
         self.vectors.copy_(

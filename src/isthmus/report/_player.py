@@ -19,7 +19,7 @@ from isthmus.figures._images import mosaic
 from isthmus.figures._style import PALETTE
 from isthmus.report._pictures import images_of, pixel_data
 from isthmus.report._table import Row
-from isthmus.training.snapshots import Snapshot
+from isthmus.training.callbacks.snapshots import Snapshot
 
 _STEPS = 65535
 _THUMBNAIL = 32  # pixels along an edge, at the most

@@ -16,7 +16,7 @@ from isthmus.data.datasets import Part
 from isthmus.data.preprocessing import fit_preprocessor
 from isthmus.errors import InputError
 from isthmus.likelihoods import SquaredError
-from isthmus.training.snapshots import Snapshot
+from isthmus.training.callbacks.snapshots import Snapshot
 
 _VALUES = 1 << 28  # what is fitted at once: a gigabyte
 

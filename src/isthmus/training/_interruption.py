@@ -28,21 +28,22 @@ class Interruption:
         self.signal: int | None = None
 
     def leave(self, message: str) -> NoReturn:
-        """Raise what the signal means: KeyboardInterrupt (130) or :class:`Terminated` (143)."""
-        if self.signal == signal.SIGTERM:
-            raise Terminated(message)
-        raise KeyboardInterrupt(message)
+        """Raise what the signal stands for: KeyboardInterrupt (130) or :class:`Terminated` (143);
+        the latter where the signal came to another process.
+        """
+        if self.signal == signal.SIGINT:
+            raise KeyboardInterrupt(message)
+        raise Terminated(message)
 
 
 @contextmanager
-def listening(active: bool) -> Iterator[Interruption]:
+def listening() -> Iterator[Interruption]:
     """Note SIGINT and SIGTERM in place of acting on them; a second one acts at once.
 
-    Does nothing where ``active`` is false (nothing would be saved) and outside the main thread
-    (Python hands signals to that one alone).
+    Does nothing outside the main thread: Python hands signals to that one alone.
     """
     interruption = Interruption()
-    if not active or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
 

@@ -1,4 +1,6 @@
-"""One step of training: every objective moves once on a batch."""
+"""What is done with batches: a step of training, where every objective moves once on one, and a
+measurement over all of them.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.core.objectives import Batches, Objective, Stage, TrainableModule
+from isthmus.core import sharding
+from isthmus.core.objectives import Batches, Loss, Objective, Stage, TrainableModule
+from isthmus.errors import InputError
 from isthmus.training.optimizers import Optimizer, set_learning_rates
 from isthmus.training.runtimes import Runtime
 from isthmus.training.settings import TrainingSettings
@@ -42,7 +47,7 @@ class Gradients:
     def __call__(self, batch: Any) -> Tensor:
         """Leave the gradients at the parameters; the mean objective and terms, ``(1 + terms,)``."""
         objective, values = self.loss(batch)
-        objective.mean().backward(inputs=self._toward)
+        mean(objective).backward(inputs=self._toward)
         return values
 
     def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
@@ -55,8 +60,8 @@ class Gradients:
             [loss.objective.detach(), *(term.detach() for term in loss.terms.values())]
         )
         if batch.weight is None:
-            return loss.objective, values.mean(1)
-        return loss.objective * batch.weight, (values * batch.weight).mean(1)
+            return loss.objective, mean(values)
+        return loss.objective * batch.weight, mean(values * batch.weight)
 
 
 class Step:
@@ -108,6 +113,13 @@ class Step:
         """
         self.module.anneal(epoch)
         set_learning_rates(self.moves, self.settings, epoch / self.stage.epochs)
+        shard = self.runtime.shard(len(rows))
+        if shard is None:
+            return self._moved(rows)
+        with sharding.working_on(shard):
+            return self._moved(rows[shard.start : shard.stop])
+
+    def _moved(self, rows: Tensor) -> Tensor:
         batch = self._take(rows)
         first, *others = [
             self._move(gradients, optimizer, batch)
@@ -116,12 +128,19 @@ class Step:
         return torch.cat([first, *(values[1:] for values in others)]) if others else first
 
     def _move(self, gradients: Gradients, optimizer: Optimizer, batch: Any) -> Tensor:
-        values = gradients(batch)
-        self.runtime.agree(optimizer.parameters)
+        values = self.runtime.agree(optimizer.parameters, gradients(batch))
         if self.settings.clip_norm is not None:
             self.runtime.clip(optimizer.parameters, self.settings.clip_norm)
         optimizer.step()
         return values
+
+
+def mean(values: Tensor) -> Tensor:
+    """The mean over the examples, which are the last axis; of this process's examples, their share
+    in the mean over all.
+    """
+    shard = sharding.current()
+    return values.mean(-1) if shard is None else values.sum(-1) / shard.total
 
 
 def steps_per_epoch(n: int, batch_size: int) -> int:
@@ -130,6 +149,41 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
     """
     steps = math.ceil(n / batch_size)
     return steps - 1 if n % batch_size == 1 and steps > 1 else steps
+
+
+def order_of(n: int, seed: int, epoch: int, batch_size: int) -> tuple[Tensor, ...]:
+    """The rows of every step of an epoch; a last batch of one example joins the one before it."""
+    words = np.random.SeedSequence([seed, epoch]).generate_state(2)
+    generator = torch.Generator().manual_seed(int(words[0]) << 32 | int(words[1]))
+    order = torch.randperm(n, generator=generator)
+    ends = range(batch_size, steps_per_epoch(n, batch_size) * batch_size, batch_size)
+    return order.tensor_split(list(ends))
+
+
+@torch.no_grad()
+def measure(
+    module: TrainableModule,
+    loss_of: Callable[[Any], Loss],
+    batches: Batches,
+    epoch: float = math.inf,
+) -> dict[str, float]:
+    """The mean objective and terms of a loss over all batches, in evaluation mode and with the
+    weights of a finished warm-up.
+
+    The same noise is drawn at every call, so that epochs can be compared, and the caller's random
+    state is left alone.
+    """
+    module.eval()
+    module.anneal(epoch)
+    totals: dict[str, float] = {}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for batch in batches.chunks():
+            loss = loss_of(batch)
+            for name, values in {"objective": loss.objective, **loss.terms}.items():
+                totals[name] = totals.get(name, 0.0) + float(values.sum(dtype=torch.float64))
+    module.train()
+    return {name: total / len(batches) for name, total in totals.items()}
 
 
 def _gradients(
@@ -143,6 +197,11 @@ def _gradients(
     if not is_compiled:
         trained = sum(parameter.requires_grad for parameter in module.parameters())
         return Gradients(objective, ready, runtime, is_alone=trained == len(objective.parameters))
+    if runtime.processes > 1:
+        raise InputError(
+            f"compile=True is not usable in {runtime.processes} processes, whose gradients are"
+            " summed between the pieces of a step: pass compile=False."
+        )
     from isthmus.training._compiled import CompiledGradients  # the compiler takes seconds to import
 
     return CompiledGradients(module, objective, ready, batch_size, runtime)

@@ -16,7 +16,7 @@ from isthmus.errors import RunError
 from isthmus.training.optimizers import Optimizer
 
 FILE = "checkpoint.safetensors"
-_FORMAT = 2
+_FORMAT = 3
 _LEAST_INTERVAL = 1.0
 _SHARE = 20  # a checkpoint may take a twentieth of the time at the most
 
@@ -31,9 +31,10 @@ class State:
         history: one row per finished epoch.
         log: the terms of the steps of the epoch under way, ``(steps, terms)``.
         best, best_epoch, best_weights: the validation objective at its best, for early stopping.
+        average: the moving average of the weights, where one is kept.
         snapshots: what snapshots were taken, by name.
         seconds: time spent in the epoch under way.
-        stopped: whether early stopping has ended the run.
+        stopped: whether training was ended before its last epoch.
         seed: what the order of the examples is made from.
         terms: what the columns of ``log`` are.
     """
@@ -46,6 +47,7 @@ class State:
     best: float = float("inf")
     best_epoch: int = 0
     best_weights: dict[str, Tensor] | None = None
+    average: dict[str, Tensor] | None = None
     snapshots: dict[str, Tensor] = field(default_factory=dict)
     seconds: float = 0.0
     stopped: bool = False
@@ -132,6 +134,14 @@ class Checkpoint:
             )
         return meta
 
+    def refuse_fewer(self, state: State, epochs: int) -> None:
+        """Refuse to go on to an epoch that lies behind the run already."""
+        if state.epoch > epochs:
+            raise RunError(
+                f"{self.path} has finished {state.epoch} epochs, which is more than the {epochs}"
+                " that are asked for: raise epochs, or remove the file to start anew."
+            )
+
     def remove(self) -> None:
         """Forget the run."""
         self.path.unlink(missing_ok=True)
@@ -144,3 +154,8 @@ class Checkpoint:
                     f"{self.path} belongs to a run with {name}={then!r}, but now {name}={now!r}: "
                     "use the same value to go on, or remove the file to start anew."
                 )
+
+
+def checkpoint_in(folder: str | Path | None, identity: Mapping[str, object]) -> Checkpoint | None:
+    """The checkpoint of a folder, or None where no folder is named."""
+    return None if folder is None else Checkpoint(Path(folder), identity)

@@ -4,47 +4,49 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.core.autoencoder import Autoencoder
-from isthmus.core.objectives import Batches, Loss, Stage, TrainableModule
+from isthmus.core.objectives import Batches, Stage, TrainableModule
 from isthmus.errors import DivergenceError
-from isthmus.training._interruption import Interruption, listening
-from isthmus.training._progress import Progress, showing
-from isthmus.training._steps import Step, steps_per_epoch
-from isthmus.training.checkpoint import Checkpoint, State
+from isthmus.training._steps import Step, measure, order_of, steps_per_epoch
+from isthmus.training.callbacks.base import Callback
+from isthmus.training.checkpoint import State
 from isthmus.training.optimizers import Optimizer, make_optimizer
 from isthmus.training.runtimes import Runtime
 from isthmus.training.settings import TrainingSettings
-from isthmus.training.snapshots import Snapshots
 
 _CHECK_EVERY = 100
 
 
 class Trainer:
-    """Trains one module on one batches.
+    """Trains one module on one set of batches.
 
     Args:
         module: what is trained; it must already be on the runtime's device.
-        stages: the parts of training, in their order; early stopping looks at the last one alone.
+        stages: the parts of training, in their order.
         batches: the training examples.
         settings: batch size, optimiser and the like.
         runtime: where it runs.
         seed: the order of the examples is made from it, epoch by epoch.
-        validation: examples that are measured after every epoch; needed for early stopping.
-        patience: epochs without a better validation objective before training stops.
-        checkpoint: where the run is kept, if anywhere.
-        snapshots: what is recorded while it moves.
+        validation: examples that are measured after every epoch.
+        callbacks: what watches, called in this order.
         warm_epoch: before this epoch of the last stage the objective still changes (a warm-up), so
-            that none counts as best.
-        title: what the progress bar calls it; the name of the settings' class if nothing is given.
+            that epochs cannot be compared.
+        title: what progress calls it; the name of the settings' class if nothing is given.
+
+    Attributes:
+        state: how far training has come, and what must be kept of it.
+        optimizers: those of the stage under way, one for each objective.
+        steps: the steps of an epoch.
+        ends: the epoch in which each stage ends, counted from the start of training.
+        is_complete: whether training came to its end.
+        stop_reason: why training ends before its last epoch, where somebody asked for that.
     """
 
     def __init__(
@@ -57,78 +59,113 @@ class Trainer:
         seed: int,
         *,
         validation: Batches | None = None,
-        patience: int | None = None,
-        checkpoint: Checkpoint | None = None,
-        snapshots: Snapshots | None = None,
+        callbacks: Sequence[Callback] = (),
         warm_epoch: float = 0.0,
         title: str | None = None,
     ) -> None:
         self.module, self.batches, self.settings, self.runtime = module, batches, settings, runtime
         self.stages = [stage for stage in stages if stage.epochs > 0]
         self.ends = list(accumulate(stage.epochs for stage in self.stages))
-        self.validation, self.patience, self.checkpoint, self.snapshots = (
-            validation,
-            patience,
-            checkpoint,
-            snapshots,
-        )
-        self.warm_epoch = warm_epoch
+        self.validation, self.callbacks = validation, list(callbacks)
+        self.warm_end = self.ends[-1] - self.stages[-1].epochs + warm_epoch
         self.title = title or type(settings).__name__
+        self.steps = steps_per_epoch(len(batches), settings.batch_size)
         self.optimizers: list[Optimizer] = []
         self.step: Step  # made where a stage is entered or taken up
-        self.steps = steps_per_epoch(len(batches), settings.batch_size)
         self.state = State(seed=seed)
+        self.is_complete = False
+        self.stop_reason: str | None = None
+        self._good: dict[str, Tensor] = {}  # the weights from before the epoch under way
+        # To call what does nothing would take time at every step.
+        self._watchers = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
+
+    # ------------------------------------------------------------------ what callbacks may use
+
+    @property
+    def finished_steps(self) -> int:
+        """How many steps are done, counted from the start of training."""
+        return self.state.epoch * self.steps + self.state.position
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no epoch is left to do."""
+        return self.state.epoch >= self.ends[-1] or self.state.stopped
+
+    def terms(self) -> dict[str, float]:
+        """The mean objective and terms of the last step; empty before the first of an epoch."""
+        if self.state.log is None:
+            return {}
+        return self._row(self.state.log[self.state.position - 1])
+
+    def stop(self, reason: str) -> None:
+        """End training once the epoch under way is over."""
+        self.stop_reason = reason
+
+    @contextmanager
+    def evaluating(self) -> Iterator[TrainableModule]:
+        """The module as it will be used: in evaluation mode, with the averaged weights where an
+        average is kept. Its own ones are back afterwards.
+        """
+        own = None
+        if self.state.average is not None:
+            own = {name: value.clone() for name, value in self.module.state_dict().items()}
+            self.module.load_state_dict(self.state.average)
+        self.module.eval()
+        try:
+            yield self.module
+        finally:
+            if own is not None:
+                self.module.load_state_dict(own)
+            self.module.train()
+
+    def check(self) -> None:
+        """Stop at the first step whose loss is not finite, with the last good epoch's weights."""
+        log = self.state.log
+        if log is None or bool(log.isfinite().all()):
+            return
+        step = int((~log.isfinite()).any(dim=1).nonzero()[0])
+        # The objective is bad whenever a term is: name the term.
+        bad = [name for name, value in self._row(log[step]).items() if not math.isfinite(value)]
+        self.module.load_state_dict(self._good)
+        raise DivergenceError(
+            f"{bad[-1]} is not finite at step {step + 1} of epoch {self.state.epoch + 1}. Likely"
+            f" causes: a learning rate that is too large (it is {self.settings.learning_rate:g}:"
+            " try a tenth), data that are not scaled, or no clip_norm. The model keeps the weights"
+            " from before this epoch."
+        )
+
+    # ------------------------------------------------------------------ the loop
+
+    def take_up(self, state: State, moments: Sequence[Mapping[str, Any]]) -> None:
+        """Go on from a state; ``moments`` are those of its optimisers, and an optimiser of another
+        kind starts anew.
+        """
+        self.state = state
+        state.log = None if state.log is None else state.log.to(self.runtime.device)
+        if state.stage >= 0:
+            self._make_step()
+            for optimizer, kept in zip(self.optimizers, moments, strict=False):
+                if kept.keys() == optimizer.state().keys():
+                    optimizer.restore(kept)
 
     def run(self) -> State:
         """Train to the end, or to where it is interrupted; the module then holds the result."""
-        self._take_up()
-        if self.state.epoch == 0 and self.state.position == 0:
-            self._snapshot()
-        done = self.state.epoch * self.steps + self.state.position
-        with (
-            listening(self.checkpoint is not None) as interruption,
-            showing(
-                self.title,
-                self.ends[-1],
-                self.steps,
-                done,
-                self.settings.batch_size,
-                self.settings.verbose if self.runtime.is_main else 0,
-            ) as progress,
-        ):
-            while self.state.epoch < self.ends[-1] and not self.state.stopped:
+        self.runtime.same([self.state.epoch, self.state.position], "checkpoint")
+        started: list[Callback] = []
+        try:
+            for callback in self.callbacks:
+                started.append(callback)
+                callback.on_fit_start(self)
+            while not self.is_over:
                 if self.state.stage < 0 or self.state.epoch >= self.ends[self.state.stage]:
                     self._enter_stage()
-                self._epoch(progress, interruption)
-            self._write_checkpoint()
-        if self.state.best_weights is not None:
-            self.module.load_state_dict(self.state.best_weights)
+                self._epoch()
+            self.is_complete = True
+        finally:
+            for callback in started:
+                callback.on_fit_end(self)
         self.module.eval()
         return self.state
-
-    def _take_up(self) -> None:
-        """Go on with the run that the checkpoint keeps, if there is one."""
-        kept = None if self.checkpoint is None else self.checkpoint.read(self.module)
-        if kept is None:
-            return
-        self.state, moments = kept
-        self.state.log = None if self.state.log is None else self.state.log.to(self.runtime.device)
-        if self.state.stage >= 0:
-            self._make_step()
-            for optimizer, state in zip(self.optimizers, moments, strict=True):
-                optimizer.restore(state)
-
-    def _enter_stage(self) -> None:
-        self.state.stage += 1
-        self._make_step()
-        self._look(self._stage.prepare)
-
-    def _look(self, look: Callable[[Batches], None] | None) -> None:
-        """Let the module see the training examples as a whole, where the stage asks for it."""
-        if look is not None:
-            self.module.eval()
-            with torch.no_grad():
-                look(self.batches)
 
     @property
     def _stage(self) -> Stage:
@@ -139,160 +176,71 @@ class Trainer:
         """Finished epochs of the stage under way."""
         return self.state.epoch - (self.ends[self.state.stage] - self._stage.epochs)
 
+    def _enter_stage(self) -> None:
+        self.state.stage += 1
+        self._make_step()
+        self._look(self._stage.prepare)
+
     def _make_step(self) -> None:
-        self.optimizers = [
-            make_optimizer(objective, self.settings) for objective in self._stage.objectives
-        ]
+        objectives = self._stage.objectives
+        self.optimizers = [make_optimizer(objective, self.settings) for objective in objectives]
         self.step = Step(
             self.module, self._stage, self.optimizers, self.batches, self.settings, self.runtime
         )
 
-    def _epoch(self, progress: Progress, interruption: Interruption) -> None:
-        if self.state.position == 0:
+    def _look(self, look: Callable[[Batches], None] | None) -> None:
+        """Let the module see the training examples as a whole, where the stage asks for it."""
+        if look is not None:
+            self.module.eval()
+            with torch.no_grad():
+                look(self.batches)
+            self.runtime.adopt(self.module)
+
+    def _epoch(self) -> None:
+        state = self.state
+        if state.position == 0:
             self._look(self._stage.refresh)
-        good = {name: value.clone() for name, value in self.module.state_dict().items()}
-        start = time.monotonic() - self.state.seconds
-        order = self._order()
+        self._good = {name: value.clone() for name, value in self.module.state_dict().items()}
+        start = time.monotonic() - state.seconds
+        order = order_of(len(self.batches), state.seed, state.epoch, self.settings.batch_size)
         self.module.train()
-        for position in range(self.state.position, self.steps):
+        for position in range(state.position, self.steps):
             terms = self.step(order[position], self._stage_epoch + position / self.steps)
-            log = self.state.log
-            if log is None:
-                log = self.state.log = torch.zeros(self.steps, len(terms), device=terms.device)
-                self.state.terms = self.step.terms
-            log[position] = terms
-            self.state.position = position + 1
-            progress.step(
-                self.state.epoch * self.steps + position + 1,
-                lambda i=position, log=log: self._row(log[i]),
-            )
+            if state.log is None:
+                state.log = torch.zeros(self.steps, len(terms), device=terms.device)
+                state.terms = self.step.terms
+            state.log[position] = terms
+            state.position = position + 1
             if (position + 1) % _CHECK_EVERY == 0 or position + 1 == self.steps:
-                self._check(good)
-            self.state.seconds = (
-                time.monotonic() - start
-            )  # at the end of an epoch the check has waited for the device
-            if interruption.signal is not None:
-                self._check(good)
-                self._interrupt(interruption)
-            if self.checkpoint is not None and self.checkpoint.is_due:
-                self._check(good)
-                self._write_checkpoint()
-        self._close(torch.tensor([len(rows) for rows in order]), progress)
+                self.check()
+            # At the end of an epoch the check has waited for the device.
+            state.seconds = time.monotonic() - start
+            for callback in self._watchers:
+                callback.on_step(self)
+        self._close(torch.tensor([len(rows) for rows in order]))
 
-    def _order(self) -> tuple[Tensor, ...]:
-        """The rows of every step of this epoch; a last batch of one example joins the one before
-        it.
-        """
-        words = np.random.SeedSequence([self.state.seed, self.state.epoch]).generate_state(2)
-        generator = torch.Generator().manual_seed(int(words[0]) << 32 | int(words[1]))
-        order = self.runtime.share(torch.randperm(len(self.batches), generator=generator))
-        size = self.settings.batch_size
-        return order.tensor_split(list(range(size, self.steps * size, size)))
-
-    def _close(self, sizes: Tensor, progress: Progress) -> None:
-        """Finish an epoch: its row in the history, early stopping, a snapshot."""
+    def _close(self, sizes: Tensor) -> None:
+        """Finish an epoch: its row in the history, and what callbacks make of it."""
         state = self.state
         assert state.log is not None
-        weights = (sizes / sizes.sum()).to(state.log)
-        row = {
-            "epoch": state.epoch + 1.0,
-            **({"stage": state.stage + 1.0} if len(self.stages) > 1 else {}),
-        }
-        row |= self._row(self.runtime.mean(weights @ state.log)) | self.module.close_epoch()
+        means = (sizes / sizes.sum()).to(state.log) @ state.log
+        row = {"epoch": state.epoch + 1.0}
+        if len(self.stages) > 1:
+            row["stage"] = state.stage + 1.0
+        row |= self._row(means) | self.module.close_epoch()
         if self.validation is not None:
-            measured = measure(self.module, self._stage.objectives[0].loss, self.validation)
+            with self.evaluating():
+                measured = measure(self.module, self._stage.objectives[0].loss, self.validation)
             row |= {f"val_{name}": value for name, value in measured.items()}
         row |= {"learning_rate": self.optimizers[0].learning_rate, "seconds": state.seconds}
+        row = dict(zip(row, self.runtime.agreed(list(row.values())), strict=True))
+        self.runtime.same([], "random state")
         state.history.append(row)
         state.epoch, state.position, state.log, state.seconds = state.epoch + 1, 0, None, 0.0
-        self._compare(row)
-        self._snapshot()
-        progress.epoch(row, state.terms)
-
-    def _compare(self, row: Mapping[str, float]) -> None:
-        """Early stopping: keep the best weights by the validation objective, once that has its
-        final form.
-        """
-        state = self.state
-        warm = self.ends[-1] - self.stages[-1].epochs + self.warm_epoch
-        if self.patience is None or state.epoch < warm or state.stage < len(self.stages) - 1:
-            return
-        if row["val_objective"] < state.best:
-            state.best, state.best_epoch = row["val_objective"], state.epoch
-            state.best_weights = {
-                name: value.clone() for name, value in self.module.state_dict().items()
-            }
-        state.stopped = state.epoch - max(state.best_epoch, math.ceil(warm)) >= self.patience
-
-    def _snapshot(self) -> None:
-        if self.snapshots is not None:
-            assert isinstance(self.module, Autoencoder)  # nothing else has codes to look at
-            self.snapshots.take(
-                self.module, self.state.epoch, self.state.snapshots, at_end=self.state.stopped
-            )
+        for callback in self.callbacks:
+            callback.on_epoch_end(self, row)
+            state.stopped = state.stopped or self.stop_reason is not None
+        state.stopped = bool(self.runtime.agreed([state.stopped])[0])
 
     def _row(self, values: Tensor) -> dict[str, float]:
         return dict(zip(self.state.terms, values.tolist(), strict=True))
-
-    def _check(self, good: Mapping[str, Tensor]) -> None:
-        """Stop at the first step whose loss is not finite, with the last good epoch's weights."""
-        log = self.state.log
-        if log is None or bool(log.isfinite().all()):
-            return
-        step = int((~log.isfinite()).any(dim=1).nonzero()[0])
-        # The objective is bad whenever a term is: name the term.
-        bad = [
-            name
-            for name, value in zip(self.state.terms, log[step].tolist(), strict=True)
-            if not math.isfinite(value)
-        ]
-        self.module.load_state_dict(dict(good))
-        raise DivergenceError(
-            f"{bad[-1]} is not finite at step {step + 1} of epoch {self.state.epoch + 1}. Likely"
-            f" causes: a learning rate that is too large (it is {self.settings.learning_rate:g}:"
-            " try a tenth), data that are not scaled, or no clip_norm. The model keeps the weights"
-            " from before this epoch."
-        )
-
-    def _write_checkpoint(self) -> None:
-        if self.checkpoint is not None and self.runtime.is_main:
-            self.checkpoint.write(self.state, self.module, self.optimizers)
-
-    def _interrupt(self, interruption: Interruption) -> None:
-        assert self.checkpoint is not None
-        self._write_checkpoint()
-        interruption.leave(
-            f"stopped in epoch {self.state.epoch + 1}; everything is kept in"
-            f" {self.checkpoint.path}: start the same training again and it goes on from there."
-        )
-
-
-@torch.no_grad()
-def measure(
-    module: TrainableModule,
-    loss_of: Callable[[Any], Loss],
-    batches: Batches,
-    epoch: float = math.inf,
-) -> dict[str, float]:
-    """The mean objective and terms of a loss over a batches, in evaluation mode and with the
-    weights of a finished warm-up.
-
-    The same noise is drawn at every call, so that epochs can be compared, and the caller's random
-    state is left alone.
-    """
-    module.eval()
-    module.anneal(epoch)
-    totals: dict[str, float] = {}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        for batch in batches.chunks():
-            loss = loss_of(batch)
-            for name, values in {"objective": loss.objective, **loss.terms}.items():
-                totals[name] = totals.get(name, 0.0) + float(values.sum(dtype=torch.float64))
-    module.train()
-    return {name: total / len(batches) for name, total in totals.items()}
-
-
-def checkpoint_in(folder: str | Path | None, identity: Mapping[str, object]) -> Checkpoint | None:
-    """The checkpoint of a folder, or None where no folder is named."""
-    return None if folder is None else Checkpoint(Path(folder), identity)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -15,11 +16,13 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from isthmus.core.sharding import Shard
 from isthmus.errors import InputError
 
 Module = TypeVar("Module", bound=nn.Module)
 
 _KEPT_BYTES = 1 << 29
+_TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 _SMALL_STEP = 1e8  # floating-point operations of a forward and a backward pass
 
 
@@ -27,29 +30,43 @@ class Runtime(Protocol):
     """What the loop asks of the place where it runs."""
 
     device: torch.device
+    precision: str
+    processes: int
+    """How many processes train together."""
     is_main: bool
     """Whether this process writes files and shows progress."""
 
     def place(self, module: Module) -> Module:
-        """Move a module to the device."""
-
-    def share(self, order: Tensor) -> Tensor:
-        """This process's part of an epoch's order of examples."""
+        """Move a module to the device, with the weights that it has in the main process."""
 
     def autocast(self) -> AbstractContextManager[None]:
         """The precision in which the forward pass runs."""
 
-    def agree(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Agree on the gradients of these parameters with the other processes."""
+    def shard(self, size: int) -> Shard | None:
+        """This process's part of a batch of so many rows; None where it works on all of them."""
+
+    def agree(self, parameters: Sequence[nn.Parameter], values: Tensor) -> Tensor:
+        """Agree with the other processes on the gradients of these parameters, and on some means,
+        which are given back.
+        """
 
     def clip(self, parameters: Sequence[nn.Parameter], norm: float) -> None:
         """Scale the gradients down to a greatest norm."""
 
-    def mean(self, values: Tensor) -> Tensor:
-        """The mean over all processes."""
+    def adopt(self, module: nn.Module) -> None:
+        """Take over the weights of the main process."""
+
+    def agreed(self, values: Sequence[float]) -> list[float]:
+        """The numbers that the main process has."""
+
+    def same(self, values: Sequence[float], what: str) -> None:
+        """Refuse to go on where the main process has other numbers, or another random state."""
+
+    def wants_to_stop(self, wish: bool) -> bool:
+        """Whether any process was asked to stop; all learn of it at the same step."""
 
 
-class PlainRuntime:
+class SingleProcess:
     """One process and plain torch; it adds nothing to a step.
 
     Args:
@@ -60,31 +77,57 @@ class PlainRuntime:
     """
 
     is_main = True
+    processes = 1
 
     def __init__(self, device: str = "auto", precision: str = "float32") -> None:
         _prepare_process()
-        self.device = _device(device)
+        self.device = find_device(device)
         self.precision = precision
 
     def place(self, module: Module) -> Module:
         return module.to(self.device)
-
-    def share(self, order: Tensor) -> Tensor:
-        return order
 
     def autocast(self) -> AbstractContextManager[None]:
         if self.precision == "bfloat16":
             return torch.autocast(self.device.type, torch.bfloat16)
         return contextlib.nullcontext()
 
-    def agree(self, parameters: Sequence[nn.Parameter]) -> None:
-        pass
+    def shard(self, size: int) -> Shard | None:
+        return None
+
+    def agree(self, parameters: Sequence[nn.Parameter], values: Tensor) -> Tensor:
+        return values
 
     def clip(self, parameters: Sequence[nn.Parameter], norm: float) -> None:
         nn.utils.clip_grad_norm_(parameters, norm)
 
-    def mean(self, values: Tensor) -> Tensor:
-        return values
+    def adopt(self, module: nn.Module) -> None:
+        pass
+
+    def agreed(self, values: Sequence[float]) -> list[float]:
+        return list(values)
+
+    def same(self, values: Sequence[float], what: str) -> None:
+        pass
+
+    def wants_to_stop(self, wish: bool) -> bool:
+        return wish
+
+
+def choose_runtime(device: str = "auto", precision: str = "float32") -> Runtime:
+    """The runtime that fits: :class:`~isthmus.training.distributed.Distributed` in a process that
+    torchrun started beside others, else :class:`SingleProcess`.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and set(os.environ) >= _TORCHRUN:
+        from isthmus.training.distributed import Distributed  # loads torch.distributed
+
+        return Distributed(device, precision)
+    return SingleProcess(device, precision)
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes and shows: the only one, or torchrun's first."""
+    return not set(os.environ) >= _TORCHRUN or os.environ["RANK"] == "0"
 
 
 @contextlib.contextmanager
@@ -149,7 +192,8 @@ def keep_freed_memory() -> None:
                 libc.mallopt(option, value)
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """The device of a name; ``"auto"`` is an accelerator where torch finds one."""
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator(check_available=True)
         return torch.device("cpu") if accelerator is None else accelerator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,11 @@ from isthmus.registry import OPTIMIZERS, SCHEDULES
 if TYPE_CHECKING:  # the command line reads these declarations without importing it
     import numpy as np
 
+    from isthmus.training.callbacks.base import Callback
     from isthmus.training.optimizers import OptimizerPart
     from isthmus.training.schedules import Schedule
+
+    Callbacks = Sequence[Callback | str]
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -30,6 +34,13 @@ class TrainingSettings:
     clip_norm: float | None = field(
         None, "greatest norm of the gradient; none: not clipped", above=0
     )
+    ema_decay: float | None = field(
+        None,
+        "share of the past in a moving average of the weights, which is what is kept in the end;"
+        " none: the last weights",
+        above=0,
+        below=1,
+    )
     device: str = field("auto", "where to compute: auto, cpu, cuda, cuda:1, mps")
     precision: str = field(
         "float32", "precision of training", choices=("float32", "tf32", "bfloat16")
@@ -39,6 +50,9 @@ class TrainingSettings:
     )
     random_state: int | np.random.RandomState | None = field(
         None, "seed; the same seed gives the same numbers"
+    )
+    callbacks: Callbacks | None = field(
+        None, "what is called while it trains: objects, or names of registered ones"
     )
     verbose: int = field(
         1, "0: silent; 1: a progress bar on a terminal; 2: a line per epoch", low=0, high=2

@@ -4,8 +4,9 @@ animation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +14,10 @@ from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.data.batches import ArrayBatches
+from isthmus.training.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from isthmus.training.loop import Trainer
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,13 @@ class Snapshot:
     grid: np.ndarray
 
 
-class Snapshots:
+class Snapshots(Callback):
     """Takes snapshots at ``count`` moments, closer together at the start, where most happens.
 
     Args:
         count: how many, the first before training and the last at its end.
         epochs: how long training lasts.
+        module: whose codes they are.
         probes: the examples whose codes are kept.
         plane: from the codes of the probes to the codes whose decoded examples are kept.
         condition: what a conditional member is told of those, ``(1, c)``.
@@ -46,33 +52,37 @@ class Snapshots:
         self,
         count: int,
         epochs: int,
+        module: Autoencoder,
         probes: ArrayBatches,
         plane: Callable[[np.ndarray], np.ndarray],
         condition: Tensor | None = None,
     ) -> None:
         self.epochs = moments(count, epochs)
-        self.probes, self.plane, self.condition = probes, plane, condition
+        self.module, self.probes, self.plane = module, probes, plane
+        self.condition = condition
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        if trainer.finished_steps == 0:
+            self._take(trainer)
+
+    def on_epoch_end(self, trainer: Trainer, row: Mapping[str, float]) -> None:
+        self._take(trainer)
 
     @torch.no_grad()
-    def take(
-        self, module: Autoencoder, epoch: int, kept: dict[str, Tensor], at_end: bool = False
-    ) -> None:
-        """Add this moment to ``kept`` where it is one of those to keep, or the end; training is not
-        disturbed.
-        """
-        if epoch not in self.epochs and not at_end:
+    def _take(self, trainer: Trainer) -> None:
+        """Add this moment where it is one of those to keep, or the end."""
+        epoch, kept = trainer.state.epoch, trainer.state.snapshots
+        if epoch not in self.epochs and not trainer.state.stopped:
             return
-        module.eval()
-        codes = torch.cat([module.encode(batch)[0] for batch in self.probes.chunks()])
-        grid = (
-            torch.from_numpy(self.plane(codes.float().cpu().numpy()))
-            .to(codes)
-            .reshape(-1, *codes.shape[1:])
-        )
-        kept[f"codes.{epoch}"] = codes.float().cpu()
-        known = None if self.condition is None else self.condition.to(codes).expand(len(grid), -1)
-        kept[f"grid.{epoch}"] = module.decode(grid, known).float().cpu()
-        module.train()
+        with trainer.evaluating():
+            codes = torch.cat([self.module.encode(batch)[0] for batch in self.probes.chunks()])
+            grid = torch.from_numpy(self.plane(codes.float().cpu().numpy())).to(codes)
+            known = None if self.condition is None else self.condition.to(codes)
+            decoded = self.module.decode(
+                grid.reshape(-1, *codes.shape[1:]),
+                None if known is None else known.expand(len(grid), -1),
+            )
+        kept[f"codes.{epoch}"], kept[f"grid.{epoch}"] = codes.float().cpu(), decoded.float().cpu()
 
 
 def moments(count: int, epochs: int) -> set[int]:

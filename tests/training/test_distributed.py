@@ -1,0 +1,126 @@
+"""Several processes end where one ends, and what happens when one of them dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import isthmus as ist
+from isthmus.core.files import read_tensors
+
+SCRIPT = Path(__file__).parent / "distributed_members.py"
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+MEMBERS = [
+    *("plain", "vae", "betatc", "free bits", "stopping", "iwae", "denoising", "contractive"),
+    *("sparse kl", "sparse topk", "wae", "aae", "vqvae", "vqvae gradient", "nvae", "stacked"),
+    *("clustering", "classifier"),
+]
+
+pytestmark = pytest.mark.slow
+
+
+def torchrun(processes: int, *arguments: object) -> subprocess.Popen[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [sys.executable, *(launcher if processes > 1 else []), *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Where one, two and three processes wrote what they ended in; all start at once."""
+    folders = {count: tmp_path_factory.mktemp(f"of-{count}") for count in (1, 2, 3)}
+    started = [torchrun(count, SCRIPT, folder) for count, folder in folders.items()]
+    for process in started:
+        message = process.communicate(timeout=300)[1]
+        assert process.returncode == 0, message
+    return folders
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("member", MEMBERS)
+def test_several_processes_end_where_one_ends(
+    member: str, processes: int, ends: dict[int, Path]
+) -> None:
+    with np.load(ends[1] / "0.npz") as kept:
+        alone = {name: value for name, value in kept.items() if name.partition("/")[0] == member}
+    assert alone
+    for rank in range(processes):
+        with np.load(ends[processes] / f"{rank}.npz") as together:
+            for name, value in alone.items():
+                np.testing.assert_allclose(
+                    together[name], value, rtol=1e-4, atol=1e-5, err_msg=f"{name} of {rank}"
+                )
+
+
+def test_the_members_come_to_what_they_are_there_for(ends: dict[int, Path]) -> None:
+    with np.load(ends[1] / "0.npz") as alone:
+        assert alone["sparse topk/dead"][0] > 0  # so that units were renewed
+        assert alone["vqvae/usage"].min() < 1  # so that entries were renewed
+        assert len(alone["stopping/epoch"]) < 10  # so that training was stopped
+        assert alone["free bits/objective"][-1] > 0
+
+
+def test_processes_hold_the_same_weights_under_dropout(ends: dict[int, Path]) -> None:
+    kept = [np.load(ends[3] / f"{rank}.npz") for rank in range(3)]
+    names = [name for name in kept[0] if name.startswith("own dropout/")]
+    assert names
+    assert all(np.array_equal(kept[0][name], other[name]) for name in names for other in kept[1:])
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("compile", "compile=True is not usable in 3 processes"),
+        ("batch norm", "batch norm would see the rows of each of the 3 processes apart"),
+        ("random", "the processes do not have the same random state"),
+    ],
+)
+def test_what_processes_cannot_share_is_refused(
+    case: str, message: str, ends: dict[int, Path]
+) -> None:
+    for rank in range(3):
+        assert message in json.loads((ends[3] / f"{rank}.json").read_text())[case]
+
+
+def test_a_killed_process_ends_the_others_and_the_run_goes_on(tmp_path: Path) -> None:
+    def start(out: Path) -> subprocess.Popen[str]:
+        options = ["--data", "digits", "--epochs", "40", "--batch-size", "32", "--device", "cpu"]
+        return torchrun(2, "-m", "isthmus", "train", "vae", *options, "--out", out)
+
+    whole, run = start(tmp_path / "whole"), start(tmp_path / "run")
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run" / "checkpoint.safetensors").exists():
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(children(run.pid)[-1], signal.SIGKILL)
+    killed = time.monotonic()
+    message = run.communicate(timeout=60)[1]
+    assert run.returncode != 0, "the run ended before it was killed: train longer"
+    assert time.monotonic() - killed < 30
+    assert "another process has ended or cannot be reached" in message
+    assert not (tmp_path / "run" / "config.json").exists()
+
+    for process in (whole, start(tmp_path / "run")):
+        message = process.communicate(timeout=120)[1]
+        assert process.returncode == 0, message
+    first, second = (
+        read_tensors(tmp_path / name / "model.safetensors")[0] for name in ("whole", "run")
+    )
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert len(ist.load(tmp_path / "run").history_) == 40
+
+
+def children(parent: int) -> list[int]:
+    """The processes that a process has started."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=True
+    )
+    return [int(line) for line in listed.stdout.split()]
