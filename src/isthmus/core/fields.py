@@ -43,6 +43,12 @@ class Field:
     choices: tuple[str, ...] | None = None
     owner: str = ""
 
+    def __post_init__(self) -> None:
+        """Read the choices of an annotation: ``Literal["full", "diag"]`` is a str with choices."""
+        if found := re.search(r"(?:typing\.)?Literal\[(.*?)\]", self.type):
+            object.__setattr__(self, "type", self.type.replace(found[0], "str"))
+            object.__setattr__(self, "choices", ast.literal_eval(f"({found[1]},)"))
+
     @property
     def alternatives(self) -> list[str]:
         """The types that the annotation admits: ``"float | None"`` gives ``["float", "None"]``."""
@@ -131,7 +137,8 @@ def field(default: Any, help: str, **limits: Any) -> Any:
     Args:
         default: the value that the constructor takes when none is given; a literal.
         help: one line for the docstring, the command line and the reference.
-        limits: ``low``, ``above``, ``high``, ``below`` (numbers) and ``choices`` (names).
+        limits: ``low``, ``above``, ``high``, ``below`` (numbers) and ``choices`` (names), which
+            may stand in the annotation instead: ``Literal["full", "diag"]``.
     """
     return dataclasses.field(default=default, metadata={"help": help, **limits})
 
