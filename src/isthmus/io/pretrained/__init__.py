@@ -1,4 +1,4 @@
-"""FittedEstimator members that come with the package: ``ist.load("pretrained:ae-mnist-2d")``.
+"""Trained members that come with the package: ``ist.load("pretrained:ae-mnist-2d")``.
 
 Each is a run in a folder of its own, with its weights in half precision, and ``card.md``, which
 says what it was trained on, how, and what was measured. ``benchmarks/pretrained.py`` makes them.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from isthmus.errors import unknown
+
+__all__ = ["card", "folder", "names", "resolved", "summary"]
 
 PREFIX = "pretrained:"
 CARD = "card.md"
