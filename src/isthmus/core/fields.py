@@ -45,9 +45,14 @@ class Field:
 
     def __post_init__(self) -> None:
         """Read the choices of an annotation: ``Literal["full", "diag"]`` is a str with choices."""
-        if found := re.search(r"(?:typing\.)?Literal\[(.*?)\]", self.type):
-            object.__setattr__(self, "type", self.type.replace(found[0], "str"))
-            object.__setattr__(self, "choices", ast.literal_eval(f"({found[1]},)"))
+        if "Literal[" not in self.type:
+            return
+        for node in ast.walk(ast.parse(self.type, mode="eval")):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal"):
+                words = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+                text = ast.get_source_segment(self.type, node) or ""
+                object.__setattr__(self, "type", self.type.replace(text, "str"))
+                object.__setattr__(self, "choices", tuple(ast.literal_eval(w) for w in words))
 
     @property
     def alternatives(self) -> list[str]:

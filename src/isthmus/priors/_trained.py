@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,8 +51,8 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
     """A prior that is a network; ``history_`` has a row for each epoch."""
 
     learning_rate: float = field(3e-3, "step size of the optimiser", above=0)
-    schedule: Literal["constant", "cosine"] = field(
-        "cosine", "how the learning rate changes over training"
+    schedule: str = field(
+        "cosine", "how the learning rate changes over training", choices=("constant", "cosine")
     )
 
     @abstractmethod
