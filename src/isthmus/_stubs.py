@@ -165,12 +165,17 @@ def _options(field: Field) -> tuple[str, ...]:
 
 def _docstring(cls: type) -> str:
     """What a class is, and what its own fields mean."""
-    lines = [fields.first_paragraph(cls.__doc__)]
+    lines = [_summary(cls)]
     shared = fields.declared(Settings)
     own = [field for field in fields.declared(cls).values() if shared.get(field.name) != field]
     if own:
         lines += ["", "Args:"]
     return _quoted([*lines, *(f"{_INDENT}{field.name}: {field.help}." for field in own)])
+
+
+def _summary(thing: object) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
 
 
 def _quoted(lines: Sequence[str]) -> str:
@@ -205,7 +210,7 @@ def _load(names: Names) -> str:
         )
     )
     names.add("overload", "typing", "overload")
-    text = _quoted([fields.first_paragraph(runs.load.__doc__)])
+    text = _quoted([_summary(runs.load)])
     return "\n".join(
         f"@overload\ndef load({first.name}: {source}, *, {rest}) -> {given}:\n{text}\n"
         for source, given in cases
