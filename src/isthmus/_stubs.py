@@ -66,7 +66,7 @@ class Names:
     def add(self, known_as: str, module: str, name: str, *, public: bool = False) -> None:
         """Import ``name`` of a module, or the module where ``name`` is empty."""
         origin = self._origins.setdefault(known_as, (module, name))
-        if origin != (module, name):
+        if origin != (module, name) and _imported(*origin) is not _imported(module, name):
             raise InputError(
                 f"{known_as!r} would stand for {'.'.join(origin)} and for {module}.{name} in the"
                 " stub: call one of them otherwise."
@@ -106,6 +106,11 @@ class Names:
         """The types of the choices."""
         pairs = sorted((name, options) for options, name in self._choices.items())
         return "\n".join(f"{name}: TypeAlias = {options}" for name, options in pairs)
+
+
+def _imported(module: str, name: str) -> object:
+    found = import_module(module)
+    return getattr(found, name) if name else found
 
 
 def _homes() -> Mapping[str, str]:
