@@ -1,6 +1,7 @@
 # make demo: train AE and VAE on handwritten digits and write demo/index.html
 # make test: run the whole suite
 # make quick: style, types and the fast tests, in less than a minute
+# make stubs: write src/isthmus/__init__.pyi, the public names with their types, from the declarations
 # make bench: speed beside peers (made once by make bench-peers), and docs/performance.md; make bench-gpu: on an accelerator
 # All make a virtual environment in .venv first, once.
 
@@ -11,7 +12,7 @@ READY := $(VENV)/.ready
 
 PEERS := .venv-peers
 
-.PHONY: demo test quick lint types bench bench-peers bench-gpu clean
+.PHONY: demo test quick lint types stubs bench bench-peers bench-gpu clean
 
 demo: $(READY)
 	$(BIN)/isthmus compare ae vae --data digits --latent-dim 2 --epochs 100 --batch-size 64 --learning-rate 0.002 --out demo
@@ -38,6 +39,10 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+
+stubs: $(READY)
+	$(BIN)/python -m isthmus._stubs
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.speed

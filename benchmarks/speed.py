@@ -165,7 +165,9 @@ def commands(task: Task, folder: Path) -> dict[str, Any]:
         "start": {
             "python": [sys.executable, "-c", "pass"],
             "import torch": [sys.executable, "-c", "import torch"],
+            "import torch, sklearn.base": [sys.executable, "-c", "import torch, sklearn.base"],
             "isthmus --help": [str(isthmus), "--help"],
+            "isthmus train vae --help": [str(isthmus), "train", "vae", "--help"],
             "import isthmus": [sys.executable, "-c", "import isthmus"],
             "load + transform": [sys.executable, "-c", first],
             **{

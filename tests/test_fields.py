@@ -127,3 +127,19 @@ def test_callables_get_the_shapes(few: np.ndarray) -> None:
 
     ist.AE(latent_dim=3, epochs=1, encoder=encoder, decoder=decoder).fit(few)
     assert seen == [(1, 8, 8), (3,), (1, 8, 8)]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind", "choices"),
+    [
+        ('Literal["full", "diag"]', "str", ("full", "diag")),
+        ("float | typing.Literal['auto']", "float | str", ("auto",)),
+    ],
+)
+def test_choices_may_stand_in_the_annotation(
+    annotation: str, kind: str, choices: tuple[str, ...]
+) -> None:
+    field = Field("covariance", annotation, "full", "what it looks like")
+    assert (field.type, field.choices) == (kind, choices)
+    with pytest.raises(ist.InputError, match="unknown value of covariance 'fulll'"):
+        field.check("fulll")

@@ -109,7 +109,13 @@ def test_pretraining_is_not_done_again(
 
 
 def test_codebooks_stay_where_they_are(few: np.ndarray) -> None:
-    model = make("vqvae", quantizer=ist.quantizers.VectorQuantizer(8), warm_start=True, learning_rate=1e-9, decay=0.999999)
+    model = make(
+        "vqvae",
+        quantizer=ist.quantizers.VectorQuantizer(8),
+        warm_start=True,
+        learning_rate=1e-9,
+        decay=0.999999,
+    )
     before = model.fit(few).module_.bottleneck.books[0].vectors.clone()
     model.fit(few)
     assert np.allclose(model.module_.bottleneck.books[0].vectors, before, atol=1e-3)

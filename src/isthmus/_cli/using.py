@@ -40,8 +40,8 @@ def encode_command(
     as_json: Json = False,
 ) -> None:
     """Write the codes of examples."""
+    from isthmus._cli import exports
     from isthmus.data.rows import with_columns
-    from isthmus.io import exports
 
     exports.check_target(out, (exports.ARRAY, *exports.TABLES))
     model, rows = open_run(run), rows_from(data, data_dir, label, size)
@@ -61,7 +61,7 @@ def decode_command(
     as_json: Json = False,
 ) -> None:
     """Write what the decoder makes of codes."""
-    from isthmus.io import exports
+    from isthmus._cli import exports
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model = open_run(run)
@@ -85,8 +85,8 @@ def reconstruct_command(
     """Write reconstructions; a picture shows the first hundred examples, each row above its
     reconstructions.
     """
+    from isthmus._cli import exports
     from isthmus.data.rows import with_columns
-    from isthmus.io import exports
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model, rows = open_run(run), rows_from(data, data_dir, label, size)
@@ -117,7 +117,7 @@ def denoise_command(
     as_json: Json = False,
 ) -> None:
     """Write cleaned examples, by a denoising member."""
-    from isthmus.io import exports
+    from isthmus._cli import exports
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model, rows = open_run(run), rows_from(data, data_dir, label, size)
@@ -144,7 +144,7 @@ def sample_command(
     as_json: Json = False,
 ) -> None:
     """Write new examples, drawn from the prior and decoded."""
-    from isthmus.io import exports
+    from isthmus._cli import exports
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model = open_run(run)
@@ -169,9 +169,9 @@ def outliers_command(
     """Write how typical each example is, and which are outliers: by a threshold that the scores of
     DATA themselves settle.
     """
+    from isthmus._cli import exports
     from isthmus.data.rows import with_columns
     from isthmus.estimators.outliers import OutlierDetector, table
-    from isthmus.io import exports
 
     exports.check_target(out, exports.TABLES)
     if figure is not None:

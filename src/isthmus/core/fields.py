@@ -42,6 +42,17 @@ class Field:
     registry: Registry | None = None
     owner: str = ""
 
+    def __post_init__(self) -> None:
+        """Read the choices of an annotation: ``Literal["full", "diag"]`` is a str with choices."""
+        if "Literal[" not in self.type:
+            return
+        for node in ast.walk(ast.parse(self.type, mode="eval")):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal"):
+                words = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+                text = ast.get_source_segment(self.type, node) or ""
+                object.__setattr__(self, "type", self.type.replace(text, "str"))
+                object.__setattr__(self, "choices", tuple(ast.literal_eval(w) for w in words))
+
     @property
     def alternatives(self) -> list[str]:
         """The types that the annotation admits: ``"float | None"`` gives ``["float", "None"]``."""
@@ -153,7 +164,8 @@ def field(default: Any, help: str, **limits: Any) -> Any:
     Args:
         default: the value that the constructor takes when none is given; a literal.
         help: one line for the docstring, the command line and the reference.
-        limits: ``low``, ``above``, ``high``, ``below`` (numbers) and ``choices`` (names).
+        limits: ``low``, ``above``, ``high``, ``below`` (numbers) and ``choices`` (names), which
+            may stand in the annotation instead: ``Literal["full", "diag"]``.
     """
     return dataclasses.field(default=default, metadata={"help": help, **limits})
 

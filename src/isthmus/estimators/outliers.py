@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
@@ -67,19 +67,17 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         "ae", "the member that learns what is typical: an estimator, or a registered name"
     )
     _: KW_ONLY
-    contamination: float | str = field(
+    contamination: float | Literal["auto"] = field(
         "auto",
         "share of the examples that are outliers; 'auto' draws the line 1.5 quartile distances"
         " below the lower one",
-        choices=("auto",),
         above=0,
         high=0.5,
     )
-    criterion: str = field(
+    criterion: Literal["error", "score"] = field(
         "error",
         "what an example is judged by: its squared error, or the member's own score, a bound in"
         " nats for a VAE",
-        choices=("error", "score"),
     )
 
     @classmethod

@@ -80,7 +80,7 @@ def load_run(
     networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
     trust: bool = False,
     device: str = "auto",
-) -> Any:
+) -> Estimator:
     """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
     member.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,10 +38,9 @@ class Flow(TrainedPrior):
         estimation, NIPS 2017.
     """
 
-    kind: str = field(
+    kind: Literal["spline", "affine"] = field(
         "spline",
         "how a coordinate is bent: rational-quadratic splines, or shifts and scales (MAF)",
-        choices=("spline", "affine"),
     )
     transforms: int = field(3, "autoregressive maps one after another", low=1)
     hidden: tuple[int, ...] = field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,8 +42,8 @@ class Mixture(Prior):
         "take a half, a quarter, … of the components where the Bayesian information criterion"
         " says so",
     )
-    covariance: str = field(
-        "full", "what the Gaussians look like", choices=("full", "tied", "diag", "spherical")
+    covariance: Literal["full", "tied", "diag", "spherical"] = field(
+        "full", "what the Gaussians look like"
     )
     regularisation: float = field(
         1e-6, "what is added to every variance, in units of the mean variance of the codes", low=0

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from isthmus.errors import unknown
 
+__all__ = ["card", "folder", "names", "resolved", "summary"]
+
 PREFIX = "pretrained:"
 CARD = "card.md"
 _HOME = Path(__file__).parent

@@ -1,0 +1,863 @@
+"""The public names of isthmus and their types: written by `make stubs`, not by hand."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias, overload
+
+import numpy as np
+from torch import nn
+
+from isthmus import corruptions as corruptions
+from isthmus import data as data
+from isthmus import divergences as divergences
+from isthmus import errors as errors
+from isthmus import figures as figures
+from isthmus import likelihoods as likelihoods
+from isthmus import metrics as metrics
+from isthmus import models as models
+from isthmus import networks as networks
+from isthmus import priors as priors
+from isthmus import quantizers as quantizers
+from isthmus import registry as registry
+from isthmus import report as report
+from isthmus.corruptions import Corruption
+from isthmus.errors import DivergenceError as DivergenceError
+from isthmus.errors import InputError as InputError
+from isthmus.errors import RunError as RunError
+from isthmus.estimators.base import Estimator as Estimator
+from isthmus.estimators.base import LearningWarning as LearningWarning
+from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderClassifier
+from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
+from isthmus.metrics import evaluate as evaluate
+from isthmus.models.aae import AAE as _AAE
+from isthmus.models.ae import AE as _AE
+from isthmus.models.clustering import ClusteringAE as _ClusteringAE
+from isthmus.models.contractive import ContractiveAE as _ContractiveAE
+from isthmus.models.denoising import DenoisingAE as _DenoisingAE
+from isthmus.models.iwae import IWAE as _IWAE
+from isthmus.models.nvae import NVAE as _NVAE
+from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
+from isthmus.models.sparse import SparseAE as _SparseAE
+from isthmus.models.stacked import StackedAE as _StackedAE
+from isthmus.models.vae import VAE as _VAE
+from isthmus.models.vqvae import VQVAE as _VQVAE
+from isthmus.models.vqvae2 import VQVAE2 as _VQVAE2
+from isthmus.models.wae import WAE as _WAE
+from isthmus.registry import MEMBERS as MEMBERS
+from isthmus.registry import PRIORS as PRIORS
+from isthmus.report import Comparison as Comparison
+from isthmus.report import compare as compare
+from isthmus.version import __version__ as __version__
+
+__all__ = [
+    "AAE",
+    "AE",
+    "IWAE",
+    "MEMBERS",
+    "NVAE",
+    "PRIORS",
+    "VAE",
+    "VQVAE",
+    "VQVAE2",
+    "WAE",
+    "AutoencoderClassifier",
+    "ClusteringAE",
+    "Comparison",
+    "ContractiveAE",
+    "DenoisingAE",
+    "DivergenceError",
+    "Estimator",
+    "InputError",
+    "LearningWarning",
+    "OutlierDetector",
+    "RecurrentAE",
+    "RunError",
+    "SparseAE",
+    "StackedAE",
+    "__version__",
+    "compare",
+    "corruptions",
+    "data",
+    "divergences",
+    "errors",
+    "evaluate",
+    "figures",
+    "likelihoods",
+    "load",
+    "metrics",
+    "models",
+    "networks",
+    "priors",
+    "quantizers",
+    "registry",
+    "report",
+]
+
+_Activation: TypeAlias = Literal[
+    "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"
+]
+_Binarize: TypeAlias = Literal["none", "dynamic"]
+_Cell: TypeAlias = Literal["gru", "lstm"]
+_Channels: TypeAlias = Literal["auto", "first", "last"]
+_CodeActivation: TypeAlias = Literal["linear", "sigmoid", "tanh"]
+_Codebook: TypeAlias = Literal["ema", "gradient"]
+_Contamination: TypeAlias = Literal["auto"]
+_Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper"]
+_Criterion: TypeAlias = Literal["error", "score"]
+_Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
+_Likelihood: TypeAlias = Literal["auto", "bernoulli", "gaussian", "mse"]
+_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
+_Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
+_Output: TypeAlias = Literal["auto", "linear", "sigmoid"]
+_Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
+_RecurrentAE_Network: TypeAlias = Literal["recurrent"]
+_Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax"]
+_Schedule: TypeAlias = Literal["constant", "cosine"]
+_Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
+_Variant: TypeAlias = Literal["dec", "idec"]
+
+class AAE(_AAE):
+    """Adversarial autoencoder: codes, taken together, are made to look like draws of N(0, I) by
+    playing against a critic.
+
+    Args:
+        adversary_weight: weight of fooling the critic (lambda).
+        critic_hidden: units of the critic's hidden layers.
+        critic_learning_rate: step size of the critic; none: that of the autoencoder.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 2,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        adversary_weight: float = 1.0,
+        critic_hidden: tuple[int, ...] = (128, 128),
+        critic_learning_rate: float | None = None,
+    ) -> None: ...
+
+class AE(_AE):
+    """Autoencoder: encode x to a code, decode the code, and make the reconstruction close to x.
+
+    Args:
+        code_activation: squashes the code: 'sigmoid' puts it into the unit square, 'tanh' into
+            [-1, 1].
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 2,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        code_activation: _CodeActivation = "linear",
+    ) -> None: ...
+
+class AutoencoderClassifier(_AutoencoderClassifier):
+    """Classifier that starts from an autoencoder's code.
+
+    Args:
+        member: the autoencoder that is pretrained: an estimator, or the name of a member.
+        freeze: whether the encoder stays as pretraining left it.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        member: Estimator | str = "ae",
+        freeze: bool = False,
+    ) -> None: ...
+
+class ClusteringAE(_ClusteringAE):
+    """Clustering autoencoder (DEC, IDEC): after pretraining, codes are drawn to centres by their
+    own confident guesses.
+
+    Args:
+        latent_dim: size of the code.
+        n_clusters: how many centres.
+        variant: 'dec' drops the reconstruction after pretraining, 'idec' keeps it.
+        clustering_weight: weight of the clustering loss beside the reconstruction, under idec
+            (gamma).
+        pretrain_epochs: epochs as a plain autoencoder before there are centres.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        n_clusters: int = 8,
+        variant: _Variant = "dec",
+        clustering_weight: float = 10.0,
+        pretrain_epochs: int = 30,
+    ) -> None: ...
+
+class ContractiveAE(_ContractiveAE):
+    """Contractive autoencoder: the encoder is charged for how strongly it reacts to small changes
+    of x.
+
+    Args:
+        contraction: weight of the squared norm of the encoder's Jacobian (lambda).
+        jacobian: how the norm is computed; 'auto' is exact up to 16 dimensions of the code.
+        probes: random projections behind the hutchinson estimate.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 2,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        contraction: float = 0.1,
+        jacobian: _Jacobian = "auto",
+        probes: int = 1,
+    ) -> None: ...
+
+class DenoisingAE(_DenoisingAE):
+    """Denoising autoencoder: x is damaged before it is encoded, and the clean x is asked for.
+
+    Args:
+        latent_dim: size of the code.
+        code_activation: squashes the code: 'sigmoid' puts it into the unit square, 'tanh' into
+            [-1, 1].
+        corruption: how examples are damaged; or, in Python, a function of your own from a batch
+            (n, *shape) to a damaged one.
+        level: standard deviation of gaussian noise, or share of the values that are hit.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 32,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        code_activation: _CodeActivation = "linear",
+        corruption: _Corruption | Corruption = "gaussian",
+        level: float = 0.3,
+    ) -> None: ...
+
+class IWAE(_IWAE):
+    """Importance-weighted autoencoder: a VAE trained on a tighter bound, from k draws of the code.
+
+    Args:
+        samples: draws of the code behind one bound (k).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 2,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        samples: int = 5,
+    ) -> None: ...
+
+class NVAE(_NVAE):
+    """Nouveau variational autoencoder: groups of Gaussian codes at several scales, each drawn
+    given all coarser ones.
+
+    Args:
+        groups: groups of codes at each scale, from the coarsest.
+        width: channels of both towers at the finest scale; they double from scale to scale.
+        cells: residual cells before each group, in either tower.
+        expansion: how much wider the inside of a generative cell is.
+        beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
+        kl_warmup: epochs over which the weight of the rate grows from 0 to beta; none: three
+            tenths of all.
+        balanced: whether groups are kept at similar rates while kl_warmup lasts.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 2,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        groups: tuple[int, ...] = (2, 2),
+        width: int = 32,
+        cells: int = 1,
+        expansion: int = 3,
+        beta: float = 1.0,
+        kl_warmup: float | None = None,
+        balanced: bool = True,
+    ) -> None: ...
+
+class OutlierDetector(_OutlierDetector):
+    """Tells examples that are unlike those it was fitted on: a member rebuilds them badly.
+
+    Args:
+        member: the member that learns what is typical: an estimator, or a registered name.
+        contamination: share of the examples that are outliers; 'auto' draws the line 1.5
+            quartile distances below the lower one.
+        criterion: what an example is judged by: its squared error, or the member's own score, a
+            bound in nats for a VAE.
+    """
+    def __init__(
+        self,
+        member: Estimator | str = "ae",
+        *,
+        contamination: float | _Contamination = "auto",
+        criterion: _Criterion = "error",
+    ) -> None: ...
+
+class RecurrentAE(_RecurrentAE):
+    """Recurrent autoencoder: one network reads a sequence to its end, another writes it again from
+    the code alone.
+
+    Args:
+        latent_dim: size of the code.
+        network: kind of network.
+        cell: what the recurrent layers are made of.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 16,
+        hidden: tuple[int, ...] | None = None,
+        network: _RecurrentAE_Network = "recurrent",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        cell: _Cell = "gru",
+    ) -> None: ...
+
+class SparseAE(_SparseAE):
+    """Sparse autoencoder: a code, often wider than the data, of which an example uses little.
+
+    Args:
+        latent_dim: size of the code; it may be wider than the data.
+        sparsity: how the code is kept sparse.
+        sparsity_weight: weight of the penalty under l1 and kl (lambda).
+        target: mean activation of a unit that kl aims at (rho).
+        k: units of an example that topk keeps.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 64,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        sparsity: _Sparsity = "l1",
+        sparsity_weight: float = 0.1,
+        target: float = 0.05,
+        k: int = 8,
+    ) -> None: ...
+
+class StackedAE(_StackedAE):
+    """Stacked (deep) autoencoder: greedy layer-wise pretraining, then fine-tuning of the whole.
+
+    Args:
+        pretrain_epochs: epochs for which each layer is trained by itself first; 0 for none.
+        tied: whether the decoder uses the encoder's weights, transposed.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 2,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        pretrain_epochs: int = 5,
+        tied: bool = False,
+    ) -> None: ...
+
+class VAE(_VAE):
+    """Variational autoencoder: a Gaussian posterior over the code and a standard normal prior.
+
+    Args:
+        beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
+        kl_warmup: epochs over which the weight of the rate grows from 0 to beta.
+        free_bits: nats per dimension of the code that cost nothing, on the average of a batch.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 2,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        beta: float = 1.0,
+        kl_warmup: float = 0.0,
+        free_bits: float = 0.0,
+    ) -> None: ...
+
+class VQVAE(_VQVAE):
+    """Vector-quantised autoencoder: at every place of a grid, the code is the nearest entry of a
+    codebook.
+
+    Args:
+        latent_dim: size of a codebook vector.
+        codebook_size: entries of a codebook (K).
+        tokens: vectors of a code whose features are no grid: of tables, and under
+            network='mlp'.
+        commitment: weight of the distance that holds the encoder to its entries (beta).
+        codebook: how entries are learnt: by moving averages or by gradient.
+        decay: share of the past in the moving averages (gamma).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 16,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        codebook_size: int = 128,
+        tokens: int = 8,
+        commitment: float = 0.25,
+        codebook: _Codebook = "ema",
+        decay: float = 0.99,
+    ) -> None: ...
+
+class VQVAE2(_VQVAE2):
+    """Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid of entries, and a fine
+    one that knows it.
+
+    Args:
+        latent_dim: size of a codebook vector.
+        codebook_size: entries of a codebook (K).
+        tokens: vectors of a code whose features are no grid: of tables, and under
+            network='mlp'.
+        commitment: weight of the distance that holds the encoder to its entries (beta).
+        codebook: how entries are learnt: by moving averages or by gradient.
+        decay: share of the past in the moving averages (gamma).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 16,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        codebook_size: int = 128,
+        tokens: int = 8,
+        commitment: float = 0.25,
+        codebook: _Codebook = "ema",
+        decay: float = 0.99,
+    ) -> None: ...
+
+class WAE(_WAE):
+    """Wasserstein autoencoder (WAE-MMD): an autoencoder whose codes, taken together, look like
+    draws of the prior.
+
+    Args:
+        mmd_weight: weight of the discrepancy between codes and prior (lambda).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 1,
+        latent_dim: int = 2,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network = "auto",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood = "auto",
+        noise_scale: float | None = None,
+        output: _Output = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        checkpoint_dir: str | None = None,
+        mmd_weight: float = 10.0,
+    ) -> None: ...
+
+@overload
+def load(
+    path: Literal["pretrained:ae-mnist-2d"],
+    *,
+    networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
+    trust: bool = False,
+    device: str = "auto",
+) -> AE:
+    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
+    member.
+    """
+
+@overload
+def load(
+    path: Literal["pretrained:vae-digits-2d", "pretrained:vae-mnist-2d"],
+    *,
+    networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
+    trust: bool = False,
+    device: str = "auto",
+) -> VAE:
+    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
+    member.
+    """
+
+@overload
+def load(
+    path: Literal["pretrained:vqvae-mnist"],
+    *,
+    networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
+    trust: bool = False,
+    device: str = "auto",
+) -> VQVAE:
+    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
+    member.
+    """
+
+@overload
+def load(
+    path: str | Path,
+    *,
+    networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
+    trust: bool = False,
+    device: str = "auto",
+) -> Estimator:
+    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
+    member.
+    """
