@@ -128,6 +128,7 @@ def test_an_editor_completes_the_members_and_their_fields() -> None:
     [
         ("train_and_use", lambda found: found.shape[0] == 4),
         ("priors", np.isfinite),
+        ("parts", lambda found: found["likelihood__scale"] == 0.3),
         ("on_top", lambda found: found.shape == (100, 10)),
         ("refused", lambda found: found.startswith("latent_dim=0 is not usable")),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, overload
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from isthmus import corruptions as corruptions
 from isthmus import data as data
@@ -28,6 +28,7 @@ from isthmus.estimators.base import Estimator as Estimator
 from isthmus.estimators.base import LearningWarning as LearningWarning
 from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderClassifier
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
+from isthmus.likelihoods import LikelihoodPart
 from isthmus.metrics import evaluate as evaluate
 from isthmus.models.aae import AAE as _AAE
 from isthmus.models.ae import AE as _AE
@@ -43,10 +44,14 @@ from isthmus.models.vae import VAE as _VAE
 from isthmus.models.vqvae import VQVAE as _VQVAE
 from isthmus.models.vqvae2 import VQVAE2 as _VQVAE2
 from isthmus.models.wae import WAE as _WAE
+from isthmus.networks import Initialization, Network
+from isthmus.quantizers.base import QuantizerPart
 from isthmus.registry import MEMBERS as MEMBERS
 from isthmus.registry import PRIORS as PRIORS
 from isthmus.report import Comparison as Comparison
 from isthmus.report import compare as compare
+from isthmus.training.optimizers import OptimizerPart
+from isthmus.training.schedules import Schedule
 from isthmus.version import __version__ as __version__
 
 __all__ = [
@@ -97,20 +102,19 @@ _Activation: TypeAlias = Literal[
     "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"
 ]
 _Binarize: TypeAlias = Literal["none", "dynamic"]
-_Cell: TypeAlias = Literal["gru", "lstm"]
 _Channels: TypeAlias = Literal["auto", "first", "last"]
 _CodeActivation: TypeAlias = Literal["linear", "sigmoid", "tanh"]
-_Codebook: TypeAlias = Literal["ema", "gradient"]
 _Contamination: TypeAlias = Literal["auto"]
 _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper"]
 _Criterion: TypeAlias = Literal["error", "score"]
+_Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
 _Likelihood: TypeAlias = Literal["auto", "bernoulli", "gaussian", "mse"]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
-_Output: TypeAlias = Literal["auto", "linear", "sigmoid"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
-_RecurrentAE_Network: TypeAlias = Literal["recurrent"]
+_Quantizer: TypeAlias = Literal["vq"]
+_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
@@ -130,9 +134,9 @@ class AAE(_AAE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -142,13 +146,12 @@ class AAE(_AAE):
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -174,9 +177,9 @@ class AE(_AE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -186,13 +189,12 @@ class AE(_AE):
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -216,9 +218,9 @@ class AutoencoderClassifier(_AutoencoderClassifier):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -247,9 +249,9 @@ class ClusteringAE(_ClusteringAE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -259,13 +261,12 @@ class ClusteringAE(_ClusteringAE):
         verbose: int = 1,
         latent_dim: int = 10,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -294,9 +295,9 @@ class ContractiveAE(_ContractiveAE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -306,13 +307,12 @@ class ContractiveAE(_ContractiveAE):
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -335,16 +335,15 @@ class DenoisingAE(_DenoisingAE):
             [-1, 1].
         corruption: how examples are damaged; or, in Python, a function of your own from a batch
             (n, *shape) to a damaged one.
-        level: standard deviation of gaussian noise, or share of the values that are hit.
     """
     def __init__(
         self,
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -354,13 +353,12 @@ class DenoisingAE(_DenoisingAE):
         verbose: int = 1,
         latent_dim: int = 32,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -370,8 +368,7 @@ class DenoisingAE(_DenoisingAE):
         snapshots: int = 0,
         checkpoint_dir: str | None = None,
         code_activation: _CodeActivation = "linear",
-        corruption: _Corruption | Corruption = "gaussian",
-        level: float = 0.3,
+        corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] = "gaussian",
     ) -> None: ...
 
 class IWAE(_IWAE):
@@ -385,9 +382,9 @@ class IWAE(_IWAE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -397,13 +394,12 @@ class IWAE(_IWAE):
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -434,9 +430,9 @@ class NVAE(_NVAE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -446,13 +442,12 @@ class NVAE(_NVAE):
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -494,17 +489,16 @@ class RecurrentAE(_RecurrentAE):
 
     Args:
         latent_dim: size of the code.
-        network: kind of network.
-        cell: what the recurrent layers are made of.
+        network: kind of network; a recurrent one.
     """
     def __init__(
         self,
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -514,13 +508,12 @@ class RecurrentAE(_RecurrentAE):
         verbose: int = 1,
         latent_dim: int = 16,
         hidden: tuple[int, ...] | None = None,
-        network: _RecurrentAE_Network = "recurrent",
+        network: _RecurrentAE_Network | Network = "recurrent",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -529,7 +522,6 @@ class RecurrentAE(_RecurrentAE):
         patience: int | None = None,
         snapshots: int = 0,
         checkpoint_dir: str | None = None,
-        cell: _Cell = "gru",
     ) -> None: ...
 
 class SparseAE(_SparseAE):
@@ -547,9 +539,9 @@ class SparseAE(_SparseAE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -559,13 +551,12 @@ class SparseAE(_SparseAE):
         verbose: int = 1,
         latent_dim: int = 64,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -592,9 +583,9 @@ class StackedAE(_StackedAE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -604,13 +595,12 @@ class StackedAE(_StackedAE):
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -636,9 +626,9 @@ class VAE(_VAE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -648,13 +638,12 @@ class VAE(_VAE):
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -674,21 +663,18 @@ class VQVAE(_VQVAE):
 
     Args:
         latent_dim: size of a codebook vector.
-        codebook_size: entries of a codebook (K).
+        quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
-        commitment: weight of the distance that holds the encoder to its entries (beta).
-        codebook: how entries are learnt: by moving averages or by gradient.
-        decay: share of the past in the moving averages (gamma).
     """
     def __init__(
         self,
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -698,13 +684,12 @@ class VQVAE(_VQVAE):
         verbose: int = 1,
         latent_dim: int = 16,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -713,11 +698,8 @@ class VQVAE(_VQVAE):
         patience: int | None = None,
         snapshots: int = 0,
         checkpoint_dir: str | None = None,
-        codebook_size: int = 128,
+        quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
-        commitment: float = 0.25,
-        codebook: _Codebook = "ema",
-        decay: float = 0.99,
     ) -> None: ...
 
 class VQVAE2(_VQVAE2):
@@ -726,21 +708,18 @@ class VQVAE2(_VQVAE2):
 
     Args:
         latent_dim: size of a codebook vector.
-        codebook_size: entries of a codebook (K).
+        quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
-        commitment: weight of the distance that holds the encoder to its entries (beta).
-        codebook: how entries are learnt: by moving averages or by gradient.
-        decay: share of the past in the moving averages (gamma).
     """
     def __init__(
         self,
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -750,13 +729,12 @@ class VQVAE2(_VQVAE2):
         verbose: int = 1,
         latent_dim: int = 16,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -765,11 +743,8 @@ class VQVAE2(_VQVAE2):
         patience: int | None = None,
         snapshots: int = 0,
         checkpoint_dir: str | None = None,
-        codebook_size: int = 128,
+        quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
-        commitment: float = 0.25,
-        codebook: _Codebook = "ema",
-        decay: float = 0.99,
     ) -> None: ...
 
 class WAE(_WAE):
@@ -784,9 +759,9 @@ class WAE(_WAE):
         *,
         epochs: int = 30,
         batch_size: int = 128,
-        optimizer: _Optimizer = "adam",
+        optimizer: _Optimizer | OptimizerPart = "adam",
         learning_rate: float = 0.001,
-        schedule: _Schedule = "constant",
+        schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         device: str = "auto",
@@ -796,13 +771,12 @@ class WAE(_WAE):
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
-        network: _Network = "auto",
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
-        likelihood: _Likelihood = "auto",
-        noise_scale: float | None = None,
-        output: _Output = "auto",
+        likelihood: _Likelihood | LikelihoodPart = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",

@@ -33,6 +33,13 @@ def own_networks() -> ist.AE:
     return ist.AE(latent_dim=2, encoder=encoder, network="mlp", random_state=0)
 
 
+def parts(data: ist.data.Data) -> dict[str, object]:
+    """A slot takes a part in the place of its name; its fields are reached through the member."""
+    vae = ist.VAE(likelihood=ist.likelihoods.Gaussian(scale=0.2), schedule="cosine", verbose=0)
+    vae.set_params(likelihood__scale=0.3, epochs=1).fit(data.train)
+    return {name: value for name, value in vae.get_params().items() if "__" in name}
+
+
 def priors(data: ist.data.Data) -> float:
     """A prior is fitted afterwards: by its name, or with settings of one's own."""
     ae = ist.AE(latent_dim=2, epochs=1, verbose=0).fit(data.train)

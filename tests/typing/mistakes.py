@@ -17,7 +17,10 @@ def mistakes(data: ist.data.Data) -> None:
     ist.VEA()  # wrong
     ist.fit_prior(data)  # wrong
     ist.VAE().fit(data.train).tranform(data.test.x)  # wrong
-    ist.VQVAE(codebook="adam")  # wrong
+    ist.VQVAE(quantizer="vqq")  # wrong
+    ist.VAE(likelihood=ist.quantizers.VectorQuantizer())  # wrong
+    ist.VAE(likelihood=ist.likelihoods.Gaussian(scale="wide"))  # wrong
+    ist.likelihoods.Gaussian(sigma=0.1)  # wrong
     ist.OutlierDetector(ist.AE(), criterion="rate")  # wrong
     ist.AutoencoderClassifier(member=3)  # wrong
     ist.priors.Mixture(components="ten")  # wrong
