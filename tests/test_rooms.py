@@ -111,10 +111,27 @@ def test_what_is_public_is_documented(module: str) -> None:
     assert silent == []
 
 
+def is_used(name: str, tree: ast.Module) -> bool:
+    """Whether a module uses a name by itself, beyond importing it."""
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
+
+
 @pytest.mark.parametrize("module", [name for name in PUBLIC if MODULES[name].stem == "__init__"])
 def test_a_room_lists_what_it_exports(module: str) -> None:
     own = f"{module}."
-    names = {n for source, n in imported(module, inside=False) if n and source.startswith(own)}
+    names = {
+        alias.asname
+        for node in TREES[module].body
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(own)
+        for alias in node.names
+        if alias.asname
+    } | {
+        alias.name
+        for node in TREES[module].body
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith(own)
+        for alias in node.names
+        if not alias.asname and not is_used(alias.name, TREES[module])
+    }
     written = [
         node.value
         for node in TREES[module].body

@@ -32,6 +32,7 @@ from isthmus.likelihoods import LikelihoodPart
 from isthmus.metrics import evaluate as evaluate
 from isthmus.models.aae import AAE as _AAE
 from isthmus.models.ae import AE as _AE
+from isthmus.models.betatc import BetaTCVAE as _BetaTCVAE
 from isthmus.models.clustering import ClusteringAE as _ClusteringAE
 from isthmus.models.contractive import ContractiveAE as _ContractiveAE
 from isthmus.models.denoising import DenoisingAE as _DenoisingAE
@@ -50,6 +51,7 @@ from isthmus.registry import MEMBERS as MEMBERS
 from isthmus.registry import PRIORS as PRIORS
 from isthmus.report import Comparison as Comparison
 from isthmus.report import compare as compare
+from isthmus.training.callbacks.base import Callbacks
 from isthmus.training.optimizers import OptimizerPart
 from isthmus.training.schedules import Schedule
 from isthmus.version import __version__ as __version__
@@ -66,6 +68,7 @@ __all__ = [
     "VQVAE2",
     "WAE",
     "AutoencoderClassifier",
+    "BetaTCVAE",
     "ClusteringAE",
     "Comparison",
     "ContractiveAE",
@@ -104,11 +107,13 @@ _Activation: TypeAlias = Literal[
 _Binarize: TypeAlias = Literal["none", "dynamic"]
 _Channels: TypeAlias = Literal["auto", "first", "last"]
 _CodeActivation: TypeAlias = Literal["linear", "sigmoid", "tanh"]
+_Condition: TypeAlias = Literal["none", "label", "covariates"]
 _Contamination: TypeAlias = Literal["auto"]
 _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper"]
 _Criterion: TypeAlias = Literal["error", "score"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
+_Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
 _Likelihood: TypeAlias = Literal["auto", "bernoulli", "gaussian", "mse"]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
@@ -125,6 +130,8 @@ class AAE(_AAE):
     playing against a critic.
 
     Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
         adversary_weight: weight of fooling the critic (lambda).
         critic_hidden: units of the critic's hidden layers.
         critic_learning_rate: step size of the critic; none: that of the autoencoder.
@@ -139,10 +146,12 @@ class AAE(_AAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
@@ -152,6 +161,7 @@ class AAE(_AAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -159,7 +169,9 @@ class AAE(_AAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
         adversary_weight: float = 1.0,
         critic_hidden: tuple[int, ...] = (128, 128),
         critic_learning_rate: float | None = None,
@@ -182,10 +194,12 @@ class AE(_AE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
@@ -195,6 +209,7 @@ class AE(_AE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -202,6 +217,7 @@ class AE(_AE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
         code_activation: _CodeActivation = "linear",
     ) -> None: ...
@@ -223,13 +239,64 @@ class AutoencoderClassifier(_AutoencoderClassifier):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         member: Estimator | str = "ae",
         freeze: bool = False,
+    ) -> None: ...
+
+class BetaTCVAE(_BetaTCVAE):
+    """β-TC-VAE: a VAE that is charged β for how much the dimensions of its code depend on each
+    other.
+
+    Args:
+        latent_dim: size of the code.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        beta: weight of the total correlation; 1 is the evidence bound.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        beta: float = 6.0,
     ) -> None: ...
 
 class ClusteringAE(_ClusteringAE):
@@ -254,10 +321,12 @@ class ClusteringAE(_ClusteringAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 10,
         hidden: tuple[int, ...] | None = None,
@@ -267,6 +336,7 @@ class ClusteringAE(_ClusteringAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -274,6 +344,7 @@ class ClusteringAE(_ClusteringAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
         n_clusters: int = 8,
         variant: _Variant = "dec",
@@ -300,10 +371,12 @@ class ContractiveAE(_ContractiveAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
@@ -313,6 +386,7 @@ class ContractiveAE(_ContractiveAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -320,6 +394,7 @@ class ContractiveAE(_ContractiveAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
         contraction: float = 0.1,
         jacobian: _Jacobian = "auto",
@@ -346,10 +421,12 @@ class DenoisingAE(_DenoisingAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 32,
         hidden: tuple[int, ...] | None = None,
@@ -359,6 +436,7 @@ class DenoisingAE(_DenoisingAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -366,6 +444,7 @@ class DenoisingAE(_DenoisingAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
         code_activation: _CodeActivation = "linear",
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] = "gaussian",
@@ -375,6 +454,8 @@ class IWAE(_IWAE):
     """Importance-weighted autoencoder: a VAE trained on a tighter bound, from k draws of the code.
 
     Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
         samples: draws of the code behind one bound (k).
     """
     def __init__(
@@ -387,10 +468,12 @@ class IWAE(_IWAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
@@ -400,6 +483,7 @@ class IWAE(_IWAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -407,7 +491,9 @@ class IWAE(_IWAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
         samples: int = 5,
     ) -> None: ...
 
@@ -416,6 +502,8 @@ class NVAE(_NVAE):
     given all coarser ones.
 
     Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
         groups: groups of codes at each scale, from the coarsest.
         width: channels of both towers at the finest scale; they double from scale to scale.
         cells: residual cells before each group, in either tower.
@@ -435,10 +523,12 @@ class NVAE(_NVAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
@@ -448,6 +538,7 @@ class NVAE(_NVAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -455,7 +546,9 @@ class NVAE(_NVAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
         groups: tuple[int, ...] = (2, 2),
         width: int = 32,
         cells: int = 1,
@@ -501,10 +594,12 @@ class RecurrentAE(_RecurrentAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 16,
         hidden: tuple[int, ...] | None = None,
@@ -514,6 +609,7 @@ class RecurrentAE(_RecurrentAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -521,6 +617,7 @@ class RecurrentAE(_RecurrentAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
     ) -> None: ...
 
@@ -544,10 +641,12 @@ class SparseAE(_SparseAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 64,
         hidden: tuple[int, ...] | None = None,
@@ -557,6 +656,7 @@ class SparseAE(_SparseAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -564,6 +664,7 @@ class SparseAE(_SparseAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
         sparsity: _Sparsity = "l1",
         sparsity_weight: float = 0.1,
@@ -588,10 +689,12 @@ class StackedAE(_StackedAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
@@ -601,6 +704,7 @@ class StackedAE(_StackedAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -608,6 +712,7 @@ class StackedAE(_StackedAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
         pretrain_epochs: int = 5,
         tied: bool = False,
@@ -617,6 +722,8 @@ class VAE(_VAE):
     """Variational autoencoder: a Gaussian posterior over the code and a standard normal prior.
 
     Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
         beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
         kl_warmup: epochs over which the weight of the rate grows from 0 to beta.
         free_bits: nats per dimension of the code that cost nothing, on the average of a batch.
@@ -631,10 +738,12 @@ class VAE(_VAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
@@ -644,6 +753,7 @@ class VAE(_VAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -651,7 +761,9 @@ class VAE(_VAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
         beta: float = 1.0,
         kl_warmup: float = 0.0,
         free_bits: float = 0.0,
@@ -663,6 +775,8 @@ class VQVAE(_VQVAE):
 
     Args:
         latent_dim: size of a codebook vector.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
         quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
@@ -677,10 +791,12 @@ class VQVAE(_VQVAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 16,
         hidden: tuple[int, ...] | None = None,
@@ -690,6 +806,7 @@ class VQVAE(_VQVAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -697,7 +814,9 @@ class VQVAE(_VQVAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
         quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
     ) -> None: ...
@@ -708,6 +827,8 @@ class VQVAE2(_VQVAE2):
 
     Args:
         latent_dim: size of a codebook vector.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
         quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
@@ -722,10 +843,12 @@ class VQVAE2(_VQVAE2):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 16,
         hidden: tuple[int, ...] | None = None,
@@ -735,6 +858,7 @@ class VQVAE2(_VQVAE2):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -742,7 +866,9 @@ class VQVAE2(_VQVAE2):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
         quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
     ) -> None: ...
@@ -752,6 +878,8 @@ class WAE(_WAE):
     draws of the prior.
 
     Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
         mmd_weight: weight of the discrepancy between codes and prior (lambda).
     """
     def __init__(
@@ -764,10 +892,12 @@ class WAE(_WAE):
         schedule: _Schedule | Schedule = "constant",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
+        ema_decay: float | None = None,
         device: str = "auto",
         precision: _Precision = "float32",
         compile: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
         verbose: int = 1,
         latent_dim: int = 2,
         hidden: tuple[int, ...] | None = None,
@@ -777,6 +907,7 @@ class WAE(_WAE):
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -784,7 +915,9 @@ class WAE(_WAE):
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
+        warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
         mmd_weight: float = 10.0,
     ) -> None: ...
 

@@ -42,12 +42,15 @@ def stub() -> str:
     for module in _SUBMODULES:
         names.add(module, "isthmus", module, public=True)
     classes = []
-    for name, module in _homes().items():
+    for name, home in _homes().items():
+        if name == "load":
+            continue  # it has overloads, written below
+        module = home.partition(":")[0]
         found = getattr(import_module(module), name)
         if _is_built(found):
             names.add(f"_{name}", module, name)
             classes.append(_class(found, names))
-        elif name != "load":
+        else:
             names.add(name, module, name, public=True)
     load = _load(names)
     exported = f"__all__ = {sorted(isthmus.__all__ + [cls.__name__ for cls in _members()])!r}"
@@ -198,13 +201,13 @@ def _quoted(lines: Sequence[str]) -> str:
 
 def _load(names: Names) -> str:
     """``load``, which gives the class of a pretrained run where the name is written out."""
-    signature = inspect.signature(runs.load)
+    signature = inspect.signature(runs.load_run)
     first, *others = signature.parameters.values()
     rest = ", ".join(
         f"{p.name}: {names.annotation(p.annotation, runs.__name__)} = {p.default!r}" for p in others
     )
     by_class: defaultdict[str, list[str]] = defaultdict(list)
-    for name in pretrained.names():
+    for name in pretrained.available():
         member = runs.info(f"pretrained:{name}")["member"]
         by_class[isthmus.MEMBERS[member].__name__].append(f"pretrained:{name}")
     cases = [(f"Literal[{', '.join(map(repr, known))}]", cls) for cls, known in by_class.items()]
@@ -215,7 +218,7 @@ def _load(names: Names) -> str:
         )
     )
     names.add("overload", "typing", "overload")
-    text = _quoted([_summary(runs.load)])
+    text = _quoted([_summary(runs.load_run)])
     return "\n".join(
         f"@overload\ndef load({first.name}: {source}, *, {rest}) -> {given}:\n{text}\n"
         for source, given in cases

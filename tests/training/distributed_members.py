@@ -42,13 +42,20 @@ MEMBERS: dict[str, Any] = {
     "wae": lambda: ist.WAE(**SHARED),
     "aae": lambda: ist.AAE(**SHARED, critic_hidden=(8,)),
     "vqvae": lambda: ist.VQVAE(
-        **{**SHARED, "epochs": 8}, codebook_size=24, latent_dim=3, tokens=2, decay=0.9
+        **{**SHARED, "epochs": 8},
+        quantizer=ist.quantizers.VectorQuantizer(24, decay=0.9),
+        latent_dim=3,
+        tokens=2,
     ),
-    "vqvae gradient": lambda: ist.VQVAE(**SHARED, codebook_size=8, codebook="gradient"),
+    "vqvae gradient": lambda: ist.VQVAE(
+        **SHARED, quantizer=ist.quantizers.VectorQuantizer(8, "gradient")
+    ),
     "nvae": lambda: ist.NVAE(
         **{**SHARED, "epochs": 1}, width=8, groups=(1, 1), latent_dim=1, kl_warmup=2.0
     ),
     "stacked": lambda: ist.StackedAE(**SHARED, pretrain_epochs=1, schedule="cosine"),
+    "vqvae2": lambda: ist.VQVAE2(**SHARED, quantizer=ist.quantizers.VectorQuantizer(8)),
+    "conditional": lambda: ist.VAE(**SHARED, condition="label"),
     "clustering": lambda: ist.ClusteringAE(**SHARED, pretrain_epochs=1, n_clusters=3),
 }
 COLUMNS = ("objective", "val_objective", "usage", "perplexity", "dead", "mmd", "critic")
@@ -69,15 +76,15 @@ def main(folder: Path) -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     x = ist.data.load("digits").train.x[:98]  # batches of 32, 32, 32 and 2: fewer than processes
+    y = np.arange(len(x)) % 3
     runtime = choose_runtime("cpu")
     ends: dict[str, np.ndarray] = {}
     for name, make in MEMBERS.items():
-        model = make().fit(x, runtime=runtime)
+        model = make().fit(x, y, runtime=runtime)
         ends |= {f"{name}/{k}": v.numpy() for k, v in model.module_.state_dict().items()}
         for column in (set(model.history_[-1]) & set(COLUMNS)) | {"epoch"}:
             values = [row[column] for row in model.history_ if column in row]
             ends[f"{name}/{column}"] = np.array(values)
-    y = np.arange(len(x)) % 3
     classifier = ist.AutoencoderClassifier(ist.AE(**SHARED), epochs=2, random_state=0, verbose=0)
     ends["classifier"] = classifier.fit(x, y, runtime=runtime).predict_proba(x)
     refused = {}

@@ -111,14 +111,13 @@ def test_pretraining_is_not_done_again(
 def test_codebooks_stay_where_they_are(few: np.ndarray) -> None:
     model = make(
         "vqvae",
-        quantizer=ist.quantizers.VectorQuantizer(8),
+        quantizer=ist.quantizers.VectorQuantizer(8, decay=0.999999),
         warm_start=True,
         learning_rate=1e-9,
-        decay=0.999999,
     )
-    before = model.fit(few).module_.bottleneck.books[0].vectors.clone()
+    before = model.fit(few).module_.bottleneck.quantizers[0].vectors.clone()
     model.fit(few)
-    assert np.allclose(model.module_.bottleneck.books[0].vectors, before, atol=1e-3)
+    assert np.allclose(model.module_.bottleneck.quantizers[0].vectors, before, atol=1e-3)
 
 
 def test_other_networks_cannot_go_on(few: np.ndarray) -> None:

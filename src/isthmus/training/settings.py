@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,9 @@ from isthmus.registry import OPTIMIZERS, SCHEDULES
 if TYPE_CHECKING:  # the command line reads these declarations without importing it
     import numpy as np
 
-    from isthmus.training.callbacks.base import Callback
+    from isthmus.training.callbacks.base import Callbacks
     from isthmus.training.optimizers import OptimizerPart
     from isthmus.training.schedules import Schedule
-
-    Callbacks = Sequence[Callback | str]
 
 
 @dataclass(repr=False, eq=False, kw_only=True)

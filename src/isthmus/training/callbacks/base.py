@@ -49,7 +49,11 @@ class Callback:
         """
 
 
-def resolve(callbacks: Sequence[Callback | str] | None) -> list[Callback]:
+Callbacks = Sequence[Callback | str]
+"""What a setting takes: callbacks, or the names of registered ones."""
+
+
+def resolve(callbacks: Callbacks | None) -> list[Callback]:
     """The callbacks of a setting; a registered name stands for that callback with its defaults.
 
     Raises:
