@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import isthmus as ist
 from isthmus.core import declarations, fields
 from isthmus.core.batch import Batch
+from isthmus.core.objectives import Objective
 from isthmus.training import checkpoint as checkpoints
 from isthmus.training._steps import Step
 
@@ -247,7 +248,8 @@ def test_the_torch_module_is_usable_alone(name: str) -> None:
     assert loss.objective.shape == (5,)
     assert all(term.shape == (5,) for term in loss.terms.values())
     for objective in (each for stage in model._stages(module) for each in stage.objectives):
-        objective.loss(Batch(x)).objective.mean().backward(inputs=objective.parameters)
+        seen = Batch(x) if isinstance(objective, Objective) else module.loss(Batch(x)).made
+        objective.loss(seen).objective.mean().backward(inputs=objective.parameters)
     assert all(
         parameter.grad is not None for parameter in module.parameters() if parameter.requires_grad
     )

@@ -198,6 +198,7 @@ MEMBERS = Registry(
         "wae": "isthmus.models.wae:WAE",
         "clustering": "isthmus.models.clustering:ClusteringAE",
         "recurrent": "isthmus.models.recurrent:RecurrentAE",
+        "vaegan": "isthmus.models.vaegan:VAEGAN",
         "vqvae": "isthmus.models.vqvae:VQVAE",
         "vqvae2": "isthmus.models.vqvae2:VQVAE2",
     },

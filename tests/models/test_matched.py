@@ -58,7 +58,7 @@ def test_the_losses_of_the_game_against_their_definition() -> None:
     for layer in module.bottleneck.critic:
         if isinstance(layer, torch.nn.Linear):
             torch.nn.init.zeros_(layer.weight)
-    critic = module.objectives()[1].loss(Batch(x)).objective
+    critic = module.objectives()[1].loss(loss.made).objective
     torch.testing.assert_close(
         critic, torch.full((4,), 2 * math.log(2))
     )  # a critic that knows nothing

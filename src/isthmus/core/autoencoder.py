@@ -17,7 +17,14 @@ from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required, with_condition
 from isthmus.core.example import Shape
 from isthmus.core.forward import Code, Level, Pass
-from isthmus.core.objectives import Loss, Objective, TrainableModule
+from isthmus.core.objectives import (
+    Adversary,
+    HasAdversaries,
+    Loss,
+    Objective,
+    Side,
+    TrainableModule,
+)
 from isthmus.core.reductions import full
 from isthmus.likelihoods.base import Likelihood
 
@@ -87,7 +94,7 @@ class Bottleneck(nn.Module, ABC):
     def anneal(self, epoch: float) -> None:
         """Set what changes in training; ``epoch`` counts finished epochs, with fractions."""
 
-    def adversaries(self, module: Autoencoder) -> tuple[Objective, ...]:
+    def adversaries(self, module: Autoencoder) -> tuple[Adversary, ...]:
         """Who plays against the autoencoder, with parameters of this bottleneck; nobody in most
         members.
         """
@@ -217,9 +224,15 @@ class Autoencoder(TrainableModule):
         """
         return self.loss_function(self, features, batch, noise)
 
-    def objectives(self) -> tuple[Objective, ...]:
-        """The autoencoder itself, and whoever its bottleneck sets against it."""
-        adversaries = self.bottleneck.adversaries(self)
+    def objectives(self) -> tuple[Side, ...]:
+        """The autoencoder itself, and whoever its parts set against it."""
+        parts = (self.bottleneck, self.likelihood, self.loss_function)
+        adversaries = tuple(
+            adversary
+            for part in parts
+            if isinstance(part, HasAdversaries)
+            for adversary in part.adversaries(self)
+        )
         theirs = {id(parameter) for adversary in adversaries for parameter in adversary.parameters}
         own = tuple(p for p in self.parameters() if p.requires_grad and id(p) not in theirs)
         return (Objective(own, self.loss), *adversaries)

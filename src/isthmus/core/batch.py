@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
 from torch import Tensor
@@ -29,6 +29,16 @@ class Batch(NamedTuple):
     def size(self) -> int:
         """How many examples there are."""
         return len(self.x)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The tensors that are there."""
+        return [part for part in self if part is not None]
+
+    def with_tensors(self, tensors: Sequence[Tensor]) -> Self:
+        """The same with other tensors, in the order of :attr:`tensors`."""
+        remaining = iter(tensors)
+        return self.each(lambda _: next(remaining))
 
     def each(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The same batch with every tensor that is there changed, its rows staying in step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,3 +55,28 @@ class Pass:
     features: Tensor
     code: Code
     parameters: Tensor
+
+    @property
+    def size(self) -> int:
+        """How many examples went through."""
+        return self.batch.size
+
+    @property
+    def weight(self) -> Tensor | None:
+        """How much each of them counts, ``(n,)``."""
+        return self.batch.weight
+
+    @property
+    def made(self) -> list[Tensor]:
+        """What the pass made, without its gradients: features, code and parameters."""
+        return [made.detach() for made in (self.features, self.code.z, self.parameters)]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The tensors of the batch, and what was made of it."""
+        return [*self.batch.tensors, *self.made]
+
+    def with_tensors(self, tensors: Sequence[Tensor]) -> Pass:
+        """The same with other tensors, in the order of :attr:`tensors`."""
+        *given, features, z, parameters = tensors
+        return Pass(self.batch.with_tensors(given), features, Code(z), parameters)

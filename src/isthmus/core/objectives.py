@@ -7,7 +7,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -66,6 +66,34 @@ class Objective:
 
 
 @dataclass(frozen=True)
+class Adversary:
+    """A side of training that plays against the objective before it: it looks at the forward pass
+    that this one made, instead of making its own.
+
+    Attributes:
+        parameters: what it moves, right after the other side has moved.
+        loss: from that pass, through which no gradient flows, to its cost.
+        learning_rate: its own step size; None takes the one of the settings.
+    """
+
+    parameters: tuple[nn.Parameter, ...]
+    loss: Callable[[Pass], Loss]
+    learning_rate: float | None = None
+
+
+Side = Objective | Adversary
+"""Who moves in a step, and by which loss."""
+
+
+@runtime_checkable
+class HasAdversaries(Protocol):
+    """A part of a member (bottleneck, likelihood, loss function) that is played against."""
+
+    def adversaries(self, module: Any) -> tuple[Adversary, ...]:
+        """Who plays against the autoencoder, with parameters of this part."""
+
+
+@dataclass(frozen=True)
 class Stage:
     """A part of training, with optimisers of its own.
 
@@ -78,7 +106,7 @@ class Stage:
     """
 
     epochs: int
-    objectives: tuple[Objective, ...]
+    objectives: tuple[Side, ...]
     prepare: Callable[[Batches], None] | None = None
     refresh: Callable[[Batches], None] | None = None
 
@@ -90,7 +118,7 @@ class TrainableModule(nn.Module, ABC):
     def loss(self, batch: Batch) -> Loss:
         """What a batch costs, per example."""
 
-    def objectives(self) -> tuple[Objective, ...]:
+    def objectives(self) -> tuple[Side, ...]:
         """Who moves in a step; most modules have one objective, with all parameters."""
         return (Objective(tuple(self.parameters()), self.loss),)
 

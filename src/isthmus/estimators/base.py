@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.core import fields, files
-from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction, single_sample
 from isthmus.core.conditioning import ConditionShift, conditioned_shape
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.latent_grid import latent_grid
@@ -89,6 +89,12 @@ class Estimator(FittedEstimator, ABC):
         """The parts put together; a member that corrupts or charges otherwise says so here."""
         return Autoencoder(encoder, bottleneck, decoder, likelihood)
 
+    def _loss_function(self, spec: ExampleSpec) -> LossFunction:
+        """How distortion and code make a cost; a member with a bound or a judge of its own says so
+        here.
+        """
+        return single_sample
+
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         """The parts of training; a member that pretrains, or that must look at the data first, says
         so here.
@@ -120,6 +126,7 @@ class Estimator(FittedEstimator, ABC):
         decoder = self._decoder(passed, parameters)
         module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
         module.conditioning = conditioning
+        module.loss_function = self._loss_function(spec)
         return module
 
     def fit(

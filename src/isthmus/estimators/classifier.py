@@ -21,7 +21,7 @@ from isthmus.core.autoencoder import Autoencoder, encoded
 from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required
 from isthmus.core.fields import field
-from isthmus.core.objectives import Loss, Objective, Stage, TrainableModule
+from isthmus.core.objectives import Loss, Objective, Side, Stage, TrainableModule
 from isthmus.core.parts import Configurable
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
@@ -206,7 +206,7 @@ class SoftmaxOnCode(TrainableModule):
         wrong = (logits.argmax(1) != labels).to(entropy.dtype)
         return Loss(entropy, {"cross_entropy": entropy, "error": wrong})
 
-    def objectives(self) -> tuple[Objective, ...]:
+    def objectives(self) -> tuple[Side, ...]:
         moved = self.head if self.freeze else self
         return (Objective(tuple(moved.parameters()), self.loss),)
 

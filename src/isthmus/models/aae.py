@@ -13,11 +13,10 @@ from torch.nn import functional as F
 
 from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
-from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
-from isthmus.core.forward import Code, Point
-from isthmus.core.objectives import Loss, Objective
+from isthmus.core.forward import Code, Pass, Point
+from isthmus.core.objectives import Adversary, Loss
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
 from isthmus.models.ae import DeterministicBottleneck
@@ -107,20 +106,13 @@ class AdversarialBottleneck(Bottleneck):
         adversary = F.softplus(-self.critic(z))  # −log D(z), of the critic's logits
         return Code(z, self.weight * adversary, {"adversary": adversary})
 
-    def adversaries(self, module: Autoencoder) -> tuple[Objective, ...]:
-        return (
-            Objective(
-                tuple(self.critic.parameters()),
-                lambda batch: self.critic_loss(module, batch),
-                self.learning_rate,
-            ),
-        )
+    def adversaries(self, module: Autoencoder) -> tuple[Adversary, ...]:
+        return (Adversary(tuple(self.critic.parameters()), self.critic_loss, self.learning_rate),)
 
-    def critic_loss(self, module: Autoencoder, batch: Batch) -> Loss:
+    def critic_loss(self, made: Pass) -> Loss:
         """What the critic loses: −log D of a draw of the prior, and −log(1 − D) of the code of x,
         per example.
         """
-        with torch.no_grad():
-            z = module.encode(batch)[0]
+        z = made.code.z
         loss = F.softplus(-self.critic(sharding.randn_like(z))) + F.softplus(self.critic(z))
         return Loss(loss, {"critic": loss})

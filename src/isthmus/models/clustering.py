@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Batches, Loss, Objective, Stage
@@ -137,9 +137,11 @@ class ClusteringAE(ClusterMixin, Estimator):
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
     ) -> Autoencoder:
         assert isinstance(bottleneck, ClusteringBottleneck)
-        clustering_loss = ClusteringLoss(self.clustering_weight if self.variant == "idec" else None)
         bottleneck.anchor = Anchor(encoder, bottleneck)
-        return Autoencoder(encoder, bottleneck, decoder, likelihood, loss_function=clustering_loss)
+        return Autoencoder(encoder, bottleneck, decoder, likelihood)
+
+    def _loss_function(self, spec: ExampleSpec) -> ClusteringLoss:
+        return ClusteringLoss(self.clustering_weight if self.variant == "idec" else None)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         bottleneck = module.bottleneck

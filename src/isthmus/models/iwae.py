@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.core.objectives import Loss
 from isthmus.divergences import gaussian_kl
-from isthmus.likelihoods import Likelihood
 from isthmus.models._variational import GaussianBottleneck, Variational, drawn
 
 
@@ -45,16 +44,8 @@ class IWAE(Variational):
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return ImportanceWeightedBottleneck(features, self.latent_dim)
 
-    def _assembled(
-        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
-    ) -> Autoencoder:
-        return Autoencoder(
-            encoder,
-            bottleneck,
-            decoder,
-            likelihood,
-            loss_function=ImportanceWeightedLoss(self.samples),
-        )
+    def _loss_function(self, spec: ExampleSpec) -> ImportanceWeightedLoss:
+        return ImportanceWeightedLoss(self.samples)
 
 
 class ImportanceWeightedBottleneck(GaussianBottleneck):

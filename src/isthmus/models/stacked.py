@@ -16,7 +16,7 @@ from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
-from isthmus.core.objectives import Loss, Objective, Stage
+from isthmus.core.objectives import Loss, Objective, Side, Stage
 from isthmus.core.reductions import full, squared_error
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
@@ -85,7 +85,7 @@ class StackedAE(Estimator):
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         if self._own_is_absent():
-            layers: list[tuple[Objective, ...]] = [
+            layers: list[tuple[Side, ...]] = [
                 (Objective(layer.parameters, layer.loss),) for layer in stack(module)
             ]
         else:

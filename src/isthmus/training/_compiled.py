@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch._inductor import standalone_compile
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from isthmus.core.batch import Batch
-from isthmus.core.objectives import Objective, TrainableModule
+from isthmus.core.objectives import Side, TrainableModule
 from isthmus.errors import InputError
-from isthmus.training._steps import Gradients, Ready
+from isthmus.training._steps import Gradients, Ready, Seen
 from isthmus.training.runtimes import Runtime
 
 Graph = Callable[..., Sequence[Tensor]]
@@ -24,10 +23,9 @@ class CompiledGradients(Gradients):
     worked out as usual.
 
     Forward and backward pass are traced together, as one function of all parameters, all buffers
-    and the batch, and compiled
-    as such: activations, losses and their derivatives then run in a few passes over memory, and
-        Python is entered once a step.
-    Random numbers are those of torch, so that the same seed draws the same noise with and without.
+    and the batch, and compiled as such: activations, losses and their derivatives then run in a few
+    passes over memory, and Python is entered once a step. Random numbers are those of torch, so
+    that the same seed draws the same noise with and without.
 
     Args:
         module: what is trained; its parameters and buffers are the graph's inputs, and keep their
@@ -36,35 +34,41 @@ class CompiledGradients(Gradients):
         ready: from what it is called with to the batch that the loss takes.
         batch_size: examples in a batch that the graph is made for.
         runtime: where it runs.
+        keeps_pass: whether an adversary waits for the forward pass.
     """
 
     def __init__(
         self,
         module: TrainableModule,
-        objective: Objective,
+        objective: Side,
         ready: Ready,
         batch_size: int,
         runtime: Runtime,
+        keeps_pass: bool = False,
     ) -> None:
-        super().__init__(objective, ready, runtime, is_alone=False)
+        super().__init__(objective, ready, runtime, is_alone=False, keeps_pass=keeps_pass)
         self.module, self.batch_size = module, batch_size
         self._graph: Graph | None = None
         self._tensors = [*module.parameters(), *module.buffers()]
         self._state = [tensor.detach() for tensor in self._tensors]
         self._moved: list[nn.Parameter] = []
 
-    def __call__(self, batch: Any) -> Tensor:
-        if batch.size != self.batch_size:
-            return super().__call__(batch)
+    def __call__(self, seen: Seen) -> Tensor:
+        if seen.size != self.batch_size:
+            return super().__call__(seen)
         if self._graph is None:
-            self._graph = self._compiled(batch)
-        values, *gradients = self._graph(*self._state, *_leaves(batch))
+            self._graph = self._compiled(seen)
+        values, *found = self._graph(*self._state, *seen.tensors)
+        gradients = found[len(found) - len(self._moved) :]
+        if self.made is not None:  # that of the tracing, or of the step before
+            made = found[: len(found) - len(self._moved)]
+            self.made = self.made.with_tensors([*seen.tensors, *made])
         for parameter, gradient in zip(self._moved, gradients, strict=True):
             parameter.grad = gradient
         return values
 
-    def _compiled(self, batch: Batch) -> Graph:
-        leaves = _leaves(batch)
+    def _compiled(self, seen: Seen) -> Graph:
+        leaves = seen.tensors
         names = [
             name for name, _ in (*self.module.named_parameters(), *self.module.named_buffers())
         ]
@@ -75,7 +79,9 @@ class CompiledGradients(Gradients):
         def gradients(*inputs: Tensor) -> list[Tensor]:
             state, given = inputs[: len(names)], inputs[len(names) :]
             renamed = {f"module.{name}": tensor for name, tensor in zip(names, state, strict=True)}
-            objective, values = torch.func.functional_call(cost, renamed, (_like(batch, given),))
+            objective, values = torch.func.functional_call(
+                cost, renamed, (seen.with_tensors(given),)
+            )
             found = torch.autograd.grad(
                 objective.mean(), [state[place] for place in wanted], allow_unused=True
             )
@@ -88,7 +94,9 @@ class CompiledGradients(Gradients):
             pairs = zip(
                 self._moved, (gradient for gradient in found if gradient is not None), strict=True
             )
-            return [values, *(_laid_out_like(parameter, gradient) for parameter, gradient in pairs)]
+            made = [] if self.made is None else self.made.made
+            moving = (_laid_out_like(parameter, gradient) for parameter, gradient in pairs)
+            return [values, *made, *moving]
 
         # Tracing runs the step once: on copies, so that running statistics and the random state
         # stay as they are.
@@ -108,17 +116,6 @@ class CompiledGradients(Gradients):
                 f"this training cannot be compiled here ({reason[0]}): pass compile=False."
             ) from error
         return compiled
-
-
-def _leaves(batch: Batch) -> list[Tensor]:
-    """The tensors of a batch that are there."""
-    return [part for part in batch if part is not None]
-
-
-def _like(batch: Batch, leaves: Sequence[Tensor]) -> Batch:
-    """A batch with other tensors where the given one has any."""
-    remaining = iter(leaves)
-    return batch.each(lambda _: next(remaining))
 
 
 def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:

@@ -13,55 +13,80 @@ import torch
 from torch import Tensor
 
 from isthmus.core import sharding
-from isthmus.core.objectives import Batches, Loss, Objective, Stage, TrainableModule
+from isthmus.core.batch import Batch
+from isthmus.core.forward import Pass
+from isthmus.core.objectives import Adversary, Batches, Loss, Side, Stage, TrainableModule
 from isthmus.errors import InputError
 from isthmus.training.optimizers import Optimizer, set_learning_rates
 from isthmus.training.runtimes import Runtime
 from isthmus.training.settings import TrainingSettings
 
+Seen = Batch | Pass
 Ready = Callable[[Any], Any]
 
 
 class Gradients:
-    """Finds what a batch costs a objective, and the gradients of that.
+    """Finds what a batch costs an objective, or a forward pass an adversary, and the gradients.
 
     Args:
         objective: whose loss and parameters.
-        ready: from what it is called with to the batch that the loss takes.
+        ready: from what it is called with to what the loss takes.
         runtime: where it runs.
         is_alone: whether no other objective has parameters that the loss depends on.
+        keeps_pass: whether an adversary waits for the forward pass.
 
     Attributes:
         terms: the names of the objective's terms, known once a batch was seen.
+        made: the forward pass of the last batch, where it is kept.
     """
 
     def __init__(
-        self, objective: Objective, ready: Ready, runtime: Runtime, *, is_alone: bool
+        self,
+        objective: Side,
+        ready: Ready,
+        runtime: Runtime,
+        *,
+        is_alone: bool,
+        keeps_pass: bool = False,
     ) -> None:
         self.objective, self.ready, self.runtime = objective, ready, runtime
+        self.keeps_pass = keeps_pass
+        self.made: Pass | None = None
         self.terms: list[str] = []
-        self._toward = (
-            None if is_alone else objective.parameters
-        )  # to name them takes time at every step
+        # To name the parameters takes time at every step.
+        self._toward = None if is_alone else objective.parameters
 
-    def __call__(self, batch: Any) -> Tensor:
+    def __call__(self, seen: Seen) -> Tensor:
         """Leave the gradients at the parameters; the mean objective and terms, ``(1 + terms,)``."""
-        objective, values = self.loss(batch)
+        objective, values = self.loss(seen)
         mean(objective).backward(inputs=self._toward)
         return values
 
-    def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
+    def loss(self, seen: Seen) -> tuple[Tensor, Tensor]:
         """The objective ``(n,)``, and the means ``(1 + terms,)``."""
-        batch = self.ready(batch)
+        ready = self.ready(seen)
         with self.runtime.autocast():
-            loss = self.objective.loss(batch)
+            judge: Callable[[Any], Loss] = self.objective.loss
+            loss = judge(ready)
         self.terms = list(loss.terms)
+        if self.keeps_pass:
+            self.made = required_pass(loss)
         values = torch.stack(
             [loss.objective.detach(), *(term.detach() for term in loss.terms.values())]
         )
-        if batch.weight is None:
+        if ready.weight is None:
             return loss.objective, mean(values)
-        return loss.objective * batch.weight, mean(values * batch.weight)
+        return loss.objective * ready.weight, mean(values * ready.weight)
+
+
+def required_pass(loss: Loss) -> Pass:
+    """The forward pass behind a loss, without gradients, for an adversary."""
+    if loss.made is None:
+        raise InputError(
+            "an adversary needs the forward pass, but the loss before it keeps none: return it as"
+            " Loss(..., made=Pass(...))."
+        )
+    return loss.made.with_tensors(loss.made.tensors)
 
 
 class Step:
@@ -97,9 +122,18 @@ class Step:
             if steps_per_epoch(len(batches), settings.batch_size) == 1
             else settings.batch_size
         )
+        waited_for = [isinstance(other, Adversary) for other in stage.objectives[1:]]
         self.gradients = [
-            _gradients(module, objective, ready, settings.compile, whole, runtime)
-            for objective in stage.objectives
+            _gradients(
+                module,
+                objective,
+                ready,
+                settings.compile,
+                whole,
+                runtime,
+                keeps_pass=place == 0 and any(waited_for),
+            )
+            for place, objective in enumerate(stage.objectives)
         ]
 
     @property
@@ -121,14 +155,23 @@ class Step:
 
     def _moved(self, rows: Tensor) -> Tensor:
         batch = self._take(rows)
-        first, *others = [
-            self._move(gradients, optimizer, batch)
-            for gradients, (_, optimizer) in zip(self.gradients, self.moves, strict=True)
-        ]
+        moved = []
+        for gradients, (objective, optimizer) in zip(self.gradients, self.moves, strict=True):
+            is_adversary = isinstance(objective, Adversary)
+            moved.append(self._move(gradients, optimizer, self._made if is_adversary else batch))
+        first, *others = moved
         return torch.cat([first, *(values[1:] for values in others)]) if others else first
 
-    def _move(self, gradients: Gradients, optimizer: Optimizer, batch: Any) -> Tensor:
-        values = self.runtime.agree(optimizer.parameters, gradients(batch))
+    @property
+    def _made(self) -> Pass:
+        """The forward pass of the stage's first objective."""
+        made = self.gradients[0].made
+        if made is None:
+            raise InputError("an adversary stands first in a stage: put an objective before it.")
+        return made
+
+    def _move(self, gradients: Gradients, optimizer: Optimizer, seen: Seen) -> Tensor:
+        values = self.runtime.agree(optimizer.parameters, gradients(seen))
         if self.settings.clip_norm is not None:
             self.runtime.clip(optimizer.parameters, self.settings.clip_norm)
         optimizer.step()
@@ -188,15 +231,18 @@ def measure(
 
 def _gradients(
     module: TrainableModule,
-    objective: Objective,
+    objective: Side,
     ready: Ready,
     is_compiled: bool,
     batch_size: int,
     runtime: Runtime,
+    *,
+    keeps_pass: bool,
 ) -> Gradients:
     if not is_compiled:
         trained = sum(parameter.requires_grad for parameter in module.parameters())
-        return Gradients(objective, ready, runtime, is_alone=trained == len(objective.parameters))
+        is_alone = trained == len(objective.parameters)
+        return Gradients(objective, ready, runtime, is_alone=is_alone, keeps_pass=keeps_pass)
     if runtime.processes > 1:
         raise InputError(
             f"compile=True is not usable in {runtime.processes} processes, whose gradients are"
@@ -204,4 +250,4 @@ def _gradients(
         )
     from isthmus.training._compiled import CompiledGradients  # the compiler takes seconds to import
 
-    return CompiledGradients(module, objective, ready, batch_size, runtime)
+    return CompiledGradients(module, objective, ready, batch_size, runtime, keeps_pass)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.core.fields import field
-from isthmus.core.objectives import Objective
+from isthmus.core.objectives import Side
 from isthmus.core.parts import Part, part_of
 from isthmus.errors import InputError
 from isthmus.registry import OPTIMIZERS, SCHEDULES
@@ -222,7 +222,7 @@ class AdamW(Adam):
         )
 
 
-def make_optimizer(objective: Objective, settings: TrainingSettings) -> Optimizer:
+def make_optimizer(objective: Side, settings: TrainingSettings) -> Optimizer:
     """The optimiser that the settings name, over the parameters of an objective."""
     if not objective.parameters:
         raise InputError("there is nothing to train: none of the parameters asks for a gradient.")
@@ -235,7 +235,7 @@ def make_optimizer(objective: Objective, settings: TrainingSettings) -> Optimize
 
 
 def set_learning_rates(
-    moves: Iterable[tuple[Objective, Optimizer]], settings: TrainingSettings, share: float
+    moves: Iterable[tuple[Side, Optimizer]], settings: TrainingSettings, share: float
 ) -> None:
     """Set the learning rates of a moment; ``share`` of the stage, from 0 to 1, is done."""
     if settings.schedule == "constant":
