@@ -82,3 +82,23 @@ class Data:
             f"Data({self.name!r}, train={len(self.train)}, test={len(self.test)},"
             f" shape={self.shape}{labels})"
         )
+
+
+def known_of(model: Any, part: Part) -> dict[str, Any]:
+    """What a conditional model must be told of the examples of a part, as an argument; nothing for
+    any other.
+    """
+    return {"condition": part.labels} if condition_of(model) is not None else {}
+
+
+def typical_of(model: Any) -> dict[str, Any]:
+    """What a conditional model is told where a picture shows a single condition."""
+    known = condition_of(model)
+    return {} if known is None else {"condition": known.typical}
+
+
+def condition_of(model: Any) -> Any:
+    """How what is known beside an example becomes numbers
+    (:class:`isthmus.data.conditions.Condition`), of a conditional model; None of any other.
+    """
+    return getattr(getattr(model, "preprocessor_", None), "condition", None)

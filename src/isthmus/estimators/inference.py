@@ -21,7 +21,7 @@ from isthmus.core.forward import Level
 from isthmus.data._layout import extent
 from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import ArrayBatches, inference_rows
-from isthmus.data.conditions import Condition, LabelCondition
+from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError
@@ -73,24 +73,6 @@ def shared_noise(bottleneck: Bottleneck, like: Tensor) -> list[Tensor | None]:
 def has_labels(X: Any) -> bool:
     """Whether X is a part of a data set that brings its labels."""
     return isinstance(X, Part) and X.y is not None
-
-
-def known_of(model: Any, part: Part) -> dict[str, Any]:
-    """What a conditional model must be told of the examples of a part, as an argument; nothing for
-    any other.
-    """
-    return {"condition": part.labels} if _condition_of(model) is not None else {}
-
-
-def typical_of(model: Any) -> dict[str, Any]:
-    """What a conditional model is told where a picture shows a single condition."""
-    known = _condition_of(model)
-    return {} if known is None else {"condition": known.typical}
-
-
-def _condition_of(model: Any) -> Condition | None:
-    found: Condition | None = getattr(getattr(model, "preprocessor_", None), "condition", None)
-    return found
 
 
 class InferenceMixin(Settings):

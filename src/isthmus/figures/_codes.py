@@ -11,9 +11,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from isthmus.data.datasets import Data, Part
+from isthmus.data.datasets import Data, Part, known_of, typical_of
 from isthmus.errors import InputError
-from isthmus.estimators.inference import known_of, typical_of
 from isthmus.figures._classes import (
     NO_CLASSES,
     ClassColours,

@@ -10,10 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isthmus.core.latent_grid import latent_grid
-from isthmus.data.conditions import LabelCondition
-from isthmus.data.datasets import Data, Part
+from isthmus.data.datasets import Data, Part, condition_of, known_of
 from isthmus.errors import InputError
-from isthmus.estimators.inference import known_of
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import codes_of, decoded_by, kind_of, project, shown, space_of
 from isthmus.figures._style import (
@@ -185,8 +183,8 @@ def styles(
     Raises:
         InputError: for a model that was trained without labels as its condition.
     """
-    known = getattr(getattr(model, "preprocessor_", None), "condition", None)
-    if not isinstance(known, LabelCondition):
+    known = condition_of(model)
+    if not hasattr(known, "labels"):
         raise InputError(
             f"{type(model).__name__} was trained without labels as its condition, so class and"
             " style cannot be told apart: train it with condition='label'."

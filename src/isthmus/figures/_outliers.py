@@ -8,10 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from isthmus.data.datasets import Data, Part
+from isthmus.data.datasets import Data, Part, known_of
 from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
-from isthmus.estimators.inference import known_of
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import kind_of
 from isthmus.figures._style import (

@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from sklearn.base import is_clusterer
 
-from isthmus.data.datasets import Data, Part
+from isthmus.data.datasets import Data, Part, known_of
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
-from isthmus.estimators.inference import known_of
 from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
 from isthmus.metrics._measure import Measure
 from isthmus.metrics.representation import Labelled
