@@ -235,7 +235,10 @@ LIKELIHOODS = Registry(
 
 QUANTIZERS = Registry(
     "quantizer",
-    {"vq": "isthmus.quantizers.vector:VectorQuantizer"},
+    {
+        "vq": "isthmus.quantizers.vector:VectorQuantizer",
+        "fsq": "isthmus.quantizers.finite:FSQ",
+    },
     base="isthmus.quantizers.base:QuantizerPart",
 )
 

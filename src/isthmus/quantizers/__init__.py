@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isthmus.quantizers.base import Quantized, Quantizer, QuantizerPart
+from isthmus.quantizers.finite import FSQ
 from isthmus.quantizers.vector import VectorQuantizer
 
-__all__ = ["Quantized", "Quantizer", "QuantizerPart", "VectorQuantizer"]
+__all__ = ["FSQ", "Quantized", "Quantizer", "QuantizerPart", "VectorQuantizer"]
