@@ -238,6 +238,9 @@ QUANTIZERS = Registry(
     {
         "vq": "isthmus.quantizers.vector:VectorQuantizer",
         "fsq": "isthmus.quantizers.finite:FSQ",
+        "residual": "isthmus.quantizers.residual:ResidualVQ",
+        "product": "isthmus.quantizers.product:ProductVQ",
+        "lfq": "isthmus.quantizers.lookup_free:LFQ",
     },
     base="isthmus.quantizers.base:QuantizerPart",
 )
