@@ -252,20 +252,17 @@ class QuantizedBottleneck(Bottleneck, ABC):
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         found = []
         rows = posterior[1].split([math.prod(level.grid) for level in self.levels], dim=1)
+        places = [suffix.replace("_", " at the ") for suffix in self.suffixes]
         owners = [
-            (
-                each,
-                suffix.replace("_", " at the "),
-                f" by index {i}" if len(each.levels) > 1 else "",
-            )
-            for each, suffix in zip(self.level_quantizers, self.suffixes, strict=True)
+            (each, ("" if len(each.levels) == 1 else f" by index {i}") + place)
+            for each, place in zip(self.level_quantizers, places, strict=True)
             for i in range(1, len(each.levels) + 1)
         ]
-        for level, indices, (each, place, which) in zip(self.levels, rows, owners, strict=True):
+        for level, indices, (each, where) in zip(self.levels, rows, owners, strict=True):
             used = len(indices.unique())
             if used < _FEW * min(level.size, indices.numel()):
                 found.append(
-                    f"only {used} of {level.size} codebook entries are in use{which}{place}"
+                    f"only {used} of {level.size} codebook entries are in use{where}"
                     f" (codebook collapse): {each.remedy(used)}."
                 )
         return found

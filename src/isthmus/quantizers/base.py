@@ -95,7 +95,7 @@ class QuantizerPart(Part, ABC):
 
 
 def counts_of(indices: Tensor, size: int) -> Tensor:
-    """How often each of ``size`` entries is chosen in a batch: indices of any shape to ``(size,)``."""
+    """How often a batch chooses each of ``size`` entries: indices of any shape to ``(size,)``."""
     flat = indices.flatten()
     return flat.new_zeros(size).scatter_add_(0, flat, torch.ones_like(flat))
 
