@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from isthmus.core import sharding
 from isthmus.core.parts import Part
 
 _NONE: Mapping[str, Tensor] = {}
@@ -95,9 +96,11 @@ class QuantizerPart(Part, ABC):
 
 
 def counts_of(indices: Tensor, size: int) -> Tensor:
-    """How often a batch chooses each of ``size`` entries: indices of any shape to ``(size,)``."""
+    """How often the whole batch chooses each of ``size`` entries, ``(size,)``; indices are those of
+    this process, of any shape.
+    """
     flat = indices.flatten()
-    return flat.new_zeros(size).scatter_add_(0, flat, torch.ones_like(flat))
+    return sharding.all_sum(flat.new_zeros(size).scatter_add_(0, flat, torch.ones_like(flat)))
 
 
 def use_of(uses: Tensor) -> dict[str, float]:

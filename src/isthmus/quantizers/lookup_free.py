@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from isthmus.core import sharding
 from isthmus.core.fields import field
 from isthmus.core.reductions import squared_error, sum_dimensions
 from isthmus.quantizers._scalars import ScalarQuantizer
@@ -103,13 +104,13 @@ class LookupFreeQuantizer(ScalarQuantizer):
 
 
 def mean_choice(on: Tensor) -> Tensor:
-    """The mean distribution over all entries, ``(2**bits,)`` in some order, where bits are
-    independent and on with probabilities ``(m, bits)``.
+    """The mean choice of the whole batch among all entries, ``(2**bits,)`` in some order, where bits
+    are independent and on with probabilities ``(m, bits)``.
 
     Each half of the bits is enumerated alone, and one product joins them: no ``(m, 2**bits)``.
     """
     left, right = (_joint(half) for half in on.tensor_split(2, dim=1))
-    return (left.T @ right).flatten() / len(on)
+    return sharding.all_sum(left.T @ right).flatten() / sharding.total(len(on))
 
 
 def _joint(on: Tensor) -> Tensor:
