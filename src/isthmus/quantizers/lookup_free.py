@@ -104,8 +104,8 @@ class LookupFreeQuantizer(ScalarQuantizer):
 
 
 def mean_choice(on: Tensor) -> Tensor:
-    """The mean choice of the whole batch among all entries, ``(2**bits,)`` in some order, where bits
-    are independent and on with probabilities ``(m, bits)``.
+    """The mean choice of the whole batch among the entries, ``(2**bits,)`` in some order; bits
+    are independent, and on with probabilities ``(m, bits)``.
 
     Each half of the bits is enumerated alone, and one product joins them: no ``(m, 2**bits)``.
     """
