@@ -118,7 +118,7 @@ _Likelihood: TypeAlias = Literal["auto", "bernoulli", "gaussian", "mse"]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
-_Quantizer: TypeAlias = Literal["vq"]
+_Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
 _RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
@@ -774,7 +774,7 @@ class VQVAE(_VQVAE):
     codebook.
 
     Args:
-        latent_dim: size of a codebook vector.
+        latent_dim: size of the vectors that are quantised, and of what stands for them.
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
         quantizer: how vectors become whole numbers.
@@ -826,7 +826,7 @@ class VQVAE2(_VQVAE2):
     one that knows it.
 
     Args:
-        latent_dim: size of a codebook vector.
+        latent_dim: size of the vectors that are quantised, and of what stands for them.
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
         quantizer: how vectors become whole numbers.

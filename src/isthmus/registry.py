@@ -236,7 +236,13 @@ LIKELIHOODS = Registry(
 
 QUANTIZERS = Registry(
     "quantizer",
-    {"vq": "isthmus.quantizers.vector:VectorQuantizer"},
+    {
+        "vq": "isthmus.quantizers.vector:VectorQuantizer",
+        "fsq": "isthmus.quantizers.finite:FSQ",
+        "residual": "isthmus.quantizers.residual:ResidualVQ",
+        "product": "isthmus.quantizers.product:ProductVQ",
+        "lfq": "isthmus.quantizers.lookup_free:LFQ",
+    },
     base="isthmus.quantizers.base:QuantizerPart",
 )
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 import isthmus as ist
+from isthmus.quantizers import FSQ, LFQ, ProductVQ, ResidualVQ, VectorQuantizer
 from isthmus.training.runtimes import choose_runtime
 
 SHARED: dict[str, Any] = {
@@ -43,22 +44,27 @@ MEMBERS: dict[str, Any] = {
     "aae": lambda: ist.AAE(**SHARED, critic_hidden=(8,)),
     "vqvae": lambda: ist.VQVAE(
         **{**SHARED, "epochs": 8},
-        quantizer=ist.quantizers.VectorQuantizer(24, decay=0.9),
+        quantizer=VectorQuantizer(24, decay=0.9),
         latent_dim=3,
         tokens=2,
     ),
-    "vqvae gradient": lambda: ist.VQVAE(
-        **SHARED, quantizer=ist.quantizers.VectorQuantizer(8, "gradient")
-    ),
+    "vqvae gradient": lambda: ist.VQVAE(**SHARED, quantizer=VectorQuantizer(8, "gradient")),
+    "vqvae fsq": lambda: ist.VQVAE(**SHARED, quantizer=FSQ(levels=(4, 3))),
+    "vqvae lfq": lambda: ist.VQVAE(**SHARED, quantizer=LFQ(bits=4)),
+    "vqvae residual": lambda: ist.VQVAE(**SHARED, quantizer=ResidualVQ(8, depth=2)),
+    "vqvae product": lambda: ist.VQVAE(**SHARED, quantizer=ProductVQ(8)),
     "nvae": lambda: ist.NVAE(
         **{**SHARED, "epochs": 1}, width=8, groups=(1, 1), latent_dim=1, kl_warmup=2.0
     ),
     "stacked": lambda: ist.StackedAE(**SHARED, pretrain_epochs=1, schedule="cosine"),
-    "vqvae2": lambda: ist.VQVAE2(**SHARED, quantizer=ist.quantizers.VectorQuantizer(8)),
+    "vqvae2": lambda: ist.VQVAE2(**SHARED, quantizer=VectorQuantizer(8)),
     "conditional": lambda: ist.VAE(**SHARED, condition="label"),
     "clustering": lambda: ist.ClusteringAE(**SHARED, pretrain_epochs=1, n_clusters=3),
 }
-COLUMNS = ("objective", "val_objective", "usage", "perplexity", "dead", "mmd", "critic")
+COLUMNS = (
+    *("objective", "val_objective", "usage", "perplexity", "usage_2", "perplexity_2", "entropy"),
+    *("dead", "mmd", "critic"),
+)
 
 
 def dropping(shape: tuple[int, ...]) -> torch.nn.Module:

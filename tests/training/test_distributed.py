@@ -21,6 +21,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 MEMBERS = [
     *("plain", "vae", "betatc", "free bits", "stopping", "iwae", "denoising", "contractive"),
     *("sparse kl", "sparse topk", "wae", "aae", "vqvae", "vqvae gradient", "nvae", "stacked"),
+    *("vqvae fsq", "vqvae lfq", "vqvae residual", "vqvae product"),
     *("clustering", "classifier"),
 ]
 

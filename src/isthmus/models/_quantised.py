@@ -32,11 +32,13 @@ _FEW = 0.25
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Quantised(Conditional, Estimator, ABC):
-    """A member whose code is made of codebook entries, so that it is a grid of whole numbers."""
+    """A member whose code is made of entries of finite sets: it is a grid of whole numbers."""
 
     image_network = "residual"
 
-    latent_dim: int = field(16, "size of a codebook vector", low=1)
+    latent_dim: int = field(
+        16, "size of the vectors that are quantised, and of what stands for them", low=1
+    )
     quantizer: str | QuantizerPart = slot("vq", QUANTIZERS, "how vectors become whole numbers")
     tokens: int = field(
         8, "vectors of a code whose features are no grid: of tables, and under network='mlp'", low=1
@@ -250,18 +252,18 @@ class QuantizedBottleneck(Bottleneck, ABC):
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         found = []
         rows = posterior[1].split([math.prod(level.grid) for level in self.levels], dim=1)
+        places = [suffix.replace("_", " at the ") for suffix in self.suffixes]
         owners = [
-            (each, suffix)
-            for each, suffix in zip(self.level_quantizers, self.suffixes, strict=True)
-            for _ in each.levels
+            (each, ("" if len(each.levels) == 1 else f" by index {i}") + place)
+            for each, place in zip(self.level_quantizers, places, strict=True)
+            for i in range(1, len(each.levels) + 1)
         ]
-        for level, indices, (each, suffix) in zip(self.levels, rows, owners, strict=True):
+        for level, indices, (each, where) in zip(self.levels, rows, owners, strict=True):
             used = len(indices.unique())
             if used < _FEW * min(level.size, indices.numel()):
                 found.append(
-                    f"only {used} of {level.size} codebook entries are in"
-                    f" use{suffix.replace('_', ' at the ')} (codebook collapse):"
-                    f" {each.remedy(used)}."
+                    f"only {used} of {level.size} codebook entries are in use{where}"
+                    f" (codebook collapse): {each.remedy(used)}."
                 )
         return found
 

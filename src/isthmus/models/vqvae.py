@@ -26,15 +26,15 @@ class VQVAE(Quantised):
               \mathcal{C}} \lVert h_i - e \rVert
 
     where :math:`h_i` are the encoder's vectors and sg stops gradients; the decoder's gradient goes
-    straight through to
-    :math:`h_i`. The last term stands for ``codebook="gradient"``; under ``"ema"`` moving averages
-    take its place.
+    straight through to :math:`h_i`. The last term stands for ``codebook="gradient"``; under
+    ``"ema"`` moving averages take its place. This is the ``quantizer`` ``"vq"``; others
+    (:mod:`isthmus.quantizers`) charge what they say in place of the sums over i.
 
     All terms are sums over one example. The commitment is a squared length, in units that the
     encoder chooses: where its weight β is large beside the distortion, encoder and codebook shrink
-        together. The distortion that it is weighed against
-    is in nats under bernoulli and gaussian, and the squared error under mse. ``rate`` is
-    :math:`\sum_i \log K`, what a uniform prior over the K entries charges, the same for every
+    together. The distortion that it is weighed against is in nats under bernoulli and gaussian, and
+    the squared error under mse. ``rate`` is :math:`\sum_i \log K`, what a uniform prior over the K
+    entries charges (over those of each index, where a vector has several), the same for every
     example; distortion + rate is then a true bound of -log p(x), and a prior that ``fit_prior``
     learns makes it smaller.
 
@@ -68,7 +68,8 @@ class VQVAE(Quantised):
 
     def encode(self, X: Any, condition: Any = None) -> np.ndarray:
         """The indices of each example's entries, ``(n, h, w)`` or ``(n, tokens)``, whole numbers
-        below ``codebook_size``.
+        from 0; under a quantizer that gives k of them for a vector, ``(n, h, w, k)`` or
+        ``(n, tokens, k)``.
         """
         return self._grids(X, condition)[0]
 

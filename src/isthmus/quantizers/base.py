@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from isthmus.core import sharding
 from isthmus.core.parts import Part
 
 _NONE: Mapping[str, Tensor] = {}
@@ -91,3 +93,24 @@ class QuantizerPart(Part, ABC):
     @abstractmethod
     def _module(self, dim: int, epochs: int) -> Quantizer:
         """What :meth:`build` gives, from fields that were checked."""
+
+
+def counts_of(indices: Tensor, size: int) -> Tensor:
+    """How often the whole batch chooses each of ``size`` entries, ``(size,)``; indices are those of
+    this process, of any shape.
+    """
+    flat = indices.flatten()
+    return sharding.all_sum(flat.new_zeros(size).scatter_add_(0, flat, torch.ones_like(flat)))
+
+
+def use_of(uses: Tensor) -> dict[str, float]:
+    """What an epoch's counts ``(size,)`` say: the share of entries in use, and the perplexity.
+
+    The perplexity is the exponential of the entropy: so many entries, used equally often, would say
+    as much.
+    """
+    shares = uses / uses.sum().clamp(min=1)
+    return {
+        "usage": float((uses > 0).float().mean()),
+        "perplexity": float(torch.special.entr(shares).sum().exp()),
+    }

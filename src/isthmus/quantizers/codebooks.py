@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from isthmus.core import sharding
 from isthmus.core.reductions import squared_error
-from isthmus.quantizers.base import Quantized, Quantizer
+from isthmus.quantizers.base import Quantized, Quantizer, counts_of, use_of
 
 # without use: steps, and fair shares of the vectors that passed in them
 _IDLE_STEPS, _IDLE_SHARES = 20, 10
@@ -103,8 +103,7 @@ class Codebook(Quantizer, ABC):
         start from.
         """
         rows, indices = _rows(proposed), found.indices.flatten()
-        own = torch.zeros_like(self.uses).scatter_add_(0, indices, torch.ones_like(indices))
-        counts = sharding.all_sum(own)
+        counts = counts_of(indices, self.size)
         self.uses += counts
         self.idle.add_(1).masked_fill_(counts > 0, 0)
         self.recent.copy_(sharding.pick(rows, self.size))
@@ -116,18 +115,11 @@ class Codebook(Quantizer, ABC):
     def close_epoch(self) -> dict[str, float]:
         """Renew entries that the epoch did not use; the share that it used, and the perplexity of
         their use.
-
-        The perplexity is the exponential of the entropy: so many entries, used equally often, would
-            say as much.
         """
-        shares = self.uses / self.uses.sum().clamp(min=1)
-        dead = self.uses == 0
+        found, dead = use_of(self.uses), self.uses == 0
         self.uses.zero_()
         self._renew(dead, self.epoch.floor() + 1)
-        return {
-            "usage": 1 - float(dead.float().mean()),
-            "perplexity": float(torch.special.entr(shares).sum().exp()),
-        }
+        return found
 
     def _drawn(self, proposed: Tensor, entries: Tensor) -> Tensor | None:
         """What draws entries ``(n, dim, *grid)`` to what was proposed, ``(n,)``; None where no

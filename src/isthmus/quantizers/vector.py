@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from dataclasses import dataclass
 
 from isthmus.core.fields import field
@@ -12,7 +13,30 @@ _RENEWING = 0.9  # of the epochs; entries that start anew need some time to sett
 
 
 @dataclass(repr=False)
-class VectorQuantizer(QuantizerPart):
+class CodebookPart(QuantizerPart, ABC):
+    """A quantizer that is made of one or several codebooks, all with the same settings."""
+
+    codebook_size: int = field(128, "entries of a codebook (K)", low=2)
+    codebook: str = field(
+        "ema",
+        "how entries are learnt: by moving averages or by gradient",
+        choices=("ema", "gradient"),
+    )
+    decay: float = field(0.99, "share of the past in the moving averages (gamma)", above=0, below=1)
+    commitment: float = field(
+        0.25, "weight of the distance that holds the encoder to its entries (beta)", low=0
+    )
+
+    def _codebook(self, dim: int, epochs: int) -> Codebook:
+        """A codebook for vectors of a size, for a training that lasts so many epochs."""
+        settings = (self.codebook_size, dim, _RENEWING * epochs, self.commitment)
+        if self.codebook == "gradient":
+            return GradientCodebook(*settings)
+        return AveragedCodebook(*settings, self.decay)
+
+
+@dataclass(repr=False)
+class VectorQuantizer(CodebookPart):
     r"""Vector quantizer: the nearest entry of a codebook stands for a vector.
 
     .. math:: e = \arg\min_{e \in \mathcal C} \lVert h - e \rVert, \quad
@@ -28,19 +52,5 @@ class VectorQuantizer(QuantizerPart):
         NeurIPS 2017.
     """
 
-    codebook_size: int = field(128, "entries of a codebook (K)", low=2)
-    codebook: str = field(
-        "ema",
-        "how entries are learnt: by moving averages or by gradient",
-        choices=("ema", "gradient"),
-    )
-    decay: float = field(0.99, "share of the past in the moving averages (gamma)", above=0, below=1)
-    commitment: float = field(
-        0.25, "weight of the distance that holds the encoder to its entries (beta)", low=0
-    )
-
     def _module(self, dim: int, epochs: int) -> Codebook:
-        settings = (self.codebook_size, dim, _RENEWING * epochs, self.commitment)
-        if self.codebook == "gradient":
-            return GradientCodebook(*settings)
-        return AveragedCodebook(*settings, self.decay)
+        return self._codebook(dim, epochs)

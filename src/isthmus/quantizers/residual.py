@@ -1,0 +1,56 @@
+"""Residual vector quantization: each codebook quantises what those before it left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isthmus.core.fields import field
+from isthmus.quantizers._composed import ComposedQuantizer, See
+from isthmus.quantizers.vector import CodebookPart
+
+
+@dataclass(repr=False)
+class ResidualVQ(CodebookPart):
+    r"""Residual vector quantizer: each codebook quantises what those before it left.
+
+    .. math:: r_1 = h, \quad e_l = \arg\min_{e \in \mathcal C_l} \lVert r_l - e \rVert, \quad
+              r_{l+1} = r_l - \mathrm{sg}[e_l], \quad \hat h = \sum_{l=1}^{\text{depth}} e_l
+
+    The codebooks learn, and are charged, as that of :class:`~isthmus.quantizers.VectorQuantizer`,
+    each for its own :math:`r_l`; they start from data one after another. A vector has ``depth``
+    indices, the coarsest first, which tell apart as many vectors as one codebook of
+    :math:`K^{\text{depth}}` entries. The gradient goes straight through to h, once.
+
+    The member's ``latent_dim`` is the size of h and of all entries.
+
+    Reference:
+        N. Zeghidour, A. Luebs, A. Omran, J. Skoglund and M. Tagliasacchi, SoundStream: an
+        end-to-end neural audio codec, IEEE/ACM TASLP 2021.
+
+    Example:
+        >>> import torch
+        >>> quantizer = ResidualVQ(codebook_size=16, depth=3).build(8, epochs=1)
+        >>> quantizer.levels, tuple(quantizer(torch.randn(2, 8, 5, 5)).indices.shape)
+        ((16, 16, 16), (2, 5, 5, 3))
+    """
+
+    depth: int = field(4, "codebooks, each for what those before it left", low=1)
+
+    def _module(self, dim: int, epochs: int) -> ResidualQuantizer:
+        return ResidualQuantizer([self._codebook(dim, epochs) for _ in range(self.depth)])
+
+
+class ResidualQuantizer(ComposedQuantizer):
+    """Codebooks for vectors of one size, of which each sees what those before it left."""
+
+    def show(self, proposed: Tensor, see: See) -> None:
+        rest = proposed
+        for book in self.books:
+            rest = rest - see(book, rest)
+
+    def join(self, entries: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(entries)).sum(0)
