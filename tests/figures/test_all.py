@@ -27,6 +27,8 @@ def vae(digits: ist.data.Data) -> ist.Estimator:
 def test_every_figure_of_a_vae_can_be_drawn(
     name: str, vae: ist.Estimator, digits: ist.data.Data
 ) -> None:
+    if name == "styles":  # classes can be told apart from style where the model knows them
+        vae = ist.VAE(condition="label", **QUICK).fit(digits.train)
     figure = FIGURES[name](vae, digits)
     assert isinstance(figure, Figure)
     target = io.BytesIO()

@@ -34,7 +34,8 @@ class VAEGAN(Variational):
     :math:`D_l` are the features of the discriminator D. The encoder moves by the first two terms,
     the decoder by the last two. D makes :math:`-\log D(x) - \tfrac12 \log(1 - D(\tilde x)) -
     \tfrac12 \log(1 - D(\hat x))` small: at :math:`2 \log 2 = 1.386` nats it can tell nothing apart.
-    ``pixel_weight`` adds the distortion of the likelihood itself, which the paper leaves out and which keeps a strong discriminator in check.
+    ``pixel_weight`` adds the distortion of the likelihood itself. The paper leaves it out; it keeps
+    a discriminator in check that grows too strong.
 
     The history shows ``similarity``, ``fooling`` (the last term without its weight) and
     ``discriminator`` beside ``distortion`` and ``rate``, in nats.
