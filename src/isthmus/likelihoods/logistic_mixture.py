@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +47,8 @@ class LogisticMixtureLikelihood(Likelihood):
 
     def __init__(self, components: int = 5, bins: int = 256, axis: int = -1) -> None:
         super().__init__()
-        self.components, self.bins, self.axis = components, bins, axis
+        self.components, self.axis = components, axis
+        self.bins: int = bins
         centres = (torch.arange(components, dtype=torch.float64) + 0.5) / components
         self.register_buffer("centres", centres.float(), persistent=False)  # (K,), in [0, 1]
         self.centres: Tensor
@@ -155,7 +155,9 @@ class LogisticMixture(LikelihoodPart):
 
     components: int = field(5, "logistics in the mixture of each value", low=1)
     bins: int = field(
-        256, "values of the grid 0, 1/(bins - 1), ..., 1 on which the data lie; 256 for uint8", low=2
+        256,
+        "values of the grid 0, 1/(bins - 1), ..., 1 of the data; 256 for uint8",
+        low=2,
     )
 
     @property

@@ -26,9 +26,7 @@ def neg_elbo(distortion: np.ndarray, rate: np.ndarray) -> Measure:
     )
 
 
-def bits_per_dim(
-    distortion: np.ndarray, rate: np.ndarray, dimensions: int | np.ndarray
-) -> Measure:
+def bits_per_dim(distortion: np.ndarray, rate: np.ndarray, dimensions: int | np.ndarray) -> Measure:
     """−ELBO in bits, shared out over the dimensions: of a likelihood that is a probability mass.
 
     The bits of a density depend on the units of the data, and are none that one could send.
