@@ -25,7 +25,9 @@ from isthmus.core.objectives import Objective
 from isthmus.training import checkpoint as checkpoints
 from isthmus.training._steps import Step
 
-LIKELIHOODS = ("bernoulli", "gaussian", "mse")
+LIKELIHOODS: dict[str, Any] = {name: name for name in ist.registry.LIKELIHOODS} | {
+    "logistic-mixture": ist.likelihoods.LogisticMixture(components=2, bins=17)
+}
 every_member = pytest.mark.parametrize("name", list(ist.MEMBERS))
 
 
@@ -93,7 +95,7 @@ def test_training_starts_from_the_mean_of_the_data_unless_codes_are_drawn(
 def test_trains_and_reports_under_every_likelihood(
     name: str, likelihood: str, few: np.ndarray
 ) -> None:
-    model = make(name, likelihood=likelihood, epochs=8).fit(few)
+    model = make(name, likelihood=LIKELIHOODS[likelihood], epochs=8).fit(few)
     assert model.likelihood_ == likelihood
     last = [row for row in model.history_ if row.get("stage") == model.history_[-1].get("stage")]
     assert last[-1]["objective"] < last[0]["objective"] or model.moving_objective

@@ -135,7 +135,7 @@ def test_squared_error_is_a_sum_over_dimensions() -> None:
     assert not SquaredErrorLikelihood().normalised
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "mse"])
+@pytest.mark.parametrize("likelihood", list(ist.registry.LIKELIHOODS))
 @pytest.mark.parametrize(
     "name", [name for name in ist.MEMBERS if not name.startswith("vqvae")]
 )  # theirs go straight through

@@ -42,6 +42,7 @@ from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
 from isthmus.models.sparse import SparseAE as _SparseAE
 from isthmus.models.stacked import StackedAE as _StackedAE
 from isthmus.models.vae import VAE as _VAE
+from isthmus.models.vaegan import VAEGAN as _VAEGAN
 from isthmus.models.vqvae import VQVAE as _VQVAE
 from isthmus.models.vqvae2 import VQVAE2 as _VQVAE2
 from isthmus.models.wae import WAE as _WAE
@@ -64,6 +65,7 @@ __all__ = [
     "NVAE",
     "PRIORS",
     "VAE",
+    "VAEGAN",
     "VQVAE",
     "VQVAE2",
     "WAE",
@@ -114,7 +116,7 @@ _Criterion: TypeAlias = Literal["error", "score"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
 _Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
-_Likelihood: TypeAlias = Literal["auto", "bernoulli", "gaussian", "mse"]
+_Likelihood: TypeAlias = Literal["auto", "bernoulli", "gaussian", "logistic-mixture", "mse"]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
@@ -767,6 +769,64 @@ class VAE(_VAE):
         beta: float = 1.0,
         kl_warmup: float = 0.0,
         free_bits: float = 0.0,
+    ) -> None: ...
+
+class VAEGAN(_VAEGAN):
+    """VAE-GAN: a VAE whose error is measured by what a discriminator sees, and whose decoder plays
+    against it.
+
+    Args:
+        latent_dim: size of the code.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        beta: weight of the rate, KL(q(z|x) || p(z)).
+        similarity_weight: weight of the error in the discriminator's eyes.
+        adversary_weight: weight of fooling the discriminator (lambda).
+        pixel_weight: weight of the distortion of the likelihood; 0 as published.
+        discriminator_learning_rate: step size of the discriminator; none: that of the
+            autoencoder.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        beta: float = 1.0,
+        similarity_weight: float = 1.0,
+        adversary_weight: float = 0.1,
+        pixel_weight: float = 1.0,
+        discriminator_learning_rate: float | None = None,
     ) -> None: ...
 
 class VQVAE(_VQVAE):

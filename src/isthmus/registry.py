@@ -229,6 +229,7 @@ LIKELIHOODS = Registry(
     {
         "bernoulli": "isthmus.likelihoods.bernoulli:Bernoulli",
         "gaussian": "isthmus.likelihoods.gaussian:Gaussian",
+        "logistic-mixture": "isthmus.likelihoods.logistic_mixture:LogisticMixture",
         "mse": "isthmus.likelihoods.gaussian:SquaredError",
     },
     base="isthmus.likelihoods.base:LikelihoodPart",

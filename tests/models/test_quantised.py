@@ -367,6 +367,9 @@ def test_the_rate_is_that_of_a_uniform_prior_and_makes_a_bound(
     found = ist.evaluate(model, replace(digits, train=digits.train.take(np.arange(60))))
     assert found["rate"].value == pytest.approx(rate)
     assert found["neg_elbo"].value == pytest.approx(-model.score(digits.test.x), rel=1e-5)
+    black_or_white = replace(digits.test, x=digits.test.x.round())
+    measured = replace(digits, train=digits.train.take(np.arange(60)), test=black_or_white)
+    found = ist.evaluate(model, measured)
     assert found["bits_per_dim"].value == pytest.approx(
         found["neg_elbo"].value / 64 / math.log(2), rel=1e-5
     )

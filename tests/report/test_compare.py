@@ -106,6 +106,12 @@ def test_the_page_stands_alone(comparison: Comparison) -> None:
     assert len(page) < 6e6
 
 
+def test_the_page_says_that_bits_are_those_of_masses(comparison: Comparison) -> None:
+    page = " ".join(comparison.page.read_text().split())
+    assert "a density can't be set beside published bits per dimension" in page
+    assert 'data-measure="neg_elbo"' in page and 'data-measure="bits_per_dim"' not in page
+
+
 def test_what_training_warns_of_stands_on_the_page_and_names_are_text(
     table: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,12 +4,16 @@ with it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from isthmus.errors import InputError
+
+_VALUES = 1 << 22  # what is looked at at once
+_SLACK = 0.01  # of a step of a grid: what float32 may be off
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,31 @@ def fit_scaling(
     if per_channel:
         offset, scale = offset[:, None], scale[:, None]  # (channels, 1) meets (n, channels, time)
     return Scaling(kind, offset, np.where(scale > 0, scale, np.float32(1)), kind == "minmax")
+
+
+def off_grid(x: np.ndarray, scaling: Scaling, bins: int) -> float | None:
+    """The first value of examples ``(n, *shape)``, in the units of the data, that is none of 0,
+    1/(bins - 1), ..., 1 once it is scaled; None where all are. NaN does not count.
+    """
+    if scaling.kind == "pixels" and (bins - 1) % 255 == 0:
+        return None
+    size = max(1, _VALUES // max(1, math.prod(x.shape[1:])))
+    for start in range(0, len(x), size):
+        chunk = x[start : start + size]
+        steps = (chunk - scaling.offset) / scaling.scale * (bins - 1)
+        is_off = np.abs(steps - np.clip(np.rint(steps), 0, bins - 1)) > _SLACK
+        if is_off.any():
+            return float(chunk[is_off][0])
+    return None
+
+
+def grid_of(x: np.ndarray, scaling: Scaling) -> int | None:
+    """The fewest values 0, 1/(bins - 1), ..., 1 that scaled examples fit, of up to 1024, judged by
+    the first of them; None where none do.
+    """
+    first = x[: max(1, _VALUES // max(1, math.prod(x.shape[1:])))]
+    candidates = (bins for bins in range(2, 1025) if off_grid(first, scaling, bins) is None)
+    return next(candidates, None)
 
 
 def _number(value: float) -> np.ndarray:

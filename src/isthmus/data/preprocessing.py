@@ -14,7 +14,7 @@ from torch import Tensor
 from isthmus.core.example import KINDS, ExampleSpec, Kind, Shape
 from isthmus.core.parts import named
 from isthmus.data._layout import Layout, as_stored, extent, layout_of
-from isthmus.data._scaling import Scaling, fit_scaling
+from isthmus.data._scaling import Scaling, fit_scaling, grid_of, off_grid
 from isthmus.data._sequences import steps
 from isthmus.data.batches import ArrayBatches
 from isthmus.data.conditions import Condition, condition_from_json
@@ -35,6 +35,7 @@ class Preprocessor:
         scaling: the units outside and inside.
         strict: whether values outside [0, 1] must be refused, because the likelihood has no place
             for them.
+        bins: how many values 0, 1/(bins - 1), ..., 1 the likelihood can charge for; None for any.
         condition: how what is known beside an example becomes numbers; None where nothing is.
     """
 
@@ -43,6 +44,7 @@ class Preprocessor:
     scaling: Scaling
     strict: bool
     condition: Condition | None = None
+    bins: int | None = None
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """Examples as they will be kept, ``(n, *shape)``; none at all, wrong shapes, NaN and
@@ -80,20 +82,34 @@ class Preprocessor:
         ``condition`` ``(n, c)`` and ``weight`` ``(n,)`` stand beside the examples. ``binarize``
         draws 0 or 1 with the values, then in [0, 1], as probabilities.
         """
-        scaling = self.scaling
-        if scaling.kind == "pixels" and inside.dtype != np.uint8:
-            scaling = replace(scaling, kind="none", scale=np.ones_like(scaling.scale))
-        elif scaling.kind == "none" and scaling.unit_range and inside.dtype == np.uint8:
-            scaling = replace(scaling, kind="pixels", scale=np.full_like(scaling.scale, 255))
         return ArrayBatches(
             inside,
-            scaling,
+            self._scaling_of(inside),
             device,
             dtype,
             condition=condition,
             weight=weight,
             masked=self._may_be_masked(inside),
             binarize=binarize,
+        )
+
+    def off_grid(self, inside: np.ndarray, bins: int) -> float | None:
+        """The first value of transformed examples, in the units of the data, that is none of 0,
+        1/(bins - 1), ..., 1 inside a model; None where all are.
+        """
+        return off_grid(inside, self._scaling_of(inside), bins)
+
+    def require_grid(self, inside: np.ndarray) -> None:
+        """Refuse transformed examples whose values have no probability mass, because they lie
+        between those that the likelihood knows.
+        """
+        if self.bins is None or (value := self.off_grid(inside, self.bins)) is None:
+            return
+        fitting = grid_of(inside, self._scaling_of(inside))
+        remedy = "round X to them" if fitting is None else f"train with bins={fitting}"
+        raise InputError(
+            f"X holds {value:g}, but the likelihood with bins={self.bins} knows only the values 0,"
+            f" 1/{self.bins - 1}, ..., 1: {remedy}, or take another likelihood."
         )
 
     def inverse_transform(self, decoded: np.ndarray) -> np.ndarray:
@@ -110,6 +126,7 @@ class Preprocessor:
             "layout": asdict(self.layout),
             "scaling": self.scaling.to_json(),
             "strict": self.strict,
+            "bins": self.bins,
             "condition": None if self.condition is None else self.condition.to_json(),
         }
 
@@ -126,7 +143,19 @@ class Preprocessor:
             Scaling.from_json(values["scaling"]),
             bool(values["strict"]),
             None if condition is None else condition_from_json(condition),
+            None if values.get("bins") is None else int(values["bins"]),
         )
+
+    def _scaling_of(self, inside: np.ndarray) -> Scaling:
+        """The scaling of examples that may be pixels where it was settled by values in [0, 1], or
+        the other way round.
+        """
+        scaling = self.scaling
+        if scaling.kind == "pixels" and inside.dtype != np.uint8:
+            return replace(scaling, kind="none", scale=np.ones_like(scaling.scale))
+        if scaling.kind == "none" and scaling.unit_range and inside.dtype == np.uint8:
+            return replace(scaling, kind="pixels", scale=np.full_like(scaling.scale, 255))
+        return scaling
 
     def _may_be_masked(self, x: np.ndarray) -> bool:
         """Whether examples may lack steps at their end, where they hold NaN."""
@@ -176,4 +205,5 @@ def fit_preprocessor(
             f" ({others})."
         )
     strict = fitted.unit_range if likelihood is None else likelihood.accepts(False) is not None
-    return Preprocessor(spec, layout, fitted, strict), inside
+    bins = None if likelihood is None else likelihood.required_bins
+    return Preprocessor(spec, layout, fitted, strict, bins=bins), inside

@@ -123,7 +123,7 @@ class Estimator(FittedEstimator, ABC):
             passed = conditioned_shape(passed, condition_size)
             conditioning = ConditionShift(condition_size, spec.shape)
             bottleneck.add_condition(condition_size)
-        decoder = self._decoder(passed, parameters)
+        decoder = self._decoder(spec.shape, passed, parameters)
         module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
         module.conditioning = conditioning
         module.loss_function = self._loss_function(spec)
@@ -222,6 +222,10 @@ class Estimator(FittedEstimator, ABC):
             preprocessor, x = earlier.opened(self._array(X))
         train = Examples(x, self._known(preprocessor, X, y), weights_of(sample_weight, len(x)))
         measured = self._transformed(preprocessor, validation_data)
+        if self.binarize == "none":
+            for examples in (train, measured):
+                if examples is not None:
+                    preprocessor.require_grid(examples.x)
         place = runtime or choose_runtime(self.device, self.precision)
         checkpoint = checkpoint_in(whole.checkpoint_dir, self._identity(train, measured, earlier))
         fresh = seed_of(self.random_state)
@@ -314,9 +318,10 @@ class Estimator(FittedEstimator, ABC):
             return Features(self._initialised(features.encoder), features.shape)
         return own_encoder(self.encoder, shape)
 
-    def _decoder(self, code_shape: Shape, parameters: Shape) -> nn.Module:
+    def _decoder(self, shape: Shape, code_shape: Shape, parameters: Shape) -> nn.Module:
+        """What turns codes into parameters, by the network that reads examples of ``shape``."""
         if self.decoder is None:
-            return self._initialised(self._network(parameters).decoder(code_shape, parameters))
+            return self._initialised(self._network(shape).decoder(code_shape, parameters))
         return own_decoder(self.decoder, code_shape, parameters)
 
     def _build_for(self, preprocessor: Preprocessor) -> Autoencoder:

@@ -180,7 +180,7 @@ class FittedEstimator(
         A code that is drawn is drawn 16 times, with the same noise for every example. In nats, in
         the model's units; under ``likelihood="mse"`` the distortion is the squared error.
         """
-        batches = self._batches(X, condition)
+        batches = self._batches(X, condition, charged=True)
         with self._inference(X) as module:
             noise = shared_noise(module.bottleneck, next(module.parameters()))
             rows = []

@@ -173,8 +173,13 @@ class InferenceMixin(Settings):
         check_is_fitted(self, "module_")
         return self.preprocessor_.transform(self._array(X))
 
-    def _batches(self, X: Any, condition: Any = None) -> ArrayBatches:
+    def _batches(self, X: Any, condition: Any = None, *, charged: bool = False) -> ArrayBatches:
+        """Examples ready for the module; ``charged`` where the likelihood will be asked about them,
+        which may know some values only.
+        """
         x = self._preprocessed(X)
+        if charged:
+            self.preprocessor_.require_grid(x)
         if condition is None and self.preprocessor_.condition is not None and has_labels(X):
             condition = X.labels
         return self.preprocessor_.batches(

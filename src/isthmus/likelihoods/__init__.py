@@ -1,8 +1,8 @@
 """p(x | z): what a decoder's parameters say about the data; :data:`isthmus.registry.LIKELIHOODS`
 lists them.
 
-``Bernoulli``, ``Gaussian`` and ``SquaredError`` are the parts that a member's ``likelihood`` takes;
-each builds the torch module of its name, such as ``GaussianLikelihood``.
+``Bernoulli``, ``Gaussian``, ``LogisticMixture`` and ``SquaredError`` are the parts that a member's
+``likelihood`` takes; each builds the torch module of its name, such as ``GaussianLikelihood``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from isthmus.likelihoods.gaussian import (
     SquaredError,
     SquaredErrorLikelihood,
 )
+from isthmus.likelihoods.logistic_mixture import LogisticMixture, LogisticMixtureLikelihood
 
 __all__ = [
     "Bernoulli",
@@ -23,6 +24,8 @@ __all__ = [
     "GaussianLikelihood",
     "Likelihood",
     "LikelihoodPart",
+    "LogisticMixture",
+    "LogisticMixtureLikelihood",
     "SquaredError",
     "SquaredErrorLikelihood",
 ]

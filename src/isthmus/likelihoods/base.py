@@ -24,22 +24,33 @@ class Likelihood(nn.Module, ABC):
     of it.
     """
 
+    bins: int | None = None
+    """How many values have a probability mass, which are then 0, 1/(bins − 1), …, 1; None for a
+    density. Bits per dimension are those of masses.
+    """
+
     def parameter_shape(self, shape: Shape) -> Shape:
-        """The shape that the decoder must put out for one example of ``shape``."""
+        """The shape that the decoder must put out for one example of ``shape``, with as many
+        axes.
+        """
         return shape
 
     @abstractmethod
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
-        """−log p of every value in nats, ``(n, *shape)``, from two tensors of that shape."""
+        """−log p of every value in nats, ``(n, *shape)``, of parameters ``(n, *parameter_shape)``
+        and x ``(n, *shape)``.
+        """
 
     def nll(self, parameters: Tensor, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """−log p(x | parameters) in nats, ``(n,)``, from two tensors of shape ``(n, *shape)``.
+        """−log p(x | parameters) in nats, ``(n,)``, of parameters ``(n, *parameter_shape)`` and x
+        ``(n, *shape)``.
 
         Where ``mask`` is false, a value was not observed, and costs nothing. Parameters of several
-        draws, ``(s, n, *shape)``, give ``(s, n)``.
+        draws, ``(s, n, *parameter_shape)``, give ``(s, n)``.
         """
-        axes = tuple(range(parameters.dim() - x.dim() + 1, parameters.dim()))
-        each = self.each(parameters, x.expand_as(parameters))
+        first = parameters.dim() - x.dim() + 1  # the first axis of an example
+        axes = tuple(range(first, parameters.dim()))
+        each = self.each(parameters, x.expand(*parameters.shape[:first], *x.shape[1:]))
         return (each if mask is None else each.masked_fill(~mask, 0.0)).sum(axes)
 
     @abstractmethod
@@ -48,8 +59,8 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def parameters_for(self, mean: Tensor) -> Tensor:
-        """The inverse of :meth:`mean`: the parameters, of the same shape, whose expected x is
-        given.
+        """The inverse of :meth:`mean`: parameters ``(..., *parameter_shape)`` whose expected x,
+        ``(..., *shape)``, is given.
         """
 
     @abstractmethod
@@ -60,6 +71,11 @@ class Likelihood(nn.Module, ABC):
 @dataclass(repr=False)
 class LikelihoodPart(Part, ABC):
     """A likelihood as it is chosen: its settings, from which :meth:`build` makes the module."""
+
+    @property
+    def required_bins(self) -> int | None:
+        """How many values 0, 1/(bins − 1), …, 1 the data may have; None where any will do."""
+        return None
 
     def accepts(self, unit_range: bool) -> str | None:
         """What it needs of the data, where they do not have it; None where they fit.

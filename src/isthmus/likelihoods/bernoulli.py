@@ -18,8 +18,10 @@ class BernoulliLikelihood(Likelihood):
     .. math:: -\log p(x \mid z) = -\sum_i x_i \log p_i + (1 - x_i) \log (1 - p_i)
 
     For grey values between 0 and 1 this is the cross-entropy, whose least value is the entropy of
-    the grey values and not 0.
+    the grey values and not 0. A mass, of which bits can be told, it is for 0 and 1 alone.
     """
+
+    bins = 2
 
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
         if torch.is_grad_enabled():

@@ -41,9 +41,9 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Me
     """Measure a fitted model on the test part: reconstruction, likelihood, use of the codes.
 
     What does not apply is left out: PSNR for anything but images in [0, 1], what cleaning gains for
-        members that do not
-    train on damaged images, the evidence bound for members that have none, classifiers where there
-    are no labels.
+    members that do not train on damaged images, the evidence bound for members that have none, bits
+    per dimension where the likelihood is no probability mass of the values at hand, classifiers
+    where there are no labels.
 
     Args:
         model: a fitted member.
@@ -63,7 +63,7 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Me
     return {
         **_reconstruction(model, test, dimensions, known),
         **_cleaning(model, data.test.x, random_state),
-        **_likelihood(model, test, dimensions, known),
+        **_likelihood(model, test, data.test.x, known),
         **_representation(model, data, np.random.default_rng(random_state), random_state),
         **_posterior(model, test, known),
     }
@@ -94,7 +94,7 @@ def _cleaning(model: Any, x: np.ndarray, seed: int) -> dict[str, Measure]:
 
 
 def _likelihood(
-    model: Any, test: Any, dimensions: int, known: Mapping[str, Any]
+    model: Any, test: Any, x: np.ndarray, known: Mapping[str, Any]
 ) -> dict[str, Measure]:
     if not hasattr(model, "terms"):
         return {}
@@ -103,12 +103,22 @@ def _likelihood(
     if not normalised or "rate" not in terms:
         return {"distortion": distortion}
     found = {"neg_elbo": likelihood.neg_elbo(terms["distortion"], terms["rate"])}
-    # the bits of a density depend on the units of the data, which only pixels share
-    if _is_picture(model):
+    # the bits of a density depend on the units of the data, and are none that one could send
+    inside = model.preprocessor_.transform(x)
+    if _has_masses(model, inside):
+        observed = (~np.isnan(inside.reshape(len(inside), -1))).sum(1)
         found["bits_per_dim"] = likelihood.bits_per_dim(
-            terms["distortion"], terms["rate"], dimensions
+            terms["distortion"], terms["rate"], observed
         )
     return {**found, "distortion": distortion, "rate": likelihood.rate(terms["rate"])}
+
+
+def _has_masses(model: Any, inside: np.ndarray) -> bool:
+    """Whether the likelihood is a probability mass of every value of transformed examples; for grey
+    values, a Bernoulli is none.
+    """
+    bins = model.module_.likelihood.bins
+    return bins is not None and model.preprocessor_.off_grid(inside, bins) is None
 
 
 def _representation(

@@ -26,14 +26,18 @@ def neg_elbo(distortion: np.ndarray, rate: np.ndarray) -> Measure:
     )
 
 
-def bits_per_dim(distortion: np.ndarray, rate: np.ndarray, dimensions: int) -> Measure:
-    """−ELBO in bits, shared out over the dimensions."""
+def bits_per_dim(distortion: np.ndarray, rate: np.ndarray, dimensions: int | np.ndarray) -> Measure:
+    """−ELBO in bits, shared out over the dimensions: of a likelihood that is a probability mass.
+
+    The bits of a density depend on the units of the data, and are none that one could send.
+    """
     return average(
-        "Bits per dimension",
+        "Bits per dimension (discrete)",
         (distortion + rate) / (dimensions * math.log(2)),
         "bits per dimension",
         "lower",
-        "The same −ELBO in bits (nats divided by ln 2), divided by the number of dimensions.",
+        "The same −ELBO in bits (nats divided by ln 2), divided by the number of dimensions: what"
+        " a code for examples would need, of a likelihood that is a probability mass.",
     )
 
 

@@ -62,7 +62,7 @@ class Variational(Conditional, Estimator, ABC):
         """
         if not isinstance(samples, int | np.integer) or isinstance(samples, bool) or samples < 1:
             raise InputError(f"samples={samples!r} is not usable: give a whole number, at least 1.")
-        batches = self._batches(X, condition)
+        batches = self._batches(X, condition, charged=True)
         with self._inference(X) as module, torch.random.fork_rng():
             if not module.likelihood.normalised:
                 raise InputError(

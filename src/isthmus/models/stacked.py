@@ -166,7 +166,7 @@ def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
     ):
         raise InputError(
             "tied=True needs a decoder that mirrors the encoder layer by layer: pass network='mlp'"
-            " or 'conv'."
+            " or 'conv', and a likelihood of one number a value."
         )
     for source, (parent, name, layer) in pairs:
         assert isinstance(source, _Weighted) and isinstance(layer, _Weighted)
@@ -176,8 +176,9 @@ def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
 def _mirrors(source: nn.Module, layer: nn.Module) -> bool:
     """Whether a decoding layer is what an encoding layer with transposed weights is."""
     if isinstance(source, nn.Linear):
-        return isinstance(layer, nn.Linear)
-    return isinstance(source, nn.Conv2d) and isinstance(layer, nn.ConvTranspose2d)
+        return isinstance(layer, nn.Linear) and layer.weight.shape == source.weight.shape[::-1]
+    is_pair = isinstance(source, nn.Conv2d) and isinstance(layer, nn.ConvTranspose2d)
+    return is_pair and layer.weight.shape == source.weight.shape
 
 
 class Tied(nn.Module):

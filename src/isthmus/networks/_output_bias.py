@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
 from isthmus.core.batch import Batch
 from isthmus.likelihoods import Likelihood
-from isthmus.networks.recurrent import as_steps
 
 
 @torch.no_grad()
@@ -35,11 +36,12 @@ def init_output_bias(decoder: nn.Module, likelihood: Likelihood, examples: Batch
     if examples.weight is not None:
         counts = counts * examples.weight.view(-1, *[1] * (x.dim() - 1))
     sums = x * counts
-    totals = [
-        (sums.sum(0).flatten(), counts.sum(0).flatten()),
-        (as_steps(sums).sum((0, 1)), as_steps(counts).sum((0, 1))),
-        (sums.transpose(0, 1).flatten(1).sum(1), counts.transpose(0, 1).flatten(1).sum(1)),
-    ]
-    fitting = [total / count for total, count in totals if total.shape == biases[-1].shape]
-    if fitting:
-        biases[-1].copy_(likelihood.parameters_for(fitting[0]))
+    axes = range(1, x.dim())
+    step = 2 if x.dim() == 4 else 1  # an image is a sequence of its rows
+    per_value, per_step, per_channel = (0,), (0, step), (0, *axes[1:])
+    for over in (per_value, per_step, per_channel):
+        shape = [1 if axis in over else x.shape[axis] for axis in axes]
+        if math.prod(likelihood.parameter_shape(tuple(shape))) == biases[-1].numel():
+            mean = (sums.sum(over) / counts.sum(over)).reshape(shape)
+            biases[-1].copy_(likelihood.parameters_for(mean).flatten())
+            return

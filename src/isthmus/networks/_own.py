@@ -34,8 +34,8 @@ def own_decoder(own: Own, code_shape: Shape, shape: Shape) -> nn.Module:
     given = _shape_of("decoder", decoder, code_shape)
     if given != shape:
         raise InputError(
-            f"decoder gives {given} for one code of shape {code_shape}, but the data need {shape}:"
-            " change its last layer."
+            f"decoder gives {given} for one code of shape {code_shape}, but the likelihood of"
+            f" the data needs {shape}: change its last layer."
         )
     return decoder
 
