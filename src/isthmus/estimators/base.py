@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,32 +13,20 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from isthmus.core import fields, files
-from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction, single_sample
-from isthmus.core.conditioning import ConditionShift, conditioned_shape
-from isthmus.core.example import ExampleSpec, Shape
+from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.latent_grid import latent_grid
-from isthmus.core.objectives import Stage
-from isthmus.core.parts import named, part_of, plain_values
-from isthmus.data._splitting import held_out_rows
+from isthmus.core.parts import named, plain_values
 from isthmus.data.batches import ArrayBatches
-from isthmus.data.conditions import fit_condition
-from isthmus.data.datasets import Part
 from isthmus.data.examples import Examples, as_batches, weights_of
-from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
-from isthmus.errors import InputError
+from isthmus.data.preprocessing import Preprocessor
 from isthmus.estimators._earlier import Earlier
+from isthmus.estimators._examples import ExamplesMixin
 from isthmus.estimators.fitted import FittedEstimator
-from isthmus.estimators.inference import has_labels
-from isthmus.likelihoods import Likelihood, LikelihoodPart
-from isthmus.networks import Initialization, choose
 from isthmus.networks._output_bias import init_output_bias
-from isthmus.networks._own import own_decoder, own_encoder
-from isthmus.networks.base import Features, Network
-from isthmus.networks.initialization import Module
-from isthmus.registry import INITIALIZATIONS, LIKELIHOODS
+from isthmus.registry import LIKELIHOODS
 from isthmus.training.callbacks import Callback, assembled
 from isthmus.training.callbacks.checkpoints import CheckpointWriter
 from isthmus.training.callbacks.snapshots import Snapshot, Snapshots
@@ -56,18 +44,13 @@ class LearningWarning(UserWarning):
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Estimator(FittedEstimator, ABC):
+class Estimator(ExamplesMixin, FittedEstimator, ABC):
     """What all members share: the fields, ``fit``, and what one does with a trained model.
 
     Arrays may be ``(n, columns)``, ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``; what comes
     back has the layout that went in. uint8 is read as pixels in [0, 1]; anything else outside [0,
     1] is standardised, and comes back in its own units.
     """
-
-    unbounded_likelihood: ClassVar[str] = "mse"
-    """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
-    image_network: ClassVar[str | None] = None
-    """The network that ``"auto"`` takes for images; None lets it choose by their size."""
 
     moving_objective: ClassVar[bool] = False
     """Whether what is made small changes with the model itself, so that a rise says nothing about
@@ -78,56 +61,6 @@ class Estimator(FittedEstimator, ABC):
     def warm_epoch(self) -> float:
         """The epoch from which on the objective keeps its form."""
         return 0.0
-
-    @abstractmethod
-    def _bottleneck(self, features: Shape) -> Bottleneck:
-        """The member's own bottleneck, for features of a shape."""
-
-    def _assembled(
-        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
-    ) -> Autoencoder:
-        """The parts put together; a member that corrupts or charges otherwise says so here."""
-        return Autoencoder(encoder, bottleneck, decoder, likelihood)
-
-    def _loss_function(self, spec: ExampleSpec) -> LossFunction:
-        """How distortion and code make a cost; a member with a bound or a judge of its own says so
-        here.
-        """
-        return single_sample
-
-    def _stages(self, module: Autoencoder) -> Sequence[Stage]:
-        """The parts of training; a member that pretrains, or that must look at the data first, says
-        so here.
-        """
-        return [Stage(self.epochs, module.objectives())]
-
-    # ------------------------------------------------------------------ building and training
-
-    def build(
-        self, shape: Shape | ExampleSpec, *, unit_range: bool = True, condition_size: int = 0
-    ) -> Autoencoder:
-        """The torch module for examples of ``shape``, untrained: (channels, height, width) or
-        (columns,), or the whole of what an example is.
-
-        ``unit_range`` says whether the data lie in [0, 1], which decides what ``"auto"`` stands
-        for; ``condition_size``, how many numbers a conditional member is told of each example.
-        """
-        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
-        spec = shape if isinstance(shape, ExampleSpec) else ExampleSpec.of(shape)
-        likelihood = self._likelihood(unit_range).build(spec.shape, unit_range=unit_range)
-        parameters = likelihood.parameter_shape(spec.shape)
-        features = self._encoder(spec.shape)
-        bottleneck = self._initialised(self._bottleneck(features.shape))
-        passed, conditioning = bottleneck.passed_shape, None
-        if condition_size:
-            passed = conditioned_shape(passed, condition_size)
-            conditioning = ConditionShift(condition_size, spec.shape)
-            bottleneck.add_condition(condition_size)
-        decoder = self._decoder(spec.shape, passed, parameters)
-        module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
-        module.conditioning = conditioning
-        module.loss_function = self._loss_function(spec)
-        return module
 
     def fit(
         self,
@@ -292,107 +225,6 @@ class Estimator(FittedEstimator, ABC):
         return self
 
     # ------------------------------------------------------------------ what the above is made of
-
-    def _likelihood(self, unit_range: bool) -> LikelihoodPart:
-        chosen = self.likelihood
-        if chosen == "auto":
-            chosen = "bernoulli" if unit_range else self.unbounded_likelihood
-        part: LikelihoodPart = part_of(chosen, LIKELIHOODS)
-        return part
-
-    @property
-    def _chosen_likelihood(self) -> LikelihoodPart | None:
-        """The likelihood that was asked for; None where the data decide."""
-        return None if self.likelihood == "auto" else self._likelihood(unit_range=True)
-
-    def _initialised(self, module: Module) -> Module:
-        rule: Initialization = part_of(self.initialization, INITIALIZATIONS)
-        return rule.apply(module)
-
-    def _network(self, shape: Shape) -> Network:
-        return choose(self.network, shape, self.hidden, self.activation, self.image_network)
-
-    def _encoder(self, shape: Shape) -> Features:
-        if self.encoder is None:
-            features = self._network(shape).encoder(shape)
-            return Features(self._initialised(features.encoder), features.shape)
-        return own_encoder(self.encoder, shape)
-
-    def _decoder(self, shape: Shape, code_shape: Shape, parameters: Shape) -> nn.Module:
-        """What turns codes into parameters, by the network that reads examples of ``shape``."""
-        if self.decoder is None:
-            return self._initialised(self._network(shape).decoder(code_shape, parameters))
-        return own_decoder(self.decoder, code_shape, parameters)
-
-    def _build_for(self, preprocessor: Preprocessor) -> Autoencoder:
-        known = preprocessor.condition
-        return self.build(
-            preprocessor.spec,
-            unit_range=preprocessor.scaling.unit_range,
-            condition_size=0 if known is None else known.size,
-        )
-
-    def _open(self, X: Any, y: Any) -> tuple[Preprocessor, np.ndarray]:
-        """What stands between data and module, settled by the training examples, and those as they
-        are inside, ``(n, *shape)``.
-        """
-        x = self._array(X, reset=True)
-        names = getattr(self, "feature_names_in_", None)
-        preprocessor, inside = fit_preprocessor(
-            x,
-            scaling=self.scaling,
-            likelihood=self._chosen_likelihood,
-            channels=self.channels,
-            image_shape=self.image_shape,
-            kind=self._kind(x.ndim - 1),
-            columns=None if names is None else tuple(names),
-        )
-        if self.binarize == "dynamic" and not preprocessor.scaling.unit_range:
-            raise InputError(
-                "binarize='dynamic' reads values as probabilities, but X is not in [0, 1]: pass"
-                " scaling='minmax' if its values can be read so, else binarize='none'."
-            )
-        if (wanted := getattr(self, "condition", "none")) != "none":
-            settled = fit_condition(wanted, X.labels if y is None and has_labels(X) else y, len(x))
-            preprocessor = replace(preprocessor, condition=settled)
-        return preprocessor, inside
-
-    def _known(self, preprocessor: Preprocessor, X: Any, y: Any) -> Tensor | None:
-        """What is known beside each example, as numbers ``(n, c)``."""
-        if preprocessor.condition is None:
-            return None
-        x = X.x if isinstance(X, Part) else X
-        return preprocessor.condition.transform(
-            X.labels if y is None and has_labels(X) else y, len(x)
-        )
-
-    def _transformed(self, preprocessor: Preprocessor, examples: Any) -> Examples | None:
-        """Examples beside the training ones, as they are inside: an array, a part of a data set, or
-        a pair with y.
-        """
-        if examples is None:
-            return None
-        is_pair = isinstance(examples, tuple) and len(examples) == 2
-        X, y = examples if is_pair else (examples, None)
-        if preprocessor.condition is not None and y is None and not has_labels(X):
-            raise InputError(
-                "a conditional member must know the y of validation_data and probes too: give a"
-                " pair (X, y), or a part of a data set that has labels."
-            )
-        inside = preprocessor.transform(self._array(X))
-        return Examples(inside, self._known(preprocessor, X, y))
-
-    def _hold_out(self, train: Examples, seed: int) -> tuple[Examples, Examples | None]:
-        """Training examples, and those that are measured after every epoch."""
-        if self.validation > 0:
-            kept, held_out = held_out_rows(train.x, self.validation, seed)
-            return train.take(kept), train.take(held_out)
-        if self.patience is not None:
-            raise InputError(
-                f"patience={self.patience} needs examples to measure: pass validation=0.1, or"
-                " validation_data."
-            )
-        return train, None
 
     def _callbacks(
         self,

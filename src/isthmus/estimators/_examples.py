@@ -1,0 +1,85 @@
+"""From what is handed to ``fit`` to the examples that a member trains on."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from isthmus.data._splitting import held_out_rows
+from isthmus.data.conditions import fit_condition
+from isthmus.data.datasets import Part
+from isthmus.data.examples import Examples
+from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.errors import InputError
+from isthmus.estimators.building import BuildingMixin
+from isthmus.estimators.inference import InferenceMixin, has_labels
+
+
+class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
+    """How kind, layout, scaling and condition are settled, and what is set aside to be measured."""
+
+    def _open(self, X: Any, y: Any) -> tuple[Preprocessor, np.ndarray]:
+        """What stands between data and module, settled by the training examples, and those as they
+        are inside, ``(n, *shape)``.
+        """
+        x = self._array(X, reset=True)
+        names = getattr(self, "feature_names_in_", None)
+        preprocessor, inside = fit_preprocessor(
+            x,
+            scaling=self.scaling,
+            likelihood=self._chosen_likelihood,
+            channels=self.channels,
+            image_shape=self.image_shape,
+            kind=self._kind(x.ndim - 1),
+            columns=None if names is None else tuple(names),
+        )
+        if self.binarize == "dynamic" and not preprocessor.scaling.unit_range:
+            raise InputError(
+                "binarize='dynamic' reads values as probabilities, but X is not in [0, 1]: pass"
+                " scaling='minmax' if its values can be read so, else binarize='none'."
+            )
+        if (wanted := getattr(self, "condition", "none")) != "none":
+            settled = fit_condition(wanted, X.labels if y is None and has_labels(X) else y, len(x))
+            preprocessor = replace(preprocessor, condition=settled)
+        return preprocessor, inside
+
+    def _known(self, preprocessor: Preprocessor, X: Any, y: Any) -> Tensor | None:
+        """What is known beside each example, as numbers ``(n, c)``."""
+        if preprocessor.condition is None:
+            return None
+        x = X.x if isinstance(X, Part) else X
+        return preprocessor.condition.transform(
+            X.labels if y is None and has_labels(X) else y, len(x)
+        )
+
+    def _transformed(self, preprocessor: Preprocessor, examples: Any) -> Examples | None:
+        """Examples beside the training ones, as they are inside: an array, a part of a data set, or
+        a pair with y.
+        """
+        if examples is None:
+            return None
+        is_pair = isinstance(examples, tuple) and len(examples) == 2
+        X, y = examples if is_pair else (examples, None)
+        if preprocessor.condition is not None and y is None and not has_labels(X):
+            raise InputError(
+                "a conditional member must know the y of validation_data and probes too: give a"
+                " pair (X, y), or a part of a data set that has labels."
+            )
+        inside = preprocessor.transform(self._array(X))
+        return Examples(inside, self._known(preprocessor, X, y))
+
+    def _hold_out(self, train: Examples, seed: int) -> tuple[Examples, Examples | None]:
+        """Training examples, and those that are measured after every epoch."""
+        if self.validation > 0:
+            kept, held_out = held_out_rows(train.x, self.validation, seed)
+            return train.take(kept), train.take(held_out)
+        if self.patience is not None:
+            raise InputError(
+                f"patience={self.patience} needs examples to measure: pass validation=0.1, or"
+                " validation_data."
+            )
+        return train, None

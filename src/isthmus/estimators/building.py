@@ -1,0 +1,120 @@
+"""From the fields of a member to its torch module: its parts, put together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import nn
+
+from isthmus.core import fields
+from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction, single_sample
+from isthmus.core.conditioning import ConditionShift, conditioned_shape
+from isthmus.core.example import ExampleSpec, Shape
+from isthmus.core.objectives import Stage
+from isthmus.core.parts import Configurable, part_of
+from isthmus.data.preprocessing import Preprocessor
+from isthmus.estimators.settings import Settings
+from isthmus.likelihoods import Likelihood, LikelihoodPart
+from isthmus.networks import Initialization, choose
+from isthmus.networks._own import own_decoder, own_encoder
+from isthmus.networks.base import Features, Network
+from isthmus.networks.initialization import Module
+from isthmus.registry import INITIALIZATIONS, LIKELIHOODS
+
+
+class BuildingMixin(Settings, Configurable, ABC):
+    """How a member becomes a module; what members exchange, they override here."""
+
+    unbounded_likelihood: ClassVar[str] = "mse"
+    """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
+    image_network: ClassVar[str | None] = None
+    """The network that ``"auto"`` takes for images; None lets it choose by their size."""
+
+    def build(
+        self, shape: Shape | ExampleSpec, *, unit_range: bool = True, condition_size: int = 0
+    ) -> Autoencoder:
+        """The torch module for examples of ``shape``, untrained: (channels, height, width) or
+        (columns,), or the whole of what an example is.
+
+        ``unit_range`` says whether the data lie in [0, 1], which decides what ``"auto"`` stands
+        for; ``condition_size``, how many numbers a conditional member is told of each example.
+        """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        spec = shape if isinstance(shape, ExampleSpec) else ExampleSpec.of(shape)
+        likelihood = self._likelihood(unit_range).build(spec.shape, unit_range=unit_range)
+        parameters = likelihood.parameter_shape(spec.shape)
+        features = self._encoder(spec.shape)
+        bottleneck = self._initialised(self._bottleneck(features.shape))
+        passed, conditioning = bottleneck.passed_shape, None
+        if condition_size:
+            passed = conditioned_shape(passed, condition_size)
+            conditioning = ConditionShift(condition_size, spec.shape)
+            bottleneck.add_condition(condition_size)
+        decoder = self._decoder(spec.shape, passed, parameters)
+        module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
+        module.conditioning = conditioning
+        module.loss_function = self._loss_function(spec)
+        return module
+
+    @abstractmethod
+    def _bottleneck(self, features: Shape) -> Bottleneck:
+        """The member's own bottleneck, for features of a shape."""
+
+    def _assembled(
+        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
+    ) -> Autoencoder:
+        """The parts put together; a member that corrupts or charges otherwise says so here."""
+        return Autoencoder(encoder, bottleneck, decoder, likelihood)
+
+    def _loss_function(self, spec: ExampleSpec) -> LossFunction:
+        """How distortion and code make a cost; a member with a bound or a judge of its own says so
+        here.
+        """
+        return single_sample
+
+    def _stages(self, module: Autoencoder) -> Sequence[Stage]:
+        """The parts of training; a member that pretrains, or that must look at the data first, says
+        so here.
+        """
+        return [Stage(self.epochs, module.objectives())]
+
+    def _likelihood(self, unit_range: bool) -> LikelihoodPart:
+        chosen = self.likelihood
+        if chosen == "auto":
+            chosen = "bernoulli" if unit_range else self.unbounded_likelihood
+        part: LikelihoodPart = part_of(chosen, LIKELIHOODS)
+        return part
+
+    @property
+    def _chosen_likelihood(self) -> LikelihoodPart | None:
+        """The likelihood that was asked for; None where the data decide."""
+        return None if self.likelihood == "auto" else self._likelihood(unit_range=True)
+
+    def _initialised(self, module: Module) -> Module:
+        rule: Initialization = part_of(self.initialization, INITIALIZATIONS)
+        return rule.apply(module)
+
+    def _network(self, shape: Shape) -> Network:
+        return choose(self.network, shape, self.hidden, self.activation, self.image_network)
+
+    def _encoder(self, shape: Shape) -> Features:
+        if self.encoder is None:
+            features = self._network(shape).encoder(shape)
+            return Features(self._initialised(features.encoder), features.shape)
+        return own_encoder(self.encoder, shape)
+
+    def _decoder(self, shape: Shape, code_shape: Shape, parameters: Shape) -> nn.Module:
+        """What turns codes into parameters, by the network that reads examples of ``shape``."""
+        if self.decoder is None:
+            return self._initialised(self._network(shape).decoder(code_shape, parameters))
+        return own_decoder(self.decoder, code_shape, parameters)
+
+    def _build_for(self, preprocessor: Preprocessor) -> Autoencoder:
+        known = preprocessor.condition
+        return self.build(
+            preprocessor.spec,
+            unit_range=preprocessor.scaling.unit_range,
+            condition_size=0 if known is None else known.size,
+        )
