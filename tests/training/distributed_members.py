@@ -59,6 +59,7 @@ MEMBERS: dict[str, Any] = {
     "stacked": lambda: ist.StackedAE(**SHARED, pretrain_epochs=1, schedule="cosine"),
     "vqvae2": lambda: ist.VQVAE2(**SHARED, quantizer=VectorQuantizer(8)),
     "conditional": lambda: ist.VAE(**SHARED, condition="label"),
+    "vaegan": lambda: ist.VAEGAN(**SHARED),
     "clustering": lambda: ist.ClusteringAE(**SHARED, pretrain_epochs=1, n_clusters=3),
 }
 COLUMNS = (
@@ -91,6 +92,13 @@ def main(folder: Path) -> None:
         for column in (set(model.history_[-1]) & set(COLUMNS)) | {"epoch"}:
             values = [row[column] for row in model.history_ if column in row]
             ends[f"{name}/{column}"] = np.array(values)
+    weighted = ist.AE(**SHARED).fit(x, sample_weight=1 + y, runtime=runtime)
+    ends["weights"] = weighted.transform(x)
+    waves = [row.reshape(8, 8)[: 3 + place % 6] for place, row in enumerate(x)]
+    recurrent = ist.RecurrentAE(**{**SHARED, "network": "recurrent"}, latent_dim=3).fit(
+        waves, runtime=runtime
+    )
+    ends["sequences"] = recurrent.transform(waves)
     classifier = ist.AutoencoderClassifier(ist.AE(**SHARED), epochs=2, random_state=0, verbose=0)
     ends["classifier"] = classifier.fit(x, y, runtime=runtime).predict_proba(x)
     refused = {}

@@ -22,7 +22,7 @@ MEMBERS = [
     *("plain", "vae", "betatc", "free bits", "stopping", "iwae", "denoising", "contractive"),
     *("sparse kl", "sparse topk", "wae", "aae", "vqvae", "vqvae gradient", "nvae", "stacked"),
     *("vqvae fsq", "vqvae lfq", "vqvae residual", "vqvae product"),
-    *("clustering", "classifier"),
+    *("vqvae2", "conditional", "vaegan", "weights", "sequences", "clustering", "classifier"),
 ]
 
 pytestmark = pytest.mark.slow
