@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -122,6 +123,46 @@ def run_with(package: Path, arguments: list[str], folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def listed_rooms(text: str) -> list[str]:
+    """What the house of a page lists, as paths: a room, or what stands in one."""
+    house = re.search(r"^    isthmus/\n(.*?)^\S", text, re.DOTALL | re.MULTILINE)
+    assert house is not None
+    found, room = [], ""
+    for indent, name in re.findall(r"^ {6}( {0,2})(\S+)", house[1], flags=re.MULTILINE):
+        room = room if indent else name
+        found.append(room + name if indent else name)
+    return found
+
+
+def test_the_design_names_every_room_and_every_module_once() -> None:
+    source = Path(ist.__file__).parent
+    there = [
+        f"{path.relative_to(source)}{'/' if path.is_dir() else ''}"
+        for path in (*source.glob("*"), *source.glob("*/*"))
+        if (path / "__init__.py").exists()
+        or (path.suffix == ".py" and path.parent == source)
+        or (path.suffix == ".py" and path.name != "__init__.py")
+    ]
+    assert sorted(listed_rooms(DESIGN.read_text())) == sorted(there)
+
+
+def test_the_design_orders_the_rooms_as_they_are_held() -> None:
+    tree = ast.parse((ROOT / "tests" / "test_rooms.py").read_text())
+    (order,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ORDER"
+    )
+    assert "".join(f"    {', '.join(rooms)}\n" for rooms in order) in DESIGN.read_text()
+
+
+def test_the_design_points_to_files_that_are_there() -> None:
+    named = set(re.findall(r"`((?:[\w]+/)+\w+(?:\.py|/))`", DESIGN.read_text()))
+    roots = (ROOT, Path(ist.__file__).parent)
+    assert len(named) > 20
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []
 
 
 MEMBER_PAGES = [ROOT / "docs" / "members" / f"{name}.md" for name in registry.MEMBERS]
