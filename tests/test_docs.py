@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +24,9 @@ from isthmus.core import declarations, fields
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+ADDING = ROOT / "docs" / "add-a-member.md"
 COURSE = ROOT / "docs" / "course.md"
+DESIGN = ROOT / "docs" / "design.md"
 MEASURED = {name: ROOT / "docs" / "properties" / f"{name}.md" for name in properties.PROPERTIES}
 
 
@@ -31,7 +38,8 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", prose)
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
 
@@ -39,7 +47,7 @@ def test_links_lead_to_files(page: Path) -> None:
 def test_the_example_of_a_new_member_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: np.ndarray
 ) -> None:
-    member, line = blocks(ROOT / "docs" / "add-a-member.md", "python")[:2]
+    member, line, trial = blocks(ADDING, "python")[:3]
     (tmp_path / "pulled.py").write_text(member)
     monkeypatch.syspath_prepend(str(tmp_path))
     name, target = re.findall(r'"([^"]+)"', line)
@@ -50,8 +58,111 @@ def test_the_example_of_a_new_member_works(
     weak, strong = (cls(pull=pull, epochs=20, random_state=0).fit(few) for pull in (0.0, 10.0))
     assert np.abs(strong.transform(few)).mean() < 0.2 * np.abs(weak.transform(few)).mean()
     assert "length" in strong.history_[-1]
+    names: dict[str, Any] = {}
+    exec(compile(trial, "add-a-member.md", "exec"), names)
+    assert names["loss"].terms["length"].shape == names["loss"].objective.shape == (5,)
+    assert names["loss"].made.parameters.shape == (5, 1, 8, 8)
     again = ist.load(strong.save(tmp_path / "run"))
     assert np.array_equal(again.transform(few), strong.transform(few))
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the package is installed that the page on members and parts writes."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "mypackage-1.0.dist-info"
+    for folder in (site / "mypackage", info):
+        folder.mkdir()
+    text = ADDING.read_text()
+    files = re.findall(r"`mypackage/(\w+\.py)`:\n\n```python\n(.*?)^```", text, re.DOTALL | re.M)
+    for name, code in [("pulled.py", blocks(ADDING, "python")[0]), *files]:
+        (site / "mypackage" / name).write_text(code)
+    project = tomllib.loads(blocks(ADDING, "toml")[0])["project"]
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mypackage\nVersion: 1.0\n")
+    points = "".join(
+        f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in offered.items())
+        for group, offered in project["entry-points"].items()
+    )
+    (info / "entry_points.txt").write_text(points)
+    return site
+
+
+def test_the_package_of_the_page_works(package: Path, tmp_path: Path) -> None:
+    """Every part of it is trained, saved and loaded, in a process that finds it installed."""
+    code = blocks(ADDING, "python")[-1] + (
+        "from isthmus import registry\n"
+        "from isthmus.core import declarations, fields\n"
+        "for name, known in (('laplace', registry.LIKELIHOODS), ('normed', registry.NETWORKS),\n"
+        "                    ('ternary', registry.QUANTIZERS), ('diagonal', registry.PRIORS)):\n"
+        "    assert declarations.read(known.target(name)) == fields.declared(known[name]), name\n"
+        "assert threes.shape == (4, 1, 8, 8) and codes.max() <= 2, (threes.shape, codes)\n"
+        "assert vae.likelihood_ == 'laplace' and vae.module_.likelihood.scale == 0.2\n"
+        "short = ist.AE(epochs=9, callbacks=[Plateau(0.99)]).fit(data.train)\n"
+        "assert len(short.history_) == 2\n"
+        "again = vq.decode(vq.encode(data.test.x))\n"
+        "assert (again == vq.reconstruct(data.test.x)).all()\n"
+    )
+    run_with(package, ["-W", "ignore", "-c", code], tmp_path)
+
+
+def test_the_commands_of_the_page_of_parts_run(package: Path, tmp_path: Path) -> None:
+    lines = blocks(ADDING, "sh")[0].splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        run_with(package, ["-m", *shlex.split(line)], tmp_path)
+
+
+def run_with(package: Path, arguments: list[str], folder: Path) -> None:
+    """Run Python with a package installed; what it says stands in the failure."""
+    path = os.pathsep.join([str(package), str(Path(ist.__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def listed_rooms(text: str) -> list[str]:
+    """What the house of a page lists, as paths: a room, or what stands in one."""
+    house = re.search(r"^    isthmus/\n(.*?)^\S", text, re.DOTALL | re.MULTILINE)
+    assert house is not None
+    found, room = [], ""
+    for indent, name in re.findall(r"^ {6}( {0,2})(\S+)", house[1], flags=re.MULTILINE):
+        room = room if indent else name
+        found.append(room + name if indent else name)
+    return found
+
+
+def test_the_design_names_every_room_and_every_module_once() -> None:
+    source = Path(ist.__file__).parent
+    there = [
+        f"{path.relative_to(source)}{'/' if path.is_dir() else ''}"
+        for path in (*source.glob("*"), *source.glob("*/*"))
+        if (path / "__init__.py").exists()
+        or (path.suffix == ".py" and (path.parent == source or path.name != "__init__.py"))
+    ]
+    assert sorted(listed_rooms(DESIGN.read_text())) == sorted(there)
+
+
+def test_the_design_orders_the_rooms_as_they_are_held() -> None:
+    tree = ast.parse((ROOT / "tests" / "test_rooms.py").read_text())
+    (order,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ORDER"
+    )
+    assert "".join(f"    {', '.join(rooms)}\n" for rooms in order) in DESIGN.read_text()
+
+
+def test_the_design_points_to_files_that_are_there() -> None:
+    named = set(re.findall(r"`((?:[\w]+/)+\w+(?:\.py|/))`", DESIGN.read_text()))
+    roots = (ROOT, Path(ist.__file__).parent)
+    assert len(named) > 20
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []
 
 
 MEMBER_PAGES = [ROOT / "docs" / "members" / f"{name}.md" for name in registry.MEMBERS]
