@@ -23,8 +23,7 @@ from isthmus.networks.base import Features
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class VAEGAN(Variational):
-    r"""VAE-GAN: a VAE whose error is measured by what a discriminator sees, and whose decoder plays
-    against it.
+    r"""VAE-GAN: a VAE whose error is what a discriminator sees, and whose decoder plays against it.
 
     .. math:: \mathcal{L} = \mathrm{KL}(q(z \mid x) \Vert p(z))
               + \tfrac12 \lVert D_l(x) - D_l(\tilde x) \rVert^2

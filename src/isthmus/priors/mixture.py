@@ -66,12 +66,9 @@ class Mixture(Prior):
         self.factors_ = torch.cat([_factors(mixture) for mixture in found])
 
     def _mixture(self, z: np.ndarray, floor: float, seed: int) -> GaussianMixture:
-        """The mixture of some codes ``(n, d)``, with the number of components that the criterion
-        prefers.
-        """
-        rows = (
-            np.repeat(z, 2, axis=0) if len(z) == 1 else z
-        )  # scikit-learn wants two rows; a copy changes no maximum
+        """The mixture of codes ``(n, d)`` with as many components as the criterion prefers."""
+        # scikit-learn wants two rows; a copy changes no maximum
+        rows = np.repeat(z, 2, axis=0) if len(z) == 1 else z
         most = min(self.components, len(np.unique(z, axis=0)))
         numbers = (
             [most]
@@ -131,9 +128,7 @@ class Mixture(Prior):
 
 
 def _factors(mixture: GaussianMixture) -> Tensor:
-    """Roots of the covariances: lower triangles ``(K, d, d)``, or the standard deviations
-    ``(K, d)`` of diagonal ones.
-    """
+    """Roots of covariances: lower triangles ``(K, d, d)``, or standard deviations ``(K, d)``."""
     shape = mixture.means_.shape
     covariances = torch.from_numpy(np.asarray(mixture.covariances_))
     match mixture.covariance_type:
