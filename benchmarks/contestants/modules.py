@@ -30,7 +30,7 @@ def dense(sizes: tuple[int, ...], x: np.ndarray) -> tuple[nn.Sequential, nn.Sequ
 
 
 def error(model: nn.Module, test: Tensor) -> float:
-    """The mean squared error of what a model makes of rows or images, its first output if several."""
+    """The mean squared error of a model's output, its first where there are several."""
     with torch.no_grad():
         given = model(test)
     return work.mean_square((given[0] if isinstance(given, tuple) else given).numpy(), test.numpy())

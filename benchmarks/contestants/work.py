@@ -78,7 +78,7 @@ class Data:
 
     @property
     def colour(self) -> np.ndarray:
-        """Images ``(n, 3, 32, 32)`` for training, but for the last :data:`VQ_MEASURED`, for testing."""
+        """Images ``(n, 3, 32, 32)``, of which the last :data:`VQ_MEASURED` are for testing."""
         return np.load(self.folder / "colour.npy")
 
     @property

@@ -28,8 +28,7 @@ def kl_between(mu: Tensor, log_var: Tensor, prior_mu: Tensor, prior_log_var: Ten
 
 
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
-    r"""The squared maximum mean discrepancy of two samples ``(n, d)``, a number, by the unbiased
-    estimate.
+    r"""An unbiased estimate of the squared maximum mean discrepancy of two samples ``(n, d)``.
 
     .. math:: \frac{\sum_{i \ne j} k(a_i, a_j)}{n (n - 1)}
               + \frac{\sum_{i \ne j} k(b_i, b_j)}{n (n - 1)}

@@ -24,8 +24,10 @@ class BetaTCVAE(Variational):
     r"""β-TC-VAE: a VAE charged β for how much the dimensions of its code depend on each other.
 
     .. math:: \mathrm{KL}(q(z \mid x) \Vert p(z)) = \underbrace{I(x; z)}_{\text{information}}
-              + \underbrace{\mathrm{KL}(q(z) \Vert \textstyle\prod_j q(z_j))}_{\text{total correlation}}
-              + \underbrace{\textstyle\sum_j \mathrm{KL}(q(z_j) \Vert p(z_j))}_{\text{dimension-wise KL}}
+              + \underbrace{\mathrm{KL}(q(z) \Vert \textstyle\prod_j q(z_j))}
+              _{\text{total correlation}}
+              + \underbrace{\textstyle\sum_j \mathrm{KL}(q(z_j) \Vert p(z_j))}
+              _{\text{dimension-wise KL}}
 
     on the average over x, where :math:`q(z) = \frac1N \sum_n q(z \mid x_n)` over the N training
     examples. The objective weighs the second term with β and the others with 1; with β = 1 it is

@@ -40,10 +40,9 @@ class ClusteringAE(ClusterMixin, Estimator):
 
     First an autoencoder is trained for ``pretrain_epochs``; k-means of its codes makes the centres
     μ; then encoder and centres make L small for ``epochs``. ``variant="idec"`` keeps the
-    reconstruction in the objective:
-    :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still for an epoch: they are those of
-    the encoder and the centres as they were at its beginning. Moving along, they would let all
-    codes fall into one point, where L is 0.
+    reconstruction in the objective: :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still
+    for an epoch: they are those of the encoder and the centres as they were at its beginning.
+    Moving along, they would let all codes fall into one point, where L is 0.
 
     ``predict`` gives clusters, ``transform`` the distances to the centres ``(n, n_clusters)``,
     ``encode`` the codes ``(n, latent_dim)``; ``labels_`` are the clusters of the training examples.

@@ -27,8 +27,9 @@ class SparseAE(Estimator):
               + \lambda \, \Omega
 
     ``sparsity`` chooses Ω: ``"l1"`` is :math:`\mathbb{E} \lVert z \rVert_1` over rectified units;
-    ``"kl"`` is
-    :math:`\sum_j \rho \log \frac{\rho}{\hat\rho_j} + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j}`,
+    ``"kl"`` is the divergence
+    :math:`\sum_j \rho \log \frac{\rho}{\hat\rho_j}
+    + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j}`,
     which draws the mean activation of each sigmoid unit over a batch to a target ρ; ``"topk"``
     keeps the k largest rectified units of each example and charges nothing. ``x: (n, *shape)``,
     ``z: (n, latent_dim)``.

@@ -37,8 +37,8 @@ class VAEGAN(Variational):
     a discriminator in check that grows too strong.
 
     The history shows ``similarity``, ``fooling`` (the last term without its weight) and
-    ``discriminator`` beside ``distortion`` and ``rate``, in nats.
-    ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    ``discriminator`` beside ``distortion`` and ``rate``, in nats. ``x: (n, *shape)``,
+    ``z: (n, latent_dim)``.
 
     Reference:
         A. B. L. Larsen, S. K. Sønderby, H. Larochelle and O. Winther, Autoencoding beyond pixels

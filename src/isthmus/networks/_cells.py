@@ -64,7 +64,7 @@ def top_down_cell(channels: int, size: tuple[int, int], expansion: int) -> Cell:
     """The cell of a top-down tower: a 5×5 convolution of each channel, between widening 1×1 ones.
 
     It sees far with few weights: ``2 * expansion * channels²`` and 25 for each of the
-        ``expansion * channels``.
+    ``expansion * channels``.
     """
     inner = expansion * channels
     return Cell(

@@ -26,9 +26,8 @@ class Mixture(Prior):
     .. math:: p(z) = \sum_k w_k \, \mathcal N(z; \mu_k, \Sigma_k)
 
     With labels there is one mixture for each class. ``sample(temperature=t)`` scales the deviations
-    from μ_k by t.
-    :meth:`log_prob` is exact. scikit-learn fits; drawing and densities need its tensors alone, in
-    float64.
+    from μ_k by t. :meth:`log_prob` is exact. scikit-learn fits; drawing and densities need its
+    tensors alone, in float64.
 
     Reference:
         A. Dempster, N. Laird and D. Rubin, Maximum likelihood from incomplete data via the EM

@@ -156,7 +156,7 @@ class AveragedCodebook(Codebook):
 
     after every step, where :math:`n_k` vectors of the batch chose entry k. Counts start at one and
     sums at the entries: from zero, everything that the first batch does not choose would be divided
-        by nothing.
+    by nothing.
 
     Reference:
         A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning,
@@ -176,8 +176,7 @@ class AveragedCodebook(Codebook):
 
     def _follow(self, rows: Tensor, indices: Tensor) -> None:
         # A product with the choices, and not an indexed sum, whose order differs from run to run on
-        # a GPU.
-        # (m, size)
+        # a GPU; (m, size).
         choices = rows.new_zeros(len(rows), self.size).scatter_(1, indices[:, None], 1.0)
         counts = sharding.all_sum(choices.sum(0))
         with torch.autocast(rows.device.type, enabled=False):
