@@ -35,9 +35,7 @@ _DRAWS, _FAR, _NLL = 10_000, 0.99, 1_000
 
 @dataclass(frozen=True)
 class Fitted:
-    """A normal distribution with the mean and the covariance of some codes ``(n, 2)``, to draw from
-    a model without a prior.
-    """
+    """A normal distribution of codes ``(n, 2)``, to draw from a model without a prior."""
 
     model: Any
     z: np.ndarray
@@ -127,17 +125,14 @@ def _extent(z: np.ndarray) -> dict[str, float]:
 
 
 def _far(model: Any, data: Data, drawn: np.ndarray) -> float:
-    """The share of drawn codes that lie farther from every training code than 99 in 100 test codes
-    do.
-    """
+    """The share of drawn codes farther from every training code than 99 in 100 test codes."""
     tree = KDTree(model.transform(data.train.x))
     usual = np.quantile(tree.query(model.transform(data.test.x))[0], _FAR)
     return float((tree.query(drawn)[0] > usual).mean())
 
 
 def _astray(model: Any, data: Data, drawn: np.ndarray) -> float:
-    """The share of drawn codes that would have to be of another class for classes to be as frequent
-    as in the training data.
+    """The share of drawn codes that must change class for the frequencies of the training data.
 
     A drawn code is of the class that its five nearest training codes name.
     """
@@ -173,9 +168,7 @@ def _digit(vae: Any, data: Data) -> dict[str, float]:
 
 
 def _entropy(data: Data) -> float:
-    """The least distortion that grey values allow under a Bernoulli likelihood, in nats per
-    example.
-    """
+    """The least distortion of grey values under a Bernoulli likelihood, in nats per example."""
     p = data.test.x.astype(np.float64) / 255
     inner = p[(p > 0) & (p < 1)]
     return float(-(inner * np.log(inner) + (1 - inner) * np.log(1 - inner)).sum() / len(p))
@@ -239,9 +232,7 @@ def main(folder: Path) -> None:
 
 
 def numbers() -> dict[str, float]:
-    """The numbers of the last run, under the names by which the page marks them:
-    ``ae.squared_error``.
-    """
+    """The numbers of the last run, by their marks in the page, such as ``ae.squared_error``."""
     found = json.loads((PICTURES / "numbers.json").read_text())
     return {
         f"{name}.{key}": v

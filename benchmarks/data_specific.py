@@ -22,8 +22,9 @@ SHOWN = 6
 
 
 def photographs() -> Data:
-    """Grey patches of 28x28 pixels from scikit-learn's two photographs, 60,000 and 10,000; no pixel
-    is in both parts.
+    """Grey patches of 28x28 pixels from scikit-learn's two photographs, 60,000 and 10,000.
+
+    No pixel is in both parts.
     """
     greys = np.stack(
         [np.asarray(Image.fromarray(image).convert("L")) for image in load_sample_images().images]
@@ -78,9 +79,7 @@ def _models(data: Data) -> dict[str, Any]:
 
 
 def _lively(x: np.ndarray) -> np.ndarray:
-    """The first test examples with more contrast than half of them: a patch of plain sky shows
-    nothing.
-    """
+    """The first test examples with more contrast than half of them: plain sky shows nothing."""
     contrast = x.std(axis=(1, 2, 3))
     return x[contrast > np.median(contrast)][:SHOWN]
 

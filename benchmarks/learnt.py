@@ -1,6 +1,4 @@
-"""What an autoencoder knows, it has from examples: error on them and on others, against how many
-there were.
-"""
+"""What an autoencoder knows, it has from examples: errors against how many there were."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ CODE, BATCH, STEPS = 32, 100, 1_800  # three epochs of 60,000
 
 
 def measure() -> tuple[list[dict[str, Any]], Figure]:
-    """Training and test error of AE and PCA for every number of examples: the mean over seeds, and
-    how far they spread.
-    """
+    """Training and test error of AE and PCA by number of examples: mean and spread over seeds."""
     data = ist.data.load("mnist")
     rows = [row for count in SIZES for row in _sized(data, count)]
     return rows, draw(rows)

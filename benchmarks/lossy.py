@@ -1,6 +1,4 @@
-"""What comes back is not what went in: error against bytes, for codes of an AE and of PCA, and for
-JPEG.
-"""
+"""What comes back is not what went in: error against bytes, of an AE, of PCA and of JPEG."""
 
 from __future__ import annotations
 
@@ -35,18 +33,14 @@ def measure() -> tuple[list[dict[str, Any]], Figure]:
 
 
 def quantised(z: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Codes ``(n, latent_dim)`` as one byte a dimension, and back: 256 equal steps from ``low`` to
-    ``high``.
-    """
+    """Codes ``(n, latent_dim)`` as bytes, and back: 256 equal steps from ``low`` to ``high``."""
     step = (high - low) / _LEVELS
     whole = ((z - low) / step).round().clip(0, _LEVELS).astype(np.uint8)
     return (low + whole * step).astype(np.float32)
 
 
 def jpeg_sizes(file: bytes) -> tuple[int, int]:
-    """The bytes of a JPEG file, and those of its scan: the compressed pixels without markers,
-    header and tables.
-    """
+    """The bytes of a JPEG file, and of its scan: pixels without markers, header and tables."""
     # after the marker that starts the file, segments follow: two bytes of marker, two of length,
     # content
     place = 2
@@ -91,8 +85,9 @@ def _written(image: np.ndarray, kind: str, **options: Any) -> bytes:
 
 
 def _codes(data: Data, size: int, jpegs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """An AE and PCA with codes of a size; the scan bytes that JPEG needs for the same error are
-    read off its curve.
+    """An AE and PCA with codes of a size, and the scan bytes JPEG needs for the same error.
+
+    They are read off its curve.
     """
     ae = ist.AE(latent_dim=size, likelihood="mse", epochs=EPOCHS, random_state=0, verbose=0).fit(
         data.train
@@ -112,9 +107,7 @@ def _codes(data: Data, size: int, jpegs: list[dict[str, Any]]) -> Iterator[dict[
 
 
 def bytes_for(error: float, jpegs: list[dict[str, Any]]) -> float | None:
-    """The scan bytes at which JPEG has an error, on a straight line between measured qualities;
-    None beyond them.
-    """
+    """The scan bytes at which JPEG has an error, between measured qualities; None beyond them."""
     curve = sorted((row["squared_error"], row["scan_bytes"]) for row in jpegs)
     errors, sizes = zip(*curve, strict=True)
     return float(np.interp(error, errors, sizes)) if errors[0] <= error <= errors[-1] else None

@@ -267,9 +267,7 @@ def clustering() -> list[Figure]:
 
 
 def waves(count: int, seed: int) -> list[np.ndarray]:
-    """Sequences of 20 to 40 steps: an oscillation that fades, with a frequency, phase and fading of
-    its own.
-    """
+    """Sequences of 20 to 40 steps: oscillations that fade, each in its own way."""
     draw, made = np.random.default_rng(seed), []
     for _ in range(count):
         t = np.arange(draw.integers(20, 41))

@@ -1,5 +1,4 @@
-"""How well outliers are found: one class is held out of the training examples and must stand out
-among the test examples.
+"""How well outliers are found: examples of a held-out class must stand out among the test ones.
 
     python benchmarks/outliers.py digits
     python benchmarks/outliers.py mnist FOLDER

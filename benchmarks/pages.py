@@ -1,5 +1,4 @@
-"""What the pages of docs/ take from a run: numbers, which are put where they are marked, and
-pictures.
+"""What the pages of docs/ take from a run: numbers at their marks, and pictures.
 
 A mark is a comment behind a number, which readers do not see: ``40.1<!--ae.squared_error-->``. The
 digits are replaced by what was measured, the number of decimals stays. A name that ends in % asks
@@ -26,9 +25,7 @@ MARKED = re.compile(r"−?\d[\d,]*(?:\.(\d+))?<!--([\w.-]+%?)-->")
 
 
 def filled(text: str, numbers: Mapping[str, float]) -> str:
-    """A page with the numbers of a run at its marks; a mark that the run does not know is a
-    KeyError.
-    """
+    """A page with the numbers of a run at its marks; an unknown mark is a KeyError."""
     return MARKED.sub(lambda found: _number(found[2], len(found[1] or ""), numbers), text)
 
 

@@ -118,9 +118,7 @@ def make(name: str) -> None:
 
 
 def card(name: str, recipe: Recipe, model: Any, data: ist.data.Data) -> str:
-    """The model card: what it is, how it was made, what was measured on the test part with the
-    weights that are shipped.
-    """
+    """The model card: what it is, how it was made, and what the shipped weights measure."""
     measures = ist.evaluate(model, data)
     settings = ", ".join(f"{key}={value!r}" for key, value in recipe.fields.items())
     rows = [
@@ -177,9 +175,7 @@ def _rounded(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _halve(run: Path, file: str, entry: tuple[str, ...]) -> None:
-    """Write the tensors of a run's file in half precision, and the new checksum into its
-    configuration.
-    """
+    """Write a run's tensors in half precision, and the new checksum into its configuration."""
     tensors, meta = files.read_tensors(run / file)
     smaller = {
         name: tensor.half() if tensor.is_floating_point() else tensor

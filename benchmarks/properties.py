@@ -39,8 +39,9 @@ def read() -> list[dict[str, Any]]:
 
 
 def numbers(rows: Iterable[dict[str, Any]], name: str) -> dict[str, float]:
-    """The numbers of one property under the names by which its page marks them:
-    ``ae-8.squared_error``.
+    """The numbers of one property, by the names that mark them in its page.
+
+    Such as ``ae-8.squared_error``.
     """
     mine = [row for row in rows if row["property"] == name]
     return {

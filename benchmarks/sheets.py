@@ -1,6 +1,4 @@
-"""How the pictures of the members' pages are laid out: rows of images, lines, rings of a prior,
-figures side by side.
-"""
+"""How the pictures of members' pages are laid out: rows of images, lines, figures abreast."""
 
 from __future__ import annotations
 
@@ -25,9 +23,7 @@ _DPI, _HEIGHT = 110, 4.4  # inches, of figures that stand side by side
 
 
 def sheet(rows: Mapping[str, np.ndarray], title: str, width: float = WIDTH) -> Figure:
-    """Rows of grey images ``(n, 1, h, w)`` or coloured ones ``(n, h, w, 3)``, each with its name on
-    the left.
-    """
+    """Rows of images, grey ``(n, 1, h, w)`` or coloured ``(n, h, w, 3)``, named on the left."""
     columns = max(map(len, rows.values()))
     figure = new_figure(width, width * 1.1 * len(rows) / columns + 1)
     axes = figure.subplots()
@@ -80,9 +76,7 @@ def rings(figure: Figure) -> Figure:
 
 
 def coloured(model: Any, indices: np.ndarray, level: int) -> np.ndarray:
-    """Grids of indices ``(n, h, w)`` as colours ``(n, h, w, 3)``; entries that are alike have
-    colours that are alike.
-    """
+    """Grids of indices ``(n, h, w)`` as colours ``(n, h, w, 3)``, alike for entries alike."""
     entries = model.module_.bottleneck.level_quantizers[level].vectors.detach().numpy()
     places = PCA(3).fit_transform(entries).argsort(axis=0).argsort(axis=0) / (len(entries) - 1)
     return (0.15 + 0.85 * places)[indices].astype(np.float32)

@@ -1,8 +1,7 @@
-"""Speed, side by side: tasks × contestants, in turns, as ratios to the bare products or
-convolutions of the task.
+"""Speed, side by side: tasks × contestants, in turns, as ratios to the task's bare products.
 
-    python -m benchmarks.speed                  # everything that can be measured here; then the
-    page and its pictures python -m benchmarks.speed ae transform     # these tasks
+    python -m benchmarks.speed                  # everything measurable here; then the page
+    python -m benchmarks.speed ae transform     # these tasks
     python -m benchmarks.speed --page           # docs/performance.md from the lines that are kept
     python -m benchmarks.speed --device cuda    # the first tasks on an accelerator
 
@@ -48,9 +47,7 @@ class GaveUpError(Exception):
 
 
 class Contestant:
-    """A process that imports what it needs, prepares itself, and then does a round whenever it is
-    told to.
-    """
+    """A process that imports what it needs, prepares itself, and does a round when told to."""
 
     def __init__(self, name: str, task: str, folder: Path) -> None:
         self.name = name
@@ -136,9 +133,7 @@ def in_turns(task: Task, folder: Path) -> dict[str, Any]:
 
 
 def _manages(contestant: Contestant, stage: Callable[[Contestant], None]) -> bool:
-    """Whether a contestant comes through a stage; a peer that does not work here is left out, and
-    that is said.
-    """
+    """Whether a contestant comes through a stage; one that does not is left out, and named."""
     try:
         stage(contestant)
     except GaveUpError as error:
@@ -197,8 +192,9 @@ def commands(task: Task, folder: Path) -> dict[str, Any]:
 
 
 def memory(task: Task, folder: Path) -> dict[str, Any]:
-    """The greatest memory of a process that trains for an epoch, and how fast it goes, in the
-    memory and from the disk.
+    """The greatest memory and the speed of an epoch, from the memory and from the disk.
+
+    Each is measured in a process of its own.
     """
     _write_large(folder)
     fits = {

@@ -491,9 +491,7 @@ def _colour(name: str) -> str:
 
 
 def scaling_figure(line: Line) -> Figure:
-    """Seconds of an epoch against n, and against the size of the code, with straight lines through
-    the first and last.
-    """
+    """Seconds of an epoch against n, and against the size of the code, beside straight lines."""
     figure = new_figure(WIDTH, 2.6)
     for axes, (key, label) in zip(
         figure.subplots(1, 2), (("n", "training examples"), ("d", "size of the code")), strict=True

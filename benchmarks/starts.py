@@ -1,5 +1,4 @@
-"""Where training should start from: torch's own weights, Glorot's, and Glorot's with the decoder
-resting at the data's mean.
+"""Where training should start: torch's weights, Glorot's, or those and the data's mean.
 
     python -m benchmarks.starts
 
@@ -100,9 +99,7 @@ def main() -> None:
 
 
 def cost(task: Task, name: str, data: ist.data.Data, seed: int) -> float:
-    """Distortion, and rate where there is one, of a test example, in nats (squared units under
-    mse).
-    """
+    """Distortion, and rate if any, of a test example in nats (squared units under mse)."""
     with start(name):
         model = ist.MEMBERS[task.member](**task.settings, random_state=seed).fit(data.train)
     terms = model.terms(data.test)

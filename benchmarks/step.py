@@ -1,5 +1,4 @@
-"""What a step of 784-256-32 costs, written in other ways: which of them gain anything, one against
-the other in turns.
+"""What a step of 784-256-32 costs, written in other ways: which of them gain anything.
 
 A variant does 50 steps on batches of 128; all do the same work on the same network, and most of
 them the same way.

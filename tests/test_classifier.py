@@ -1,6 +1,4 @@
-"""The classifier on top of an autoencoder: scikit-learn's contract, and what labels and pretraining
-do.
-"""
+"""The classifier on an autoencoder: scikit-learn's contract, and what pretraining does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The contract: everything that holds for every registered member. A new member is picked up by its
-registration.
-"""
+"""The contract: everything that holds for every registered member, new ones included."""
 
 from __future__ import annotations
 
@@ -84,9 +82,8 @@ def test_training_starts_from_the_mean_of_the_data_unless_codes_are_drawn(
     model = make(
         name, epochs=1, learning_rate=1e-12, likelihood=ist.likelihoods.SquaredError("sigmoid")
     ).fit(few)
-    off = abs(model.reconstruct(few).mean() - few.mean()) / abs(
-        0.5 - few.mean()
-    )  # a bias of zero starts at 0.5
+    # a bias of zero starts at 0.5
+    off = abs(model.reconstruct(few).mean() - few.mean()) / abs(0.5 - few.mean())
     assert off > 0.5 if model.module_.bottleneck.is_random else off < 0.3
 
 

@@ -53,9 +53,8 @@ def test_a_linear_gaussian_vae_reaches_the_likelihood_of_probabilistic_pca() -> 
         + rng.normal(size=8)
     )
     x = x.astype(np.float32)
-    best = (
-        PCA(3).fit(x).score(x)
-    )  # the log-likelihood per example under the model of Tipping and Bishop
+    # the log-likelihood per example under the model of Tipping and Bishop
+    best = PCA(3).fit(x).score(x)
     model = ist.VAE(
         latent_dim=3,
         likelihood=Gaussian(output="linear"),
@@ -156,9 +155,8 @@ def test_gradients_against_finite_differences(name: str, likelihood: str) -> Non
                 self.module = module
 
             def forward(self) -> torch.Tensor:
-                torch.manual_seed(
-                    0
-                )  # the same damage, and the same draws of a prior, at every evaluation
+                # the same damage, and the same draws of a prior, at every evaluation
+                torch.manual_seed(0)
                 return self.module.loss(Batch(x), noise).objective
 
         named = {f"module.{key}": value for key, value in zip(parameters, values, strict=True)}

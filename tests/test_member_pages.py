@@ -11,11 +11,9 @@ import pytest
 from isthmus import registry
 
 ROOT = Path(__file__).resolve().parents[1]
-EQUATION, MATH, YEAR = (
-    r"\n\$\$\n(.+?)\n\$\$\n",
-    r"\.\. math:: (.+?)\n\n",
-    re.compile(r"\b[12]\d{3}\b"),
-)
+EQUATION = r"\n\$\$\n(.+?)\n\$\$\n"
+MATH = r"\.\. math:: (.+?)\n\n"
+YEAR = re.compile(r"\b[12]\d{3}\b")
 
 
 def test_the_index_and_the_changelog_name_every_member() -> None:

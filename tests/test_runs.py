@@ -117,9 +117,8 @@ def test_the_scaling_is_saved_with_the_model(tmp_path: Path) -> None:
     again = ist.load(model.save(tmp_path / "run"))
     assert again.preprocessor_.scaling.kind == "standard"
     assert np.array_equal(again.reconstruct(wine), model.reconstruct(wine))
-    assert (
-        abs(again.reconstruct(wine).mean(0) - wine.mean(0)).max() < wine.std(0).max()
-    )  # in the units of the table
+    # in the units of the table
+    assert abs(again.reconstruct(wine).mean(0) - wine.mean(0)).max() < wine.std(0).max()
 
 
 def linear(shape: tuple[int, ...]) -> torch.nn.Module:

@@ -28,8 +28,9 @@ def write(folder: Path) -> str:
 
 
 def _start(x: np.ndarray) -> list[np.ndarray]:
-    """Weights and biases of a VQ-VAE from which everybody starts, and the codebook: from a random
-    one, errors differ.
+    """Weights, biases and codebook of a VQ-VAE from which everybody starts.
+
+    From random codebooks errors differ.
     """
     state = isthmus.vq_member(device="cpu", learning_rate=1e-12).fit(x).module_.state_dict()
     weights = [value.numpy() for name, value in state.items() if ".quantizers." not in name]
@@ -45,9 +46,7 @@ def _digits() -> tuple[np.ndarray, str]:
 
 
 def _enlarged(count: int) -> np.ndarray:
-    """Small digits at three times their size, each somewhere else on 28×28 pixels, with other
-    strengths of the pen.
-    """
+    """Small digits, three times as large, each elsewhere on 28×28 pixels, of various strengths."""
     rng = np.random.default_rng(0)
     small = load_digits().images
     images = np.zeros((count, 28, 28), np.float32)

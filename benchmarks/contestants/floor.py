@@ -1,5 +1,4 @@
-"""The floor: the bare products or convolutions of a task, forward and backward, and the bare update
-of Adam after each step.
+"""The floor: a task's bare products or convolutions, and the bare update of Adam.
 
 Nothing else is done: no data are gathered, no biases added, no activations, no loss. The results
 are kept where training would keep them, so that they pass through the same caches.
@@ -147,9 +146,7 @@ class Convolution:
 def convolutional(
     layers: Sequence[Convolution], products: Sequence[tuple[int, int]], batch: int, steps: int
 ) -> Rounds:
-    """Convolutions in the memory format that suits them better, and the linear maps of the same
-    network.
-    """
+    """Convolutions in the memory format that suits them better, and the network's linear maps."""
     weights = [torch.randn(b, a) * 0.05 for a, b in products]
     pairs = [(torch.randn(batch, a), torch.randn(batch, b)) for a, b in products]
     move = Update([*(layer.weight for layer in layers), *weights])
@@ -228,9 +225,7 @@ def likelihood(data: Data) -> Rounds:
 
 
 def forward(shapes: Sequence[tuple[int, int]], rows: int) -> Rounds:
-    """The products of some layers, forward, for as many rows; the last chunk is counted by its
-    share.
-    """
+    """The products of layers, forward, for as many rows; the last chunk counts by its share."""
     x = torch.rand(CHUNK, shapes[0][0])
     weights = [torch.randn(b, a) * 0.05 for a, b in shapes]
 

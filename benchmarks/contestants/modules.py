@@ -30,9 +30,7 @@ def dense(sizes: tuple[int, ...], x: np.ndarray) -> tuple[nn.Sequential, nn.Sequ
 
 
 def error(model: nn.Module, test: Tensor) -> float:
-    """The mean squared error of what a model makes of rows or images; of the first thing, where it
-    gives several.
-    """
+    """The mean squared error of a model's output, its first where there are several."""
     with torch.no_grad():
         given = model(test)
     return work.mean_square((given[0] if isinstance(given, tuple) else given).numpy(), test.numpy())
@@ -117,9 +115,7 @@ class Residual(nn.Module):
 
 
 def vq_networks(start: list[np.ndarray]) -> tuple[nn.Sequential, nn.Sequential]:
-    """Encoder up to the vectors, and decoder up to the sigmoid, with the weights and biases that
-    all start from.
-    """
+    """Encoder up to the vectors, and decoder up to the sigmoid, with the common start."""
     c = work.VQ_CHANNELS
     encoder = nn.Sequential(
         nn.Conv2d(3, c, 4, 2, 1),

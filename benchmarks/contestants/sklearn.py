@@ -1,6 +1,4 @@
-"""scikit-learn's MLPRegressor, from the images to themselves: rectifiers everywhere but at the
-output, which is linear.
-"""
+"""scikit-learn's MLPRegressor, from images to themselves: rectifiers, and a linear output."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The usual tutorial script in plain PyTorch: a DataLoader that makes a tensor of every image, and
-the loop by hand.
-"""
+"""The usual tutorial script in PyTorch: a DataLoader of single images, and the loop by hand."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What there is to do, the same for everybody: sizes, data, and the start of the weights. NumPy
-only.
-"""
+"""What there is to do, the same for all: sizes, data and first weights. NumPy only."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ MEASURED, VQ_MEASURED = 2_000, 500
 
 
 class Round(NamedTuple):
-    """One round: how long the work took, and the mean squared error per value on test examples,
-    where there is one.
-    """
+    """One round: how long the work took, and the mean squared test error per value, if any."""
 
     seconds: float
     error: float | None = None
@@ -59,9 +55,7 @@ def timed(run: Callable[[], object]) -> Rounds:
 
 
 def warmed(run: Callable[[int], Round], examples: int, batch: int) -> Rounds:
-    """Rounds of something on its first so many examples: all of them, after ten batches that do not
-    count.
-    """
+    """Rounds on the first so many examples: all of them, after ten batches that do not count."""
     run(10 * batch)
     return lambda: run(examples)
 
@@ -84,9 +78,7 @@ class Data:
 
     @property
     def colour(self) -> np.ndarray:
-        """Images ``(n, 3, 32, 32)``; the first are for training, the last :data:`VQ_MEASURED` for
-        testing.
-        """
+        """Images ``(n, 3, 32, 32)``, of which the last :data:`VQ_MEASURED` are for testing."""
         return np.load(self.folder / "colour.npy")
 
     @property
@@ -97,8 +89,9 @@ class Data:
 
 
 def peak() -> int:
-    """The greatest memory of this process in bytes; getrusage would also count what its parent had
-    when it was started.
+    """The greatest memory of this process in bytes.
+
+    getrusage would also count what its parent had when it was started.
     """
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
     assert found is not None
@@ -122,9 +115,7 @@ def is_active(layer: int, layers: int) -> bool:
 
 
 def start(sizes: tuple[int, ...], x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights ``(inputs, outputs)`` and biases of every layer: Glorot's uniform start, and the mean
-    example at the end.
-    """
+    """Weights ``(inputs, outputs)`` by Glorot's uniform start; biases end with the mean example."""
     rng = np.random.default_rng(0)
     layers = [
         (rng.uniform(-limit, limit, shape).astype(np.float32), np.zeros(shape[1], np.float32))

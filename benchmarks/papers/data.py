@@ -15,8 +15,7 @@ _ROW = 3073  # a label and 3 × 32 × 32 values
 
 
 def cifar10() -> tuple[np.ndarray, np.ndarray]:
-    """The first training batch of CIFAR-10 and its first 1,000 test images, each
-    ``(n, 3, 32, 32)``, from ISTHMUS_DATA.
+    """The first training batch of CIFAR-10 and 1,000 test images, each ``(n, 3, 32, 32)``.
 
     A part of the data set is enough here, in its binary format, packed or not.
     """

@@ -1,6 +1,4 @@
-"""A small classifier of MNIST, trained by the project, that judges samples by its codes and its
-classes.
-"""
+"""A small classifier of MNIST that judges samples by its codes and its classes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The page ``docs/results.md``, made from the lines that are kept and from the declarations of the
-rows.
-"""
+"""The page ``docs/results.md``, made from kept lines and from the declarations of the rows."""
 
 from __future__ import annotations
 

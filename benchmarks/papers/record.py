@@ -22,9 +22,7 @@ Record = dict[str, Any]
 
 
 def record(row: Row, found: Mapping[str, Measure], bench: Bench, loaded: str) -> Record:
-    """Everything about one measurement of a row by the code of a commit, without names of hosts and
-    places.
-    """
+    """Everything about one measurement of a row by a commit, without names of hosts and places."""
     values = {name: round(measure.value, 5) for name, measure in found.items()}
     return {
         "row": row.name,

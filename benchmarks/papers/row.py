@@ -3,9 +3,8 @@
 A new row is a function in a file of ``benchmarks/papers/rows``, under :func:`row` with its
 declaration:
 
-    @row("my-row", what=…, setting="… {epochs} epochs.", metric=…, unit=…, published={"AE": 3.0},
-    source=…,
-         wanted=at_most(3.5), epochs=(20, 200))
+    @row("my-row", what=…, setting="… {epochs} epochs.", metric=…, unit=…,
+         published={"AE": 3.0}, source=…, wanted=at_most(3.5), epochs=(20, 200))
     def my_row(bench: Bench) -> Mapping[str, Measure]:
         model = bench.train("AE", ist.AE(random_state=0))
         return {"AE": squared_error(model.squared_error(bench.data.test))}
@@ -40,9 +39,7 @@ _KEPT_ELSEWHERE = {"checkpoint_dir", "verbose", "device"}
 
 @dataclass(frozen=True)
 class Wanted:
-    """A bound that the measured values must hold: in words, and as a test of the values by their
-    names.
-    """
+    """A bound on the measured values: in words, and as a test of the values by their names."""
 
     words: str
     holds: Callable[[Values], bool]
@@ -81,8 +78,7 @@ def above(name: str, gain: float, unit: str) -> Wanted:
 
 @dataclass
 class Bench:
-    """What a row measures with: data, the length that suits the device, and a place where
-    interrupted training waits.
+    """What a row measures with: data, a length that suits the device, a place for checkpoints.
 
     Attributes:
         data: MNIST, as it is stored.
@@ -101,9 +97,7 @@ class Bench:
     seconds: float = 0.0
 
     def train(self, name: str, model: Member, x: Any = None, epochs: int | None = None) -> Member:
-        """Fit a member on MNIST's training part, or on x, under a name; a training that was
-        interrupted goes on.
-        """
+        """Fit a member on MNIST's training part, or x, under a name; goes on if interrupted."""
         model.set_params(
             epochs=epochs or self.epochs,
             checkpoint_dir=str(self.folder / re.sub(r"\W+", "-", name)),

@@ -128,8 +128,7 @@ _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
 _Variant: TypeAlias = Literal["dec", "idec"]
 
 class AAE(_AAE):
-    """Adversarial autoencoder: codes, taken together, are made to look like draws of N(0, I) by
-    playing against a critic.
+    """Adversarial autoencoder: codes are made to look like draws of N(0, I) by playing a critic.
 
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
@@ -253,8 +252,7 @@ class AutoencoderClassifier(_AutoencoderClassifier):
     ) -> None: ...
 
 class BetaTCVAE(_BetaTCVAE):
-    """β-TC-VAE: a VAE that is charged β for how much the dimensions of its code depend on each
-    other.
+    """β-TC-VAE: a VAE charged β for how much the dimensions of its code depend on each other.
 
     Args:
         latent_dim: size of the code.
@@ -302,8 +300,7 @@ class BetaTCVAE(_BetaTCVAE):
     ) -> None: ...
 
 class ClusteringAE(_ClusteringAE):
-    """Clustering autoencoder (DEC, IDEC): after pretraining, codes are drawn to centres by their
-    own confident guesses.
+    """Clustering autoencoder (DEC, IDEC): codes are drawn to centres by their confident guesses.
 
     Args:
         latent_dim: size of the code.
@@ -355,8 +352,7 @@ class ClusteringAE(_ClusteringAE):
     ) -> None: ...
 
 class ContractiveAE(_ContractiveAE):
-    """Contractive autoencoder: the encoder is charged for how strongly it reacts to small changes
-    of x.
+    """Contractive autoencoder: its encoder is charged for reacting to small changes of x.
 
     Args:
         contraction: weight of the squared norm of the encoder's Jacobian (lambda).
@@ -500,8 +496,7 @@ class IWAE(_IWAE):
     ) -> None: ...
 
 class NVAE(_NVAE):
-    """Nouveau variational autoencoder: groups of Gaussian codes at several scales, each drawn
-    given all coarser ones.
+    """Nouveau variational autoencoder: Gaussian codes at several scales, each given coarser ones.
 
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
@@ -579,8 +574,7 @@ class OutlierDetector(_OutlierDetector):
     ) -> None: ...
 
 class RecurrentAE(_RecurrentAE):
-    """Recurrent autoencoder: one network reads a sequence to its end, another writes it again from
-    the code alone.
+    """Recurrent autoencoder: one network reads a sequence, another writes it again from the code.
 
     Args:
         latent_dim: size of the code.
@@ -772,8 +766,7 @@ class VAE(_VAE):
     ) -> None: ...
 
 class VAEGAN(_VAEGAN):
-    """VAE-GAN: a VAE whose error is measured by what a discriminator sees, and whose decoder plays
-    against it.
+    """VAE-GAN: a VAE whose error is what a discriminator sees, and whose decoder plays against it.
 
     Args:
         latent_dim: size of the code.
@@ -830,8 +823,7 @@ class VAEGAN(_VAEGAN):
     ) -> None: ...
 
 class VQVAE(_VQVAE):
-    """Vector-quantised autoencoder: at every place of a grid, the code is the nearest entry of a
-    codebook.
+    """Vector-quantised autoencoder: each place of a grid holds the nearest entry of a codebook.
 
     Args:
         latent_dim: size of the vectors that are quantised, and of what stands for them.
@@ -882,8 +874,7 @@ class VQVAE(_VQVAE):
     ) -> None: ...
 
 class VQVAE2(_VQVAE2):
-    """Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid of entries, and a fine
-    one that knows it.
+    """Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid and a fine one given it.
 
     Args:
         latent_dim: size of the vectors that are quantised, and of what stands for them.
@@ -934,8 +925,7 @@ class VQVAE2(_VQVAE2):
     ) -> None: ...
 
 class WAE(_WAE):
-    """Wasserstein autoencoder (WAE-MMD): an autoencoder whose codes, taken together, look like
-    draws of the prior.
+    """Wasserstein autoencoder (WAE-MMD): codes, taken together, look like draws of the prior.
 
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
@@ -989,9 +979,7 @@ def load(
     trust: bool = False,
     device: str = "auto",
 ) -> AE:
-    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
-    member.
-    """
+    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote: a fitted member."""
 
 @overload
 def load(
@@ -1001,9 +989,7 @@ def load(
     trust: bool = False,
     device: str = "auto",
 ) -> VAE:
-    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
-    member.
-    """
+    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote: a fitted member."""
 
 @overload
 def load(
@@ -1013,9 +999,7 @@ def load(
     trust: bool = False,
     device: str = "auto",
 ) -> VQVAE:
-    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
-    member.
-    """
+    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote: a fitted member."""
 
 @overload
 def load(
@@ -1025,6 +1009,4 @@ def load(
     trust: bool = False,
     device: str = "auto",
 ) -> Estimator:
-    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
-    member.
-    """
+    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote: a fitted member."""

@@ -47,9 +47,7 @@ class Masking(Corruption):
 
 @dataclass(repr=False)
 class SaltAndPepper(Corruption):
-    """Replace each value, with a probability, by the least or the greatest value of the batch,
-    either as often.
-    """
+    """Replace values, with a probability, by the batch's least or greatest, either as often."""
 
     level: float = field(0.3, "share of the values that are replaced", above=0, high=1)
 

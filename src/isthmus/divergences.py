@@ -19,8 +19,8 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
 def kl_between(mu: Tensor, log_var: Tensor, prior_mu: Tensor, prior_log_var: Tensor) -> Tensor:
     r"""KL(N(μ, σ²) ‖ N(m, s²)) of every dimension, in nats, of the shape of ``mu``.
 
-    .. math:: \tfrac12 \left(\frac{(\mu - m)^2}{s^2} + \frac{\sigma^2}{s^2} - 1 - \log
-    \frac{\sigma^2}{s^2}\right)
+    .. math:: \tfrac12 \left(\frac{(\mu - m)^2}{s^2} + \frac{\sigma^2}{s^2} - 1
+              - \log \frac{\sigma^2}{s^2}\right)
 
     In units of s it is the divergence from the standard normal.
     """
@@ -28,11 +28,10 @@ def kl_between(mu: Tensor, log_var: Tensor, prior_mu: Tensor, prior_log_var: Ten
 
 
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
-    r"""The squared maximum mean discrepancy of two samples ``(n, d)``, a number, by the unbiased
-    estimate.
+    r"""An unbiased estimate of the squared maximum mean discrepancy of two samples ``(n, d)``.
 
-    .. math:: \frac{\sum_{i \ne j} k(a_i, a_j)}{n (n - 1)} + \frac{\sum_{i \ne j} k(b_i, b_j)}{n (n
-    - 1)}
+    .. math:: \frac{\sum_{i \ne j} k(a_i, a_j)}{n (n - 1)}
+              + \frac{\sum_{i \ne j} k(b_i, b_j)}{n (n - 1)}
               - \frac{2}{n^2} \sum_{i, j} k(a_i, b_j)
 
     with inverse multiquadratic kernels :math:`k(x, y) = \sum_s C_s / (C_s + \lVert x - y

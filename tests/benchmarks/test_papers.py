@@ -1,4 +1,5 @@
-"""Published numbers, measured again: the rows are whole, and the page says what the kept lines say.
+"""Published numbers, measured again: rows are whole, and the page says what kept lines say.
+
 Nothing is trained.
 """
 

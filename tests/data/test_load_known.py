@@ -1,6 +1,4 @@
-"""The well-known sets: small files of the same formats, read from folders and from a server on this
-machine.
-"""
+"""The well-known sets: small files of the same formats, from folders and from a local server."""
 
 from __future__ import annotations
 

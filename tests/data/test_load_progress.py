@@ -16,8 +16,9 @@ class _Terminal(io.StringIO):
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """Somebody watches. No fixture, since pytest exchanges the stream between a fixture and its
-    test.
+    """Somebody watches.
+
+    No fixture, since pytest exchanges the stream between a fixture and its test.
     """
     terminal = _Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

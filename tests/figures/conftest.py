@@ -1,6 +1,4 @@
-"""Models whose codes and decoded examples are known exactly, so that a picture can be checked point
-by point.
-"""
+"""Models whose codes and decoded examples are known, so that pictures can be checked by points."""
 
 from __future__ import annotations
 

@@ -160,9 +160,7 @@ VISION = {
 
 
 def perceived(linear: np.ndarray) -> np.ndarray:
-    """Linear RGB in OKLab, in hundredths, where equal distances look about equally different (B.
-    Ottosson, 2020).
-    """
+    """Linear RGB in OKLab, in hundredths, where equal distances look equal (B. Ottosson, 2020)."""
     to_cones = [
         [0.4122215, 0.5363325, 0.0514460],
         [0.2119035, 0.6806995, 0.1073970],

@@ -59,9 +59,8 @@ def test_the_losses_of_the_game_against_their_definition() -> None:
         if isinstance(layer, torch.nn.Linear):
             torch.nn.init.zeros_(layer.weight)
     critic = module.objectives()[1].loss(loss.made).objective
-    torch.testing.assert_close(
-        critic, torch.full((4,), 2 * math.log(2))
-    )  # a critic that knows nothing
+    # a critic that knows nothing
+    torch.testing.assert_close(critic, torch.full((4,), 2 * math.log(2)))
 
 
 def test_assignment_and_target_against_the_formulas() -> None:
@@ -103,9 +102,8 @@ def test_targets_stand_still_for_an_epoch_and_keep_codes_apart(digits: ist.data.
         latent_dim=2, n_clusters=8, pretrain_epochs=5, epochs=20, learning_rate=5e-3, random_state=0
     )
     model.fit(digits.train)
-    assert (
-        len(np.unique(model.labels_)) == 8
-    )  # with targets that move along, all codes fall into one point
+    # with targets that move along, all codes fall into one point
+    assert len(np.unique(model.labels_)) == 8
     bottleneck, x = model.module_.bottleneck, torch.rand(5, 1, 8, 8)
     before = bottleneck.anchor(Batch(x))
     with torch.no_grad():

@@ -84,9 +84,8 @@ def test_the_code_of_the_posterior_expands_to_its_own_state(
 def test_the_first_group_has_a_standard_normal_prior(
     hierarchy: HierarchicalBottleneck, features: torch.Tensor
 ) -> None:
-    mu, sigma, kl = (
-        values[:, :8].detach() for values in hierarchy.posterior(features)
-    )  # 2 channels of 2 × 2
+    # 2 channels of 2 × 2
+    mu, sigma, kl = (values[:, :8].detach() for values in hierarchy.posterior(features))
     torch.testing.assert_close(kl, gaussian_kl(mu, 2 * sigma.log()))
 
 
@@ -182,9 +181,7 @@ def test_samples_at_temperature_zero_are_all_the_same(trained: ist.NVAE) -> None
 
 
 def test_sampled_codes_follow_the_learnt_prior(hierarchy: HierarchicalBottleneck) -> None:
-    """Told what was drawn, each group's prior says where the draws lie: they are standard normal in
-    its units.
-    """
+    """Told what was drawn, each group's prior finds the draws standard normal in its units."""
     torch.manual_seed(0)
     with torch.no_grad():
         code = hierarchy.sample(2000, temperature=0.5)
@@ -210,9 +207,8 @@ def test_the_likelihood_lies_above_the_bound(trained: ist.NVAE, digits: ist.data
 def test_training_uses_the_code(trained: ist.NVAE, digits: ist.data.Data) -> None:
     measures = ist.evaluate(trained, replace(digits, test=digits.test.take(slice(100))))
     assert measures["rate"].value > 0.1
-    assert {"prior_gap", "active_units"}.isdisjoint(
-        measures
-    )  # both suppose one prior for all codes
+    # both suppose one prior for all codes
+    assert {"prior_gap", "active_units"}.isdisjoint(measures)
     assert measures["neg_elbo"].value < 30  # an untrained one stands at 44
 
 

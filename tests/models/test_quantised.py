@@ -1,6 +1,4 @@
-"""Quantised members: codebooks follow their formulas, indices and vectors say the same, and units
-are those of all members.
-"""
+"""Quantised members: codebooks follow their formulas, and indices and vectors say the same."""
 
 from __future__ import annotations
 

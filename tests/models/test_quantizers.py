@@ -1,6 +1,4 @@
-"""Every quantizer does what its formula says, and serves in its slot: it is trained, kept, and has
-a prior over its indices.
-"""
+"""Every quantizer does what its formula says, and serves in its slot, prior included."""
 
 from __future__ import annotations
 

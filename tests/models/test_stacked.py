@@ -1,6 +1,4 @@
-"""Stacked autoencoders: greedy pretraining moves one layer at a time; tied weights are one set of
-weights.
-"""
+"""Stacked autoencoders: pretraining moves one layer at a time; tied weights are one set."""
 
 from __future__ import annotations
 

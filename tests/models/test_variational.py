@@ -55,9 +55,8 @@ def test_nll_is_exact_on_probabilistic_pca_within_three_standard_errors(
     truth = exact_probabilistic_pca(model.module_, x)
     estimates = np.stack([model.nll(x, samples=200, random_state=seed).mean() for seed in range(8)])
     error = estimates.std(ddof=1) / np.sqrt(len(estimates))
-    bias = (
-        0.5 * 0.5 / 200
-    )  # of the logarithm of a mean of 200 weights whose relative variance stays below a half
+    # of the logarithm of a mean of 200 weights whose relative variance stays below a half
+    bias = 0.5 * 0.5 / 200
     assert abs(estimates.mean() - truth.mean()) < 3 * error + bias
     assert truth.mean() < -model.score(x)  # the bound lies above
 
@@ -180,8 +179,10 @@ def test_temperatures_are_numbers(temperature: object, few: np.ndarray) -> None:
 
 
 def test_the_parts_of_the_rate_are_those_of_their_definitions() -> None:
-    """Against quadrature, for two examples with posteriors in one dimension, and by Monte Carlo in
-    two: information, total correlation and dimension-wise KL of q(z) = (q1 + q2) / 2.
+    """Information, total correlation and dimension-wise KL of q(z) = (q1 + q2) / 2.
+
+    Against quadrature, for two examples with posteriors in one dimension, and by Monte Carlo in
+    two.
     """
     torch.manual_seed(0)
     mu = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])

@@ -201,9 +201,8 @@ def test_a_fitted_prior_takes_the_place_of_a_vaes_own(few: np.ndarray) -> None:
 def test_a_posterior_is_drawn_from_and_not_its_mean(few: np.ndarray) -> None:
     model = ist.VAE(latent_dim=2, epochs=1, random_state=0).fit(few)
     drawn = model._codes_for_prior(few)
-    assert (
-        drawn.std(0).min() > 1.5 * model.transform(few).std(0).max()
-    )  # a posterior of an untrained VAE is wide
+    # a posterior of an untrained VAE is wide
+    assert drawn.std(0).min() > 1.5 * model.transform(few).std(0).max()
 
 
 class Quantized(Bottleneck):
@@ -212,9 +211,8 @@ class Quantized(Bottleneck):
     def __init__(self, features: tuple[int, ...]) -> None:
         super().__init__()
         self.code_shape, self.levels = (4,), (Level((2, 2), 3),)
-        self.map = torch.nn.Sequential(
-            torch.nn.Linear(features[0], 12), torch.nn.BatchNorm1d(12)
-        )  # so that all are chosen
+        # batch norm, so that all are chosen
+        self.map = torch.nn.Sequential(torch.nn.Linear(features[0], 12), torch.nn.BatchNorm1d(12))
 
     @property
     def passed_shape(self) -> tuple[int, ...]:

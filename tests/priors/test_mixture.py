@@ -70,9 +70,8 @@ def test_each_class_has_a_mixture_of_its_own() -> None:
     prior = Mixture().fit(codes, labels)
     torch.manual_seed(0)
     assert bool((prior.sample(100, label=8) > 0).all())
-    assert torch.allclose(
-        prior.sample(5, label="9"), torch.zeros(5, 2), atol=0.1
-    )  # one example is a class too
+    # one example is a class too
+    assert torch.allclose(prior.sample(5, label="9"), torch.zeros(5, 2), atol=0.1)
     mixed = prior.sample(3, label=[3, 8, 3])
     assert (mixed[:, 0] > 0).tolist() == [False, True, False]
     drawn = (prior.sample(2000)[:, 0] > 0).float().mean()

@@ -91,9 +91,8 @@ def test_a_markov_chain_is_learnt_to_its_entropy() -> None:
     given[np.diff(held_out.numpy()) != 0] = move / 2
     truth = np.log(given).sum(1) - math.log(3)
     assert -truth.mean() == pytest.approx(entropy, rel=0.02)
-    excess = float(
-        np.mean(truth - prior.log_prob(held_out).numpy())
-    )  # an estimate of KL(truth || learnt)
+    # an estimate of KL(truth || learnt)
+    excess = float(np.mean(truth - prior.log_prob(held_out).numpy()))
     assert -0.01 < excess < 0.03 * entropy
     torch.manual_seed(0)
     kept = prior.sample(1000).diff(dim=1) == 0

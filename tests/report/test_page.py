@@ -42,9 +42,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, comparison: Comparison) -> Iterator[Any]:
-    """The page of the comparison, opened from the disk; anything that the console says fails the
-    test.
-    """
+    """The page of the comparison, opened from the disk; a word on the console fails the test."""
     said: list[str] = []
     page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.on("console", lambda message: said.append(message.text))

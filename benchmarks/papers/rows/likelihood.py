@@ -1,6 +1,4 @@
-"""Rows about −log p(x) of MNIST with dynamic binarisation: drawn afresh at every epoch, the test
-images once.
-"""
+"""Rows about −log p(x) of MNIST, binarised afresh at every epoch; the test images once."""
 
 from __future__ import annotations
 
@@ -90,9 +88,7 @@ def vae_iwae(bench: Bench) -> Mapping[str, Measure]:
 
 
 def nll(model: Variational, x: np.ndarray, samples: int) -> Measure:
-    """The importance-sampled −log p(x) of images that are drawn black or white once, by a fixed
-    seed.
-    """
+    """The importance-sampled −log p(x) of images drawn black or white once, by a fixed seed."""
     drawn = np.where(np.random.default_rng(0).random(x.shape) < x / 255, np.uint8(255), np.uint8(0))
     return average(
         "NLL", model.nll(drawn, samples=samples), "nats", "lower", "The estimate of −log p(x)."

@@ -45,9 +45,7 @@ def _below_the_vae(values: Values) -> bool:
     ),
 )
 def aae_wae(bench: Bench) -> Mapping[str, Measure]:
-    """Whether codes that match the prior as a whole make better samples than posteriors that match
-    it one by one.
-    """
+    """Whether matching the prior by codes as a whole makes better samples than one by one."""
     model, images = judge(bench), bench.data.test.x
     members = {
         "VAE": ist.VAE(**NETWORK),

@@ -19,8 +19,9 @@ from isthmus.errors import InputError, LostProcessError
 
 
 class Command(TyperCommand):
-    """A command whose switches may stand alone (``--compile`` is ``--compile=true``), and whose
-    help shows the fields of the parts that are chosen.
+    """A command whose switches may stand alone, and whose help shows the chosen parts' fields.
+
+    ``--compile`` is ``--compile=true``.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -1,6 +1,4 @@
-"""Codes and examples on the disk: arrays, tables and picture grids, by the ending of the file's
-name.
-"""
+"""Codes and examples on the disk: arrays, tables and picture grids, by the file's ending."""
 
 from __future__ import annotations
 
@@ -66,9 +64,7 @@ def write_table(path: Path, columns: dict[str, Any]) -> None:
 def write_examples(
     path: Path, x: np.ndarray, columns: Sequence[str] | None = None, per_row: int | None = None
 ) -> None:
-    """Write examples as an array, as a grid of pictures, or, where they are rows of a table, as a
-    table.
-    """
+    """Write examples as an array, a grid of pictures or, where they are rows, a table."""
     kind = path.suffix.lower()
     if kind == ARRAY:
         write_array(path, x)
@@ -86,8 +82,9 @@ def write_examples(
 
 
 def write_picture(path: Path, x: np.ndarray, per_row: int, least: int = 640) -> None:
-    """Write images as one PNG, ``per_row`` side by side, enlarged in whole steps to about ``least``
-    pixels.
+    """Write images as one PNG, ``per_row`` side by side, enlarged to about ``least`` pixels.
+
+    They are enlarged in whole steps.
     """
     from PIL import Image
 
@@ -113,9 +110,7 @@ def write_extremes(path: Path, detector: OutlierDetector, rows: Rows, name: str)
 
 
 def interleave(originals: np.ndarray, reconstructions: np.ndarray, per_row: int) -> np.ndarray:
-    """A row of originals, the row of their reconstructions, and so on, for a grid of ``per_row``
-    columns.
-    """
+    """A row of originals, one of their reconstructions, and so on, for ``per_row`` columns."""
     rows = range(0, len(originals), per_row)
     return np.concatenate(
         [part[i : i + per_row] for i in rows for part in (originals, reconstructions)]

@@ -1,6 +1,4 @@
-"""From declarations to options of the command line: the fields of what is trained, and those of the
-parts in its slots.
-"""
+"""From declarations to options: the fields of what is trained, and of the parts in its slots."""
 
 from __future__ import annotations
 
@@ -87,8 +85,9 @@ class Options:
         self.by_key = {key: Option(key, flags[key], found) for key, found in owners.items()}
 
     def active(self, option: Option, given: Mapping[str, str]) -> Field | None:
-        """The declaration that counts under what was ``given``, texts by key; None where the part
-        that has it is not chosen.
+        """The declaration that counts under what was ``given``, texts by key.
+
+        None where the part that has it is not chosen.
         """
         chosen = self._chosen(option.slot, given) if option.slot else ()
         if chosen is None:
@@ -135,8 +134,9 @@ class Options:
         return f"{option.slot.rpartition('__')[2]} {chosen[-1]}"
 
     def _chosen(self, slot: str, given: Mapping[str, str]) -> tuple[str, ...] | None:
-        """The names of the parts in the slots that lead to a field in ``slot``; None where one of
-        them is not there.
+        """The names of the parts in slots that lead to a field in ``slot``, or None.
+
+        None where one of them is not there.
         """
         option = self.by_key[slot]
         field = self.active(option, given)

@@ -155,9 +155,7 @@ def compare_command(
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Train members with the same budget, put PCA beside them, measure, draw, and write one HTML
-    page.
-    """
+    """Train members with the same budget, beside PCA, and write one HTML page of measures."""
     for name in members:
         if name not in MEMBERS:
             raise unknown("member", name, MEMBERS)
@@ -183,9 +181,7 @@ def fit_prior_command(
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Fit a distribution over the codes of the training examples, and keep it in the run: `sample`
-    draws from it.
-    """
+    """Fit a distribution over the codes of training examples into the run, to `sample` from."""
     from isthmus.core.parts import configured
     from isthmus.io import pretrained, runs
     from isthmus.priors.base import resolved
@@ -218,9 +214,7 @@ def fit_prior_command(
 
 
 def with_names(part: Part, data: Data) -> tuple[Any, Any]:
-    """The examples of a part with the names of their columns, and their labels as the names of
-    their classes.
-    """
+    """The examples of a part with their columns' names, and labels as their classes' names."""
     import numpy as np
 
     from isthmus.data.rows import with_columns

@@ -82,9 +82,7 @@ def reconstruct_command(
     columns: Annotated[int, typer.Option(help="examples side by side in a picture", min=1)] = 10,
     as_json: Json = False,
 ) -> None:
-    """Write reconstructions; a picture shows the first hundred examples, each row above its
-    reconstructions.
-    """
+    """Write reconstructions; a picture shows a hundred, each row of examples above its own."""
     from isthmus._cli import exports
     from isthmus.data.rows import with_columns
 
@@ -166,9 +164,7 @@ def outliers_command(
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Write how typical each example is, and which are outliers: by a threshold that the scores of
-    DATA themselves settle.
-    """
+    """Write how typical each example is, and which are outliers by the scores of DATA."""
     from isthmus._cli import exports
     from isthmus.data.rows import with_columns
     from isthmus.estimators.outliers import OutlierDetector, table

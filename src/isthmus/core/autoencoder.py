@@ -47,9 +47,7 @@ class Bottleneck(nn.Module, ABC):
 
     @property
     def passed_shape(self) -> Shape:
-        """The shape of what the decoder gets for one example; the code itself, unless
-        :meth:`expand` makes more of it.
-        """
+        """The shape of what the decoder gets for one example: the code's, or :meth:`expand`'s."""
         return self.code_shape
 
     def expand(self, code: Tensor) -> Tensor:
@@ -58,9 +56,7 @@ class Bottleneck(nn.Module, ABC):
 
     @abstractmethod
     def posterior(self, features: Tensor) -> tuple[Tensor, ...]:
-        """What the encoder says of each example: a named tuple whose first entry is the code of
-        ``transform``.
-        """
+        """What the encoder says of each example: a named tuple, first the code of ``transform``."""
 
     @abstractmethod
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
@@ -74,9 +70,7 @@ class Bottleneck(nn.Module, ABC):
         """Make ready for a condition of ``size`` numbers, where the code's own prior knows it."""
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
-        """What went wrong in training, judged by the posterior of some examples, in plain words
-        with the remedy.
-        """
+        """What went wrong in training, and the remedy, judged by the posterior of some examples."""
         spread = posterior[0].flatten(1).float().std(0)  # indices are whole numbers
         if len(posterior[0]) < 2 or bool((spread > _STILL).any()):
             return []
@@ -86,8 +80,9 @@ class Bottleneck(nn.Module, ABC):
         ]
 
     def close_epoch(self) -> dict[str, float]:
-        """Look back on an epoch of training: what to add to its row in the history. Unused units
-        may be renewed here.
+        """Look back on an epoch of training; gives what to add to its row in the history.
+
+        Unused units may be renewed here.
         """
         return {}
 
@@ -95,9 +90,7 @@ class Bottleneck(nn.Module, ABC):
         """Set what changes in training; ``epoch`` counts finished epochs, with fractions."""
 
     def adversaries(self, module: Autoencoder) -> tuple[Adversary, ...]:
-        """Who plays against the autoencoder, with parameters of this bottleneck; nobody in most
-        members.
-        """
+        """Who plays against the autoencoder with parameters of this bottleneck; mostly nobody."""
         return ()
 
 
@@ -106,9 +99,7 @@ class Penalty(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, module: Autoencoder, seen: Batch) -> Loss:
-        """The charge for what the encoder saw: ``objective`` is what is added, weighted; ``terms``
-        are reported.
-        """
+        """The charge for what the encoder saw: weighted in ``objective``, reported in ``terms``."""
 
 
 LossFunction = Callable[["Autoencoder", Tensor, Batch, Tensor | None], Loss]

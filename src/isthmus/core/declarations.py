@@ -32,8 +32,7 @@ class UnreadableError(Exception):
 
 
 def read(target: str, *, may_import: bool = True) -> dict[str, Field]:
-    """The same as :func:`~isthmus.core.fields.declared`, for ``"module:Class"``, without importing
-    it where that can be helped.
+    """:func:`~isthmus.core.fields.declared` of ``"module:Class"``, not imported if possible.
 
     Raises:
         InputError: where the module or the class is not there, or cannot be imported.

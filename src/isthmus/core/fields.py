@@ -26,9 +26,7 @@ _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 @dataclass(frozen=True)
 class Field:
-    """One declared hyper-parameter: its name, its type as written, its default, its help and its
-    limits.
-    """
+    """A declared hyper-parameter: its name, its type as written, its default, help and limits."""
 
     name: str
     type: str
@@ -65,9 +63,7 @@ class Field:
 
     @property
     def is_plain(self) -> bool:
-        """Whether a value can be written on the command line and in JSON (not a module or a
-        function).
-        """
+        """Whether a value can be written in a shell and in JSON (not a module or a function)."""
         return bool(set(self.alternatives) & {"int", "float", "bool", "str", "tuple[int, ...]"})
 
     @property
@@ -199,9 +195,7 @@ def declared(cls: type) -> dict[str, Field]:
 
 
 def validate(values: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
-    """Check every value against its declaration; an unknown name is refused with the nearest known
-    one.
-    """
+    """Check every value against its declaration; for an unknown name the nearest is suggested."""
     for name, value in values.items():
         if name not in fields:
             raise unknown("field", name, fields)

@@ -56,9 +56,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Any = None) -> str:
-    """Write tensors in the safetensors format, with a JSON value in the header; returns the SHA-256
-    of the file.
-    """
+    """Write tensors in the safetensors format, a JSON value in the header; gives its SHA-256."""
     content = save(_apart(tensors), metadata={_META: json.dumps(meta)})
     write_bytes(path, content)
     return hashlib.sha256(content).hexdigest()
@@ -95,8 +93,9 @@ def read_meta(path: Path) -> Any:
 
 
 def pack(value: Any, tensors: dict[str, Tensor], prefix: str) -> Any:
-    """Split a tree of dictionaries and lists (an optimiser's state) into JSON and tensors, added to
-    ``tensors``.
+    """Split a tree of dictionaries and lists into JSON and tensors, which go to ``tensors``.
+
+    Such a tree is an optimiser's state.
     """
     if isinstance(value, Tensor):
         tensors[prefix] = value
@@ -122,8 +121,9 @@ def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def load_state(module: torch.nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
-    """Put weights into a module; a missing, foreign or misshapen one raises :class:`RunError` and
-    changes nothing.
+    """Put weights into a module; what does not fit raises :class:`RunError` and changes nothing.
+
+    A weight does not fit where it is missing, foreign or misshapen.
     """
     expected = module.state_dict()
     wrong = [*sorted(set(expected) - set(state)), *sorted(set(state) - set(expected))]
@@ -156,9 +156,7 @@ def refuse_foreign(folder: Path, marks: tuple[str, ...]) -> None:
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors on the CPU, each with memory of its own: the format refuses tied weights and
-    views.
-    """
+    """The tensors on the CPU, with memory of their own: the format refuses tied ones and views."""
     apart: dict[str, Tensor] = {}
     seen: set[int] = set()
     for name, tensor in tensors.items():

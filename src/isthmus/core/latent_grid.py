@@ -12,8 +12,7 @@ _BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
 @dataclass(frozen=True)
 class LatentGrid:
-    """Codes on a grid, row by row from the top left; the first axis runs to the right, the second
-    upwards.
+    """Codes on a grid, row by row from the top left: first axis to the right, second upwards.
 
     Attributes:
         codes: ``(rows * columns, latent_dim)``.
@@ -51,9 +50,8 @@ def latent_grid(space: str, codes: np.ndarray, side: int = 15) -> LatentGrid:
     (right, over), (up, _) = (
         _ticks(space if pca is None else "data", flat[:, axis], side) for axis in (0, 1)
     )
-    points = np.stack(
-        [axis.ravel() for axis in np.meshgrid(right, up[::-1])], axis=1
-    )  # (side * side, 2)
+    # (side * side, 2)
+    points = np.stack([axis.ravel() for axis in np.meshgrid(right, up[::-1])], axis=1)
     if pca is None:
         grid = np.pad(points, ((0, 0), (0, codes.shape[1] - 2)))
     else:

@@ -1,6 +1,4 @@
-"""What training is made of: stages one after another, and in each the objectives whose losses are
-made small in turns.
-"""
+"""What training is made of: stages in turn, and in each the objectives that take turns."""
 
 from __future__ import annotations
 
@@ -67,8 +65,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Adversary:
-    """A side of training that plays against the objective before it: it looks at the forward pass
-    that this one made, instead of making its own.
+    """A side that plays against the objective before it, and looks at the pass that this one made.
 
     Attributes:
         parameters: what it moves, right after the other side has moved.
@@ -123,12 +120,11 @@ class TrainableModule(nn.Module, ABC):
         return (Objective(tuple(self.parameters()), self.loss),)
 
     def anneal(self, epoch: float) -> None:
-        """Set what changes as a stage goes on; ``epoch`` counts its finished epochs, with
-        fractions.
-        """
+        """Set what changes in a stage; ``epoch`` counts its finished epochs, with fractions."""
 
     def close_epoch(self) -> dict[str, float]:
-        """Look back on an epoch of training: what to add to its row in the history. Unused units
-        may be renewed here.
+        """Look back on an epoch of training; gives what to add to its row in the history.
+
+        Unused units may be renewed here.
         """
         return {}

@@ -31,9 +31,7 @@ class Configurable(BaseEstimator):
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The values of all fields; with ``deep``, also those of the parts in its slots, as
-        ``slot__field``.
-        """
+        """The values of all fields; with ``deep``, those of parts too, as ``slot__field``."""
         found: dict[str, Any] = super().get_params(deep=deep)
         if deep:
             for name, value, registry in _names_in_slots(self):

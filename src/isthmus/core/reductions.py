@@ -17,7 +17,5 @@ def sum_dimensions(values: Tensor) -> Tensor:
 
 
 def full(values: Tensor) -> Tensor:
-    """At least float32: sums over thousands of dimensions must not run in the half precision of a
-    network.
-    """
+    """At least float32: sums over thousands of dimensions must not run in half precision."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

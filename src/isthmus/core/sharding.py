@@ -1,5 +1,4 @@
-"""One batch on several processes: each works on its own rows, and what needs the batch as a whole
-asks here.
+"""One batch on several processes: each has its rows; what needs the whole batch asks here.
 
 Every process draws the noise of the whole batch from the same random state and keeps its own rows
 of it, so that one, two and three processes see the same numbers. In one process everything here is
@@ -65,8 +64,9 @@ def current() -> Shard | None:
 
 
 def randn(*shape: int, like: Tensor, dim: int = 0) -> Tensor:
-    """Standard normal noise of ``shape``, whose axis ``dim`` counts this process's examples; of the
-    type and on the device of ``like``.
+    """Standard normal noise of ``shape``, whose axis ``dim`` counts this process's examples.
+
+    It has the type of ``like``, and is on its device.
     """
     return _drawn(torch.randn, shape, like, dim)
 
@@ -82,8 +82,9 @@ def rand_like(x: Tensor) -> Tensor:
 
 
 def pick(rows: Tensor, count: int) -> Tensor:
-    """``count`` rows, drawn with replacement from those of the whole batch: ``(m, d)`` to
-    ``(count, d)``. Every example brings the same number of them.
+    """``count`` rows, drawn with replacement from the whole batch: ``(m, d)`` to ``(count, d)``.
+
+    Every example brings the same number of them.
     """
     shard = _shard.get()
     drawn = torch.randint(total(len(rows)), (count,), device=rows.device)
@@ -113,9 +114,7 @@ def all_sum(x: Tensor) -> Tensor:
 
 
 def batch_mean(x: Tensor) -> Tensor:
-    """The mean over the examples of the whole batch: ``(n, …)`` to ``(…)``; gradients flow through
-    it.
-    """
+    """The mean over the whole batch, ``(n, …)`` to ``(…)``; gradients flow through it."""
     shard = _shard.get()
     return x.mean(0) if shard is None else all_sum(x.sum(0)) / shard.total
 
@@ -155,8 +154,10 @@ def _drawn(draw: Callable[..., Tensor], shape: Any, like: Tensor, dim: int) -> T
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes. What training makes small is the sum of what each process
-    charges, so a gradient is the sum of theirs as well.
+    """The sum over all processes.
+
+    What training makes small is the sum of what each process charges, so a gradient is the sum of
+    theirs as well.
     """
 
     @staticmethod

@@ -134,9 +134,7 @@ def _not_finite(block: np.ndarray, start: int, name: str) -> InputError:
 
 
 def as_stored(x: Any, name: str = "X") -> np.ndarray:
-    """The array as it will be kept: uint8 and float32 stay as they are, every other number becomes
-    float32.
-    """
+    """The array as it will be kept: uint8 or float32; every other number becomes float32."""
     if x.dtype in (np.uint8, np.float32):
         return x if isinstance(x, np.memmap) else np.ascontiguousarray(x)
     if x.dtype.kind not in "biuf":

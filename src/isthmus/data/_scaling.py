@@ -1,6 +1,4 @@
-"""From the user's units to the model's, and back; the scaling is part of the model and is saved
-with it.
-"""
+"""From the user's units to the model's, and back; the scaling is saved with the model."""
 
 from __future__ import annotations
 
@@ -56,8 +54,7 @@ class Scaling:
 def fit_scaling(
     kind: str, x: np.ndarray, extent: tuple[float, float], *, per_channel: bool = False
 ) -> Scaling:
-    """Choose the scaling of some examples ``(n, *shape)`` whose least and greatest value are
-    ``extent``.
+    """Choose the scaling of examples ``(n, *shape)`` with ``extent``, least and greatest value.
 
     ``"auto"`` reads uint8 as pixels, leaves [0, 1] alone and standardises everything else: each
     column of a table by itself, images as a whole; ``per_channel``, each channel of a signal.
@@ -89,8 +86,9 @@ def fit_scaling(
 
 
 def off_grid(x: np.ndarray, scaling: Scaling, bins: int) -> float | None:
-    """The first value of examples ``(n, *shape)``, in the units of the data, that is none of 0,
-    1/(bins - 1), ..., 1 once it is scaled; None where all are. NaN does not count.
+    """The first value that is no step 0, 1/(bins - 1), ..., 1 once it is scaled, or None.
+
+    It is given in the units of the data; examples are ``(n, *shape)``. NaN does not count.
     """
     if scaling.kind == "pixels" and (bins - 1) % 255 == 0:
         return None
@@ -105,8 +103,9 @@ def off_grid(x: np.ndarray, scaling: Scaling, bins: int) -> float | None:
 
 
 def grid_of(x: np.ndarray, scaling: Scaling) -> int | None:
-    """The fewest values 0, 1/(bins - 1), ..., 1 that scaled examples fit, of up to 1024, judged by
-    the first of them; None where none do.
+    """The fewest values 0, 1/(bins - 1), ..., 1 that scaled examples fit, of up to 1024.
+
+    The first examples are judged; None where no values fit.
     """
     first = x[: max(1, _VALUES // max(1, math.prod(x.shape[1:])))]
     candidates = (bins for bins in range(2, 1025) if off_grid(first, scaling, bins) is None)

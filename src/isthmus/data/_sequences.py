@@ -10,9 +10,7 @@ from isthmus.errors import InputError
 
 
 def is_ragged(X: Any) -> bool:
-    """Whether X is a list of sequences that are arrays or lists of steps, and no table given as a
-    list of rows.
-    """
+    """Whether X is a list of sequences, arrays or lists of steps, and no list of table rows."""
     if not isinstance(X, list | tuple):
         return False
     sized = [row for row in X if _is_sized(row)]
@@ -26,8 +24,9 @@ def is_ragged(X: Any) -> bool:
 
 
 def padded(sequences: Any, longest: int | None = None) -> np.ndarray:
-    """Sequences ``(time_i, features)`` or ``(time_i,)`` as an array ``(n, time, features)`` or
-    ``(n, time)``.
+    """Sequences ``(time_i, features)`` or ``(time_i,)`` as one array, with an axis of examples.
+
+    ``(n, time, features)`` or ``(n, time)``.
 
     Args:
         sequences: at least one; all with the same features.
@@ -87,8 +86,9 @@ def check_finite(sequence: np.ndarray, name: str) -> None:
 
 
 def steps(x: np.ndarray) -> np.ndarray:
-    """All steps of padded sequences ``(n, time, *features)``, without the padding, as a table
-    ``(steps, features)``.
+    """All steps of padded sequences ``(n, time, *features)`` as a table ``(steps, features)``.
+
+    The padding is left out.
 
     NaN that something follows, and steps of which a part is NaN, are refused: they are no padding.
     """

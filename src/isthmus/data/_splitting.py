@@ -55,17 +55,16 @@ def _test_count(n: int, test_fraction: float) -> int:
 
 
 def _groups(rows: Rows) -> np.ndarray:
-    """The class of each row, or one class for all where a class is too small to stand in both
-    parts.
-    """
+    """The class of each row, or one for all where a class is too small to stand in both parts."""
     if rows.y is None or np.bincount(rows.y).min() < 2:
         return np.zeros(len(rows), np.int64)
     return rows.y
 
 
 def _shuffled(groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Take ``count`` rows, evenly spaced over the shuffled rows sorted by group: each group gives
-    its share.
+    """Take ``count`` of the shuffled rows so that each group gives its share.
+
+    They are evenly spaced over the rows sorted by group.
     """
     random = np.random.default_rng(_SEED)
     order = random.permutation(len(groups))
@@ -78,8 +77,9 @@ def _shuffled(groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 def held_out_rows(
     x: np.ndarray, share: float, seed: int
 ) -> tuple[np.ndarray | slice, np.ndarray | slice]:
-    """The rows of examples to train on, and those of a share that is set aside, by chance; a memory
-    map gives its tail, so that it stays on the disk.
+    """The rows of examples to train on, and those of a share that is set aside, by chance.
+
+    A memory map gives its tail, so that it stays on the disk.
     """
     count = round(share * len(x))
     if count < 1 or len(x) - count < 2:

@@ -17,8 +17,9 @@ from isthmus.data._scaling import Scaling
 
 
 class ArrayBatches:
-    """Examples ``(n, *shape)`` that stay as stored (uint8, float32, a memory map) until a batch
-    needs them.
+    """Examples ``(n, *shape)`` that stay as stored until a batch needs them.
+
+    They may be uint8, float32 or a memory map.
 
     A batch is gathered in one operation and only then becomes floating; no Python runs per example.
 
@@ -86,9 +87,7 @@ class ArrayBatches:
             yield self.ready(self._stored.each(itemgetter(slice(start, start + size))))
 
     def ready(self, stored: Batch) -> Batch:
-        """What is kept, on the device and in the model's units; masked and binarised where that was
-        asked for.
-        """
+        """What is kept, on the device, in the model's units; masked and binarised if asked."""
         if self._scaling is None:
             return stored
         x, mask = self._scaling(stored.x), None
@@ -128,9 +127,7 @@ def _as_tensor(x: np.ndarray) -> Tensor:
 
 
 def inference_rows(shape: Sequence[int]) -> int:
-    """How many examples of a shape to take at once where nothing is trained: about two million
-    values.
-    """
+    """How many examples to take at once where nothing is trained: about two million values."""
     return max(16, min(4096, (1 << 21) // max(1, math.prod(shape))))
 
 

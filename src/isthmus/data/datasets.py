@@ -85,9 +85,7 @@ class Data:
 
 
 def known_of(model: Any, part: Part) -> dict[str, Any]:
-    """What a conditional model must be told of the examples of a part, as an argument; nothing for
-    any other.
-    """
+    """What a conditional model must be told of a part, as an argument; nothing for any other."""
     return {"condition": part.labels} if condition_of(model) is not None else {}
 
 
@@ -98,7 +96,8 @@ def typical_of(model: Any) -> dict[str, Any]:
 
 
 def condition_of(model: Any) -> Any:
-    """How what is known beside an example becomes numbers
-    (:class:`isthmus.data.conditions.Condition`), of a conditional model; None of any other.
+    """A conditional model's :class:`isthmus.data.conditions.Condition`; None of any other.
+
+    It makes numbers of what is known beside an example.
     """
     return getattr(getattr(model, "preprocessor_", None), "condition", None)

@@ -74,8 +74,9 @@ def weights_of(sample_weight: Any, n: int) -> Tensor | None:
 
 
 def fingerprint(x: np.ndarray) -> str:
-    """A short text that changes when the examples do: shape, type and up to 1,024 rows spread over
-    all.
+    """A short text that changes when the examples do.
+
+    It reads the shape, the type and up to 1,024 rows spread over all.
     """
     rows = np.linspace(0, len(x) - 1, num=min(len(x), 1024)).astype(np.int64)
     checksum = zlib.crc32(np.ascontiguousarray(x[rows]).tobytes())

@@ -38,9 +38,7 @@ class LabelSet:
         return cls(names, tuple((np.bincount(indices) / n).tolist())), torch.from_numpy(indices)
 
     def indices(self, labels: Any, n: int) -> Tensor:
-        """The index of the class of one label, n times, or of one label for each of n examples,
-        ``(n,)``.
-        """
+        """The index of one label's class, n times, or of one label for each example, ``(n,)``."""
         given = np.asarray(labels)
         if given.shape not in ((), (n,)):
             raise InputError(

@@ -1,6 +1,4 @@
-"""What stands between the user's arrays and the model: layout, range and scaling, settled once, at
-``fit``.
-"""
+"""What stands between arrays and model: layout, range and scaling, settled once, at ``fit``."""
 
 from __future__ import annotations
 
@@ -47,8 +45,9 @@ class Preprocessor:
     bins: int | None = None
 
     def transform(self, x: np.ndarray) -> np.ndarray:
-        """Examples as they will be kept, ``(n, *shape)``; none at all, wrong shapes, NaN and
-        foreign ranges are refused.
+        """Examples as they will be kept, ``(n, *shape)``.
+
+        None at all, wrong shapes, NaN and foreign ranges are refused.
         """
         x = as_stored(x)
         if len(x) == 0:
@@ -76,8 +75,9 @@ class Preprocessor:
         weight: Tensor | None = None,
         binarize: bool = False,
     ) -> ArrayBatches:
-        """Transformed examples, ready to be handed out in batches; pixels and [0, 1] meet,
-        whichever was trained on.
+        """Transformed examples, to be handed out in batches; pixels and [0, 1] meet.
+
+        It does not matter which of the two was trained on.
 
         ``condition`` ``(n, c)`` and ``weight`` ``(n,)`` stand beside the examples. ``binarize``
         draws 0 or 1 with the values, then in [0, 1], as probabilities.
@@ -94,14 +94,16 @@ class Preprocessor:
         )
 
     def off_grid(self, inside: np.ndarray, bins: int) -> float | None:
-        """The first value of transformed examples, in the units of the data, that is none of 0,
-        1/(bins - 1), ..., 1 inside a model; None where all are.
+        """The first value that is no step 0, 1/(bins - 1), ..., 1 inside a model, or None.
+
+        It is one of transformed examples, in the units of the data.
         """
         return off_grid(inside, self._scaling_of(inside), bins)
 
     def require_grid(self, inside: np.ndarray) -> None:
-        """Refuse transformed examples whose values have no probability mass, because they lie
-        between those that the likelihood knows.
+        """Refuse transformed examples with values between those that the likelihood knows.
+
+        They have no probability mass.
         """
         if self.bins is None or (value := self.off_grid(inside, self.bins)) is None:
             return
@@ -113,9 +115,7 @@ class Preprocessor:
         )
 
     def inverse_transform(self, decoded: np.ndarray) -> np.ndarray:
-        """What the decoder says, ``(n, *shape)`` in the model's units, in the layout and units of
-        the data.
-        """
+        """What the decoder says, ``(n, *shape)``, brought to the layout and units of the data."""
         return self.layout.inverse_transform(self.scaling.inverse_transform(decoded))
 
     def to_json(self) -> dict[str, Any]:
@@ -147,9 +147,7 @@ class Preprocessor:
         )
 
     def _scaling_of(self, inside: np.ndarray) -> Scaling:
-        """The scaling of examples that may be pixels where it was settled by values in [0, 1], or
-        the other way round.
-        """
+        """The scaling of pixels where it was settled by values in [0, 1], or the reverse."""
         scaling = self.scaling
         if scaling.kind == "pixels" and inside.dtype != np.uint8:
             return replace(scaling, kind="none", scale=np.ones_like(scaling.scale))
@@ -177,8 +175,7 @@ def fit_preprocessor(
     kind: Kind | None = None,
     columns: tuple[str, ...] | None = None,
 ) -> tuple[Preprocessor, np.ndarray]:
-    """Settle kind, layout and scaling by the training examples; gives the preprocessor, and the
-    examples as they are inside.
+    """Settle kind, layout and scaling by training examples; gives these as they are inside too.
 
     ``likelihood`` is the one that was asked for, None where the data decide. Sequences may end in
     steps of NaN: their features are scaled over all steps that are there. Each channel of a signal

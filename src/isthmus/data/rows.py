@@ -37,9 +37,7 @@ class Rows:
 
 
 def with_columns(x: np.ndarray, columns: Sequence[str] | None) -> Any:
-    """Rows of a table with the names of their columns, so that a model can tell another table from
-    its own.
-    """
+    """Rows of a table with the names of its columns, so that a model knows its own table."""
     if columns is None:
         return x
     import pandas as pd
@@ -48,9 +46,7 @@ def with_columns(x: np.ndarray, columns: Sequence[str] | None) -> Any:
 
 
 def number_labels(labels: np.ndarray, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels ``(n,)`` of whole numbers or text as indices ``(n,)`` into the sorted names of the
-    classes.
-    """
+    """Labels ``(n,)``, whole numbers or text, as indices into the sorted names of the classes."""
     if labels.dtype.kind == "f":
         labels = _whole(labels, where)
     if labels.dtype.kind not in "biuU":

@@ -132,9 +132,7 @@ def codes_of(model: Any, part: Part) -> np.ndarray:
 
 
 def decoded_by(model: Any, codes: np.ndarray) -> np.ndarray:
-    """What a model makes of codes ``(n, *code_shape)``; a conditional one under its commonest
-    condition.
-    """
+    """What a model makes of codes ``(n, *code_shape)``, under its commonest condition if any."""
     decode = getattr(model, "decode", model.inverse_transform)
     return np.asarray(decode(codes, **typical_of(model)))
 

@@ -38,9 +38,8 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
 
     Args:
         model: a fitted model with ``reconstruct`` and ``squared_error``, by which it is judged; or
-            a fitted
-            :class:`~isthmus.OutlierDetector`, which brings its own scores and marks what lies below
-            its threshold.
+            a fitted :class:`~isthmus.OutlierDetector`, which brings its own scores and marks what
+            lies below its threshold.
         data: its test part is judged; the training part stands in where that is empty.
         columns: how many of either.
         title: a title of your own; an empty one leaves it out.

@@ -1,6 +1,4 @@
-"""A run on the disk: a folder with weights (safetensors), configuration (JSON) and history (JSON
-lines).
-"""
+"""A run on the disk: weights (safetensors), configuration (JSON) and history (JSON lines)."""
 
 from __future__ import annotations
 
@@ -81,8 +79,7 @@ def load_run(
     trust: bool = False,
     device: str = "auto",
 ) -> Estimator:
-    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote; gives the fitted
-    member.
+    """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote: a fitted member.
 
     Args:
         path: the folder, or ``"pretrained:NAME"`` for one that comes with the package.
@@ -116,9 +113,7 @@ def load_run(
 
 
 def save_prior(model: Estimator, path: str | Path) -> None:
-    """Write the prior of a fitted member into the run that the member was loaded from; nothing else
-    is touched.
-    """
+    """Write a fitted member's prior into the run it was loaded from; nothing else is touched."""
     path = Path(path)
     config = _read_config(path)
     files.write_json(path / CONFIG, config | {"prior": storage.write_prior(model.prior_, path)})
@@ -131,9 +126,7 @@ def info(path: str | Path) -> dict[str, Any]:
 
 
 def refuse_target(path: Path, overwrite: bool) -> None:
-    """Refuse a folder that is something else, or that holds a finished run which nobody asked to
-    replace.
-    """
+    """Refuse a folder that is something else, or a finished run which nobody asked to replace."""
     files.refuse_foreign(path, (CONFIG, CHECKPOINT))
     if (path / CONFIG).exists() and not overwrite:
         raise InputError(
@@ -235,9 +228,7 @@ def _read_fields(values: Mapping[str, Any], cls: type, path: Path) -> dict[str, 
 
 
 def _plain_fields(model: Estimator) -> dict[str, Any]:
-    """The fields as JSON; own networks are recorded apart, and a generator is no seed that could be
-    written down.
-    """
+    """The fields as JSON; own networks are recorded apart, and a generator is no seed."""
     values = {
         name: value
         for name, value in plain_values(model).items()

@@ -1,5 +1,4 @@
-"""p(x | z): what a decoder's parameters say about the data; :data:`isthmus.registry.LIKELIHOODS`
-lists them.
+"""p(x | z), what a decoder says about data; :data:`isthmus.registry.LIKELIHOODS` lists them.
 
 ``Bernoulli``, ``Gaussian``, ``LogisticMixture`` and ``SquaredError`` are the parts that a member's
 ``likelihood`` takes; each builds the torch module of its name, such as ``GaussianLikelihood``.

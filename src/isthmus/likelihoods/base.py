@@ -30,20 +30,15 @@ class Likelihood(nn.Module, ABC):
     """
 
     def parameter_shape(self, shape: Shape) -> Shape:
-        """The shape that the decoder must put out for one example of ``shape``, with as many
-        axes.
-        """
+        """The shape that a decoder must put out for an example of ``shape``, with as many axes."""
         return shape
 
     @abstractmethod
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
-        """−log p of every value in nats, ``(n, *shape)``, of parameters ``(n, *parameter_shape)``
-        and x ``(n, *shape)``.
-        """
+        """−log p of every value in nats, ``(n, *shape)``; of ``(n, *parameter_shape)`` and x."""
 
     def nll(self, parameters: Tensor, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """−log p(x | parameters) in nats, ``(n,)``, of parameters ``(n, *parameter_shape)`` and x
-        ``(n, *shape)``.
+        """−log p(x | parameters) in nats, ``(n,)``, of parameters ``(n, *parameter_shape)``.
 
         Where ``mask`` is false, a value was not observed, and costs nothing. Parameters of several
         draws, ``(s, n, *parameter_shape)``, give ``(s, n)``.
@@ -59,9 +54,7 @@ class Likelihood(nn.Module, ABC):
 
     @abstractmethod
     def parameters_for(self, mean: Tensor) -> Tensor:
-        """The inverse of :meth:`mean`: parameters ``(..., *parameter_shape)`` whose expected x,
-        ``(..., *shape)``, is given.
-        """
+        """The inverse of :meth:`mean`: parameters ``(..., *parameter_shape)`` of an expected x."""
 
     @abstractmethod
     def draw(self, parameters: Tensor) -> Tensor:

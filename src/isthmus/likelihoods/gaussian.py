@@ -17,8 +17,8 @@ from isthmus.likelihoods.base import Likelihood, LikelihoodPart, logits
 class GaussianLikelihood(Likelihood):
     r"""Independent Gaussians of one common scale, fixed or learnt with the weights.
 
-    .. math:: -\log p(x \mid z) = \sum_i \frac{(x_i - \mu_i)^2}{2 \sigma^2} + \log \sigma + \tfrac12
-    \log 2\pi
+    .. math:: -\log p(x \mid z) = \sum_i \frac{(x_i - \mu_i)^2}{2 \sigma^2} + \log \sigma
+              + \tfrac12 \log 2\pi
 
     Args:
         scale: σ in units of x (after scaling); None learns it, starting at 1 and kept above e⁻⁶.
@@ -51,8 +51,7 @@ class GaussianLikelihood(Likelihood):
 
 
 class SquaredErrorLikelihood(Likelihood):
-    r"""The plain squared error, for members that want no probability: :math:`\sum_i (x_i - \hat
-    x_i)^2`.
+    r"""The plain squared error, :math:`\sum_i (x_i - \hat x_i)^2`, which is no probability.
 
     Up to a constant it is a Gaussian of variance ½. It is no density, so no evidence bound is made
     of it.
@@ -65,9 +64,8 @@ class SquaredErrorLikelihood(Likelihood):
         self.unit_range = unit_range
 
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
-        return F.mse_loss(
-            self.mean(parameters), x, reduction="none"
-        )  # one pass each way, and not three
+        # one pass each way, and not three
+        return F.mse_loss(self.mean(parameters), x, reduction="none")
 
     def mean(self, parameters: Tensor) -> Tensor:
         return parameters.sigmoid() if self.unit_range else parameters

@@ -104,8 +104,9 @@ class LogisticMixtureLikelihood(Likelihood):
         return drawn.round().clamp(0, self.bins - 1) / (self.bins - 1)
 
     def _mixture(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logarithms of weights, means and scales, each ``(n, ..., K, values, ...)``; the last two
-        in steps of the grid.
+        """Logarithms of weights, means and scales, each ``(n, ..., K, values, ...)``.
+
+        Means and scales are in steps of the grid.
         """
         values = parameters.shape[self.axis] // (3 * self.components)
         # (n, ..., 3 * K * values, ...) -> (n, ..., 3, K, values, ...)
@@ -119,9 +120,7 @@ class LogisticMixtureLikelihood(Likelihood):
         return weight.log_softmax(self.axis - 1), mean, scale
 
     def _means(self, mean: Tensor, scale: Tensor) -> Tensor:
-        """The expected x of each component: the sum of P(x > j) over the steps j, or the integral
-        over them.
-        """
+        """The expected x of each component: the sum of P(x > j) over steps j, or the integral."""
         last = self.bins - 1
         if self.bins <= _FEW:
             exceeds = (((mean - j - 0.5) / scale).sigmoid() for j in range(last))

@@ -114,8 +114,9 @@ def _likelihood(
 
 
 def _has_masses(model: Any, inside: np.ndarray) -> bool:
-    """Whether the likelihood is a probability mass of every value of transformed examples; for grey
-    values, a Bernoulli is none.
+    """Whether the likelihood is a probability mass of every value of transformed examples.
+
+    For grey values, a Bernoulli is none.
     """
     bins = model.module_.likelihood.bins
     return bins is not None and model.preprocessor_.off_grid(inside, bins) is None

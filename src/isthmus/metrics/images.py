@@ -30,8 +30,8 @@ def psnr(images: Tensor, targets: Tensor) -> np.ndarray:
 def ssim(images: Tensor, targets: Tensor) -> np.ndarray:
     r"""The structural similarity of each image to its target, ``(n,)``; sides of 3 pixels or more.
 
-    .. math:: \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}{(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2
-    + \sigma_y^2 + c_2)}
+    .. math:: \frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}
+              {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}
 
     averaged over all places of a Gaussian window, and over channels. See :func:`window` for the
     size of the window.

@@ -1,6 +1,4 @@
-"""A hierarchy of Gaussian codes: a tower upwards that looks at the features, and one downwards that
-makes them again.
-"""
+"""A hierarchy of Gaussian codes: a tower looks at the features, another makes them again."""
 
 from __future__ import annotations
 
@@ -27,8 +25,9 @@ Pick = Callable[[int, DiagonalGaussian, Tensor], Tensor]
 
 
 class Hierarchical(NamedTuple):
-    """What the encoder says of an example when every group gets its mean: each ``(n, code)``, from
-    the coarsest group.
+    """What the encoder says of an example when every group gets its mean, coarsest group first.
+
+    Each is ``(n, code)``.
 
     Attributes:
         mu: the mean of each value of the code.
@@ -55,12 +54,11 @@ class GroupSample(NamedTuple):
 
 
 class HierarchicalBottleneck(StochasticBottleneck):
-    r"""Codes in L groups, each drawn given those above it; the final state of the generative tower
-    goes to the decoder.
+    r"""Codes in L groups, each drawn given those above it; the decoder gets the last state.
 
     .. math:: p(z) = \prod_l \mathcal{N}(z_l; \mu_l(z_{<l}), \sigma_l(z_{<l})), \quad
-              q(z \mid x) = \prod_l \mathcal{N}(z_l; \mu_l + \Delta\mu_l(z_{<l}, x), \sigma_l \cdot
-              \Delta\sigma_l(z_{<l}, x))
+              q(z \mid x) = \prod_l \mathcal{N}(z_l; \mu_l + \Delta\mu_l(z_{<l}, x),
+              \sigma_l \cdot \Delta\sigma_l(z_{<l}, x))
 
     Features ``(n, c, h, w)`` give states ``(n, width, h, w)``; anything else is a grid of one
     place, and gives ``(n, width)``. A code is flat: the groups one after another, from the
@@ -134,8 +132,9 @@ class HierarchicalBottleneck(StochasticBottleneck):
         return self._descend(len(code), lambda number, prior, state: given[number], condition)
 
     def sample(self, n: int, temperature: float = 1.0, condition: Tensor | None = None) -> Tensor:
-        """n codes from the learnt priors, ``(n, *code_shape)``, by torch's random state; their
-        scales times temperature.
+        """n codes from the learnt priors, ``(n, *code_shape)``; their scales times temperature.
+
+        They are drawn by torch's random state.
         """
         codes: list[Tensor] = []
 
@@ -199,9 +198,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
         return seen[::-1]
 
     def _descend(self, n: int, pick: Pick, condition: Tensor | None = None) -> Tensor:
-        """The top_down tower, with codes as they are picked; its final state,
-        ``(n, *passed_shape)``.
-        """
+        """The top_down tower's last state, ``(n, *passed_shape)``, with codes as picked."""
         state = self.start.expand(n, *self.start.shape)
         if self.context is not None and condition is not None:
             state = state + self.context(condition)[..., None, None]
@@ -217,9 +214,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
         noise: Sequence[Tensor],
         condition: Tensor | None = None,
     ) -> tuple[Tensor, list[GroupSample]]:
-        """The top_down tower with codes from the posterior: the final state, and what happened at
-        each group.
-        """
+        """The final state of the top_down tower with posterior codes, and what each group did."""
         choices: list[GroupSample] = []
 
         def pick(number: int, prior: DiagonalGaussian, state: Tensor) -> Tensor:
@@ -240,11 +235,10 @@ class HierarchicalBottleneck(StochasticBottleneck):
 
 
 def balance(rates: Tensor, shapes: Sequence[Shape]) -> Tensor:
-    r"""Weights of the groups that keep any of them from carrying everything, or nothing:
-    ``(n, groups)`` to ``(groups,)``.
+    r"""Weights ``(groups,)`` of groups, ``(n, groups)``, that let none carry everything or nothing.
 
-    .. math:: \gamma_l \propto s_l \, \mathbb{E}_x[\mathrm{KL}_l], \quad \tfrac1L \sum_l \gamma_l =
-    1
+    .. math:: \gamma_l \propto s_l \, \mathbb{E}_x[\mathrm{KL}_l], \quad
+              \tfrac1L \sum_l \gamma_l = 1
 
     with the size :math:`s_l` of a group, and the mean over the batch. No gradient flows through
     them.
@@ -260,8 +254,9 @@ def balance(rates: Tensor, shapes: Sequence[Shape]) -> Tensor:
 
 
 def _contiguous(state: Tensor) -> Tensor:
-    """Channel beside channel in memory: convolutions of single channels then take a third of the
-    time on a processor.
+    """Channel beside channel in memory.
+
+    Convolutions of single channels then take a third of the time on a processor.
     """
     return state.contiguous(memory_format=torch.channels_last)
 

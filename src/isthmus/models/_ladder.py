@@ -1,6 +1,4 @@
-"""The two towers of a hierarchy of codes: one looks at the features from fine to coarse, one makes
-them from coarse to fine.
-"""
+"""The two towers of a hierarchy of codes: one from fine to coarse, one from coarse to fine."""
 
 from __future__ import annotations
 
@@ -47,8 +45,7 @@ class Scale(NamedTuple):
 
 
 class Group(nn.Module):
-    """One group of the top_down tower: how the state comes to it, what is said of its code, and
-    what the code changes.
+    """One group of the top_down tower: its state, what is said of its code, what the code changes.
 
     Args:
         approach: from the state that the group above left to the state of this one.

@@ -104,8 +104,9 @@ class Quantised(Conditional, Estimator, ABC):
 
 
 class Indexed(NamedTuple):
-    """A quantised code: its vectors ``z: (n, *code_shape)`` and their indices, ``(n, positions)``,
-    coarsest level first.
+    """A quantised code: vectors ``z: (n, *code_shape)`` and their indices, ``(n, positions)``.
+
+    The coarsest level is the first.
     """
 
     z: Tensor
@@ -113,8 +114,9 @@ class Indexed(NamedTuple):
 
 
 class QuantizedBottleneck(Bottleneck, ABC):
-    """Grids of quantised vectors, one for each level; what the quantizers charge is charged, and
-    the rate of a uniform prior reported.
+    """Grids of quantised vectors, one for each level.
+
+    What the quantizers charge is charged, and the rate of a uniform prior reported.
 
     Args:
         quantizers: that of each level, coarsest first.
@@ -150,15 +152,14 @@ class QuantizedBottleneck(Bottleneck, ABC):
 
     @abstractmethod
     def propose(self, features: Tensor, coarser: Sequence[Tensor]) -> Tensor:
-        """Vectors ``(n, dim, *grid)`` for the level after the ``coarser`` ones, whose quantised
-        vectors these are.
+        """Vectors ``(n, dim, *grid)`` for the level after the ``coarser`` ones.
+
+        Those are quantised vectors.
         """
 
     @abstractmethod
     def join(self, vectors: Sequence[Tensor]) -> Tensor:
-        """What the decoder gets, ``(n, *passed_shape)``, from the vectors of all levels, each
-        ``(n, dim, *grid)``.
-        """
+        """What the decoder gets, ``(n, *passed_shape)``, from levels, each ``(n, dim, *grid)``."""
 
     def quantize(self, features: Tensor) -> list[tuple[Tensor, Quantized]]:
         """What is proposed for every level, ``(n, dim, *grid)``, and what stands for it."""
@@ -213,8 +214,9 @@ class QuantizedBottleneck(Bottleneck, ABC):
         )
 
     def flattened(self, grids: Sequence[Tensor]) -> Tensor:
-        """The indices of all quantizers, each ``(n, *grid)`` or ``(n, *grid, k)``, in one row
-        ``(n, total)``: :attr:`levels` one after another.
+        """The indices of all :attr:`levels`, one after another in a row: ``(n, total)``.
+
+        Those of one quantizer are ``(n, *grid)`` or ``(n, *grid, k)``.
         """
         rows = [
             grid if len(each.levels) == 1 else grid.movedim(-1, 1)  # (n, k, *grid)
@@ -269,8 +271,9 @@ class QuantizedBottleneck(Bottleneck, ABC):
 
 
 def to_vectors(features: Shape, dim: int, tokens: int) -> tuple[nn.Module, Shape]:
-    """A linear map from features to vectors ``(n, dim, *grid)``, and their grid: that of the
-    features, or ``(tokens,)``.
+    """A linear map from features to vectors ``(n, dim, *grid)``, and their grid.
+
+    The grid is that of the features, or ``(tokens,)``.
     """
     if len(features) == 3:
         return nn.Conv2d(features[0], dim, 1), features[1:]
@@ -280,9 +283,7 @@ def to_vectors(features: Shape, dim: int, tokens: int) -> tuple[nn.Module, Shape
 
 
 def start(module: Autoencoder, batches: Batches) -> None:
-    """Show quantizers that start from data the encoder's outputs on a random part of the training
-    examples.
-    """
+    """Start quantizers from the encoder's outputs on a random part of the training examples."""
     code = _code_of(module)
     examples = max(
         math.ceil(each.vectors_to_start / math.prod(grid))

@@ -1,6 +1,4 @@
-"""What members with a Gaussian posterior share: the posterior, the prior, and the likelihood of
-examples.
-"""
+"""What members with a Gaussian posterior share: posterior, prior, and likelihood of examples."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ _EXAMPLES = 64
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Variational(Conditional, Estimator, ABC):
-    """A member whose code has a Gaussian posterior, and a prior that is standard normal unless the
-    member says otherwise.
-    """
+    """A member with a Gaussian posterior, and a standard normal prior unless it says otherwise."""
 
     unbounded_likelihood = "gaussian"
 
@@ -47,7 +43,7 @@ class Variational(Conditional, Estimator, ABC):
         r"""The importance-sampled estimate of -log p(x) of each example, ``(n,)``, in nats.
 
         .. math:: -\log \frac1S \sum_{s=1}^S \frac{p(x \mid z_s) \, p(z_s)}{q(z_s \mid x)}, \quad
-        z_s \sim q(z \mid x)
+                  z_s \sim q(z \mid x)
 
         It lies above the truth on the average, and approaches it as ``samples`` grows. The standard
         error of its mean over examples is their standard deviation divided by the root of their
@@ -70,9 +66,8 @@ class Variational(Conditional, Estimator, ABC):
                     " 'gaussian'."
                 )
             torch.manual_seed(random_state)
-            size = min(
-                batches.rows, max(_EXAMPLES, batches.rows // int(samples))
-            )  # few samples leave room for more examples
+            # few samples leave room for more examples
+            size = min(batches.rows, max(_EXAMPLES, batches.rows // int(samples)))
             return (
                 torch.cat(
                     [
@@ -89,8 +84,9 @@ class Variational(Conditional, Estimator, ABC):
 
 
 def drawn(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Several draws of each code: noise ``(s, n, *code_shape)`` to log p(z) - log q(z | x) and -log
-    p(x | z), each ``(s, n)``.
+    """log p(z) − log q(z | x) and −log p(x | z) of several draws of each code, each ``(s, n)``.
+
+    Noise ``(s, n, *code_shape)`` makes the draws.
 
     The first minus the second is the logarithm of the importance weight p(x, z) / q(z | x).
     """
@@ -102,9 +98,7 @@ def drawn(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> tu
 
 
 def _log_evidence(module: Autoencoder, batch: Batch, samples: int, rows: int) -> Tensor:
-    """log of the mean weight of each example, ``(n,)``, in portions of samples that decode at most
-    so many rows at once.
-    """
+    """log of each example's mean weight, ``(n,)``; at most so many rows are decoded at once."""
     features, x = module.features(batch), batch.x
     size = rows // len(x)
     portions = [min(size, samples - start) for start in range(0, samples, size)]
@@ -117,9 +111,7 @@ def _log_evidence(module: Autoencoder, batch: Batch, samples: int, rows: int) ->
 
 
 class DiagonalGaussian(NamedTuple):
-    """A diagonal Gaussian per example: its mean and the logarithm of its variance, each
-    ``(n, latent_dim)``.
-    """
+    """A diagonal Gaussian per example: mean and log variance, each ``(n, latent_dim)``."""
 
     mu: Tensor
     log_var: Tensor
@@ -132,16 +124,14 @@ class StochasticBottleneck(Bottleneck, ABC):
 
     @abstractmethod
     def draw(self, features: Any, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Several codes of each example: noise ``(s, n, *code_shape)`` to what the decoder gets,
-        ``(s * n, *passed_shape)``.
+        """What the decoder gets, ``(s * n, *passed_shape)``, of noise ``(s, n, *code_shape)``.
 
         The second result is log p(z) - log q(z | x) of each draw, ``(s, n)``.
         """
 
 
 class GaussianBottleneck(StochasticBottleneck):
-    """q(z | x), a diagonal Gaussian; the code is drawn by z = μ + σ·ε, and the rate is its
-    divergence from N(0, I).
+    """q(z | x), a diagonal Gaussian, drawn by z = μ + σ·ε; its rate is the divergence from N(0, I).
 
     ``features: (n, *features)`` to ``z: (n, latent_dim)``.
     """

@@ -1,6 +1,4 @@
-"""The adversarial autoencoder: a discriminator tells codes from draws of the prior, and the encoder
-learns to fool it.
-"""
+"""The adversarial autoencoder: a critic tells codes from the prior, and the encoder fools it."""
 
 from __future__ import annotations
 
@@ -24,13 +22,12 @@ from isthmus.models.ae import DeterministicBottleneck
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class AAE(Conditional, Estimator):
-    r"""Adversarial autoencoder: codes, taken together, are made to look like draws of N(0, I) by
-    playing against a critic.
+    r"""Adversarial autoencoder: codes are made to look like draws of N(0, I) by playing a critic.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) - \lambda \log D(f(x))
-    \right], \quad
-              \min_D \; \mathbb{E}_{z \sim \mathcal{N}(0, I)} [-\log D(z)] + \mathbb{E}_x [-\log (1
-              - D(f(x)))]
+    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x))
+              - \lambda \log D(f(x)) \right], \quad
+              \min_D \; \mathbb{E}_{z \sim \mathcal{N}(0, I)} [-\log D(z)]
+              + \mathbb{E}_x [-\log (1 - D(f(x)))]
 
     Both move once in every step, the autoencoder first. The history shows :math:`-\log D(f(x))` as
     ``adversary``, and the critic's own loss as ``critic``: at :math:`2 \log 2 = 1.386` nats it can
@@ -74,8 +71,9 @@ class AAE(Conditional, Estimator):
 
 
 class AdversarialBottleneck(Bottleneck):
-    """A linear map to the code, and a critic that tells codes from draws of N(0, I); a code is
-    charged for being told.
+    """A linear map to the code, and a critic that tells codes from draws of N(0, I).
+
+    A code is charged for being told.
     """
 
     def __init__(
@@ -94,9 +92,8 @@ class AdversarialBottleneck(Bottleneck):
         layers = [
             layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))
         ]
-        self.critic = nn.Sequential(
-            *layers, nn.Linear(sizes[-1], 1), nn.Flatten(0)
-        )  # (n, latent_dim) -> (n,)
+        # (n, latent_dim) -> (n,)
+        self.critic = nn.Sequential(*layers, nn.Linear(sizes[-1], 1), nn.Flatten(0))
 
     def posterior(self, features: Tensor) -> Point:
         return self.inner.posterior(features)
@@ -110,9 +107,7 @@ class AdversarialBottleneck(Bottleneck):
         return (Adversary(tuple(self.critic.parameters()), self.critic_loss, self.learning_rate),)
 
     def critic_loss(self, made: Pass) -> Loss:
-        """What the critic loses: −log D of a draw of the prior, and −log(1 − D) of the code of x,
-        per example.
-        """
+        """The critic's loss: −log D of a draw of the prior, and −log(1 − D) of the code."""
         z = made.code.z
         loss = F.softplus(-self.critic(sharding.randn_like(z))) + F.softplus(self.critic(z))
         return Loss(loss, {"critic": loss})

@@ -26,7 +26,7 @@ class AE(Estimator):
     space as PCA.
 
     ``x: (n, *shape)``, ``z: (n, latent_dim)``; the distortion is summed over dimensions and
-        averaged over examples.
+    averaged over examples.
 
     Reference:
         G. E. Hinton and R. R. Salakhutdinov, Reducing the dimensionality of data with neural

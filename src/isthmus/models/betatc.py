@@ -21,13 +21,13 @@ from isthmus.models._variational import GaussianBottleneck, Variational
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class BetaTCVAE(Variational):
-    r"""β-TC-VAE: a VAE that is charged β for how much the dimensions of its code depend on each
-    other.
+    r"""β-TC-VAE: a VAE charged β for how much the dimensions of its code depend on each other.
 
     .. math:: \mathrm{KL}(q(z \mid x) \Vert p(z)) = \underbrace{I(x; z)}_{\text{information}}
-              + \underbrace{\mathrm{KL}(q(z) \Vert \textstyle\prod_j q(z_j))}_{\text{total
-              correlation}} + \underbrace{\textstyle\sum_j \mathrm{KL}(q(z_j) \Vert
-              p(z_j))}_{\text{dimension-wise KL}}
+              + \underbrace{\mathrm{KL}(q(z) \Vert \textstyle\prod_j q(z_j))}
+              _{\text{total correlation}}
+              + \underbrace{\textstyle\sum_j \mathrm{KL}(q(z_j) \Vert p(z_j))}
+              _{\text{dimension-wise KL}}
 
     on the average over x, where :math:`q(z) = \frac1N \sum_n q(z \mid x_n)` over the N training
     examples. The objective weighs the second term with β and the others with 1; with β = 1 it is
@@ -90,8 +90,9 @@ class DecomposedRate(NamedTuple):
 
 
 def decomposed_rate(z: Tensor, mu: Tensor, log_var: Tensor, examples: Tensor) -> DecomposedRate:
-    """The parts of the rate of codes ``(m, d)``, each drawn from its own posterior, estimated from
-    the m posteriors of a batch out of ``examples``.
+    """The parts of the rate of codes ``(m, d)``, estimated from the posteriors of a batch.
+
+    Each code was drawn from its own of the m posteriors; the batch is one out of ``examples``.
     """
     # log q(z_i | x_k) of every dimension, of every code under every posterior: (m, m, d)
     each = _log_normal(z[:, None], mu[None], log_var[None])

@@ -32,8 +32,7 @@ _LEAST = 1e-12  # of a probability whose logarithm is taken
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class ClusteringAE(ClusterMixin, Estimator):
-    r"""Clustering autoencoder (DEC, IDEC): after pretraining, codes are drawn to centres by their
-    own confident guesses.
+    r"""Clustering autoencoder (DEC, IDEC): codes are drawn to centres by their confident guesses.
 
     .. math:: q_{ij} \propto \left(1 + \lVert z_i - \mu_j \rVert^2\right)^{-1}, \quad
               p_{ij} \propto q_{ij}^2 / \textstyle\sum_i q_{ij}, \quad
@@ -41,10 +40,9 @@ class ClusteringAE(ClusterMixin, Estimator):
 
     First an autoencoder is trained for ``pretrain_epochs``; k-means of its codes makes the centres
     μ; then encoder and centres make L small for ``epochs``. ``variant="idec"`` keeps the
-    reconstruction in the objective:
-    :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still for an epoch: they are those of
-    the encoder and the centres as they were at its beginning. Moving along, they would let all
-    codes fall into one point, where L is 0.
+    reconstruction in the objective: :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still
+    for an epoch: they are those of the encoder and the centres as they were at its beginning.
+    Moving along, they would let all codes fall into one point, where L is 0.
 
     ``predict`` gives clusters, ``transform`` the distances to the centres ``(n, n_clusters)``,
     ``encode`` the codes ``(n, latent_dim)``; ``labels_`` are the clusters of the training examples.
@@ -97,8 +95,7 @@ class ClusteringAE(ClusterMixin, Estimator):
         return np.linalg.norm(codes[:, None] - self.cluster_centers_.astype(codes.dtype), axis=2)
 
     def inverse_transform(self, X: Any, condition: Any = None) -> np.ndarray:
-        """Examples from distances ``(n, n_clusters)``, of which there must be more than dimensions
-        of the code to be exact.
+        """Examples from distances ``(n, n_clusters)``, exact with more centres than dimensions.
 
         The code is found from :math:`d_j^2 - d_0^2`, which is linear in z; where distances leave it
         open, it is the one in the space that the centres span.
@@ -205,9 +202,7 @@ class ClusteringBottleneck(Bottleneck):
         self.centres.copy_(torch.from_numpy(found))
 
     def settle(self, module: Autoencoder, batches: Batches) -> None:
-        """Take encoder and centres as they stand for the source of the targets of the epoch to
-        come.
-        """
+        """Take encoder and centres as they stand for the source of the coming epoch's targets."""
         self.anchor.encoder.load_state_dict(module.encoder.state_dict())
         self.anchor.inner.load_state_dict(self.inner.state_dict())
         self.anchor.centres.copy_(self.centres)
@@ -226,8 +221,7 @@ class ClusteringBottleneck(Bottleneck):
 
 
 class Anchor(nn.Module):
-    """Encoder and centres as they were at the beginning of an epoch: what targets are made of.
-    Nothing here is trained.
+    """Encoder and centres as an epoch found them, of which targets are made; nothing is trained.
 
     Args:
         encoder, bottleneck: what is copied.
@@ -283,17 +277,16 @@ class ClusteringLoss:
 
 
 def assignment(z: Tensor, centres: Tensor) -> Tensor:
-    """q, the share of each centre in a code: Student's t with one degree of freedom,
-    ``(n, n_clusters)``.
+    """q, the share of each centre in a code, ``(n, n_clusters)``.
+
+    Student's t with one degree of freedom.
     """
     kernel = 1 / (1 + (z[:, None] - centres).square().sum(2))
     return kernel / kernel.sum(1, keepdim=True)
 
 
 def sharpened(q: Tensor, sums: Tensor) -> Tensor:
-    """p, the target: q squared and divided by the size of each cluster, so that large ones do not
-    swallow the rest.
-    """
+    """p, the target: q squared over the size of each cluster, so that none takes all."""
     weight = q.square() / sums.clamp(min=_LEAST)
     return weight / weight.sum(1, keepdim=True)
 

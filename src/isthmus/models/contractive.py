@@ -23,16 +23,15 @@ from isthmus.models.ae import DeterministicBottleneck
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class ContractiveAE(Estimator):
-    r"""Contractive autoencoder: the encoder is charged for how strongly it reacts to small changes
-    of x.
+    r"""Contractive autoencoder: its encoder is charged for reacting to small changes of x.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) + \lambda \lVert J_f(x)
-    \rVert_F^2 \right],
-              \quad J_f(x) = \partial f(x) / \partial x
+    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x))
+              + \lambda \lVert J_f(x) \rVert_F^2 \right], \quad
+              J_f(x) = \partial f(x) / \partial x
 
     The history shows the squared norm as ``jacobian``. One layer of sigmoid units
-    (``network="mlp", hidden=()``) has it in closed form, :math:`\sum_j (z_j (1 - z_j))^2 \sum_i
-    W_{ji}^2`. Deeper encoders get it exactly, by one backward pass per dimension of the code, or
+    (``network="mlp", hidden=()``) has it in closed form,
+    :math:`\sum_j (z_j (1 - z_j))^2 \sum_i W_{ji}^2`. Deeper encoders get it exactly, by one backward pass per dimension of the code, or
     estimated without bias by ``probes`` random projections of Hutchinson's kind,
     :math:`\mathbb{E} \lVert J^\top v \rVert^2` with :math:`v \sim \mathcal{N}(0, I)`.
     ``x: (n, *shape)``, ``z: (n, latent_dim)`` in (0, 1).
@@ -125,9 +124,7 @@ def jacobian_norm(module: Autoencoder, x: Tensor) -> Tensor:
 
 
 def projected_norm(module: Autoencoder, x: Tensor) -> Tensor:
-    """An unbiased estimate, ``(n,)``: the squared length of the Jacobian's transpose times a normal
-    vector.
-    """
+    """An unbiased estimate, ``(n,)``: the squared length of J^T times a normal vector."""
     pulled = torch.func.vjp(lambda each: code_of(module, each), x)
     z, pull_back = pulled[0], pulled[1]
     return sum_dimensions(pull_back(sharding.randn_like(z))[0].square())
@@ -140,9 +137,7 @@ def code_of(module: Autoencoder, x: Tensor) -> Tensor:
 
 @contextmanager
 def _frozen(module: Autoencoder) -> Iterator[None]:
-    """The encoder as it will be used: batch norm with its kept statistics, which do not tie
-    examples to each other.
-    """
+    """The encoder as it will be used: batch norm by its kept statistics, which tie no examples."""
     was_training = module.encoder.training
     module.encoder.eval()
     try:

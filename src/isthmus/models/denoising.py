@@ -26,8 +26,8 @@ _ROUNDS = 5  # of filling in: each starts from what the one before it made of th
 class DenoisingAE(AE):
     r"""Denoising autoencoder: x is damaged before it is encoded, and the clean x is asked for.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_{x, \, \tilde x \sim c(\tilde x \mid x)} \left[ -\log p(x
-    \mid z = f(\tilde x)) \right]
+    .. math:: \min_{f, g} \; \mathbb{E}_{x, \, \tilde x \sim c(\tilde x \mid x)}
+              \left[ -\log p(x \mid z = f(\tilde x)) \right]
 
     Every step draws fresh damage; evaluation sees examples as they are. ``x: (n, *shape)``,
     ``z: (n, latent_dim)``.

@@ -21,13 +21,12 @@ _WARM_SHARE = 0.3  # of the epochs; as published
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class NVAE(Variational):
-    r"""Nouveau variational autoencoder: groups of Gaussian codes at several scales, each drawn
-    given all coarser ones.
+    r"""Nouveau variational autoencoder: Gaussian codes at several scales, each given coarser ones.
 
     .. math:: -\mathrm{ELBO} = \mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)]
               + \sum_{l=1}^L \mathbb{E}_{q(z_{<l} \mid x)}
-              \left[ \mathrm{KL}\left(q(z_l \mid x, z_{<l}) \,\Vert\, p(z_l \mid z_{<l})\right)
-              \right]
+              \left[ \mathrm{KL}\left(
+              q(z_l \mid x, z_{<l}) \,\Vert\, p(z_l \mid z_{<l}) \right) \right]
 
     The prior of a group is made by the groups above it, and its posterior is told relative to that
     prior (residual normal distributions). Residual cells, with depthwise-separable convolutions in
@@ -38,17 +37,16 @@ class NVAE(Variational):
     Features that are a vector (tables, ``network="mlp"``) count as a grid of one place.
 
     The first three tenths of training are a warm-up, in which the weight of the rate grows and
-    groups are kept at similar
-    rates: without it the codes collapse before the towers have learnt to use them.
+    groups are kept at similar rates: without it the codes collapse before the towers have learnt to
+    use them.
 
     The setting published for MNIST takes images padded to 32×32 and
     ``latent_dim=20, groups=(5, 10), width=128, cells=2, expansion=6, hidden=(64, 128),
-    activation="silu", epochs=400, batch_size=400,
-    schedule="cosine"``: 31 million parameters, and 21 hours on two V100 in the paper. What differs
-    here: channels are normalised by groups and not by batches, so that an example's results never
-        depend on its neighbours; there is no spectral regularisation (``clip_norm`` is there
-        against the same instability), no normalising flow in the posterior, and the optimiser is
-        Adam and not Adamax.
+    activation="silu", epochs=400, batch_size=400, schedule="cosine"``: 31 million parameters, and
+    21 hours on two V100 in the paper. What differs here: channels are normalised by groups and not
+    by batches, so that an example's results never depend on its neighbours; there is no spectral
+    regularisation (``clip_norm`` is there against the same instability), no normalising flow in the
+    posterior, and the optimiser is Adam and not Adamax.
 
     Raises:
         InputError: at ``fit``, for data outside [0, 1] under a Bernoulli likelihood, and for

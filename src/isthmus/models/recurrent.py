@@ -1,6 +1,4 @@
-"""The recurrent autoencoder: sequences of any length become one code each, and come back step by
-step.
-"""
+"""The recurrent autoencoder: sequences of any length become one code each, and come back."""
 
 from __future__ import annotations
 
@@ -19,8 +17,7 @@ from isthmus.registry import NETWORKS
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class RecurrentAE(Estimator):
-    r"""Recurrent autoencoder: one network reads a sequence to its end, another writes it again from
-    the code alone.
+    r"""Recurrent autoencoder: one network reads a sequence, another writes it again from the code.
 
     .. math:: h_t = \mathrm{GRU}(x_t, h_{t-1}), \quad z = W h_T + b, \quad
               s_t = \mathrm{GRU}(z, s_{t-1}), \quad \min \; -\sum_t \log p(x_t \mid s_t)

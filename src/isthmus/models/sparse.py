@@ -23,15 +23,16 @@ _FIRES = {"l1": 0.0, "topk": 0.0, "kl": 0.1}  # above this a unit counts as acti
 class SparseAE(Estimator):
     r"""Sparse autoencoder: a code, often wider than the data, of which an example uses little.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) \right] + \lambda \,
-    \Omega
+    .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) \right]
+              + \lambda \, \Omega
 
     ``sparsity`` chooses Ω: ``"l1"`` is :math:`\mathbb{E} \lVert z \rVert_1` over rectified units;
-        ``"kl"`` is
-    :math:`\sum_j \rho \log \frac{\rho}{\hat\rho_j} + (1 - \rho) \log \frac{1 - \rho}{1 -
-    \hat\rho_j}`, which draws the mean activation of each sigmoid unit over a batch to a target ρ;
-    ``"topk"`` keeps the k largest rectified units of each example and charges nothing.
-    ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    ``"kl"`` is the divergence
+    :math:`\sum_j \rho \log \frac{\rho}{\hat\rho_j}
+    + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j}`,
+    which draws the mean activation of each sigmoid unit over a batch to a target ρ; ``"topk"``
+    keeps the k largest rectified units of each example and charges nothing. ``x: (n, *shape)``,
+    ``z: (n, latent_dim)``.
 
     The history shows ``active`` (units that an example uses, of all units, a share) and ``dead``
     (units that no example of the epoch used, a share). Dead units start anew with fresh weights,
@@ -69,9 +70,7 @@ class SparseAE(Estimator):
 
 
 class Sparse(Bottleneck):
-    """Units of a wide code, few of which are active; those that never are get fresh weights after
-    an epoch.
-    """
+    """Units of a wide code, few of which are active; dead ones get fresh weights after an epoch."""
 
     def __init__(
         self,

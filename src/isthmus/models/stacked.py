@@ -1,6 +1,4 @@
-"""The stacked autoencoder: as deep as one likes, its layers trained one by one before all are
-fine-tuned together.
-"""
+"""The stacked autoencoder: layers are trained one by one before all are fine-tuned together."""
 
 from __future__ import annotations
 
@@ -33,14 +31,13 @@ class StackedAE(Estimator):
     Layer l is first an autoencoder by itself, of what the layers below it, which stand still, make
     of x:
 
-    .. math:: \min_{f_l, g_l} \; \mathbb{E}_x \lVert h_{l-1} - g_l(f_l(h_{l-1})) \rVert^2, \quad h_l
-    = f_l(h_{l-1}), \; h_0 = x
+    .. math:: \min_{f_l, g_l} \; \mathbb{E}_x \lVert h_{l-1} - g_l(f_l(h_{l-1})) \rVert^2, \quad
+              h_l = f_l(h_{l-1}), \; h_0 = x
 
     (the lowest one with the likelihood of x). Then :math:`-\log p(x \mid z)` of the whole is made
     small, with the layers as a start. With ``tied=True`` each decoding layer uses the weights of
-    its encoding layer, transposed:
-    :math:`g_l(h) = s(W_l^\top h + c_l)`. Fully connected and convolutional networks work alike;
-    ``hidden=(1000, 500, 250), latent_dim=30`` is 784-1000-500-250-30.
+    its encoding layer, transposed: :math:`g_l(h) = s(W_l^\top h + c_l)`. Fully connected and
+    convolutional networks work alike; ``hidden=(1000, 500, 250), latent_dim=30`` is 784-1000-500-250-30.
 
     The history counts the epochs of all layers; ``stage`` says which layer was trained, and the
     last stage is the fine-tuning, for ``epochs`` epochs. With an encoder or decoder of your own the
@@ -146,9 +143,7 @@ def stack(module: Autoencoder) -> Iterator[Layer]:
 
 
 def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
-    """Let each layer of the decoder use the weights of its counterpart in the encoder; biases stay
-    its own.
-    """
+    """Let each layer of the decoder use its counterpart's weights; biases stay its own."""
     sources = [
         layer
         for part in (encoder, bottleneck)
@@ -186,9 +181,8 @@ class Tied(nn.Module):
 
     def __init__(self, source: _Weighted, layer: _Weighted) -> None:
         super().__init__()
-        self._source = (
-            source,
-        )  # in a tuple, so that the weights are saved and moved once, where they belong
+        # in a tuple, so that the weights are saved and moved once, where they belong
+        self._source = (source,)
         self.bias = layer.bias
 
     def forward(self, h: Tensor) -> Tensor:
@@ -201,9 +195,7 @@ class Tied(nn.Module):
 
 
 def _segments(network: nn.Module) -> list[list[nn.Module]]:
-    """A sequential network cut before each layer that has weights, but the first; what follows a
-    layer belongs to it.
-    """
+    """A sequential network cut before each layer that has weights, but the first."""
     layers = list(network.children())
     starts = [place for place, layer in enumerate(layers) if isinstance(layer, _Weighted | Tied)]
     cuts = [0, *starts[1:], len(layers)]

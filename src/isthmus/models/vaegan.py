@@ -23,8 +23,7 @@ from isthmus.networks.base import Features
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class VAEGAN(Variational):
-    r"""VAE-GAN: a VAE whose error is measured by what a discriminator sees, and whose decoder plays
-    against it.
+    r"""VAE-GAN: a VAE whose error is what a discriminator sees, and whose decoder plays against it.
 
     .. math:: \mathcal{L} = \mathrm{KL}(q(z \mid x) \Vert p(z))
               + \tfrac12 \lVert D_l(x) - D_l(\tilde x) \rVert^2
@@ -38,8 +37,8 @@ class VAEGAN(Variational):
     a discriminator in check that grows too strong.
 
     The history shows ``similarity``, ``fooling`` (the last term without its weight) and
-    ``discriminator`` beside ``distortion`` and ``rate``, in nats.
-    ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    ``discriminator`` beside ``distortion`` and ``rate``, in nats. ``x: (n, *shape)``,
+    ``z: (n, latent_dim)``.
 
     Reference:
         A. B. L. Larsen, S. K. Sønderby, H. Larochelle and O. Winther, Autoencoding beyond pixels

@@ -18,12 +18,11 @@ from isthmus.quantizers.base import Quantizer
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class VQVAE(Quantised):
-    r"""Vector-quantised autoencoder: at every place of a grid, the code is the nearest entry of a
-    codebook.
+    r"""Vector-quantised autoencoder: each place of a grid holds the nearest entry of a codebook.
 
     .. math:: \mathcal{L} = -\log p(x \mid e) + \beta \sum_i \lVert h_i - \mathrm{sg}[e_i] \rVert^2
-              + \sum_i \lVert \mathrm{sg}[h_i] - e_i \rVert^2, \quad e_i = \arg\min_{e \in
-              \mathcal{C}} \lVert h_i - e \rVert
+              + \sum_i \lVert \mathrm{sg}[h_i] - e_i \rVert^2, \quad
+              e_i = \arg\min_{e \in \mathcal{C}} \lVert h_i - e \rVert
 
     where :math:`h_i` are the encoder's vectors and sg stops gradients; the decoder's gradient goes
     straight through to :math:`h_i`. The last term stands for ``codebook="gradient"``; under
@@ -43,9 +42,8 @@ class VQVAE(Quantised):
     much). Unused entries start anew after each epoch, until the last tenth of them.
 
     ``x: (n, *shape)``; ``encode`` gives indices ``(n, h, w)`` for images, whose sides every layer
-        of the encoder halves, and
-    ``(n, tokens)`` for anything else; ``decode`` takes them. ``transform`` gives the entries as
-    rows of latent_dim · h · w.
+    of the encoder halves, and ``(n, tokens)`` for anything else; ``decode`` takes them.
+    ``transform`` gives the entries as rows of latent_dim · h · w.
 
     Raises:
         InputError: at ``decode``, for indices that the codebook does not have; at ``sample``,
@@ -67,9 +65,10 @@ class VQVAE(Quantised):
     """
 
     def encode(self, X: Any, condition: Any = None) -> np.ndarray:
-        """The indices of each example's entries, ``(n, h, w)`` or ``(n, tokens)``, whole numbers
-        from 0; under a quantizer that gives k of them for a vector, ``(n, h, w, k)`` or
-        ``(n, tokens, k)``.
+        """The indices of each example's entries, ``(n, h, w)`` or ``(n, tokens)``, counted from 0.
+
+        Under a quantizer that gives k of them for a vector they are ``(n, h, w, k)`` or ``(n,
+        tokens, k)``.
         """
         return self._grids(X, condition)[0]
 
@@ -79,9 +78,7 @@ class VQVAE(Quantised):
 
 
 class SingleLevelBottleneck(QuantizedBottleneck):
-    """One level: a linear map at every place of a grid of features, or to ``tokens`` vectors; then
-    what the quantizer makes of them.
-    """
+    """One level: a linear map at each place of a grid, or to ``tokens`` vectors; then quantised."""
 
     def __init__(self, features: Shape, quantizer: Quantizer, dim: int, tokens: int) -> None:
         project, grid = to_vectors(features, dim, tokens)

@@ -1,6 +1,4 @@
-"""The hierarchical vector-quantised autoencoder: two grids of codebook entries, a coarse one and a
-fine one.
-"""
+"""The hierarchical vector-quantised autoencoder: a coarse grid of entries and a fine one."""
 
 from __future__ import annotations
 
@@ -30,8 +28,7 @@ class Grids(NamedTuple):
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class VQVAE2(Quantised):
-    r"""Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid of entries, and a fine
-    one that knows it.
+    r"""Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid and a fine one given it.
 
     The encoder's features f are the fine grid. A further halving makes the coarse one, which is
     quantised first:
@@ -46,9 +43,9 @@ class VQVAE2(Quantised):
     ``usage_bottom`` and ``perplexity_bottom``.
 
     ``x: (n, *shape)``; ``encode`` gives ``top: (n, h / 2, w / 2)`` and ``bottom: (n, h, w)`` as a
-        named tuple, which ``decode``
-    takes; for tables, and under ``network="mlp"``, ``(n, tokens / 2)`` and ``(n, tokens)``.
-    ``transform`` gives the entries of both as rows, top first.
+    named tuple, which ``decode`` takes; for tables, and under ``network="mlp"``,
+    ``(n, tokens / 2)`` and ``(n, tokens)``. ``transform`` gives the entries of both as rows, top
+    first.
 
     Raises:
         InputError: at ``decode``, for indices that the codebooks do not have; at ``sample``, before
@@ -70,9 +67,7 @@ class VQVAE2(Quantised):
     """
 
     def encode(self, X: Any, condition: Any = None) -> Grids:
-        """The indices of each example's entries at both levels, whole numbers from
-        0.
-        """
+        """The indices of each example's entries at both levels, whole numbers from 0."""
         return Grids(*self._grids(X, condition))
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
@@ -83,8 +78,7 @@ class VQVAE2(Quantised):
 
 
 class TwoLevelBottleneck(QuantizedBottleneck):
-    """The way through two levels; what leads from one to the other depends on what features look
-    like.
+    """The way through two levels; what leads between them depends on what features look like.
 
     Attributes:
         down: from features to the vectors of the top.
@@ -143,9 +137,7 @@ class GridBottleneck(TwoLevelBottleneck):
 
 
 class TokenBottleneck(TwoLevelBottleneck):
-    """Rows of vectors: features of any shape; ``tokens`` vectors at the bottom and half as many at
-    the top.
-    """
+    """Rows of ``tokens`` vectors, and half as many at the top, from features of any shape."""
 
     def __init__(
         self, features: Shape, quantizers: Sequence[Quantizer], dim: int, tokens: int

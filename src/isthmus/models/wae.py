@@ -1,6 +1,4 @@
-"""The Wasserstein autoencoder: codes as a whole are matched to the prior, each by itself is a
-point.
-"""
+"""The Wasserstein autoencoder: codes as a whole match the prior, each by itself is a point."""
 
 from __future__ import annotations
 
@@ -22,11 +20,10 @@ from isthmus.models.ae import DeterministicBottleneck
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class WAE(Conditional, Estimator):
-    r"""Wasserstein autoencoder (WAE-MMD): an autoencoder whose codes, taken together, look like
-    draws of the prior.
+    r"""Wasserstein autoencoder (WAE-MMD): codes, taken together, look like draws of the prior.
 
-    .. math:: \min_{f, g} \; \mathbb{E}_x[-\log p(x \mid z = f(x))] + \lambda \,
-    \mathrm{MMD}^2(f(x), \mathcal{N}(0, I))
+    .. math:: \min_{f, g} \; \mathbb{E}_x[-\log p(x \mid z = f(x))]
+              + \lambda \, \mathrm{MMD}^2(f(x), \mathcal{N}(0, I))
 
     The discrepancy is measured within each batch against fresh draws of the prior, by the unbiased
     estimate with inverse multiquadratic kernels; the history shows it as ``mmd``. Codes are
@@ -59,9 +56,7 @@ class WAE(Conditional, Estimator):
 
 
 class MMDBottleneck(Bottleneck):
-    """A linear map to the code, charged by the discrepancy between the batch's codes and draws of
-    N(0, I).
-    """
+    """A linear map to the code, charged by the discrepancy of a batch's codes from N(0, I)."""
 
     def __init__(self, features: Shape, latent_dim: int, weight: float) -> None:
         super().__init__()

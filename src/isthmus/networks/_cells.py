@@ -1,5 +1,4 @@
-"""Residual cells for grids of features, and the steps between one grid and the next; towers are
-made of them.
+"""Residual cells for grids of features, and steps between grids; towers are made of them.
 
 All of them normalise by groups of channels (Wu and He, ECCV 2018) and not by batches: an example
 then gives the same alone and among others, in training and after it, and there are no moving
@@ -29,8 +28,7 @@ class Cell(nn.Module):
 
 
 class Excitation(nn.Module):
-    """Squeeze and excitation: every channel is weighed by a number in (0, 1) that all channels
-    together decide.
+    """Squeeze and excitation: all channels together weigh every channel by a number in (0, 1).
 
     Reference:
         J. Hu, L. Shen and G. Sun, Squeeze-and-excitation networks, CVPR 2018.
@@ -63,11 +61,10 @@ def bottom_up_cell(channels: int, size: tuple[int, int]) -> Cell:
 
 
 def top_down_cell(channels: int, size: tuple[int, int], expansion: int) -> Cell:
-    """The cell of a top-down tower: a 5×5 convolution of each channel by itself, between 1×1 ones
-    that widen and narrow.
+    """The cell of a top-down tower: a 5×5 convolution of each channel, between widening 1×1 ones.
 
     It sees far with few weights: ``2 * expansion * channels²`` and 25 for each of the
-        ``expansion * channels``.
+    ``expansion * channels``.
     """
     inner = expansion * channels
     return Cell(
@@ -94,17 +91,13 @@ def normalised(channels: int) -> nn.GroupNorm:
 def convolution(
     inputs: int, outputs: int, size: tuple[int, int], *, reach: int = 3, groups: int = 1
 ) -> nn.Conv2d:
-    """A convolution that keeps the size; on a small grid the kernel is no larger than what it can
-    see there.
-    """
+    """A convolution that keeps the size; its kernel is no larger than what a small grid shows."""
     kernel = min(reach, 2 * max(size) - 1)
     return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups)
 
 
 class Halve(nn.Module):
-    """A grid of half the size, rounded up, with twice the channels: ``(n, c, h, w)`` to
-    ``(n, 2c, ⌈h/2⌉, ⌈w/2⌉)``.
-    """
+    """Half the size, rounded up, and twice the channels: to ``(n, 2c, ⌈h/2⌉, ⌈w/2⌉)``."""
 
     def __init__(self, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
@@ -116,9 +109,7 @@ class Halve(nn.Module):
 
 
 class Double(nn.Module):
-    """The way back: a grid of twice the size with half the channels, cut to ``size`` where that is
-    odd.
-    """
+    """The way back: twice the size and half the channels, cut to ``size`` where that is odd."""
 
     def __init__(self, channels: int, size: tuple[int, int]) -> None:
         super().__init__()

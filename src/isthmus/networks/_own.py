@@ -1,6 +1,4 @@
-"""Networks that the user brings: a module, or a callable that builds one; checked before anything
-is trained.
-"""
+"""Networks that the user brings: a module or a builder, checked before anything is trained."""
 
 from __future__ import annotations
 
@@ -19,17 +17,13 @@ Own = nn.Module | Callable[..., nn.Module]
 
 
 def own_encoder(own: Own, shape: Shape) -> Features:
-    """The user's encoder: a copy of a module, or what ``own(shape)`` builds; tried on two examples
-    of zeros.
-    """
+    """The user's encoder: a copy, or what ``own(shape)`` builds; tried on two examples of zeros."""
     encoder = _made("encoder", own, shape)
     return Features(encoder, _shape_of("encoder", encoder, shape))
 
 
 def own_decoder(own: Own, code_shape: Shape, shape: Shape) -> nn.Module:
-    """The user's decoder: a copy of a module, or what ``own(code_shape, shape)`` builds; it must
-    put out ``shape``.
-    """
+    """The user's decoder: a copy, or what ``own(code_shape, shape)`` builds; also tried."""
     decoder = _made("decoder", own, code_shape, shape)
     given = _shape_of("decoder", decoder, code_shape)
     if given != shape:

@@ -16,8 +16,7 @@ from isthmus.networks.base import Features, Network, activation
 
 @dataclass(repr=False)
 class Strided(Network, ABC):
-    """Strided 4×4 convolutions that halve the image once for every width, and transposed ones that
-    double it.
+    """Strided 4×4 convolutions that halve the image for every width, and ones that double it.
 
     An image whose sides are not divisible is padded with zeros inside, and the decoder's output is
     cropped back, so 27×27, 33×20 or 100×75 work as they are. What a family adds on the coarse grid
@@ -56,8 +55,9 @@ class Strided(Network, ABC):
 
     @abstractmethod
     def _coarse_layers(self, channels: int) -> list[nn.Module]:
-        """What works on the coarsest features, ``(n, channels, height, width)`` to the same, in
-        encoder and decoder.
+        """What works on the coarsest features, ``(n, channels, height, width)`` to the same.
+
+        The encoder ends with it, the decoder begins with it.
         """
 
     @property
@@ -65,8 +65,9 @@ class Strided(Network, ABC):
         return self.widths or (32, 64)
 
     def _entry(self, code_shape: Shape, features: Shape) -> list[nn.Module]:
-        """From the code to the coarsest features: a 1×1 convolution of a grid of their size, a
-        linear map of anything else.
+        """From the code to the coarsest features.
+
+        A 1×1 convolution of a grid of their size, a linear map of anything else.
         """
         if code_shape[1:] == features[1:]:
             return [nn.Conv2d(code_shape[0], features[0], 1)]

@@ -1,6 +1,4 @@
-"""Recurrent networks for sequences: one vector after another goes in, and one after another comes
-out.
-"""
+"""Recurrent networks for sequences: vectors go in one after another, and come out like that."""
 
 from __future__ import annotations
 
@@ -24,10 +22,9 @@ class Recurrent(Network):
     """Recurrent layers, one for every width, in encoder and decoder.
 
     An example is read as a sequence: (time, features) as it is, a row of columns as steps of one
-        number, an image row by row.
-    The encoder gives its state after the last step. The decoder gets the code again at every step,
-    and a layer of the first width with the activation makes each step's values of its states. Steps
-    that are NaN are padding and are left out.
+    number, an image row by row. The encoder gives its state after the last step. The decoder gets
+    the code again at every step, and a layer of the first width with the activation makes each
+    step's values of its states. Steps that are NaN are padding and are left out.
     """
 
     reads_sequences = True
@@ -61,8 +58,9 @@ class Recurrent(Network):
 
 
 class SequenceEncoder(nn.Module):
-    """Reads examples ``(n, *shape)`` step by step and gives the last state, ``(n, width)``; with a
-    mask of the same shape, the state after the last step that was observed.
+    """Reads examples ``(n, *shape)`` step by step and gives the last state, ``(n, width)``.
+
+    With a mask of the same shape, it is the state after the last step that was observed.
     """
 
     reads_mask = True
@@ -100,15 +98,14 @@ class SequenceDecoder(nn.Module):
 
 
 def steps_of(shape: Shape) -> int:
-    """How many steps an example has: its rows, if it is an image, else the entries of its first
-    axis.
-    """
+    """How many steps an example has: the rows of an image, else the entries of the first axis."""
     return shape[1] if len(shape) == 3 else shape[0]
 
 
 def as_steps(x: Tensor) -> Tensor:
-    """Examples ``(n, *shape)`` as sequences ``(n, time, features)``; the columns and channels of an
-    image are features.
+    """Examples ``(n, *shape)`` as sequences ``(n, time, features)``.
+
+    The columns and channels of an image are features.
     """
     if x.dim() == 4:
         # (n, channels, rows, columns) -> (n, rows, channels * columns)

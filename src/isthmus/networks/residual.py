@@ -1,6 +1,4 @@
-"""Residual networks on a coarse grid, for images of any size; the encoder and decoder of the
-VQ-VAE.
-"""
+"""Residual networks on a coarse grid, for images of any size: those of the VQ-VAE."""
 
 from __future__ import annotations
 
@@ -18,12 +16,10 @@ _BLOCKS = 2
 
 @dataclass(repr=False)
 class Residual(Strided):
-    """Strided 4×4 convolutions that halve the image once for every width, then two residual blocks
-    on the coarse grid.
+    """Strided 4×4 convolutions that halve the image for every width, then two residual blocks.
 
     The decoder is its mirror: residual blocks, then transposed convolutions. With a code that is a
-        grid of the coarse size it
-    is the network of the VQ-VAE; the paper's is ``widths=(256, 256)``.
+    grid of the coarse size it is the network of the VQ-VAE; the paper's is ``widths=(256, 256)``.
 
     Reference:
         A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning,
@@ -42,9 +38,7 @@ class Residual(Strided):
 
 
 def _colours_innermost(module: nn.Module) -> nn.Module:
-    """The module with its kernels in an order that spares small convolutions the rearranging of
-    their inputs.
-    """
+    """The module with its kernels in an order that saves small convolutions a rearrangement."""
     for parameter in module.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
@@ -52,8 +46,7 @@ def _colours_innermost(module: nn.Module) -> nn.Module:
 
 
 class Block(nn.Module):
-    """x + f(x), where f is activation, 3×3 convolution to half the channels, activation, 1×1
-    convolution back.
+    """x + f(x); f is activation, 3×3 convolution to half the channels, activation, 1×1 one back.
 
     ``x: (n, channels, height, width)``, and so is what comes out.
     """

@@ -16,9 +16,7 @@ FILE = "prior.safetensors"
 
 
 def write_prior(prior: Prior | None, folder: Path) -> dict[str, Any] | None:
-    """Write a prior into the folder of its run, in place of an earlier one; gives its entry in the
-    configuration.
-    """
+    """Write a prior into its run, in place of an earlier one; gives its configuration."""
     if prior is None:
         (folder / FILE).unlink(missing_ok=True)
         return None
@@ -35,8 +33,7 @@ def write_prior(prior: Prior | None, folder: Path) -> dict[str, Any] | None:
 
 
 def read_prior(entry: Mapping[str, Any] | None, folder: Path, device: str) -> Prior | None:
-    """Read the prior of an entry, which computes on ``device`` from now on; None where there is
-    none.
+    """Read the prior of an entry, to compute on ``device``; None where there is none.
 
     Raises:
         RunError: for a file that is missing or damaged, and an entry that cannot be read.

@@ -1,6 +1,4 @@
-"""What priors that are networks share: they are trained by the project's own loop, as the members
-are.
-"""
+"""What priors that are networks share: the project's own loop trains them, as it does members."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ class Density(TrainableModule, ABC):
 
     @abstractmethod
     def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
-        """log p of codes ``(n, *code_shape)``, given a condition ``(n, c)`` where there are
-        classes; ``(n,)``.
-        """
+        """log p of codes ``(n, *code_shape)``, ``(n,)``; of their classes ``(n, c)``, if any."""
 
     @abstractmethod
     def draw(self, n: int, condition: Tensor | None, temperature: float) -> Tensor:

@@ -69,8 +69,7 @@ class Prior(Part, ABC):
         return self
 
     def sample(self, n: int, *, label: Any = None, temperature: float = 1.0) -> Tensor:
-        """n codes, ``(n, *code_shape)``, by torch's random state; of one class, or of one each
-        ``(n,)``.
+        """n codes, ``(n, *code_shape)``, by torch's random state; of a class, or one each ``(n,)``.
 
         Without a label, classes come by their shares. Below a ``temperature`` of 1 codes are closer
         to what is likely.
@@ -87,9 +86,7 @@ class Prior(Part, ABC):
         return self._draw(n, None, temperature).reshape(n, *self.code_shape_)
 
     def log_prob(self, codes: Tensor, labels: Any = None) -> Tensor:
-        """log p of codes ``(n, *code_shape)``, in nats, ``(n,)``; given their labels ``(n,)``, log
-        p(z | y).
-        """
+        """log p of codes ``(n, *code_shape)`` in nats, ``(n,)``; with labels, log p(z | y)."""
         check_is_fitted(self, "code_shape_")
         self._admit(codes, self.levels_)
         if tuple(codes.shape[1:]) != self.code_shape_:
@@ -137,9 +134,7 @@ class Prior(Part, ABC):
 
     @abstractmethod
     def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:
-        """Learn from codes ``(n, *code_shape)`` that were checked; ``classes`` are the indices of
-        their classes, ``(n,)``.
-        """
+        """Learn from checked codes ``(n, *code_shape)`` and indices of their classes, ``(n,)``."""
 
     @abstractmethod
     def _draw(self, n: int, classes: Tensor | None, temperature: float) -> Tensor:
@@ -204,9 +199,7 @@ def fitted(
 
 
 def resolved(prior: str, levels: Sequence[Level]) -> str:
-    """The registered name that a name stands for: ``"auto"`` is a mixture for vectors, a PixelCNN
-    for indices.
-    """
+    """The name behind a name: ``"auto"`` is a mixture for vectors, a PixelCNN for indices."""
     if prior == "auto":
         return "pixelcnn" if levels else "mixture"
     PRIORS.target(prior)  # a miss lists the known names

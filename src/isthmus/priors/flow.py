@@ -22,8 +22,8 @@ _LEAST_SCALE = 1e-6
 class Flow(TrainedPrior):
     r"""Normalising flow over codes: an autoregressive map f between codes and a standard normal.
 
-    .. math:: \log p(z) = \log \mathcal N(f(z); 0, I) + \log \left| \det \frac{\partial f}{\partial
-    z} \right|
+    .. math:: \log p(z) = \log \mathcal N(f(z); 0, I)
+              + \log \left| \det \frac{\partial f}{\partial z} \right|
 
     Codes are standardised first, which is a part of f. With labels f depends on the class.
     ``sample(temperature=t)`` draws from the normal with standard deviation t. Needs the extra

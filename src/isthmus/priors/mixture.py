@@ -26,9 +26,8 @@ class Mixture(Prior):
     .. math:: p(z) = \sum_k w_k \, \mathcal N(z; \mu_k, \Sigma_k)
 
     With labels there is one mixture for each class. ``sample(temperature=t)`` scales the deviations
-    from μ_k by t.
-    :meth:`log_prob` is exact. scikit-learn fits; drawing and densities need its tensors alone, in
-    float64.
+    from μ_k by t. :meth:`log_prob` is exact. scikit-learn fits; drawing and densities need its
+    tensors alone, in float64.
 
     Reference:
         A. Dempster, N. Laird and D. Rubin, Maximum likelihood from incomplete data via the EM
@@ -66,12 +65,9 @@ class Mixture(Prior):
         self.factors_ = torch.cat([_factors(mixture) for mixture in found])
 
     def _mixture(self, z: np.ndarray, floor: float, seed: int) -> GaussianMixture:
-        """The mixture of some codes ``(n, d)``, with the number of components that the criterion
-        prefers.
-        """
-        rows = (
-            np.repeat(z, 2, axis=0) if len(z) == 1 else z
-        )  # scikit-learn wants two rows; a copy changes no maximum
+        """The mixture of codes ``(n, d)`` with as many components as the criterion prefers."""
+        # scikit-learn wants two rows; a copy changes no maximum
+        rows = np.repeat(z, 2, axis=0) if len(z) == 1 else z
         most = min(self.components, len(np.unique(z, axis=0)))
         numbers = (
             [most]
@@ -131,9 +127,7 @@ class Mixture(Prior):
 
 
 def _factors(mixture: GaussianMixture) -> Tensor:
-    """Roots of the covariances: lower triangles ``(K, d, d)``, or the standard deviations
-    ``(K, d)`` of diagonal ones.
-    """
+    """Roots of covariances: lower triangles ``(K, d, d)``, or standard deviations ``(K, d)``."""
     shape = mixture.means_.shape
     covariances = torch.from_numpy(np.asarray(mixture.covariances_))
     match mixture.covariance_type:

@@ -21,11 +21,10 @@ from isthmus.priors._trained import Density, TrainedPrior
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class PixelCNN(TrainedPrior):
-    r"""Gated PixelCNN over the indices of a quantised member: each position follows those above it
-    and left of it.
+    r"""Gated PixelCNN over a quantised member's indices: each follows those above and left of it.
 
-    .. math:: p(z) = \prod_l \prod_i p(z_{l,i} \mid z_{l,1}, \dots, z_{l,i-1}, \; z_1, \dots,
-    z_{l-1}, \; y)
+    .. math:: p(z) = \prod_l \prod_i p(z_{l,i} \mid z_{l,1}, \dots, z_{l,i-1},
+              \; z_1, \dots, z_{l-1}, \; y)
 
     There is a network for each level l, from the coarsest; it sees the whole grids of the levels
     before it, brought to its own size, and the class y where there are labels. A level of one axis
@@ -159,18 +158,14 @@ class GatedPixelCNN(nn.Module):
         )
 
     def forward(self, grid: Tensor, above: Sequence[Tensor], condition: Tensor | None) -> Tensor:
-        """The logits of each position ``(n, size, h, w)``, from indices ``(n, h, w)`` that come
-        before it.
-        """
+        """Logits of each position, ``(n, size, h, w)``, from indices ``(n, h, w)`` before it."""
         x = _embedded(self.entries, grid)
         return self._across(x, self._down(x, self._context(above, condition)))
 
     def draw(
         self, n: int, above: Sequence[Tensor], condition: Tensor | None, temperature: float
     ) -> Tensor:
-        """n grids ``(n, h, w)``; the rows above a row are read once, the row itself once for each
-        of its positions.
-        """
+        """n grids ``(n, h, w)``; rows above are read once, a row once for each of its positions."""
         context = self._context(above, condition)
         grid = torch.zeros(n, *self.shape, dtype=torch.int64, device=context.device)
         for row in range(self.shape[0]):
@@ -184,8 +179,9 @@ class GatedPixelCNN(nn.Module):
         return grid
 
     def _context(self, above: Sequence[Tensor], condition: Tensor | None) -> Tensor:
-        """What every layer is told at each position: the place, the class, the levels above;
-        ``(n or 1, channels, h, w)``.
+        """What every layer is told at each position, ``(n or 1, channels, h, w)``.
+
+        The place, the class, and the levels above.
         """
         context: Tensor = self.place
         if self.condition is not None and condition is not None:
@@ -196,9 +192,7 @@ class GatedPixelCNN(nn.Module):
         return context
 
     def _down(self, x: Tensor, context: Tensor) -> list[Tensor]:
-        """The vertical stack: what each layer tells its row of the rows above, each
-        ``(n, 2 * channels, h, w)``.
-        """
+        """What layers tell a row of the rows above it, each ``(n, 2 * channels, h, w)``."""
         said = []
         for layer in self.layers:
             assert isinstance(layer, Gated)
@@ -219,9 +213,8 @@ class Gated(nn.Module):
     """One gated layer of both stacks.
 
     Kernels that end where they may not look take the place of masks: no product is computed to be
-        thrown away, and the
-    vertical kernel is as wide as it is, so there is no blind spot. The first layer does not see the
-    position itself.
+    thrown away, and the vertical kernel is as wide as it is, so there is no blind spot. The first
+    layer does not see the position itself.
     """
 
     def __init__(self, channels: int, reach: int, dropout: float, is_first: bool) -> None:
@@ -236,9 +229,7 @@ class Gated(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
 
     def down(self, v: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """From the vertical features ``(n, channels, h, w)`` to the next, and what the rows are
-        told.
-        """
+        """From vertical features ``(n, channels, h, w)`` to the next, and what rows are told."""
         ours, theirs = self.context(context).chunk(2, 1)
         padded = functional.pad(v, (self.reach, self.reach, self.reach, 0))
         seen = self.rows(padded)[
@@ -266,9 +257,7 @@ def _embedded(entries: nn.Module, grid: Tensor) -> Tensor:
 
 
 def _chosen(logits: Tensor, temperature: float) -> Tensor:
-    """An index for each example from logits ``(n, size)``, drawn; at temperature 0 the most likely;
-    ``(n,)``.
-    """
+    """An index drawn by each example's logits ``(n, size)``; at temperature 0 the likeliest."""
     if temperature == 0:
         return logits.argmax(1)
     return torch.multinomial((logits.float() / temperature).softmax(1), 1)[:, 0]

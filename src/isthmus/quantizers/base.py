@@ -96,8 +96,9 @@ class QuantizerPart(Part, ABC):
 
 
 def counts_of(indices: Tensor, size: int) -> Tensor:
-    """How often the whole batch chooses each of ``size`` entries, ``(size,)``; indices are those of
-    this process, of any shape.
+    """How often the whole batch chooses each of ``size`` entries, ``(size,)``.
+
+    Indices are those of this process, of any shape.
     """
     flat = indices.flatten()
     return sharding.all_sum(flat.new_zeros(size).scatter_add_(0, flat, torch.ones_like(flat)))

@@ -1,6 +1,4 @@
-"""Codebooks: the vectors that a quantised member chooses from, and the two ways in which they are
-learnt.
-"""
+"""Codebooks: the vectors that a quantised member chooses from, and two ways to learn them."""
 
 from __future__ import annotations
 
@@ -37,9 +35,8 @@ class Codebook(Quantizer, ABC):
         super().__init__()
         self.levels = (size,)
         self.size, self.renewed_until, self.commitment = size, renewed_until, commitment
-        self.register_buffer(
-            "epoch", torch.zeros(())
-        )  # kept with the weights: a run may go on between last step and close
+        # kept with the weights: a run may go on between last step and close
+        self.register_buffer("epoch", torch.zeros(()))
         self.register_buffer("uses", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("idle", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("recent", torch.zeros(size, dim))
@@ -99,9 +96,7 @@ class Codebook(Quantizer, ABC):
 
     @torch.no_grad()
     def learn(self, proposed: Tensor, found: Quantized) -> None:
-        """Take note of a batch of training: what was chosen, and some vectors that dead entries may
-        start from.
-        """
+        """Note what a batch of training chose, and vectors that dead entries may start from."""
         rows, indices = _rows(proposed), found.indices.flatten()
         counts = counts_of(indices, self.size)
         self.uses += counts
@@ -113,23 +108,23 @@ class Codebook(Quantizer, ABC):
 
     @torch.no_grad()
     def close_epoch(self) -> dict[str, float]:
-        """Renew entries that the epoch did not use; the share that it used, and the perplexity of
-        their use.
-        """
+        """Renew entries that the epoch did not use; gives its ``usage`` and ``perplexity``."""
         found, dead = use_of(self.uses), self.uses == 0
         self.uses.zero_()
         self._renew(dead, self.epoch.floor() + 1)
         return found
 
     def _drawn(self, proposed: Tensor, entries: Tensor) -> Tensor | None:
-        """What draws entries ``(n, dim, *grid)`` to what was proposed, ``(n,)``; None where no
-        gradient moves them.
+        """What draws entries ``(n, dim, *grid)`` to what was proposed, ``(n,)``.
+
+        None where no gradient moves them.
         """
         return None
 
     def _follow(self, rows: Tensor, indices: Tensor) -> None:
-        """Move entries towards the vectors ``(m, dim)`` that chose them, ``indices: (m,)``; not
-        where gradients do it.
+        """Move entries towards the vectors ``(m, dim)`` that chose them, ``indices: (m,)``.
+
+        Does nothing where gradients move them.
         """
 
     def _renew(self, dead: Tensor, epoch: Tensor) -> None:
@@ -143,9 +138,7 @@ class Codebook(Quantizer, ABC):
 
 
 class GradientCodebook(Codebook):
-    """Entries that are parameters, charged by their squared distance to the vectors that chose
-    them.
-    """
+    """Entries that are parameters, charged by squared distance to the vectors that chose them."""
 
     def __init__(self, size: int, dim: int, renewed_until: float, commitment: float) -> None:
         super().__init__(size, dim, renewed_until, commitment)
@@ -163,7 +156,7 @@ class AveragedCodebook(Codebook):
 
     after every step, where :math:`n_k` vectors of the batch chose entry k. Counts start at one and
     sums at the entries: from zero, everything that the first batch does not choose would be divided
-        by nothing.
+    by nothing.
 
     Reference:
         A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning,
@@ -183,10 +176,8 @@ class AveragedCodebook(Codebook):
 
     def _follow(self, rows: Tensor, indices: Tensor) -> None:
         # A product with the choices, and not an indexed sum, whose order differs from run to run on
-        # a GPU.
-        choices = rows.new_zeros(len(rows), self.size).scatter_(
-            1, indices[:, None], 1.0
-        )  # (m, size)
+        # a GPU; (m, size).
+        choices = rows.new_zeros(len(rows), self.size).scatter_(1, indices[:, None], 1.0)
         counts = sharding.all_sum(choices.sum(0))
         with torch.autocast(rows.device.type, enabled=False):
             self.sums.lerp_(sharding.all_sum(choices.T @ rows), 1 - self.decay)

@@ -88,8 +88,9 @@ class LookupFreeQuantizer(ScalarQuantizer):
         return 2.0 * digits - 1
 
     def entropy_penalty(self, numbers: Tensor) -> Tensor:
-        """The entropies of the choices of each example, less those of the batch's mean choice: from
-        numbers ``(n, *grid, bits)`` to ``(n,)``.
+        """Entropies of each example's choices, less those of the batch's mean choice, ``(n,)``.
+
+        The numbers are ``(n, *grid, bits)``.
         """
         # Squared distances to both signs differ by 4u, and the bits are independent given u.
         logits = 4 * numbers / self.temperature
@@ -104,8 +105,9 @@ class LookupFreeQuantizer(ScalarQuantizer):
 
 
 def mean_choice(on: Tensor) -> Tensor:
-    """The mean choice of the whole batch among the entries, ``(2**bits,)`` in some order; bits
-    are independent, and on with probabilities ``(m, bits)``.
+    """The mean choice of the whole batch among the entries, ``(2**bits,)`` in some order.
+
+    Bits are independent, and on with probabilities ``(m, bits)``.
 
     Each half of the bits is enumerated alone, and one product joins them: no ``(m, 2**bits)``.
     """

@@ -28,8 +28,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
     .. math:: \min_{W^\top W = I} \; \sum_i \lVert x_i - \bar x - W W^\top (x_i - \bar x) \rVert^2
 
     ``x: (n, *shape)``, ``z: (n, latent_dim)``; no more components than there are dimensions or
-        examples. It is not
-    trained step by step, so its ``history_`` and ``snapshots_`` are empty.
+    examples. It is not trained step by step, so its ``history_`` and ``snapshots_`` are empty.
     """
 
     latent_dim: int = 2

@@ -19,8 +19,7 @@ Graph = Callable[..., Sequence[Tensor]]
 
 
 class CompiledGradients(Gradients):
-    """The gradients of whole batches by a compiled graph; the shorter last batch of an epoch is
-    worked out as usual.
+    """The gradients of whole batches by a compiled graph; a shorter last batch goes without.
 
     Forward and backward pass are traced together, as one function of all parameters, all buffers
     and the batch, and compiled as such: activations, losses and their derivatives then run in a few
@@ -128,9 +127,7 @@ def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:
 
 
 class _Cost(nn.Module):
-    """A loss as a module, so that the tensors of the module behind it can be exchanged while it is
-    traced.
-    """
+    """A loss as a module, so that tracing can exchange the tensors of the module behind it."""
 
     def __init__(
         self, module: TrainableModule, loss: Callable[[Any], tuple[Tensor, Tensor]]

@@ -28,8 +28,9 @@ class Interruption:
         self.signal: int | None = None
 
     def leave(self, message: str) -> NoReturn:
-        """Raise what the signal stands for: KeyboardInterrupt (130) or :class:`Terminated` (143);
-        the latter where the signal came to another process.
+        """Raise what the signal stands for: KeyboardInterrupt (130) or :class:`Terminated` (143).
+
+        It is the latter where the signal came to another process.
         """
         if self.signal == signal.SIGINT:
             raise KeyboardInterrupt(message)

@@ -1,6 +1,4 @@
-"""What is done with batches: a step of training, where every objective moves once on one, and a
-measurement over all of them.
-"""
+"""What is done with batches: a step, in which every objective moves once, and a measurement."""
 
 from __future__ import annotations
 
@@ -142,8 +140,9 @@ class Step:
         return ["objective", *(term for gradients in self.gradients for term in gradients.terms)]
 
     def __call__(self, rows: Tensor, epoch: float) -> Tensor:
-        """Move on the examples of some rows; ``epoch`` counts the stage's finished ones. The means,
-        ``(1 + terms,)``.
+        """Move on the examples of some rows; gives the means, ``(1 + terms,)``.
+
+        ``epoch`` counts the stage's finished ones.
         """
         self.module.anneal(epoch)
         set_learning_rates(self.moves, self.settings, epoch / self.stage.epochs)
@@ -179,17 +178,13 @@ class Step:
 
 
 def mean(values: Tensor) -> Tensor:
-    """The mean over the examples, which are the last axis; of this process's examples, their share
-    in the mean over all.
-    """
+    """The mean over examples, the last axis; of several processes, this one's share in the mean."""
     shard = sharding.current()
     return values.mean(-1) if shard is None else values.sum(-1) / shard.total
 
 
 def steps_per_epoch(n: int, batch_size: int) -> int:
-    """How many batches n examples make; a last one of a single example does not count, it joins its
-    neighbour.
-    """
+    """How many batches n examples make; a single last example joins the batch before it."""
     steps = math.ceil(n / batch_size)
     return steps - 1 if n % batch_size == 1 and steps > 1 else steps
 
@@ -210,8 +205,9 @@ def measure(
     batches: Batches,
     epoch: float = math.inf,
 ) -> dict[str, float]:
-    """The mean objective and terms of a loss over all batches, in evaluation mode and with the
-    weights of a finished warm-up.
+    """The mean objective and terms of a loss over all batches, in evaluation mode.
+
+    The weights are those of a finished warm-up, unless ``epoch`` says otherwise.
 
     The same noise is drawn at every call, so that epochs can be compared, and the caller's random
     state is left alone.

@@ -101,9 +101,7 @@ class Checkpoint:
         self._cost = self._written - start
 
     def read(self, module: nn.Module) -> tuple[State, list[dict[str, Any]]] | None:
-        """Take the run up where it stood: its state and those of its optimisers, or None where
-        there is none.
-        """
+        """Take the run up where it stood; gives its state and its optimisers' moments, or None."""
         meta = self._meta()
         if meta is None:
             return None

@@ -25,8 +25,9 @@ _LOOK_EVERY = 16  # steps: to read a number from a GPU, the processor must wait 
 
 
 class Distributed(SingleProcess):
-    """``torch.distributed``: every process holds the same module and the same random state, works
-    on its rows of each batch, and takes part in the sum of the gradients.
+    """``torch.distributed``: every process works on its rows of each batch.
+
+    All hold the same module and the same random state, and take part in the sum of the gradients.
 
     gloo carries tensors between CPUs, nccl between GPUs, of which each process takes the one that
     has its local number. A batch with fewer rows than there are processes is worked on by each of

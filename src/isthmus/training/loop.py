@@ -103,8 +103,9 @@ class Trainer:
 
     @contextmanager
     def evaluating(self) -> Iterator[TrainableModule]:
-        """The module as it will be used: in evaluation mode, with the averaged weights where an
-        average is kept. Its own ones are back afterwards.
+        """The module as it will be used: in evaluation mode, with averaged weights if any are kept.
+
+        Its own ones are back afterwards.
         """
         own = None
         if self.state.average is not None:
@@ -137,9 +138,7 @@ class Trainer:
     # ------------------------------------------------------------------ the loop
 
     def take_up(self, state: State, moments: Sequence[Mapping[str, Any]]) -> None:
-        """Go on from a state; ``moments`` are those of its optimisers, and an optimiser of another
-        kind starts anew.
-        """
+        """Go on from a state and its optimisers' ``moments``; those of another kind start anew."""
         self.state = state
         state.log = None if state.log is None else state.log.to(self.runtime.device)
         if state.stage >= 0:

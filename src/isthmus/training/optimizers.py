@@ -25,8 +25,7 @@ from isthmus.training.settings import TrainingSettings
 
 
 class Optimizer(ABC):
-    """Moves the parameters of one objective by their gradients; a parameter without a gradient
-    stays where it is.
+    """Moves the parameters of one objective by their gradients; one without a gradient stays.
 
     Args:
         parameters: what is moved.
@@ -98,9 +97,7 @@ class SGDOptimizer(Optimizer):
 
 
 class AdamOptimizer(Optimizer):
-    """Steps by the running mean of the gradients, each divided by the root of the running mean of
-    its square.
-    """
+    """Steps by running means of gradients, each divided by the root of that of its square."""
 
     update: ClassVar[Callable[..., None]] = staticmethod(torch._fused_adam_)
 
@@ -207,8 +204,7 @@ class Adam(OptimizerPart):
 
 @dataclass(repr=False)
 class AdamW(Adam):
-    """Adam with weight decay that is taken off the weights themselves, and not added to the
-    gradients.
+    """Adam with weight decay that is taken off the weights themselves, not added to the gradients.
 
     Reference:
         I. Loshchilov and F. Hutter, Decoupled weight decay regularization, ICLR 2019.

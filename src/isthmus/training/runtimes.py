@@ -1,6 +1,4 @@
-"""Where training runs. The loop speaks to a :class:`Runtime` and knows nothing else of devices and
-processes.
-"""
+"""Where training runs: a :class:`Runtime` is all that the loop knows of devices and processes."""
 
 from __future__ import annotations
 
@@ -46,9 +44,7 @@ class Runtime(Protocol):
         """This process's part of a batch of so many rows; None where it works on all of them."""
 
     def agree(self, parameters: Sequence[nn.Parameter], values: Tensor) -> Tensor:
-        """Agree with the other processes on the gradients of these parameters, and on some means,
-        which are given back.
-        """
+        """Agree with the other processes on gradients, and on some means, which are given back."""
 
     def clip(self, parameters: Sequence[nn.Parameter], norm: float) -> None:
         """Scale the gradients down to a greatest norm."""
@@ -115,8 +111,10 @@ class SingleProcess:
 
 
 def choose_runtime(device: str = "auto", precision: str = "float32") -> Runtime:
-    """The runtime that fits: :class:`~isthmus.training.distributed.Distributed` in a process that
-    torchrun started beside others, else :class:`SingleProcess`.
+    """The runtime that fits: one of several processes, or a single one.
+
+    :class:`~isthmus.training.distributed.Distributed` in a process that torchrun started beside
+    others, else :class:`SingleProcess`.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and set(os.environ) >= _TORCHRUN:
         from isthmus.training.distributed import Distributed  # loads torch.distributed
@@ -135,9 +133,8 @@ def tuned(precision: str = "float32", threads: int | None = None) -> Iterator[No
     """Settings of the process that make training faster, put back afterwards.
 
     Denormal numbers are flushed to zero: after a few epochs a fifth of Adam's first moments are
-        denormal, and every
-    update of them takes a slow path in the processor. Only the threads are told: NumPy's own view
-    of the smallest number must not change outside.
+    denormal, and every update of them takes a slow path in the processor. Only the threads are
+    told: NumPy's own view of the smallest number must not change outside.
     """
     previous, all_threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
     torch.set_num_threads(threads or all_threads)
@@ -152,8 +149,7 @@ def tuned(precision: str = "float32", threads: int | None = None) -> Iterator[No
 
 
 def useful_threads(module: nn.Module, batch_size: int) -> int | None:
-    """One thread for a fully connected network whose step is small, else None: as many as there
-    are.
+    """One thread for a fully connected network whose step is small, else None: all there are.
 
     On two idle cores the second one gains 6% for a 64-256-128-2 network; beside one busy neighbour
     its threads wait for each other at every operation, and an epoch takes thirty times as long.
@@ -178,17 +174,15 @@ def _prepare_process() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed: it hands large blocks back after every step and asks for them
-    again, fault by fault.
+    """Let glibc keep what is freed.
+
+    It hands large blocks back after every step and asks for them again, fault by fault.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to tune
             libc = ctypes.CDLL("libc.so.6")
-            for option, value in (
-                (-3, 1 << 25),
-                (-1, _KEPT_BYTES),
-                (-2, 1 << 26),
-            ):  # mmap threshold, trim, top pad
+            # mmap threshold, trim, top pad
+            for option, value in ((-3, 1 << 25), (-1, _KEPT_BYTES), (-2, 1 << 26)):
                 libc.mallopt(option, value)
 
 

@@ -1,6 +1,4 @@
-"""How the learning rate changes over a stage of training; :data:`isthmus.registry.SCHEDULES` lists
-the ways.
-"""
+"""How the learning rate changes in a stage; :data:`isthmus.registry.SCHEDULES` lists the ways."""
 
 from __future__ import annotations
 

@@ -57,9 +57,7 @@ class TrainingSettings:
 
 
 def seed_of(random_state: Any) -> int:
-    """The seed that a ``random_state`` stands for; another one at every call where it is None or a
-    generator.
-    """
+    """The seed of a ``random_state``; None or a generator gives another one at every call."""
     from sklearn.utils import check_random_state
 
     return int(check_random_state(random_state).randint(2**31 - 1))

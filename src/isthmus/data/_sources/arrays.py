@@ -1,6 +1,4 @@
-"""Arrays of numpy: one in an ``.npy`` file, several in an ``.npz`` file; nothing pickled is ever
-read.
-"""
+"""Arrays of numpy: one in ``.npy``, several in ``.npz``; nothing pickled is ever read."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ def read_npy(path: Path) -> Rows:
 
 
 def read_npz(path: Path) -> Rows:
-    """Read ``x`` and perhaps ``y``, or ``x_train`` and ``x_test`` and perhaps their labels, or the
-    only array.
-    """
+    """Read ``x`` and perhaps ``y``, or ``x_train`` and ``x_test`` and labels, or the only array."""
     arrays = _arrays(path)
     if len(arrays) == 1:
         ((key, x),) = arrays.items()
@@ -119,9 +115,7 @@ def _labels(path: Path, arrays: Mapping[str, np.ndarray], pairs: _Pairs) -> np.n
 
 
 def _check(x: np.ndarray, where: str) -> None:
-    """Refuse what holds no numbers, no rows or a value that is not finite; a memory map is read in
-    chunks.
-    """
+    """Refuse what holds no numbers, no rows or a value that is not finite, chunk by chunk."""
     if x.dtype.kind not in "biuf":
         raise InputError(
             f"{where} holds values of type {x.dtype}: convert them to uint8 or float32."

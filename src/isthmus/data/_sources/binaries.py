@@ -48,9 +48,7 @@ def read_cifar_archive(path: Path, names: Sequence[str]) -> list[Part]:
 
 
 def _read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """The values of an IDX file, a view on its bytes: the type, the shape and the length are
-    checked.
-    """
+    """The values of an IDX file, a view on its bytes; type, shape and length are checked."""
     content = _content(path)
     head = 4 + 4 * dimensions
     magic = struct.pack(">HBB", 0, _UNSIGNED_BYTES, dimensions)

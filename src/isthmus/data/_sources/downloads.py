@@ -48,15 +48,12 @@ def fashion_mnist(data_dir: Path | None = None) -> Data:
 
 
 def kmnist(data_dir: Path | None = None) -> Data:
-    """70,000 cursive Japanese characters of 28x28 grey pixels (Clanuwat et al., 2018); 21 MB to
-    download.
-    """
+    """70,000 cursive Japanese characters of 28x28 grey pixels (Clanuwat et al., 2018); 21 MB."""
     return _idx_set(KMNIST, data_dir)
 
 
 def cifar10(data_dir: Path | None = None) -> Data:
-    """60,000 photographs of 32x32 colour pixels in 10 classes (Krizhevsky, 2009); 170 MB to
-    download.
+    """60,000 photographs of 32x32 colour pixels in 10 classes (Krizhevsky, 2009); 170 MB.
 
     Some of the binary batches are enough if they lie in a folder of yours; the name then says that
     it is a part.

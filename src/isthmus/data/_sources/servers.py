@@ -105,9 +105,7 @@ CIFAR10 = Source(
 
 
 def folders(source: Source, data_dir: Path | None) -> list[Path]:
-    """Where to look, in this order: ``data_dir``, then ``ISTHMUS_DATA``; in each the sub-folders
-    first.
-    """
+    """Where to look: ``data_dir``, then ``ISTHMUS_DATA``; in each the sub-folders first."""
     inside = (source.name, *source.folders, ".")
     return [folder / name for folder in _roots(data_dir) for name in inside]
 
@@ -118,9 +116,7 @@ def present(folder: Path, name: str) -> Path | None:
 
 
 def fetch(source: Source, data_dir: Path | None) -> list[Path]:
-    """The files of a set in the cache, downloaded if they are not there yet or do not match their
-    checksums.
-    """
+    """The files of a set in the cache, downloaded where one is missing or misses its checksum."""
     return [_download(source, name, data_dir) for name in source.files]
 
 
@@ -172,8 +168,6 @@ def _unreachable(source: Source, url: str, data_dir: Path | None, error: OSError
 
 
 def _reason(error: OSError) -> str:
-    """A few words: what the server or the disk answered, else the kind of the error, since its text
-    is a page long.
-    """
+    """A few words: what the server or disk answered, else the error's kind, not its long text."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     return f"HTTP status {status}" if status else error.strerror or type(error).__name__

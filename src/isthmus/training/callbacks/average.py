@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 
 class MovingAverage(Callback):
-    r"""Averages the weights over the steps of training; the average is what is measured on
-    validation examples, pictured, and kept in the end.
+    r"""Averages the weights over training; the average is measured, pictured and kept.
 
     .. math:: \bar\theta \leftarrow \gamma_t \bar\theta + (1 - \gamma_t) \theta, \quad
               \gamma_t = \min\left(\gamma, \frac{1 + t}{10 + t}\right)

@@ -44,9 +44,7 @@ class Callback:
         """An epoch is over, with this row of the history."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """Training is over, also where an error ended it: ``trainer.is_complete`` says whether it
-        came to its end.
-        """
+        """Training is over, also where an error ended it: see ``trainer.is_complete``."""
 
 
 Callbacks = Sequence[Callback | str]

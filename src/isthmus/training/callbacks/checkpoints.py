@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 
 class CheckpointWriter(Callback):
-    """Writes a checkpoint whenever one is due, at the end, and where a signal asks to stop: then
-    training is left with a message that says how to go on.
+    """Writes a checkpoint whenever one is due, at the end, and where a signal asks to stop.
+
+    Then training is left with a message that says how to go on.
 
     It must be the last callback, so that what the others keep in the trainer's state is in it.
     """

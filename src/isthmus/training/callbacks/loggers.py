@@ -82,9 +82,7 @@ class Logger(Callback):
 
 
 class TensorBoard(Logger):
-    """Writes event files: ``tensorboard --logdir logs`` shows them. Needs the extra
-    ``tensorboard``.
-    """
+    """Writes event files for ``tensorboard --logdir logs``; needs the extra ``tensorboard``."""
 
     package, extra = "tensorboard", "tensorboard"
 
@@ -104,8 +102,9 @@ class TensorBoard(Logger):
 
 
 class Trackio(Logger):
-    """Writes a project of trackio's: ``TRACKIO_DIR=logs trackio show`` shows it. A process writes
-    to one folder, that of its first run. Needs the extra ``trackio``.
+    """Writes a project of trackio's, shown by ``TRACKIO_DIR=logs trackio show``.
+
+    A process writes to one folder, that of its first run. Needs the extra ``trackio``.
     """
 
     package, extra = "trackio", "trackio"
@@ -127,8 +126,9 @@ class Trackio(Logger):
 
 
 class MLflow(Logger):
-    """Writes an experiment of MLflow's into a SQLite file:
-    ``mlflow ui --backend-store-uri sqlite:///logs/mlflow.db`` shows it. Needs the extra ``mlflow``.
+    """Writes an experiment of MLflow's into a SQLite file; needs the extra ``mlflow``.
+
+    ``mlflow ui --backend-store-uri sqlite:///logs/mlflow.db`` shows it.
     """
 
     package, extra = "mlflow", "mlflow"
@@ -156,8 +156,9 @@ class MLflow(Logger):
 
 
 class WandB(Logger):
-    """Writes a run of Weights & Biases' without a connection: ``wandb sync logs/wandb/offline-…``
-    sends it later. Needs the extra ``wandb``.
+    """Writes a run of Weights & Biases' without a connection; needs the extra ``wandb``.
+
+    ``wandb sync logs/wandb/offline-…`` sends it later.
     """
 
     package, extra = "wandb", "wandb"

@@ -1,6 +1,4 @@
-"""Snapshots: the codes of fixed probes and the decoded plane, at some moments of training, for the
-animation.
-"""
+"""Snapshots: codes of fixed probes and the decoded plane at some moments, for the animation."""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(Callback):
-    """Ends training after ``patience`` epochs without a better validation objective, and brings the
-    weights of the best epoch back.
+    """Ends training after ``patience`` epochs without a better validation objective.
+
+    The weights of the best epoch are brought back.
 
     Epochs of a warm-up and of pretraining do not count: the objective has its final form from
     ``trainer.warm_end`` on.
