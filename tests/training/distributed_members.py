@@ -13,7 +13,7 @@ import torch
 
 import isthmus as ist
 from isthmus.quantizers import FSQ, LFQ, ProductVQ, ResidualVQ, VectorQuantizer
-from isthmus.training.runtimes import choose_runtime
+from isthmus.training.distributed import choose_runtime
 
 SHARED: dict[str, Any] = {
     "epochs": 2,

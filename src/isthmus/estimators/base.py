@@ -32,8 +32,9 @@ from isthmus.training.callbacks.checkpoints import CheckpointWriter
 from isthmus.training.callbacks.snapshots import Snapshot, Snapshots
 from isthmus.training.callbacks.stopping import EarlyStopping
 from isthmus.training.checkpoint import Checkpoint, State, checkpoint_in
+from isthmus.training.distributed import choose_runtime
 from isthmus.training.loop import Trainer
-from isthmus.training.runtimes import Runtime, SingleProcess, choose_runtime, tuned, useful_threads
+from isthmus.training.runtimes import Runtime, SingleProcess, tuned, useful_threads
 from isthmus.training.settings import seed_of
 
 _PROBES = 1000

@@ -29,8 +29,9 @@ from isthmus.estimators.base import Estimator
 from isthmus.estimators.inference import like, precision_for
 from isthmus.registry import MEMBERS
 from isthmus.training.callbacks import assembled
+from isthmus.training.distributed import choose_runtime
 from isthmus.training.loop import Trainer
-from isthmus.training.runtimes import Runtime, choose_runtime, tuned, useful_threads
+from isthmus.training.runtimes import Runtime, tuned, useful_threads
 from isthmus.training.settings import TrainingSettings
 
 UNLABELLED = -1

@@ -31,9 +31,10 @@ class ContractiveAE(Estimator):
 
     The history shows the squared norm as ``jacobian``. One layer of sigmoid units
     (``network="mlp", hidden=()``) has it in closed form,
-    :math:`\sum_j (z_j (1 - z_j))^2 \sum_i W_{ji}^2`. Deeper encoders get it exactly, by one backward pass per dimension of the code, or
-    estimated without bias by ``probes`` random projections of Hutchinson's kind,
-    :math:`\mathbb{E} \lVert J^\top v \rVert^2` with :math:`v \sim \mathcal{N}(0, I)`.
+    :math:`\sum_j (z_j (1 - z_j))^2 \sum_i W_{ji}^2`. Deeper encoders get it exactly, by one
+    backward pass per dimension of the code, or estimated without bias by ``probes`` random
+    projections of Hutchinson's kind, :math:`\mathbb{E} \lVert J^\top v \rVert^2` with
+    :math:`v \sim \mathcal{N}(0, I)`.
     ``x: (n, *shape)``, ``z: (n, latent_dim)`` in (0, 1).
 
     Reference:

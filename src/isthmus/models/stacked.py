@@ -37,7 +37,8 @@ class StackedAE(Estimator):
     (the lowest one with the likelihood of x). Then :math:`-\log p(x \mid z)` of the whole is made
     small, with the layers as a start. With ``tied=True`` each decoding layer uses the weights of
     its encoding layer, transposed: :math:`g_l(h) = s(W_l^\top h + c_l)`. Fully connected and
-    convolutional networks work alike; ``hidden=(1000, 500, 250), latent_dim=30`` is 784-1000-500-250-30.
+    convolutional networks work alike; ``hidden=(1000, 500, 250), latent_dim=30`` is
+    784-1000-500-250-30.
 
     The history counts the epochs of all layers; ``stage`` says which layer was trained, and the
     last stage is the fine-tuning, for ``epochs`` epochs. With an encoder or decoder of your own the

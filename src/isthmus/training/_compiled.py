@@ -12,7 +12,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from isthmus.core.objectives import Side, TrainableModule
 from isthmus.errors import InputError
-from isthmus.training._steps import Gradients, Ready, Seen
+from isthmus.training._gradients import Gradients, Ready, Seen
 from isthmus.training.runtimes import Runtime
 
 Graph = Callable[..., Sequence[Tensor]]

@@ -18,7 +18,13 @@ from torch.nn.modules.dropout import _DropoutNd
 from isthmus.core import sharding
 from isthmus.core.sharding import Shard
 from isthmus.errors import InputError, LostProcessError
-from isthmus.training.runtimes import Module, SingleProcess, find_device
+from isthmus.training.runtimes import (
+    Module,
+    Runtime,
+    SingleProcess,
+    find_device,
+    is_under_torchrun,
+)
 
 _PATIENCE = timedelta(minutes=30)  # for a process that still looks at the data, or writes
 _LOOK_EVERY = 16  # steps: to read a number from a GPU, the processor must wait for it
@@ -167,3 +173,14 @@ def _together() -> Iterator[None]:
             "another process has ended or cannot be reached, so training cannot go on: start the"
             " same command again, and it goes on from the last checkpoint, if there is one."
         ) from error
+
+
+def choose_runtime(device: str = "auto", precision: str = "float32") -> Runtime:
+    """The runtime that fits: one of several processes, or a single one.
+
+    :class:`Distributed` in a process that torchrun started beside
+    others, else :class:`~isthmus.training.runtimes.SingleProcess`.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and is_under_torchrun():
+        return Distributed(device, precision)
+    return SingleProcess(device, precision)

@@ -110,22 +110,14 @@ class SingleProcess:
         return wish
 
 
-def choose_runtime(device: str = "auto", precision: str = "float32") -> Runtime:
-    """The runtime that fits: one of several processes, or a single one.
-
-    :class:`~isthmus.training.distributed.Distributed` in a process that torchrun started beside
-    others, else :class:`SingleProcess`.
-    """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and set(os.environ) >= _TORCHRUN:
-        from isthmus.training.distributed import Distributed  # loads torch.distributed
-
-        return Distributed(device, precision)
-    return SingleProcess(device, precision)
-
-
 def is_main() -> bool:
     """Whether this is the process that writes and shows: the only one, or torchrun's first."""
-    return not set(os.environ) >= _TORCHRUN or os.environ["RANK"] == "0"
+    return not is_under_torchrun() or os.environ["RANK"] == "0"
+
+
+def is_under_torchrun() -> bool:
+    """Whether torchrun started this process."""
+    return set(os.environ) >= _TORCHRUN
 
 
 @contextlib.contextmanager
