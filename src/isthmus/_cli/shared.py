@@ -120,8 +120,8 @@ def condition_from(model: Any, text: str | None, *, needed: bool = False) -> dic
         return {}
     if known is None:
         raise InputError(
-            f"--condition {text} means nothing to a {type(model).__name__} that was trained without"
-            " one: leave it out, or train with --condition label."
+            f"--condition {text} means nothing to this {type(model).__name__}, which was trained"
+            " without one: leave it out, or train with --condition label."
         )
     return {"condition": text if isinstance(known, LabelCondition) else _covariates(text, known)}
 
@@ -133,8 +133,8 @@ def _covariates(text: str, known: Any) -> list[float]:
         values = []
     if len(values) != known.size:
         raise InputError(
-            f"--condition {text!r} is not usable: this run knows {known.size} covariates, so give"
-            f" {known.size} numbers with commas between."
+            f"--condition {text!r} is not usable: give as many numbers as this run knows"
+            f" covariates, {known.size}, with commas between."
         )
     return values
 

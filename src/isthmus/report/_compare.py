@@ -141,13 +141,14 @@ def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
 def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
     """Train; gives back what training has to say about learning, and passes other warnings on."""
     is_told = is_conditional(model)
-    probes = with_columns(data.test.x[:PROBES], data.columns)
+    first = data.test.take(slice(PROBES))
+    probes = with_columns(first.x, data.columns)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LearningWarning)
         model.fit(
             with_columns(data.train.x, data.columns),
             data.train.labels if is_told else None,
-            probes=(probes, data.test.labels[:PROBES]) if is_told else probes,
+            probes=(probes, first.labels) if is_told else probes,
         )
     for warning in caught:
         if not issubclass(warning.category, LearningWarning):
