@@ -3,7 +3,8 @@
     python -m benchmarks.members [NAME ...]
 
 Everything is trained anew, on the digits (the recurrent autoencoder on made sequences), with fixed
-seeds, and written to docs/images/members/NAME.png.
+seeds, and written to docs/images/members/NAME.png; ``styles`` belongs to no
+single member, and is written to docs/images/styles.png.
 """
 
 from __future__ import annotations
@@ -236,6 +237,16 @@ def aae() -> list[Figure]:
     ]
 
 
+def vaegan() -> list[Figure]:
+    """Samples of a VAE, and of one that plays against a discriminator."""
+    values = {"latent_dim": 8, "epochs": 100, "batch_size": 64, "learning_rate": 2e-3}
+    rows = {
+        name: trained(name.lower(), **values).sample(14, random_state=0)
+        for name in ("VAE", "VAEGAN")
+    }
+    return [sheet({**rows, "test digits": DATA.test.x[:14]}, "New digits of either, and real ones")]
+
+
 def wae() -> list[Figure]:
     """The plane without the discrepancy, and with it."""
     return [
@@ -308,6 +319,14 @@ def recurrent() -> list[Figure]:
     return [figure]
 
 
+def styles() -> list[Figure]:
+    """The style of one digit under every class, of a VAE that is told the class."""
+    model = trained(
+        "vae", condition="label", latent_dim=8, epochs=100, batch_size=64, learning_rate=2e-3
+    )
+    return [ist.figures.styles(model, DATA)]
+
+
 def vqvae() -> list[Figure]:
     """Examples, their grids of indices, and what comes back."""
     model, x = trained("vqvae", **GRIDS), one_each()
@@ -360,6 +379,7 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         denoising,
         contractive,
         aae,
+        vaegan,
         wae,
         clustering,
         recurrent,
@@ -370,7 +390,12 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
 }
 
 
+BESIDE: dict[str, Callable[[], list[Figure]]] = {"styles": styles}
+"""Pictures of pages that belong to no single member, in docs/images."""
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:] or PICTURES:
-        write(PICTURES[name](), HOME / f"{name}.png")
-        print(f"{name}: {(HOME / f'{name}.png').stat().st_size / 1000:.0f} kB", flush=True)
+    for name in sys.argv[1:] or [*PICTURES, *BESIDE]:
+        path = (HOME if name in PICTURES else HOME.parent) / f"{name}.png"
+        write((PICTURES | BESIDE)[name](), path)
+        print(f"{name}: {path.stat().st_size / 1000:.0f} kB", flush=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import isthmus as ist
@@ -47,6 +48,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = ist.data.load("digits")
     model = ist.VAE(latent_dim=2, epochs=2, random_state=0, verbose=0).fit(data.train)
     return model.save(tmp_path_factory.mktemp("runs") / "vae")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a conditional member."""
+    data = ist.data.load("digits")
+    model = ist.VAE(latent_dim=2, condition="label", epochs=1, random_state=0, verbose=0)
+    model.fit(data.train)
+    with torch.no_grad():  # E starts at zero, and one epoch moves it little
+        model.module_.conditioning.shift.weight.normal_(std=5)
+    return model.save(tmp_path_factory.mktemp("runs") / "told")
 
 
 @pytest.mark.parametrize(
@@ -400,6 +412,116 @@ def test_a_table_from_end_to_end(isthmus: Command, tmp_path: Path) -> None:
     assert status == 2
     assert "feature names should match those that were passed during fit" in diagnostic
     assert diagnostic.count("\n") == 1
+
+
+def test_a_conditional_member_is_told_the_labels_of_data(
+    told: Path, isthmus: Command, tmp_path: Path
+) -> None:
+    model, digits = ist.load(told), ist.data.load("digits")
+    x, y = digits.test.x, digits.test.labels
+    assert isthmus("encode", told, "digits", tmp_path / "z.npy")[0] == 0
+    codes = np.load(tmp_path / "z.npy")
+    np.testing.assert_allclose(codes, model.transform(x, y), atol=1e-5)
+    assert not np.allclose(codes, model.transform(x, np.roll(y, 1)))
+    assert isthmus("reconstruct", told, "digits", tmp_path / "x.npy")[0] == 0
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), model.reconstruct(x, y), atol=1e-5)
+    table, figure = tmp_path / "o.csv", tmp_path / "o.png"
+    assert isthmus("outliers", told, "digits", "--out", table, "--figure", figure)[0] == 0
+    scores = np.loadtxt(table, delimiter=",", skiprows=1, usecols=1)
+    np.testing.assert_allclose(scores, -model.squared_error(x, y), rtol=1e-4)
+    measures = json.loads(isthmus("evaluate", told, "--data", "digits", "--json")[1])
+    expected = model.squared_error(x, y).mean()
+    assert measures["squared_error"]["value"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_condition_of_new_examples_is_an_option(
+    told: Path, isthmus: Command, tmp_path: Path
+) -> None:
+    model, digits, out = ist.load(told), ist.data.load("digits"), tmp_path / "x.npy"
+    assert isthmus("sample", told, "--condition", 3, "-n", 4, "--seed", 1, "--out", out)[0] == 0
+    wanted = model.sample(4, condition=3, random_state=1)
+    np.testing.assert_allclose(np.load(out), wanted, atol=1e-5)
+    np.save(tmp_path / "z.npy", np.zeros((2, 2), np.float32))
+    assert isthmus("decode", told, tmp_path / "z.npy", out, "--condition", 7)[0] == 0
+    np.testing.assert_allclose(np.load(out), model.decode(np.zeros((2, 2)), 7), atol=1e-5)
+    assert isthmus("reconstruct", told, "digits", out, "--condition", 7)[0] == 0
+    moved = model.reconstruct(digits.test, condition=7)
+    np.testing.assert_allclose(np.load(out), moved, atol=1e-5)
+    assert not np.allclose(moved, model.reconstruct(digits.test))
+    assert isthmus("reconstruct", told, "digits", tmp_path / "x.png", "--condition", 7)[0] == 0
+
+
+def test_a_conditional_member_from_training_to_its_prior(isthmus: Command, tmp_path: Path) -> None:
+    given = ("--data", "digits", "--condition", "label", "--epochs", 1, "--latent-dim", 2)
+    run = tmp_path / "run"
+    assert isthmus("train", "vae", *given, "--out", run)[0] == 0
+    shown = isthmus("info", run)[1]
+    assert "label: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in shown
+    assert "image, 1 × 8 × 8" in shown
+    status, printed, _ = isthmus("fit-prior", run, "--json")
+    assert (status, set(json.loads(printed)["log_prob"])) == (0, {"training", "test"})
+    assert isthmus("sample", run, "--condition", 3, "--out", tmp_path / "x.png")[0] == 0
+    assert isthmus("compare", "ae", "vae", *given, "--out", tmp_path / "page")[0] == 0
+    assert ist.load(tmp_path / "page" / "runs" / "vae").condition == "label"
+
+
+def test_covariates_are_numbers_with_commas(isthmus: Command, tmp_path: Path) -> None:
+    random, run, out = np.random.default_rng(0), tmp_path / "run", tmp_path / "x.npy"
+    x, known = random.random((60, 4), np.float32), random.random((60, 2))
+    model = ist.VAE(latent_dim=2, condition="covariates", epochs=1, random_state=0)
+    model.fit(x, known).save(run)
+    assert "2 covariates" in isthmus("info", run)[1]
+    assert isthmus("sample", run, "--condition", "0.5,2", "-n", 3, "--out", out)[0] == 0
+    wanted = model.sample(3, condition=[0.5, 2], random_state=0)
+    np.testing.assert_allclose(np.load(out), wanted, atol=1e-5)
+    for words, message in (
+        ((), "was trained with --condition covariates: say with --condition what"),
+        (("--condition", "1"), "give as many numbers as this run knows covariates, 2, with"),
+        (("--condition", "a,b"), "--condition 'a,b' is not usable"),
+    ):
+        status, _, diagnostic = isthmus("sample", run, *words, "--out", out)
+        assert (status, message in diagnostic) == (2, True), diagnostic
+
+
+def test_one_covariate_is_the_column_that_label_names(isthmus: Command, tmp_path: Path) -> None:
+    age, run = np.arange(20, 80), tmp_path / "run"
+    rows = [f"{a / 10},{a / 20},{a}" for a in age]
+    (tmp_path / "t.csv").write_text("\n".join(["u,v,age", *rows]))
+    given = ("--data", tmp_path / "t.csv", "--label", "age", "--condition", "covariates")
+    assert isthmus("train", "vae", *given, "--epochs", 1, "--out", run)[0] == 0
+    known = ist.load(run).preprocessor_.condition
+    assert (known.size, 40 < known.mean[0] < 60) == (1, True)
+    assert isthmus("fit-prior", run)[0] == 0
+    out = tmp_path / "x.csv"
+    assert isthmus("encode", run, tmp_path / "t.csv", out, "--label", "age")[0] == 0
+    assert isthmus("outliers", run, tmp_path / "t.csv", "--label", "age", "--out", out)[0] == 0
+    assert isthmus("sample", run, "--condition", "30", "--out", out)[0] == 0
+
+
+def test_a_condition_that_is_missing_or_means_nothing(
+    told: Path, run: Path, isthmus: Command, tmp_path: Path
+) -> None:
+    bare, out = tmp_path / "x.npy", tmp_path / "out.npy"
+    np.save(bare, ist.data.load("digits").test.x)
+    np.save(tmp_path / "z.npy", np.zeros((2, 2), np.float32))
+    train = ("--data", bare, "--condition", "label", "--out", tmp_path / "run")
+    for words, message in (
+        (("encode", told, bare, out), "x.npy has no labels, which a conditional member must be"),
+        (("reconstruct", told, bare, out), "x.npy has no labels"),
+        (("evaluate", told, "--data", bare), "x.npy has no labels"),
+        (("fit-prior", told, "--data", bare), "has no labels"),
+        (("train", "vae", *train), "has no labels"),
+        (("compare", "vae", *train), "has no labels, which conditional members must be told"),
+        (("decode", told, tmp_path / "z.npy", out), "this VAE was trained with --condition label"),
+        (("sample", told, "--condition", "k", "--out", out), "unknown label 'k'"),
+        (("sample", told, "--label", "3", "--out", out), "pass condition='3'"),
+        (("sample", run, "--condition", "3", "--out", out), "--condition 3 means nothing to this"),
+    ):
+        status, _, diagnostic = isthmus(*words)
+        assert (status, message in diagnostic) == (2, True), diagnostic
+        assert diagnostic.count("\n") == 1
+    assert not out.exists() and not (tmp_path / "run").exists()
+    assert isthmus("reconstruct", told, bare, out, "--condition", "3")[0] == 0
 
 
 def test_json_everywhere(run: Path, isthmus: Command, tmp_path: Path) -> None:

@@ -168,7 +168,11 @@ def test_the_design_points_to_files_that_are_there() -> None:
 MEMBER_PAGES = [ROOT / "docs" / "members" / f"{name}.md" for name in registry.MEMBERS]
 RUN = pytest.mark.parametrize(
     "page",
-    [ROOT / "README.md", ROOT / "docs" / "outliers.md", *MEMBER_PAGES],
+    [
+        ROOT / "README.md",
+        *(ROOT / "docs" / f"{n}.md" for n in ("conditions", "outliers")),
+        *MEMBER_PAGES,
+    ],
     ids=lambda page: page.stem,
 )
 

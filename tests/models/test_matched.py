@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,6 +62,111 @@ def test_the_losses_of_the_game_against_their_definition() -> None:
     critic = module.objectives()[1].loss(loss.made).objective
     # a critic that knows nothing
     torch.testing.assert_close(critic, torch.full((4,), 2 * math.log(2)))
+
+
+def reference_of_the_game(module: Any, x: torch.Tensor, eps: torch.Tensor) -> dict[str, Any]:
+    """The terms of a VAE-GAN by its definition, with the code drawn by ``eps``."""
+    judge = module.loss_function.discriminator
+    mu, log_var = module.encode(Batch(x))
+    z = mu + (0.5 * log_var).exp() * eps
+    restored, new = (module.likelihood.mean(module.parameters_of(c)) for c in (z, game_noise(z)))
+    probability = [judge(examples)[1].sigmoid() for examples in (x, restored, new)]
+    gap = judge.encoder(x).flatten(1) - judge.encoder(restored).flatten(1)
+    return {
+        "rate": 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(1),
+        "similarity": 0.5 * (gap**2).sum(1),
+        "fooling": -probability[1].log() - probability[2].log(),
+        "distortion": -torch.distributions.Bernoulli(restored).log_prob(x).flatten(1).sum(1),
+        "discriminator": -probability[0].log()
+        - 0.5 * (1 - probability[1]).log()
+        - 0.5 * (1 - probability[2]).log(),
+    }
+
+
+def game_noise(z: torch.Tensor) -> torch.Tensor:
+    torch.manual_seed(5)
+    return torch.randn_like(z)
+
+
+@pytest.fixture
+def game() -> Any:
+    torch.manual_seed(0)
+    member = ist.VAEGAN(
+        latent_dim=3,
+        beta=0.5,
+        similarity_weight=2.0,
+        adversary_weight=3.0,
+        pixel_weight=0.25,
+        likelihood="bernoulli",
+    )
+    return member.build((1, 8, 8))
+
+
+def test_the_losses_of_a_vaegan_against_their_definition(game: Any) -> None:
+    x, eps = torch.rand(4, 1, 8, 8).round(), torch.randn(4, 3)
+    expected = reference_of_the_game(game, x, eps)
+    torch.manual_seed(5)
+    loss = game.loss(Batch(x), eps)
+    terms = {name: loss.terms[name] for name in ("rate", "similarity", "fooling", "distortion")}
+    for name, term in terms.items():
+        torch.testing.assert_close(term, expected[name])
+    weights = {"rate": 0.5, "similarity": 2.0, "fooling": 3.0, "distortion": 0.25}
+    total = sum(weight * expected[name] for name, weight in weights.items())
+    torch.testing.assert_close(loss.objective, total)
+    torch.manual_seed(5)
+    told = game.objectives()[1].loss(loss.made).objective
+    torch.testing.assert_close(told, expected["discriminator"])
+    torch.nn.init.zeros_(game.loss_function.discriminator.head[0].weight)
+    torch.nn.init.zeros_(game.loss_function.discriminator.head[0].bias)
+    blind = game.objectives()[1].loss(loss.made).objective
+    torch.testing.assert_close(blind, torch.full((4,), 2 * math.log(2)))
+
+
+def test_the_decoder_of_a_vaegan_plays_and_the_encoder_does_not(game: Any) -> None:
+    fooling = game.loss(Batch(torch.rand(4, 1, 8, 8))).terms["fooling"].mean()
+    seen = [*game.encoder.parameters(), *game.bottleneck.parameters()]
+    playing = list(game.decoder.parameters())
+    gradients = torch.autograd.grad(fooling, [*seen, *playing], allow_unused=True)
+    assert all(gradient is None for gradient in gradients[: len(seen)])
+    assert any(g is not None and g.abs().sum() > 0 for g in gradients[len(seen) :])
+
+
+def test_the_discriminator_judges_the_pass_that_was_made(game: Any) -> None:
+    calls = {"encoder": 0, "decoder": 0}
+
+    def count(name: str) -> Any:
+        def hook(*_: Any) -> None:
+            calls[name] += 1
+
+        return hook
+
+    for name in calls:
+        getattr(game, name).register_forward_hook(count(name))
+    autoencoder, discriminator = game.objectives()
+    made = autoencoder.loss(Batch(torch.rand(4, 1, 8, 8))).made
+    assert calls == {"encoder": 1, "decoder": 3}  # from the code, from it detached, from noise
+    told = discriminator.loss(made.with_tensors(made.tensors)).objective.mean()
+    assert calls == {"encoder": 1, "decoder": 4}  # from noise; what came of codes is there
+    told.backward()
+    judge = game.loss_function.discriminator
+    assert {id(p) for p in discriminator.parameters} == {id(p) for p in judge.parameters()}
+    moved = {id(p) for p in game.parameters() if p.grad is not None}
+    assert moved == {id(p) for p in discriminator.parameters}
+
+
+def test_a_vaegan_trains_both_sides(few: np.ndarray) -> None:
+    member = ist.VAEGAN(latent_dim=2, epochs=2, random_state=0)
+    torch.manual_seed(0)
+    rows = member.fit(few).history_
+    assert {"distortion", "rate", "similarity", "fooling", "discriminator"} <= set(rows[-1])
+    slow = ist.VAEGAN(latent_dim=2, epochs=1, discriminator_learning_rate=1e-12, random_state=0)
+    later = ist.VAEGAN(latent_dim=2, epochs=2, discriminator_learning_rate=1e-12, random_state=0)
+    one, two = (model.fit(few).module_ for model in (slow, later))
+    for before, after in zip(
+        one.loss_function.parameters(), two.loss_function.parameters(), strict=True
+    ):
+        torch.testing.assert_close(before, after)
+    assert not torch.equal(next(one.encoder.parameters()), next(two.encoder.parameters()))
 
 
 def test_assignment_and_target_against_the_formulas() -> None:

@@ -56,12 +56,23 @@ def info_command(run: Run, as_json: Json = False) -> None:
         "written by": f"isthmus {known['isthmus']}",
         "likelihood": known["likelihood"],
         "fitted prior": (known.get("prior") or {"name": "none"})["name"],
-        "examples": " × ".join(map(str, layout["outer"])),
+        "examples": f"{known['data']['kind']}, {' × '.join(map(str, layout['outer']))}",
+        "condition": _condition(known["data"]["condition"]),
         "scaling": known["data"]["scaling"]["kind"],
         **_shown(known["fields"]),
         **{f"last {name}": f"{value:.6g}" for name, value in last.items()},
     }
     say(listing(lines), known, as_json)
+
+
+def _condition(known: Mapping[str, Any] | None) -> str:
+    """What a run is told of each example, as config.json has it."""
+    if known is None:
+        return "none"
+    if "label" in known:
+        return f"label: {', '.join(known['label']['names'])}"
+    count = len(known["covariates"]["mean"])
+    return "1 covariate" if count == 1 else f"{count} covariates"
 
 
 def _shown(fields: Mapping[str, Any], indent: str = "  ") -> dict[str, Any]:

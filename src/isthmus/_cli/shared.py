@@ -32,6 +32,14 @@ Size = Annotated[
     int | None,
     typer.Option("--size", help="height and width to which the images of a folder are brought"),
 ]
+Condition = Annotated[
+    str | None,
+    typer.Option(
+        "--condition",
+        help="what a conditional member is told of the examples: a label, or covariates with commas"
+        " between",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="the folder of a trained member, or pretrained:NAME")
@@ -69,6 +77,66 @@ def rows_from(source: str, data_dir: Path | None, label: str | None, size: int |
         test = data_from(source, data_dir, label, size)
         return Rows(test.test.x, test.test.y, test.classes, test.columns)
     return read(source, data_dir=data_dir, label=label, size=size)
+
+
+def examples_for(model: Any, rows: Rows, source: str, *, needed: bool = True) -> Any:
+    """Rows as a member takes them: with the names of their columns, and for a conditional member
+    with their labels, which it must be told where they are ``needed``.
+    """
+    from isthmus.data.datasets import Part, condition_of
+    from isthmus.data.rows import with_columns
+
+    x = with_columns(rows.x, rows.columns)
+    if condition_of(model) is None:
+        return x
+    if needed:
+        require_labels(rows.y, source)
+    return Part(x, rows.y, rows.classes)
+
+
+def require_labels(labels: Any, source: str) -> None:
+    """Refuse data that say nothing of what a conditional member is told."""
+    if labels is None:
+        raise InputError(
+            f"{source} has no labels, which a conditional member must be told: name the column that"
+            " holds them with --label, or give a data set that has some."
+        )
+
+
+def condition_from(model: Any, text: str | None, *, needed: bool = False) -> dict[str, Any]:
+    """What ``--condition`` says, as an argument; nothing where it is not given, which is refused
+    where a conditional member ``needed`` it.
+    """
+    from isthmus.data.conditions import LabelCondition
+    from isthmus.data.datasets import condition_of
+
+    known = condition_of(model)
+    if text is None and known is not None and needed:
+        raise InputError(
+            f"this {type(model).__name__} was trained with --condition {model.condition}: say with"
+            " --condition what it is to be told of the examples."
+        )
+    if text is None:
+        return {}
+    if known is None:
+        raise InputError(
+            f"--condition {text} means nothing to this {type(model).__name__}, which was trained"
+            " without one: leave it out, or train with --condition label."
+        )
+    return {"condition": text if isinstance(known, LabelCondition) else _covariates(text, known)}
+
+
+def _covariates(text: str, known: Any) -> list[float]:
+    try:
+        values = [float(word) for word in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != known.size:
+        raise InputError(
+            f"--condition {text!r} is not usable: give as many numbers as this run knows"
+            f" covariates, {known.size}, with commas between."
+        )
+    return values
 
 
 def open_run(run: Path) -> Any:

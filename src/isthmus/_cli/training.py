@@ -20,6 +20,7 @@ from isthmus._cli.shared import (
     Source,
     data_from,
     open_run,
+    require_labels,
     say,
 )
 from isthmus.core import declarations
@@ -116,9 +117,10 @@ def _train(model: Any, data: Data, out: Path, as_json: bool) -> None:
     from isthmus.io import runs
     from isthmus.training.runtimes import is_main
 
-    is_told = getattr(model, "condition", "none") == "label"
-    labels = data.train.labels if is_told else None
-    model.fit(with_columns(data.train.x, data.columns), labels)
+    is_told = getattr(model, "condition", "none") != "none"
+    if is_told:
+        require_labels(data.train.y, data.name)
+    model.fit(with_columns(data.train.x, data.columns), data.train.labels if is_told else None)
     if not is_main():  # torchrun's first process writes
         return
     model.source_ = data.source
@@ -183,6 +185,7 @@ def fit_prior_command(
 ) -> None:
     """Fit a distribution over the codes of training examples into the run, to `sample` from."""
     from isthmus.core.parts import configured
+    from isthmus.data.datasets import condition_of
     from isthmus.io import pretrained, runs
     from isthmus.priors.base import resolved
 
@@ -199,12 +202,17 @@ def fit_prior_command(
     loaded = _trained_on(
         run, model.source_, {key: value for key, value in given.items() if value is not None}
     )
+    is_told = condition_of(model) is not None
+    if is_told:
+        require_labels(loaded.train.y, loaded.name)
     parts = {"training": loaded.train, **({"test": loaded.test} if len(loaded.test) else {})}
     examples = {part: with_names(rows, loaded) for part, rows in parts.items()}
     prior = configured(PRIORS[name], {"random_state": SEED, **settings})
     model.fit_prior(*examples["training"], prior=prior)
     runs.save_prior(model, run)
-    scores = {part: model.score_prior(x) for part, (x, _) in examples.items()}
+    scores = {
+        part: model.score_prior(x, y if is_told else None) for part, (x, y) in examples.items()
+    }
     text = ", ".join(f"{-score:.4g} nats on the {part} part" for part, score in scores.items())
     say(
         f"{name}: -log p of a code is {text}\nsaved in {run}",
@@ -215,12 +223,9 @@ def fit_prior_command(
 
 def with_names(part: Part, data: Data) -> tuple[Any, Any]:
     """The examples of a part with their columns' names, and labels as their classes' names."""
-    import numpy as np
-
     from isthmus.data.rows import with_columns
 
-    labels = part.y if part.y is None or data.classes is None else np.asarray(data.classes)[part.y]
-    return with_columns(part.x, data.columns), labels
+    return with_columns(part.x, data.columns), part.labels
 
 
 def _refuse_others(prior: str, settings: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from isthmus._cli.options import SEED
 from isthmus._cli.shared import (
+    Condition,
     DataDir,
     Input,
     Json,
@@ -19,8 +20,11 @@ from isthmus._cli.shared import (
     Source,
     as_number,
     columns_of,
+    condition_from,
     data_from,
+    examples_for,
     open_run,
+    require_labels,
     rows_from,
     say,
     wrote,
@@ -41,11 +45,10 @@ def encode_command(
 ) -> None:
     """Write the codes of examples."""
     from isthmus._cli import exports
-    from isthmus.data.rows import with_columns
 
     exports.check_target(out, (exports.ARRAY, *exports.TABLES))
     model, rows = open_run(run), rows_from(data, data_dir, label, size)
-    codes = model.transform(with_columns(rows.x, rows.columns))
+    codes = model.transform(examples_for(model, rows, data))
     exports.write_codes(out, codes, model.get_feature_names_out())
     wrote(out, codes, as_json)
 
@@ -58,6 +61,7 @@ def decode_command(
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for rows of a table")
     ],
+    condition: Condition = None,
     as_json: Json = False,
 ) -> None:
     """Write what the decoder makes of codes."""
@@ -65,7 +69,8 @@ def decode_command(
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model = open_run(run)
-    examples = model.inverse_transform(rows_from(str(codes), None, None, None).x)
+    told = condition_from(model, condition, needed=True)
+    examples = model.inverse_transform(rows_from(str(codes), None, None, None).x, **told)
     exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json)
 
@@ -79,23 +84,29 @@ def reconstruct_command(
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
+    condition: Condition = None,
     columns: Annotated[int, typer.Option(help="examples side by side in a picture", min=1)] = 10,
     as_json: Json = False,
 ) -> None:
-    """Write reconstructions; a picture shows a hundred, each row of examples above its own."""
+    """Write reconstructions; a picture shows a hundred, each row of examples above its own.
+
+    A conditional member is told the labels of DATA. Under --condition it is told that while it
+    decodes: the same style as another class.
+    """
     from isthmus._cli import exports
-    from isthmus.data.rows import with_columns
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model, rows = open_run(run), rows_from(data, data_dir, label, size)
-    shown = min(len(rows), 100 if out.suffix.lower() == exports.PICTURE else len(rows))
-    examples = model.reconstruct(with_columns(rows.x[:shown], rows.columns))
+    if out.suffix.lower() == exports.PICTURE:
+        rows = replace(rows, x=rows.x[:100], y=None if rows.y is None else rows.y[:100])
+    told = condition_from(model, condition)
+    examples = model.reconstruct(examples_for(model, rows, data, needed=not told), **told)
     if out.suffix.lower() == exports.PICTURE:
         from isthmus.figures import as_images
 
         exports.write_picture(
             out,
-            exports.interleave(as_images(rows.x[:shown]), as_images(examples), columns),
+            exports.interleave(as_images(rows.x), as_images(examples), columns),
             columns,
         )
     else:
@@ -135,6 +146,7 @@ def sample_command(
     label: Annotated[
         str | None, typer.Option(help="the class to draw, where the prior was fitted with labels")
     ] = None,
+    condition: Condition = None,
     temperature: Annotated[
         float, typer.Option(help="below 1: closer to what is most likely", min=0)
     ] = 1.0,
@@ -143,10 +155,14 @@ def sample_command(
 ) -> None:
     """Write new examples, drawn from the prior and decoded."""
     from isthmus._cli import exports
+    from isthmus.data.conditions import CovariateCondition
+    from isthmus.data.datasets import condition_of
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model = open_run(run)
-    examples = model.sample(n, label=label, temperature=temperature, random_state=seed)
+    is_numbers = isinstance(condition_of(model), CovariateCondition)  # they cannot be drawn
+    told = condition_from(model, condition, needed=is_numbers)
+    examples = model.sample(n, label=label, temperature=temperature, random_state=seed, **told)
     exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json)
 
@@ -166,14 +182,13 @@ def outliers_command(
 ) -> None:
     """Write how typical each example is, and which are outliers by the scores of DATA."""
     from isthmus._cli import exports
-    from isthmus.data.rows import with_columns
     from isthmus.estimators.outliers import OutlierDetector, table
 
     exports.check_target(out, exports.TABLES)
     if figure is not None:
         exports.check_target(figure, exports.FIGURES)
     model, rows = open_run(run), rows_from(data, data_dir, label, size)
-    detector = OutlierDetector.from_run(model, **values).fit(with_columns(rows.x, rows.columns))
+    detector = OutlierDetector.from_run(model, **values).fit(examples_for(model, rows, data))
     found = table(detector, rows)
     exports.write_table(out, found)
     if figure is not None:
@@ -213,8 +228,12 @@ def evaluate_command(
 ) -> None:
     """Measure a run on a data set: reconstruction, likelihood, and what the codes are good for."""
     from isthmus import metrics
+    from isthmus.data.datasets import condition_of
 
-    measures = metrics.evaluate(open_run(run), data_from(data, data_dir, label, size))
+    model, loaded = open_run(run), data_from(data, data_dir, label, size)
+    if condition_of(model) is not None:
+        require_labels(loaded.test.y, data)
+    measures = metrics.evaluate(model, loaded)
     lines = [
         f"{name:<16} {as_number(m.value, m.error):<22} {m.unit}" for name, m in measures.items()
     ]

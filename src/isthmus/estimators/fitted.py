@@ -157,6 +157,11 @@ class FittedEstimator(
         known = self.preprocessor_.condition
         if known is None and condition is not None:
             raise self._unconditional(condition)
+        if label is not None and isinstance(known, LabelCondition):
+            raise InputError(
+                f"label={label!r} is for priors that know labels; this {type(self).__name__} is"
+                f" told the class itself: pass condition={label!r}."
+            )
         with torch.random.fork_rng():
             torch.manual_seed(seed_of(random_state))
             given = None
@@ -259,8 +264,10 @@ class FittedEstimator(
         check_is_fitted(self, "module_")
         if self.prior_ is None:
             raise InputError(f"{type(self).__name__} has no fitted prior: call fit_prior(X) once.")
-        codes = self._codes_for_prior(X, y if self.preprocessor_.condition else None)
-        return float(self.prior_.log_prob(codes, y).mean())
+        known = self.preprocessor_.condition
+        codes = self._codes_for_prior(X, y if known else None)
+        by_class = y if known is None or isinstance(known, LabelCondition) else None
+        return float(self.prior_.log_prob(codes, by_class).mean())
 
     def save(self, path: str | Path) -> Path:
         """Write the run to a folder: weights, configuration, history. See :func:`isthmus.load`."""

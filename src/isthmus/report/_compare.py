@@ -19,7 +19,7 @@ from isthmus.estimators.base import Estimator, LearningWarning
 from isthmus.io import runs
 from isthmus.metrics import Measure, evaluate
 from isthmus.report._commands import SNAPSHOTS, Request
-from isthmus.report._entrants import Entrant, entrants, told
+from isthmus.report._entrants import Entrant, entrants, is_conditional, told
 from isthmus.report._page import PROBES, page_of
 from isthmus.report._reference import PCAReference
 from isthmus.report._table import Row, text_of
@@ -78,7 +78,7 @@ def compare(
 
     Raises:
         InputError: for unknown members or fields, data without a test part, and a folder that holds
-            anything else.
+            anything else; for conditional members and data without labels.
     """
     out, overrides = Path(out), dict(overrides or {})
     if len(data.test) == 0:
@@ -86,6 +86,7 @@ def compare(
             f"{data.name} has no test part to measure on: load it with test_fraction=0.2."
         )
     chosen = entrants(members, overrides, snapshots)
+    _require_labels([entrant.model for entrant in chosen], data)
     _claim(out, [entrant.folder for entrant in chosen])
     rows = (
         *(_trained(entrant, data, out) for entrant in chosen),
@@ -113,6 +114,15 @@ def _claim(out: Path, folders: Sequence[str]) -> None:
         files.write_json(out / RESULTS, {"format": FORMAT, "members": []})
 
 
+def _require_labels(models: Sequence[Estimator], data: Data) -> None:
+    """Refuse data that say nothing of what conditional members are told."""
+    if data.train.y is None and any(map(is_conditional, models)):
+        raise InputError(
+            f"{data.name} has no labels, which conditional members must be told: load it with"
+            " label='COLUMN', or leave condition out."
+        )
+
+
 def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
     model, folder = entrant.model, out / RUNS / entrant.folder
     diagnostics = _fit(model.set_params(checkpoint_dir=str(folder)), data)
@@ -130,11 +140,15 @@ def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
 
 def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
     """Train; gives back what training has to say about learning, and passes other warnings on."""
+    is_told = is_conditional(model)
+    first = data.test.take(slice(PROBES))
+    probes = with_columns(first.x, data.columns)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LearningWarning)
         model.fit(
             with_columns(data.train.x, data.columns),
-            probes=with_columns(data.test.x[:PROBES], data.columns),
+            data.train.labels if is_told else None,
+            probes=(probes, first.labels) if is_told else probes,
         )
     for warning in caught:
         if not issubclass(warning.category, LearningWarning):

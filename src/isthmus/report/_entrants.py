@@ -71,6 +71,11 @@ def told(model: Any) -> dict[str, Any]:
     return {name: value for name, value in plain_values(model).items() if name not in _NOT_TOLD}
 
 
+def is_conditional(model: Estimator) -> bool:
+    """Whether a member is told of each example what ``y`` says."""
+    return getattr(model, "condition", "none") != "none"
+
+
 def unusual(model: Any) -> dict[str, Any]:
     """The fields of a model that differ from their defaults."""
     usual = told(type(model)())
