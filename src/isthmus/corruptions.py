@@ -13,11 +13,11 @@ from torch import Tensor
 
 from isthmus.core import sharding
 from isthmus.core.fields import field
-from isthmus.core.parts import Part
+from isthmus.core.parts import SlotPart
 
 
 @dataclass(repr=False)
-class Corruption(Part, ABC):
+class Corruption(SlotPart, ABC):
     """Damage that is drawn anew for every batch, ``(n, *shape)`` to the same shape."""
 
     @abstractmethod

@@ -65,7 +65,7 @@ class Configurable(BaseEstimator):
 
 
 @dataclass(repr=False)
-class Part(Configurable):
+class SlotPart(Configurable):
     """Something that stands in a slot: a dataclass whose fields are declared with ``field``.
 
     Fields are stored as they are given, and checked where the part is used: with the member that

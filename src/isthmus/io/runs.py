@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from isthmus.core import fields, files
-from isthmus.core.parts import Part, from_plain, plain_values
+from isthmus.core.parts import SlotPart, from_plain, plain_values
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, unknown
 from isthmus.io.pretrained import run_folder
@@ -214,7 +214,7 @@ def _own(model: Estimator) -> dict[str, Any]:
 
 
 def _is_code(value: Any) -> bool:
-    return callable(value) and not isinstance(value, Part)
+    return callable(value) and not isinstance(value, SlotPart)
 
 
 def _read_fields(values: Mapping[str, Any], cls: type, path: Path) -> dict[str, Any]:

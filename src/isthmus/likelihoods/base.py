@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from isthmus.core.example import Shape
-from isthmus.core.parts import Part
+from isthmus.core.parts import SlotPart
 from isthmus.registry import LIKELIHOODS
 
 
@@ -62,7 +62,7 @@ class Likelihood(nn.Module, ABC):
 
 
 @dataclass(repr=False)
-class LikelihoodPart(Part, ABC):
+class LikelihoodPart(SlotPart, ABC):
     """A likelihood as it is chosen: its settings, from which :meth:`build` makes the module."""
 
     @property

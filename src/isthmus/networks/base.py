@@ -10,7 +10,7 @@ from torch import nn
 
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
-from isthmus.core.parts import Part, part_of
+from isthmus.core.parts import SlotPart, part_of
 from isthmus.errors import InputError, unknown
 from isthmus.registry import NETWORKS
 
@@ -36,7 +36,7 @@ class Features:
 
 
 @dataclass(repr=False)
-class Network(Part, ABC):
+class Network(SlotPart, ABC):
     """A family of encoders and decoders.
 
     Both fields are shared by all families: a member gives its ``hidden`` and its ``activation`` to

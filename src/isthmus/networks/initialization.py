@@ -9,13 +9,13 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from isthmus.core.parts import Part
+from isthmus.core.parts import SlotPart
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(repr=False)
-class Initialization(Part, ABC):
+class Initialization(SlotPart, ABC):
     """A rule by which the weights of a new module are drawn."""
 
     @abstractmethod

@@ -17,7 +17,7 @@ from isthmus.core import fields
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.forward import Level
-from isthmus.core.parts import Part
+from isthmus.core.parts import SlotPart
 from isthmus.data.labels import LabelSet
 from isthmus.errors import InputError
 from isthmus.registry import PRIORS
@@ -25,7 +25,7 @@ from isthmus.training.settings import TrainingSettings, seed_of
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Prior(Part, ABC):
+class Prior(SlotPart, ABC):
     r"""A distribution over codes: fitted once, then drawn from by ``sample``.
 
     With labels it is a distribution for each class y, and over all classes

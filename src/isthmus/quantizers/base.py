@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.core import sharding
-from isthmus.core.parts import Part
+from isthmus.core.parts import SlotPart
 
 _NONE: Mapping[str, Tensor] = {}
 
@@ -74,7 +74,7 @@ class Quantizer(nn.Module, ABC):
 
 
 @dataclass(repr=False)
-class QuantizerPart(Part, ABC):
+class QuantizerPart(SlotPart, ABC):
     """A quantizer as it is chosen: its settings, from which :meth:`build` makes the module."""
 
     def dim(self, latent_dim: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus.core.parts import Part
+from isthmus.core.parts import SlotPart
 from isthmus.estimators.base import Estimator
 from isthmus.registry import DATA
 
@@ -36,7 +36,7 @@ class Request:
     def shell(self) -> str:
         """The command; nothing for an estimator or a part, which a command cannot carry."""
         names = [member for member in self.members if isinstance(member, str)]
-        parts = [value for value in self.overrides.values() if isinstance(value, Part)]
+        parts = [value for value in self.overrides.values() if isinstance(value, SlotPart)]
         if len(names) < len(self.members) or parts:
             return ""
         options = {"data": self._source, **self._options, **self.overrides, "out": self.out}

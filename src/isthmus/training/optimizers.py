@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from isthmus.core.fields import field
 from isthmus.core.objectives import Side
-from isthmus.core.parts import Part, part_of
+from isthmus.core.parts import SlotPart, part_of
 from isthmus.errors import InputError
 from isthmus.registry import OPTIMIZERS, SCHEDULES
 from isthmus.training.schedules import Schedule
@@ -150,7 +150,7 @@ class AdamWOptimizer(AdamOptimizer):
 
 
 @dataclass(repr=False)
-class OptimizerPart(Part, ABC):
+class OptimizerPart(SlotPart, ABC):
     """An optimiser as it is chosen; step size and weight decay are settings of what is trained."""
 
     @abstractmethod

@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from isthmus.core.fields import field
-from isthmus.core.parts import Part
+from isthmus.core.parts import SlotPart
 
 
 @dataclass(repr=False)
-class Schedule(Part, ABC):
+class Schedule(SlotPart, ABC):
     """A function from how much of a stage is done to a factor on the learning rate."""
 
     @abstractmethod
