@@ -21,7 +21,7 @@ from isthmus.errors import InputError, LostProcessError
 class Command(TyperCommand):
     """A command whose switches may stand alone, and whose help shows the chosen parts' fields.
 
-    ``--compile`` is ``--compile=true``.
+    A switch alone is true: ``--compile`` is ``--compile=true``.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

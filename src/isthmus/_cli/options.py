@@ -134,7 +134,7 @@ class Options:
         return f"{option.slot.rpartition('__')[2]} {chosen[-1]}"
 
     def _chosen(self, slot: str, given: Mapping[str, str]) -> tuple[str, ...] | None:
-        """The names of the parts in slots that lead to a field in ``slot``, or None.
+        """The names of the parts in slots that lead to a field in ``slot``.
 
         None where one of them is not there.
         """

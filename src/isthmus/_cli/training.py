@@ -157,7 +157,7 @@ def compare_command(
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Train members with the same budget, beside PCA, and write one HTML page of measures."""
+    """Train members with the same budget, put PCA beside them, and write one HTML page."""
     for name in members:
         if name not in MEMBERS:
             raise unknown("member", name, MEMBERS)
@@ -183,7 +183,7 @@ def fit_prior_command(
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Fit a distribution over the codes of training examples into the run, to `sample` from."""
+    """Fit a distribution over the training examples' codes; `sample` draws from it."""
     from isthmus.core.parts import configured
     from isthmus.data.datasets import condition_of
     from isthmus.io import pretrained, runs

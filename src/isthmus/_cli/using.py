@@ -88,7 +88,7 @@ def reconstruct_command(
     columns: Annotated[int, typer.Option(help="examples side by side in a picture", min=1)] = 10,
     as_json: Json = False,
 ) -> None:
-    """Write reconstructions; a picture shows a hundred, each row of examples above its own.
+    """Write reconstructions; a picture shows the first hundred, below their examples.
 
     A conditional member is told the labels of DATA. Under --condition it is told that while it
     decodes: the same style as another class.

@@ -37,7 +37,7 @@ def conditioned_shape(shape: Shape, size: int) -> Shape:
 def with_condition(passed: Tensor, condition: Tensor) -> Tensor:
     """What a bottleneck passes, with the condition behind it at every place.
 
-    ``(n, d, *grid)`` and ``(n, c)`` to ``(n, d + c, *grid)``.
+    What is passed, ``(n, d, *grid)``, and the condition, ``(n, c)``, make ``(n, d + c, *grid)``.
     """
     if len(passed) != len(condition):  # draws of the same examples, one after another
         condition = condition.repeat(len(passed) // len(condition), 1)

@@ -195,7 +195,7 @@ def declared(cls: type) -> dict[str, Field]:
 
 
 def validate(values: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
-    """Check every value against its declaration; for an unknown name the nearest is suggested."""
+    """Check every value against its declaration; an unknown name is refused."""
     for name, value in values.items():
         if name not in fields:
             raise unknown("field", name, fields)

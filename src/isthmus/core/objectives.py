@@ -1,4 +1,4 @@
-"""What training is made of: stages in turn, and in each the objectives that take turns."""
+"""What training is made of: stages one after another, with objectives that move in turns."""
 
 from __future__ import annotations
 

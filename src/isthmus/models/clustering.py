@@ -277,9 +277,9 @@ class ClusteringLoss:
 
 
 def assignment(z: Tensor, centres: Tensor) -> Tensor:
-    """q, the share of each centre in a code, ``(n, n_clusters)``.
+    """q, the share of each centre in a code, ``(n, n_clusters)``, by Student's t.
 
-    Student's t with one degree of freedom.
+    It has one degree of freedom.
     """
     kernel = 1 / (1 + (z[:, None] - centres).square().sum(2))
     return kernel / kernel.sum(1, keepdim=True)

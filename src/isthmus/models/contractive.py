@@ -125,7 +125,7 @@ def jacobian_norm(module: Autoencoder, x: Tensor) -> Tensor:
 
 
 def projected_norm(module: Autoencoder, x: Tensor) -> Tensor:
-    """An unbiased estimate, ``(n,)``: the squared length of J^T times a normal vector."""
+    """An unbiased estimate, ``(n,)``: the squared length of Jᵀv with a normal vector v."""
     pulled = torch.func.vjp(lambda each: code_of(module, each), x)
     z, pull_back = pulled[0], pulled[1]
     return sum_dimensions(pull_back(sharding.randn_like(z))[0].square())

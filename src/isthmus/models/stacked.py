@@ -196,7 +196,7 @@ class Tied(nn.Module):
 
 
 def _segments(network: nn.Module) -> list[list[nn.Module]]:
-    """A sequential network cut before each layer that has weights, but the first."""
+    """A sequential network cut before each layer that has weights, except the first such layer."""
     layers = list(network.children())
     starts = [place for place, layer in enumerate(layers) if isinstance(layer, _Weighted | Tied)]
     cuts = [0, *starts[1:], len(layers)]

@@ -67,8 +67,8 @@ class VQVAE(Quantised):
     def encode(self, X: Any, condition: Any = None) -> np.ndarray:
         """The indices of each example's entries, ``(n, h, w)`` or ``(n, tokens)``, counted from 0.
 
-        Under a quantizer that gives k of them for a vector they are ``(n, h, w, k)`` or ``(n,
-        tokens, k)``.
+        Under a quantizer that gives k of them for a vector they are ``(n, h, w, k)`` or
+        ``(n, tokens, k)``.
         """
         return self._grids(X, condition)[0]
 
