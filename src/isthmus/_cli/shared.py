@@ -80,8 +80,9 @@ def rows_from(source: str, data_dir: Path | None, label: str | None, size: int |
 
 
 def examples_for(model: Any, rows: Rows, source: str, *, needed: bool = True) -> Any:
-    """Rows as a member takes them: with the names of their columns, and for a conditional member
-    with their labels, which it must be told where they are ``needed``.
+    """Rows as a member takes them, with the names of their columns.
+
+    For a conditional member with their labels, which it must be told where they are ``needed``.
     """
     from isthmus.data.datasets import Part, condition_of
     from isthmus.data.rows import with_columns
@@ -104,8 +105,9 @@ def require_labels(labels: Any, source: str) -> None:
 
 
 def condition_from(model: Any, text: str | None, *, needed: bool = False) -> dict[str, Any]:
-    """What ``--condition`` says, as an argument; nothing where it is not given, which is refused
-    where a conditional member ``needed`` it.
+    """What ``--condition`` says, as an argument; nothing where it is not given.
+
+    That is refused where a conditional member cannot do without: where it is ``needed``.
     """
     from isthmus.data.conditions import LabelCondition
     from isthmus.data.datasets import condition_of
