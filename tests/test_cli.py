@@ -453,7 +453,7 @@ def test_the_condition_of_new_examples_is_an_option(
 
 def test_a_conditional_member_from_training_to_its_prior(isthmus: Command, tmp_path: Path) -> None:
     given = ("--data", "digits", "--condition", "label", "--epochs", 1, "--latent-dim", 2)
-    run = tmp_path / "run"
+    run, still = tmp_path / "run", ("--snapshots", 0)
     assert isthmus("train", "vae", *given, "--out", run)[0] == 0
     shown = isthmus("info", run)[1]
     assert "label: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in shown
@@ -461,7 +461,7 @@ def test_a_conditional_member_from_training_to_its_prior(isthmus: Command, tmp_p
     status, printed, _ = isthmus("fit-prior", run, "--json")
     assert (status, set(json.loads(printed)["log_prob"])) == (0, {"training", "test"})
     assert isthmus("sample", run, "--condition", 3, "--out", tmp_path / "x.png")[0] == 0
-    assert isthmus("compare", "ae", "vae", *given, "--out", tmp_path / "page")[0] == 0
+    assert isthmus("compare", "ae", "vae", *given, *still, "--out", tmp_path / "page")[0] == 0
     assert ist.load(tmp_path / "page" / "runs" / "vae").condition == "label"
 
 
