@@ -13,6 +13,8 @@ from torch import nn
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.conditioning import with_condition
+from isthmus.data._splitting import held_out_rows
+from isthmus.training.settings import seed_of
 
 CONDITIONAL = [
     name for name in ist.MEMBERS if "condition" in ist.MEMBERS[name].__dataclass_fields__
@@ -108,8 +110,10 @@ def test_what_is_missing_or_means_nothing_is_said(digits: ist.data.Data) -> None
     with pytest.raises(ist.InputError, match=r"unknown label 'eleven'"):
         model.sample(2, condition="eleven")
     plain = ist.VAE(epochs=1, random_state=0).fit(few)
-    with pytest.raises(ist.InputError, match=r"condition=3 means nothing to a VAE that was"):
+    with pytest.raises(ist.InputError, match=r"condition=3 means nothing to this VAE, which was"):
         plain.sample(2, condition=3)
+    with pytest.raises(ist.InputError, match=r"^condition of shape \(100,\) means nothing"):
+        plain.reconstruct(few.x, few.y)
     with pytest.raises(ist.InputError, match=r"is told the condition that a classifier"):
         ist.AutoencoderClassifier(ist.VAE(condition="label")).fit(few.x, few.y)
 
@@ -141,3 +145,16 @@ def test_weights_count_examples(digits: ist.data.Data) -> None:
         ist.AE().fit(x, sample_weight=[1, 2, 3])
     with pytest.raises(ist.InputError, match=r"sample_weight holds a weight that is negative"):
         ist.AE().fit(x, sample_weight=-weight)
+
+
+def test_validation_counts_examples_by_their_weights(digits: ist.data.Data) -> None:
+    x, weight = digits.train.x[:60], np.where(np.arange(60) % 3 == 0, 5.0, 1.0)
+    values = {"epochs": 1, "validation": 0.5, "random_state": 0, "learning_rate": 1e-20}
+    model = ist.AE(**values).fit(x, sample_weight=weight)
+    _, held_out = held_out_rows(x, 0.5, seed_of(0))
+    errors = -model.score_samples(x[held_out])
+    wanted = np.average(errors, weights=weight[held_out])
+    assert model.history_[0]["val_objective"] == pytest.approx(wanted, rel=1e-4)
+    assert abs(wanted - errors.mean()) > 1e-3
+    with pytest.raises(ist.InputError, match=r"validation=0.5 leaves a part whose examples all"):
+        ist.AE(**values).fit(x, sample_weight=np.arange(60) == held_out[0])

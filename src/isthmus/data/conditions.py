@@ -18,8 +18,10 @@ from isthmus.errors import InputError
 class Condition(ABC):
     """From what a user says of examples to numbers ``(n, size)``, settled at ``fit``."""
 
-    size: int
-    """How many numbers a condition is."""
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """How many numbers a condition is."""
 
     @abstractmethod
     def transform(self, values: Any, n: int) -> Tensor:
@@ -46,7 +48,7 @@ class LabelCondition(Condition):
     labels: LabelSet
 
     @property
-    def size(self) -> int:  # type: ignore[override]
+    def size(self) -> int:
         """How many classes there are."""
         return len(self.labels.names)
 
@@ -76,7 +78,7 @@ class CovariateCondition(Condition):
     scale: tuple[float, ...]
 
     @property
-    def size(self) -> int:  # type: ignore[override]
+    def size(self) -> int:
         """How many covariates there are."""
         return len(self.mean)
 

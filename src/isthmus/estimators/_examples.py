@@ -76,7 +76,13 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
         """Training examples, and those that are measured after every epoch."""
         if self.validation > 0:
             kept, held_out = held_out_rows(train.x, self.validation, seed)
-            return train.take(kept), train.take(held_out)
+            parts = train.take(kept), train.take(held_out)
+            if any(part.weight is not None and not part.weight.any() for part in parts):
+                raise InputError(
+                    f"validation={self.validation:g} leaves a part whose examples all have weight"
+                    " 0: give more of them a weight, or pass validation_data."
+                )
+            return parts
         if self.patience is not None:
             raise InputError(
                 f"patience={self.patience} needs examples to measure: pass validation=0.1, or"

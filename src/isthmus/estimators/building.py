@@ -15,6 +15,7 @@ from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.objectives import Stage
 from isthmus.core.parts import Configurable, part_of
 from isthmus.data.preprocessing import Preprocessor
+from isthmus.errors import InputError
 from isthmus.estimators.settings import Settings
 from isthmus.likelihoods import Likelihood, LikelihoodPart
 from isthmus.networks import Initialization, choose
@@ -45,6 +46,11 @@ class BuildingMixin(Settings, Configurable, ABC):
         spec = shape if isinstance(shape, ExampleSpec) else ExampleSpec.of(shape)
         likelihood = self._likelihood(unit_range).build(spec.shape, unit_range=unit_range)
         parameters = likelihood.parameter_shape(spec.shape)
+        if spec.kind == "signal" and self._network(spec.shape).reads_sequences:
+            raise InputError(
+                f"network={self.network!r} reads step by step, but X is read as {spec}: pass"
+                " kind='sequence' and (n, time, features)."
+            )
         features = self._encoder(spec.shape)
         bottleneck = self._initialised(self._bottleneck(features.shape))
         passed, conditioning = bottleneck.passed_shape, None

@@ -163,9 +163,11 @@ class InferenceMixin(Settings):
         return known.transform(condition, n)
 
     def _unconditional(self, condition: Any) -> InputError:
+        shape = np.shape(condition)
+        given = f"condition of shape {shape}" if shape else f"condition={condition!r}"
         return InputError(
-            f"condition={condition!r} means nothing to a {type(self).__name__} that was trained"
-            " without one: leave it out, or train with condition='label' and fit(X, y)."
+            f"{given} means nothing to this {type(self).__name__}, which was trained without one:"
+            " leave it out, or train with condition='label' and fit(X, y), where the member has it."
         )
 
     def _preprocessed(self, X: Any) -> np.ndarray:

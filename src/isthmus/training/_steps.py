@@ -134,7 +134,8 @@ def measure(
 ) -> dict[str, float]:
     """The mean objective and terms of a loss over all batches, in evaluation mode.
 
-    The weights are those of a finished warm-up, unless ``epoch`` says otherwise.
+    Examples count by their weights, as in training. The weights of the loss's terms are those of a
+    finished warm-up, unless ``epoch`` says otherwise.
 
     The same noise is drawn at every call, so that epochs can be compared, and the caller's random
     state is left alone.
@@ -142,14 +143,17 @@ def measure(
     module.eval()
     module.anneal(epoch)
     totals: dict[str, float] = {}
+    count = 0.0
     with torch.random.fork_rng():
         torch.manual_seed(0)
         for batch in batches.chunks():
-            loss = loss_of(batch)
+            loss, weight = loss_of(batch), batch.weight
+            count += batch.size if weight is None else float(weight.sum(dtype=torch.float64))
             for name, values in {"objective": loss.objective, **loss.terms}.items():
-                totals[name] = totals.get(name, 0.0) + float(values.sum(dtype=torch.float64))
+                counted = values if weight is None else values * weight
+                totals[name] = totals.get(name, 0.0) + float(counted.sum(dtype=torch.float64))
     module.train()
-    return {name: total / len(batches) for name, total in totals.items()}
+    return {name: total / count for name, total in totals.items()}
 
 
 def _gradients(
