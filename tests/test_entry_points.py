@@ -64,8 +64,8 @@ class Halved(LikelihoodPart):
 
     share: float = field(0.5, "of the squared error", above=0)
 
-    def _module(self, shape, unit_range):
-        return SquaredErrorLikelihood(unit_range)
+    def _module(self, spec):
+        return SquaredErrorLikelihood(spec.unit_range)
 '''
 HEIR = '''
 """A member that inherits from another package, in other spellings."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 import isthmus as ist
 from isthmus.core.batch import Batch
+from isthmus.core.example import ExampleSpec
 from isthmus.likelihoods import LogisticMixture, LogisticMixtureLikelihood
 
 OF_DIGITS = LogisticMixture(components=3, bins=17)
@@ -81,7 +82,7 @@ def test_gradients_against_finite_differences() -> None:
 def test_values_of_any_shape_are_charged_one_by_one(
     shape: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
-    likelihood = LogisticMixture(2, 17).build(shape, unit_range=True)
+    likelihood = LogisticMixture(2, 17).build(ExampleSpec.of(shape, "unit"))
     assert likelihood.parameter_shape(shape) == expected
     torch.manual_seed(0)
     parameters, x = torch.randn(3, 4, *expected), torch.randint(0, 17, (4, *shape)) / 16
@@ -120,7 +121,7 @@ def test_the_mean_is_that_of_the_masses(bins: int, slack: float, log_scale: floa
 @pytest.mark.parametrize("shape", [(7,), (5, 3), (2, 4, 5)])
 @pytest.mark.parametrize("bins", [2, 17, 256])
 def test_parameters_for_is_the_inverse_of_the_mean(bins: int, shape: tuple[int, ...]) -> None:
-    likelihood = LogisticMixture(4, bins).build(shape, unit_range=True)
+    likelihood = LogisticMixture(4, bins).build(ExampleSpec.of(shape, "unit"))
     mean = torch.rand(6, *shape, generator=torch.Generator().manual_seed(0)) * 0.99 + 0.005
     parameters = likelihood.parameters_for(mean)
     assert parameters.shape == (6, *likelihood.parameter_shape(shape))

@@ -1,4 +1,4 @@
-"""What one example is: its kind and its shape, settled once, where data come in."""
+"""What one example is: kind, shape and values, settled once, where data come in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ Shape = tuple[int, ...]
 Kind = Literal["vector", "image", "signal", "sequence", "table"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+Support = Literal["real", "unit", "binary", "count"]
+SUPPORTS: tuple[Support, ...] = get_args(Support)
+
 
 @dataclass(frozen=True)
 class ExampleSpec:
@@ -22,17 +25,25 @@ class ExampleSpec:
             steps, or ``"table"`` (columns,), whose columns have names.
         shape: its shape inside a model.
         columns: the names of a table's columns.
+        support: the values that x has inside a model: ``"real"`` any, ``"unit"`` in [0, 1],
+            ``"binary"`` 0 and 1 alone, ``"count"`` whole numbers from 0 on.
     """
 
     kind: Kind
     shape: Shape
     columns: tuple[str, ...] | None = None
+    support: Support = "real"
 
     @classmethod
-    def of(cls, shape: Shape) -> ExampleSpec:
+    def of(cls, shape: Shape, support: Support = "real") -> ExampleSpec:
         """What a shape alone suggests: three axes are an image, two a sequence, else a vector."""
         kinds: dict[int, Kind] = {3: "image", 2: "sequence"}
-        return cls(kinds.get(len(shape), "vector"), tuple(shape))
+        return cls(kinds.get(len(shape), "vector"), tuple(shape), support=support)
+
+    @property
+    def unit_range(self) -> bool:
+        """Whether all values lie in [0, 1] inside a model."""
+        return self.support in ("unit", "binary")
 
     def __str__(self) -> str:
         sizes = " × ".join(map(str, self.shape))

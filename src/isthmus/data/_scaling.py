@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from isthmus.core.example import Support
 from isthmus.errors import InputError
 
 _VALUES = 1 << 22  # what is looked at at once
 _SLACK = 0.01  # of a step of a grid: what float32 may be off
+_ROUNDING = 1e-5  # what 0 and 1 may be off once they are scaled
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,18 @@ def fit_scaling(
     return Scaling(kind, offset, np.where(scale > 0, scale, np.float32(1)), kind == "minmax")
 
 
+def support_of(x: np.ndarray, scaling: Scaling) -> Support:
+    """Which values examples ``(n, *shape)`` have once they are scaled; NaN does not count.
+
+    All of them are looked at, up to the first that settles it.
+    """
+    if scaling.unit_range:
+        is_binary = all(_are_ends((c - scaling.offset) / scaling.scale) for c in _chunks(x))
+        return "binary" if is_binary else "unit"
+    is_count = scaling.kind == "none" and all(_are_counts(chunk) for chunk in _chunks(x))
+    return "count" if is_count else "real"
+
+
 def off_grid(x: np.ndarray, scaling: Scaling, bins: int) -> float | None:
     """The first value that is no step 0, 1/(bins - 1), ..., 1 once it is scaled, or None.
 
@@ -92,9 +107,7 @@ def off_grid(x: np.ndarray, scaling: Scaling, bins: int) -> float | None:
     """
     if scaling.kind == "pixels" and (bins - 1) % 255 == 0:
         return None
-    size = max(1, _VALUES // max(1, math.prod(x.shape[1:])))
-    for start in range(0, len(x), size):
-        chunk = x[start : start + size]
+    for chunk in _chunks(x):
         steps = (chunk - scaling.offset) / scaling.scale * (bins - 1)
         is_off = np.abs(steps - np.clip(np.rint(steps), 0, bins - 1)) > _SLACK
         if is_off.any():
@@ -107,9 +120,27 @@ def grid_of(x: np.ndarray, scaling: Scaling) -> int | None:
 
     The first examples are judged; None where no values fit.
     """
-    first = x[: max(1, _VALUES // max(1, math.prod(x.shape[1:])))]
+    first = next(_chunks(x))
     candidates = (bins for bins in range(2, 1025) if off_grid(first, scaling, bins) is None)
     return next(candidates, None)
+
+
+def _chunks(x: np.ndarray) -> Iterator[np.ndarray]:
+    """Some examples after the other, of about as many values as are looked at at once."""
+    size = max(1, _VALUES // max(1, math.prod(x.shape[1:])))
+    for start in range(0, len(x), size):
+        yield x[start : start + size]
+
+
+def _are_ends(x: np.ndarray) -> bool:
+    """Whether all values are 0 or 1, but for rounding."""
+    distance = np.minimum(np.abs(x), np.abs(x - 1))
+    return not bool((distance > _ROUNDING).any())
+
+
+def _are_counts(x: np.ndarray) -> bool:
+    """Whether all values are whole numbers from 0 on."""
+    return not bool(((x < 0) | (np.abs(x - np.rint(x)) > 0)).any())
 
 
 def _number(value: float) -> np.ndarray:

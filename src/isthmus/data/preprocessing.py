@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.core.example import KINDS, ExampleSpec, Kind, Shape
+from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
 from isthmus.core.parts import named
 from isthmus.data._layout import Layout, as_stored, extent, layout_of
-from isthmus.data._scaling import Scaling, fit_scaling, grid_of, off_grid
+from isthmus.data._scaling import Scaling, fit_scaling, grid_of, off_grid, support_of
 from isthmus.data._sequences import steps
 from isthmus.data.batches import ArrayBatches
 from isthmus.data.conditions import Condition, condition_from_json
@@ -123,6 +123,7 @@ class Preprocessor:
         return {
             "kind": self.spec.kind,
             "columns": self.spec.columns,
+            "support": self.spec.support,
             "layout": asdict(self.layout),
             "scaling": self.scaling.to_json(),
             "strict": self.strict,
@@ -135,12 +136,18 @@ class Preprocessor:
         """The inverse of :meth:`to_json`."""
         layout, columns, condition = (values[key] for key in ("layout", "columns", "condition"))
         outer, shape = (tuple(int(size) for size in layout[key]) for key in ("outer", "shape"))
+        scaling = Scaling.from_json(values["scaling"])
+        # runs that were saved before the values had a name know of [0, 1] alone
+        support = values.get("support", "unit" if scaling.unit_range else "real")
         if values["kind"] not in KINDS:
             raise ValueError(f"kind {values['kind']!r}")
+        if support not in SUPPORTS:
+            raise ValueError(f"support {support!r}")
+        named_columns = None if columns is None else tuple(columns)
         return cls(
-            ExampleSpec(values["kind"], shape, None if columns is None else tuple(columns)),
+            ExampleSpec(values["kind"], shape, named_columns, support),
             Layout(outer, shape, layout["channels"]),
-            Scaling.from_json(values["scaling"]),
+            scaling,
             bool(values["strict"]),
             None if condition is None else condition_from_json(condition),
             None if values.get("bins") is None else int(values["bins"]),
@@ -189,18 +196,21 @@ def fit_preprocessor(
         raise InputError(
             f"X holds {len(x)} examples (n_samples = {len(x)}): at least 2 are needed to train."
         )
-    spec = ExampleSpec(kind, layout.shape, columns if kind == "table" else None)
     inside = layout.transform(x)
     values = steps(x) if kind == "sequence" else inside
     reach = extent(values)
     fitted = fit_scaling(scaling, values, reach, per_channel=kind == "signal")
-    if likelihood is not None and (lack := likelihood.accepts(fitted.unit_range)) is not None:
-        others = " or ".join(map(repr, that_fit(fitted.unit_range)))
+    spec = ExampleSpec(
+        kind, layout.shape, columns if kind == "table" else None, support_of(values, fitted)
+    )
+    if likelihood is not None and (lack := likelihood.accepts(spec)) is not None:
+        others = " or ".join(map(repr, that_fit(spec)))
         raise InputError(
             f"X lies in [{reach[0]:g}, {reach[1]:g}], but"
             f" likelihood={named(likelihood, LIKELIHOODS)!r} {lack}, or another likelihood"
             f" ({others})."
         )
-    strict = fitted.unit_range if likelihood is None else likelihood.accepts(False) is not None
+    unbounded = replace(spec, support="real")
+    strict = spec.unit_range and (likelihood is None or likelihood.accepts(unbounded) is not None)
     bins = None if likelihood is None else likelihood.required_bins
     return Preprocessor(spec, layout, fitted, strict, bins=bins), inside

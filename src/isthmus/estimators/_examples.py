@@ -37,7 +37,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             kind=self._kind(x.ndim - 1),
             columns=None if names is None else tuple(names),
         )
-        if self.binarize == "dynamic" and not preprocessor.scaling.unit_range:
+        if self.binarize == "dynamic" and not preprocessor.spec.unit_range:
             raise InputError(
                 "binarize='dynamic' reads values as probabilities, but X is not in [0, 1]: pass"
                 " scaling='minmax' if its values can be read so, else binarize='none'."

@@ -310,7 +310,7 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
         self.source_: Mapping[str, Any] | None = None
         self.n_features_in_ = int(np.prod(preprocessor.layout.outer))
         self.history_ = state.history
-        self.likelihood_ = named(self._likelihood(preprocessor.scaling.unit_range), LIKELIHOODS)
+        self.likelihood_ = named(self._likelihood(preprocessor.spec), LIKELIHOODS)
         kept = state.snapshots
         taken = [
             Snapshot(

@@ -39,12 +39,17 @@ class BuildingMixin(Settings, Configurable, ABC):
         """The torch module for examples of ``shape``, untrained: (channels, height, width) or
         (columns,), or the whole of what an example is.
 
-        ``unit_range`` says whether the data lie in [0, 1], which decides what ``"auto"`` stands
-        for; ``condition_size``, how many numbers a conditional member is told of each example.
+        ``unit_range`` says of a shape whether the data lie in [0, 1], which decides what ``"auto"``
+        stands for; an ``ExampleSpec`` says so itself. ``condition_size`` is how many numbers a
+        conditional member is told of each example.
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
-        spec = shape if isinstance(shape, ExampleSpec) else ExampleSpec.of(shape)
-        likelihood = self._likelihood(unit_range).build(spec.shape, unit_range=unit_range)
+        spec = (
+            shape
+            if isinstance(shape, ExampleSpec)
+            else ExampleSpec.of(shape, "unit" if unit_range else "real")
+        )
+        likelihood = self._likelihood(spec).build(spec)
         parameters = likelihood.parameter_shape(spec.shape)
         if spec.kind == "signal" and self._network(spec.shape).reads_sequences:
             raise InputError(
@@ -86,17 +91,18 @@ class BuildingMixin(Settings, Configurable, ABC):
         """
         return [Stage(self.epochs, module.objectives())]
 
-    def _likelihood(self, unit_range: bool) -> LikelihoodPart:
+    def _likelihood(self, spec: ExampleSpec) -> LikelihoodPart:
+        """The likelihood that was asked for, or that such examples suggest."""
         chosen = self.likelihood
         if chosen == "auto":
-            chosen = "bernoulli" if unit_range else self.unbounded_likelihood
+            chosen = "bernoulli" if spec.unit_range else self.unbounded_likelihood
         part: LikelihoodPart = part_of(chosen, LIKELIHOODS)
         return part
 
     @property
     def _chosen_likelihood(self) -> LikelihoodPart | None:
         """The likelihood that was asked for; None where the data decide."""
-        return None if self.likelihood == "auto" else self._likelihood(unit_range=True)
+        return None if self.likelihood == "auto" else part_of(self.likelihood, LIKELIHOODS)
 
     def _initialised(self, module: Module) -> Module:
         rule: Initialization = part_of(self.initialization, INITIALIZATIONS)
@@ -119,8 +125,4 @@ class BuildingMixin(Settings, Configurable, ABC):
 
     def _build_for(self, preprocessor: Preprocessor) -> Autoencoder:
         known = preprocessor.condition
-        return self.build(
-            preprocessor.spec,
-            unit_range=preprocessor.scaling.unit_range,
-            condition_size=0 if known is None else known.size,
-        )
+        return self.build(preprocessor.spec, condition_size=0 if known is None else known.size)

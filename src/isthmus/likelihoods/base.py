@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.parts import SlotPart
 from isthmus.registry import LIKELIHOODS
 
@@ -70,30 +70,27 @@ class LikelihoodPart(SlotPart, ABC):
         """How many values 0, 1/(bins − 1), …, 1 the data may have; None where any will do."""
         return None
 
-    def accepts(self, unit_range: bool) -> str | None:
-        """What it needs of the data, where they do not have it; None where they fit.
-
-        ``unit_range`` says whether all values lie in [0, 1] once they are scaled.
-        """
+    def accepts(self, spec: ExampleSpec) -> str | None:
+        """What it needs of the data, where they do not have it; None where they fit."""
         return None
 
-    def build(self, shape: Shape, *, unit_range: bool) -> Likelihood:
-        """The module for examples of ``shape``.
+    def build(self, spec: ExampleSpec) -> Likelihood:
+        """The module for such examples.
 
         Raises:
             InputError: for fields that cannot be used.
         """
         self.validate()
-        return self._module(shape, unit_range)
+        return self._module(spec)
 
     @abstractmethod
-    def _module(self, shape: Shape, unit_range: bool) -> Likelihood:
+    def _module(self, spec: ExampleSpec) -> Likelihood:
         """What :meth:`build` gives, from fields that were checked."""
 
 
-def that_fit(unit_range: bool) -> list[str]:
-    """The names of the likelihoods that fit data inside, or outside, [0, 1]."""
-    return [name for name in LIKELIHOODS if LIKELIHOODS[name]().accepts(unit_range) is None]
+def that_fit(spec: ExampleSpec) -> list[str]:
+    """The names of the likelihoods that fit such examples."""
+    return [name for name in LIKELIHOODS if LIKELIHOODS[name]().accepts(spec) is None]
 
 
 def logits(mean: Tensor) -> Tensor:

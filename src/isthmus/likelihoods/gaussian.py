@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec
 from isthmus.core.fields import field
 from isthmus.likelihoods.base import Likelihood, LikelihoodPart, logits
 
@@ -96,8 +96,8 @@ class Gaussian(LikelihoodPart):
         choices=("auto", "linear", "sigmoid"),
     )
 
-    def _module(self, shape: Shape, unit_range: bool) -> GaussianLikelihood:
-        return GaussianLikelihood(self.scale, _squashes(self.output, unit_range))
+    def _module(self, spec: ExampleSpec) -> GaussianLikelihood:
+        return GaussianLikelihood(self.scale, _squashes(self.output, spec))
 
 
 @dataclass(repr=False)
@@ -113,10 +113,10 @@ class SquaredError(LikelihoodPart):
         choices=("auto", "linear", "sigmoid"),
     )
 
-    def _module(self, shape: Shape, unit_range: bool) -> SquaredErrorLikelihood:
-        return SquaredErrorLikelihood(_squashes(self.output, unit_range))
+    def _module(self, spec: ExampleSpec) -> SquaredErrorLikelihood:
+        return SquaredErrorLikelihood(_squashes(self.output, spec))
 
 
-def _squashes(output: str, unit_range: bool) -> bool:
+def _squashes(output: str, spec: ExampleSpec) -> bool:
     """Whether the mean is squashed into (0, 1), by the last activation that was asked for."""
-    return unit_range if output == "auto" else output == "sigmoid"
+    return spec.unit_range if output == "auto" else output == "sigmoid"

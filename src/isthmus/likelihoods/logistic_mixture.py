@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.likelihoods.base import Likelihood, LikelihoodPart
 
@@ -163,13 +163,14 @@ class LogisticMixture(LikelihoodPart):
     def required_bins(self) -> int:
         return self.bins
 
-    def accepts(self, unit_range: bool) -> str | None:
-        if unit_range:
+    def accepts(self, spec: ExampleSpec) -> str | None:
+        if spec.unit_range:
             return None
         return (
             "needs uint8 pixels, or values in [0, 1] on a grid of as many values as its field bins"
             " says: divide whole numbers by their greatest value"
         )
 
-    def _module(self, shape: Shape, unit_range: bool) -> LogisticMixtureLikelihood:
-        return LogisticMixtureLikelihood(self.components, self.bins, -3 if len(shape) == 3 else -1)
+    def _module(self, spec: ExampleSpec) -> LogisticMixtureLikelihood:
+        axis = -3 if len(spec.shape) == 3 else -1
+        return LogisticMixtureLikelihood(self.components, self.bins, axis)

@@ -191,4 +191,5 @@ def _flat(values: np.ndarray) -> np.ndarray:
 
 def _is_picture(model: Model) -> bool:
     """Whether examples are images whose pixels lie in [0, 1], on one scale for all images."""
-    return len(model.preprocessor_.layout.shape) == 3 and model.preprocessor_.scaling.unit_range
+    spec = model.preprocessor_.spec
+    return len(spec.shape) == 3 and spec.unit_range
