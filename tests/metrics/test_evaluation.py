@@ -132,6 +132,23 @@ def test_a_model_that_knows_its_columns_is_measured_by_them(table: Data) -> None
     )
 
 
+def test_a_frame_is_measured_as_the_array_of_its_numbers(table: Data) -> None:
+    frames = replace(
+        table,
+        train=Part(pd.DataFrame(table.train.x, columns=list(table.columns or ()))),
+        test=Part(pd.DataFrame(table.test.x, columns=list(table.columns or ()))),
+    )
+    models = [ist.VAE(epochs=1, random_state=0).fit(data.train) for data in (table, frames)]
+    wanted = evaluate(models[0], table)
+    for model in models:  # one knows the names of the columns, one does not
+        found = evaluate(model, frames)
+        assert list(found) == list(wanted)
+        for name, measure in found.items():
+            assert measure.value == pytest.approx(wanted[name].value, rel=1e-4), name
+    reference = evaluate(PCAReference().fit(frames.train), frames)
+    assert reference["mse"].value == evaluate(PCAReference().fit(table.train), table)["mse"].value
+
+
 def test_the_reference_leaves_what_pca_leaves(small: Data) -> None:
     measures = evaluate(PCAReference(latent_dim=5).fit(small.train), small)
     x, unseen = (part.x.reshape(len(part), -1) for part in (small.train, small.test))

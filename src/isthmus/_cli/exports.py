@@ -6,16 +6,19 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from isthmus.core.files import write_bytes
 from isthmus.data.datasets import Data, Part
+from isthmus.data.frames import Values, is_frame, numbers_of
 from isthmus.data.rows import Rows
 from isthmus.errors import InputError, missing_extra
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from isthmus.estimators.outliers import OutlierDetector
 
 ARRAY, TABLES, PICTURE = ".npy", (".csv", ".parquet"), ".png"
@@ -47,8 +50,8 @@ def write_array(path: Path, values: np.ndarray) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def write_table(path: Path, columns: dict[str, Any]) -> None:
-    """Write named columns as ``.csv`` or ``.parquet``."""
+def write_table(path: Path, columns: dict[str, Any] | DataFrame) -> None:
+    """Write named columns, or a data frame, as ``.csv`` or ``.parquet``."""
     try:
         import pandas as pd
     except ImportError as error:
@@ -62,10 +65,14 @@ def write_table(path: Path, columns: dict[str, Any]) -> None:
 
 
 def write_examples(
-    path: Path, x: np.ndarray, columns: Sequence[str] | None = None, per_row: int | None = None
+    path: Path, x: Values, columns: Sequence[str] | None = None, per_row: int | None = None
 ) -> None:
     """Write examples as an array, a grid of pictures or, where they are rows, a table."""
     kind = path.suffix.lower()
+    if is_frame(x) and kind in TABLES:
+        write_table(path, cast("DataFrame", x))
+        return
+    x = numbers_of(x)
     if kind == ARRAY:
         write_array(path, x)
     elif kind == PICTURE:

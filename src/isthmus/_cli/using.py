@@ -66,11 +66,12 @@ def decode_command(
 ) -> None:
     """Write what the decoder makes of codes."""
     from isthmus._cli import exports
+    from isthmus.data.frames import numbers_of
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
-    model = open_run(run)
+    model, rows = open_run(run), rows_from(str(codes), None, None, None)
     told = condition_from(model, condition, needed=True)
-    examples = model.inverse_transform(rows_from(str(codes), None, None, None).x, **told)
+    examples = model.inverse_transform(numbers_of(rows.x, str(codes)), **told)
     exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json)
 
@@ -98,7 +99,7 @@ def reconstruct_command(
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model, rows = open_run(run), rows_from(data, data_dir, label, size)
     if out.suffix.lower() == exports.PICTURE:
-        rows = replace(rows, x=rows.x[:100], y=None if rows.y is None else rows.y[:100])
+        rows = rows.first(100)
     told = condition_from(model, condition)
     examples = model.reconstruct(examples_for(model, rows, data, needed=not told), **told)
     if out.suffix.lower() == exports.PICTURE:
@@ -127,12 +128,13 @@ def denoise_command(
 ) -> None:
     """Write cleaned examples, by a denoising member."""
     from isthmus._cli import exports
+    from isthmus.data.rows import with_columns
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
     model, rows = open_run(run), rows_from(data, data_dir, label, size)
     if not hasattr(model, "denoise"):
         raise InputError(f"{type(model).__name__} does not clean examples: train 'denoising'.")
-    examples = model.denoise(rows.x)
+    examples = model.denoise(with_columns(rows.x, rows.columns))
     exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json)
 

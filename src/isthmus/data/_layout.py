@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.example import Kind, Shape
+from isthmus.data.frames import numbers_of
 from isthmus.errors import InputError
 
 _WANTED: dict[Kind, str] = {
@@ -134,7 +135,11 @@ def _not_finite(block: np.ndarray, start: int, name: str) -> InputError:
 
 
 def as_stored(x: Any, name: str = "X") -> np.ndarray:
-    """The array as it will be kept: uint8 or float32; every other number becomes float32."""
+    """The array as it will be kept: uint8 or float32; every other number becomes float32.
+
+    A data frame becomes the array of its numbers.
+    """
+    x = numbers_of(x, name)
     if x.dtype in (np.uint8, np.float32):
         return x if isinstance(x, np.memmap) else np.ascontiguousarray(x)
     if x.dtype.kind not in "biuf":

@@ -17,6 +17,7 @@ from isthmus.data._sources.images import read_folder
 from isthmus.data._sources.tables import read_csv, read_parquet
 from isthmus.data._splitting import check_fraction, split
 from isthmus.data.datasets import Data
+from isthmus.data.frames import joined
 from isthmus.data.rows import Rows
 from isthmus.errors import InputError, unknown
 from isthmus.registry import DATA
@@ -106,7 +107,7 @@ def _known(name: str, data_dir: Location | None, label: str | None, size: Size |
 
 
 def _together(data: Data) -> Rows:
-    x = np.concatenate([data.train.x, data.test.x])
+    x = joined([data.train.x, data.test.x])
     y = (
         None
         if data.train.y is None or data.test.y is None

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.data.frames import Values, numbers_of, rows_of
+
 
 @dataclass(frozen=True)
 class Part:
@@ -15,12 +17,12 @@ class Part:
 
     Attributes:
         x: ``(n, *shape)``, stored as it was read (uint8 pixels stay uint8; a memory map stays on
-            the disk).
+            the disk); a table that was read from a file is a data frame with its own types.
         y: ``(n,)`` whole numbers that index ``Data.classes``, or None where there are no labels.
         classes: the names of the classes, or None.
     """
 
-    x: np.ndarray
+    x: Values
     y: np.ndarray | None = None
     classes: tuple[str, ...] | None = None
 
@@ -29,7 +31,7 @@ class Part:
 
     def take(self, rows: np.ndarray | slice) -> Part:
         """The part made of some rows."""
-        return Part(self.x[rows], None if self.y is None else self.y[rows], self.classes)
+        return Part(rows_of(self.x, rows), None if self.y is None else self.y[rows], self.classes)
 
     @property
     def labels(self) -> np.ndarray | None:
@@ -71,10 +73,12 @@ class Data:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The least and greatest stored value of the training part; uint8 counts as [0, 255]."""
-        if self.train.x.dtype == np.uint8:
-            return 0.0, 255.0
-        return float(self.train.x.min()), float(self.train.x.max())
+        """The least and greatest stored value of the training part; uint8 counts as [0, 255].
+
+        Missing cells of a table do not count.
+        """
+        x = numbers_of(self.train.x, self.name)
+        return (0.0, 255.0) if x.dtype == np.uint8 else (float(np.nanmin(x)), float(np.nanmax(x)))
 
     def __repr__(self) -> str:
         labels = f", {len(self.classes)} classes" if self.classes else ""
@@ -87,6 +91,11 @@ class Data:
 def known_of(model: Any, part: Part) -> dict[str, Any]:
     """What a conditional model must be told of a part, as an argument; nothing for any other."""
     return {"condition": part.labels} if condition_of(model) is not None else {}
+
+
+def named_for(model: Any, x: Values) -> Values:
+    """Examples as a model takes them: a frame without its names where it was trained without."""
+    return x if hasattr(model, "feature_names_in_") else numbers_of(x)
 
 
 def typical_of(model: Any) -> dict[str, Any]:

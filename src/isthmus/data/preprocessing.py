@@ -16,6 +16,7 @@ from isthmus.data._scaling import Scaling, fit_scaling, grid_of, off_grid, suppo
 from isthmus.data._sequences import steps
 from isthmus.data.batches import ArrayBatches
 from isthmus.data.conditions import Condition, condition_from_json
+from isthmus.data.frames import Values
 from isthmus.errors import InputError
 from isthmus.likelihoods.base import LikelihoodPart, that_fit
 from isthmus.registry import LIKELIHOODS
@@ -44,7 +45,7 @@ class Preprocessor:
     condition: Condition | None = None
     bins: int | None = None
 
-    def transform(self, x: np.ndarray) -> np.ndarray:
+    def transform(self, x: Values) -> np.ndarray:
         """Examples as they will be kept, ``(n, *shape)``.
 
         None at all, wrong shapes, NaN and foreign ranges are refused.
@@ -173,7 +174,7 @@ class Preprocessor:
 
 
 def fit_preprocessor(
-    x: np.ndarray,
+    x: Values,
     *,
     scaling: str,
     likelihood: LikelihoodPart | None = None,

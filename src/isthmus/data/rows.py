@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from isthmus.data.frames import Values, is_frame, numbers_of, rows_of
 from isthmus.errors import InputError
 
 
@@ -16,7 +17,7 @@ class Rows:
     """Everything that a source holds, in the order of the source.
 
     Attributes:
-        x: ``(n, *shape)``, stored as it was read.
+        x: ``(n, *shape)``, stored as it was read; a table is a data frame with its own types.
         y: ``(n,)`` whole numbers that index ``classes``, or None where there are no labels.
         classes: the names that the labels index, or None.
         columns: the names of the columns of a table, or None.
@@ -25,7 +26,7 @@ class Rows:
             training part.
     """
 
-    x: np.ndarray
+    x: Values
     y: np.ndarray | None = None
     classes: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
@@ -35,10 +36,26 @@ class Rows:
     def __len__(self) -> int:
         return len(self.x)
 
+    def first(self, count: int) -> Rows:
+        """The rows at the front."""
+        front = slice(count)
+        return replace(
+            self,
+            x=rows_of(self.x, front),
+            y=None if self.y is None else self.y[front],
+            files=None if self.files is None else self.files[front],
+            train_rows=None if self.train_rows is None else min(count, self.train_rows),
+        )
 
-def with_columns(x: np.ndarray, columns: Sequence[str] | None) -> Any:
-    """Rows of a table with the names of its columns, so that a model knows its own table."""
+
+def with_columns(x: Values, columns: Sequence[str] | None) -> Any:
+    """Rows of a table with the names of its columns, so that a model knows its own table.
+
+    Without names, they are a bare array.
+    """
     if columns is None:
+        return numbers_of(x)
+    if is_frame(x):
         return x
     import pandas as pd
 

@@ -11,7 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from isthmus.data.datasets import Data, Part, known_of, typical_of
+from isthmus.data.datasets import Data, Part, known_of, named_for, typical_of
 from isthmus.errors import InputError
 from isthmus.figures._classes import (
     NO_CLASSES,
@@ -128,7 +128,8 @@ def codes_of(model: Any, part: Part) -> np.ndarray:
             f"{type(model).__name__} has no transform, so it has no codes to draw: give a fitted"
             " model."
         )
-    return np.asarray(getattr(model, "codes", model.transform)(part.x, **known_of(model, part)))
+    encode = getattr(model, "codes", model.transform)
+    return np.asarray(encode(named_for(model, part.x), **known_of(model, part)))
 
 
 def decoded_by(model: Any, codes: np.ndarray) -> np.ndarray:

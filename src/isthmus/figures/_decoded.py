@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isthmus.core.latent_grid import latent_grid
-from isthmus.data.datasets import Data, Part, condition_of, known_of
+from isthmus.data.datasets import Data, Part, condition_of, known_of, named_for
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import codes_of, decoded_by, kind_of, project, shown, space_of
@@ -76,9 +76,8 @@ def reconstructions(
     part, tiles = _by_class(shown(data), columns), tiles_for(model, data)
     figure, axes = _sheet(tiles, max(len(part), 6), 2.1, WIDTH)
     tiles.draw(axes, part.x, 1, len(part), pad=1)
-    tiles.draw(
-        axes, model.reconstruct(part.x, **known_of(model, part)), 1, len(part), top=1.1, pad=1
-    )
+    restored = model.reconstruct(named_for(model, part.x), **known_of(model, part))
+    tiles.draw(axes, restored, 1, len(part), top=1.1, pad=1)
     axes.set_yticks([0.5, 1.6], labels=["original", "reconstruction"])
     if part.y is not None:
         axes.xaxis.tick_top()
@@ -149,9 +148,9 @@ def walk(
     share = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * first.ndim)
     decoded = decoded_by(model, first + share * (last - first))
     figure, axes = _sheet(tiles, steps + 2.6, 1, WIDTH + 1)
-    tiles.draw(axes, pair.x[:1], 1, 1, pad=1)
+    tiles.draw(axes, pair.take(slice(1)).x, 1, 1, pad=1)
     tiles.draw(axes, decoded, 1, steps, left=1.3, pad=1)
-    tiles.draw(axes, pair.x[1:], 1, 1, left=steps + 1.6, pad=1)
+    tiles.draw(axes, pair.take(slice(1, None)).x, 1, 1, left=steps + 1.6, pad=1)
     axes.set_xticks(
         [0.5, 1.3 + steps / 2, steps + 2.1],
         labels=["original", f"decoded, in {steps} equal steps of the code", "original"],

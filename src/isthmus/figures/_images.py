@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from isthmus.data._layout import layout_of
+from isthmus.data.frames import Values
 from isthmus.errors import InputError
 
 
 def as_images(
-    x: np.ndarray,
+    x: Values,
     *,
     channels: str = "auto",
     image_shape: tuple[int, ...] | None = None,

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isthmus.data.datasets import Data, Part, known_of
+from isthmus.data.frames import Values, rows_of
 from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
@@ -61,11 +62,10 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
         (order[:count], order[::-1][:count]),
         strict=True,
     ):
-        some = (
-            x.take(rows) if isinstance(x, Part) else x.iloc[rows] if hasattr(x, "iloc") else x[rows]
-        )
+        some = x.take(rows) if isinstance(x, Part) else rows_of(x, rows)
         restored = member.reconstruct(some)
-        _draw(axes, tiles, part.x[rows], restored, scores[rows], getattr(model, "offset_", -np.inf))
+        limit = getattr(model, "offset_", -np.inf)
+        _draw(axes, tiles, rows_of(part.x, rows), restored, scores[rows], limit)
         head(axes, text, TEXT)
         if part.y is not None:
             _name(axes, [class_name(data, y, 100 // count) for y in part.y[rows]])
@@ -97,8 +97,8 @@ def _scores(model: Any, x: Any) -> np.ndarray:
 def _draw(
     axes: Axes,
     tiles: Tiles,
-    x: np.ndarray,
-    restored: np.ndarray,
+    x: Values,
+    restored: Values,
     scores: np.ndarray,
     threshold: float,
 ) -> None:

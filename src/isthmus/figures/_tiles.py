@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from isthmus.data.datasets import Data
+from isthmus.data.frames import Values, numbers_of
 from isthmus.errors import InputError
 from isthmus.figures._images import as_images, mosaic
 from isthmus.figures._style import PALETTE, PAPER
@@ -39,7 +40,7 @@ class Tiles(Protocol):
     def draw(
         self,
         axes: Axes,
-        x: np.ndarray,
+        x: Values,
         rows: int,
         columns: int,
         left: float = 0,
@@ -71,7 +72,7 @@ class Pictures:
     def draw(
         self,
         axes: Axes,
-        x: np.ndarray,
+        x: Values,
         rows: int,
         columns: int,
         left: float = 0,
@@ -79,6 +80,7 @@ class Pictures:
         pad: int = 0,
     ) -> Artist:
         """See :class:`Tiles`."""
+        x = numbers_of(x)
         images = as_images(
             x, channels=self.channels, image_shape=self.image_shape, span=self._span(x)
         )
@@ -123,7 +125,7 @@ class Profiles:
     def draw(
         self,
         axes: Axes,
-        x: np.ndarray,
+        x: Values,
         rows: int,
         columns: int,
         left: float = 0,
@@ -134,7 +136,7 @@ class Profiles:
         place = np.arange(len(x))
         corner = np.stack([left + place % columns, top + place // columns], axis=1)
         corner = corner[:, None]  # (n, 1, 2)
-        parts = (np.broadcast_to(_SHEET, (len(x), 4, 2)), *self._outlines(x))
+        parts = (np.broadcast_to(_SHEET, (len(x), 4, 2)), *self._outlines(numbers_of(x)))
         outlines = [outline for part in parts for outline in corner + 0.04 + 0.92 * part]
         colours = [colour for colour in (PAPER, PALETTE[0], PALETTE[2]) for _ in place]
         return axes.add_collection(PolyCollection(outlines, facecolor=colours, linewidth=0))
@@ -156,7 +158,8 @@ def tiles_for(model: Any, data: Data) -> Tiles:
         "channels": getattr(model, "channels", "auto"),
         "image_shape": getattr(model, "image_shape", None),
     }
-    x = data.train.x[:: math.ceil(len(data.train) / _SEEN)]
+    step = math.ceil(len(data.train) / _SEEN)
+    x = numbers_of(data.train.take(slice(None, None, step)).x, data.name)
     aspect = _aspect(x[:1], hints)
     if not 1 / _LONGEST <= aspect <= _LONGEST:
         return _profiles(x.reshape(len(x), -1))
@@ -183,10 +186,14 @@ def _profiles(x: np.ndarray) -> Profiles:
         if step == 1
         else f"bars: one in {step} of {columns:,} columns"
     )
+    x = np.ma.masked_invalid(x)  # cells that are missing
     if x.min() >= 0 and x.max() <= 1:
         return Profiles(np.zeros(columns), np.ones(columns), 0.0, f"{bars}, from 0 to 1")
-    scale = x.std(axis=0, dtype=np.float64)
+    scale = x.std(axis=0, dtype=np.float64).filled(0)
     caption = f"{bars}, from −{_REACH:g} to {_REACH:g} standard deviations"
     return Profiles(
-        x.mean(axis=0, dtype=np.float64), np.where(scale > 0, scale, 1) * 2 * _REACH, 0.5, caption
+        x.mean(axis=0, dtype=np.float64).filled(0),
+        np.where(scale > 0, scale, 1) * 2 * _REACH,
+        0.5,
+        caption,
     )

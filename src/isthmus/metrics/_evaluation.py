@@ -11,6 +11,7 @@ import torch
 from sklearn.base import is_clusterer
 
 from isthmus.data.datasets import Data, Part, known_of
+from isthmus.data.frames import Values
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
@@ -82,7 +83,7 @@ def _reconstruction(
     return found
 
 
-def _cleaning(model: Any, x: np.ndarray, seed: int) -> dict[str, Measure]:
+def _cleaning(model: Any, x: Values, seed: int) -> dict[str, Measure]:
     """What a member that trains on damaged images makes of images damaged in the same way."""
     module: Any = getattr(model, "module_", None)
     if getattr(module, "corruption", None) is None or not _is_picture(model):
@@ -93,9 +94,7 @@ def _cleaning(model: Any, x: np.ndarray, seed: int) -> dict[str, Measure]:
     return images.cleaning(module, batches, seed)
 
 
-def _likelihood(
-    model: Any, test: Any, x: np.ndarray, known: Mapping[str, Any]
-) -> dict[str, Measure]:
+def _likelihood(model: Any, test: Any, x: Values, known: Mapping[str, Any]) -> dict[str, Measure]:
     if not hasattr(model, "terms"):
         return {}
     terms, normalised = model.terms(test, **known), model.module_.likelihood.normalised
@@ -174,12 +173,12 @@ def _some(part: Part, limit: int, random: np.random.Generator) -> Part:
     return part.take(np.sort(random.choice(len(part), limit, replace=False)))
 
 
-def _named(model: Any, x: np.ndarray, data: Data) -> Any:
+def _named(model: Any, x: Values, data: Data) -> Any:
     """Rows with the names of their columns where the model was trained with names."""
     return with_columns(x, data.columns if hasattr(model, "feature_names_in_") else None)
 
 
-def _inside(model: Model, x: np.ndarray) -> np.ndarray:
+def _inside(model: Model, x: Values) -> np.ndarray:
     """Examples in the model's units, ``(n, dimensions)``."""
     batches = model.preprocessor_.batches(model.preprocessor_.transform(x), torch.device("cpu"))
     return torch.cat([chunk.x.flatten(1) for chunk in batches.chunks()]).numpy()

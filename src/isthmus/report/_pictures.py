@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from isthmus.data.datasets import Data
+from isthmus.data.frames import Values
 from isthmus.figures._images import as_images
 from isthmus.figures._tiles import Pictures, tiles_for
 
@@ -41,7 +42,7 @@ def pixel_data(picture: np.ndarray) -> str:
     return _uri(buffer.getvalue(), "png")
 
 
-def images_of(x: np.ndarray, model: Any, data: Data) -> np.ndarray | None:
+def images_of(x: Values, model: Any, data: Data) -> np.ndarray | None:
     """Examples as images ``(n, h, w)`` or ``(n, h, w, 3)`` in [0, 1]; None for rows of a table."""
     tiles = tiles_for(model, data)
     if not isinstance(tiles, Pictures):

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.data.datasets import Part
+from isthmus.data.frames import numbers_of
 from isthmus.data.preprocessing import fit_preprocessor
 from isthmus.errors import InputError
 from isthmus.likelihoods import SquaredError
@@ -96,4 +97,4 @@ class PCAReference(TransformerMixin, BaseEstimator):
 
 
 def _array(X: Any) -> np.ndarray:
-    return np.asanyarray(X.x if isinstance(X, Part) else X)
+    return numbers_of(X.x if isinstance(X, Part) else X)

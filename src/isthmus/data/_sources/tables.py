@@ -1,4 +1,4 @@
-"""Tables of numbers, ``.csv`` or ``.parquet``, one example a row."""
+"""Tables, ``.csv`` or ``.parquet``, one example a row: a data frame with its own types."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from isthmus.errors import InputError, missing_extra, unknown
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+_OFFSET = r"(Z|[+-]\d\d:?\d\d)"  # from UTC
+_ISO_DATE = rf"\d{{4}}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?{_OFFSET}?)?"
+
 
 def read_csv(path: Path, label: str | None = None) -> Rows:
     """Read a table from comma-separated text whose first line names the columns."""
@@ -27,7 +30,7 @@ def read_csv(path: Path, label: str | None = None) -> Rows:
         # rows longer than the first line would lose their end with a warning only
         with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(path, index_col=False)
+            frame = pandas.read_csv(path, index_col=False, low_memory=False)
     except pandas.errors.ParserWarning as error:
         raise InputError(
             f"{path}: rows hold more values than the first line has names: name every column."
@@ -65,7 +68,7 @@ def _unreadable(path: Path, error: Exception) -> InputError:
 
 
 def _check_head(path: Path, head: DataFrame) -> None:
-    """Refuse a first line that holds data, or that was written together with a nameless index."""
+    """Refuse a first line that holds data or a name twice, or that begins a nameless index."""
     names = list(head.iloc[0])
     if names[0] != names[0]:  # an empty cell, which pandas reads as NaN
         raise InputError(
@@ -76,6 +79,8 @@ def _check_head(path: Path, head: DataFrame) -> None:
             f"{path}: the first line holds numbers, not the names of the columns: add a line of"
             " names."
         )
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{path} has two columns named {twice[0]!r}: give each its own name.")
     if len(names) == 1 and any(mark in str(names[0]) for mark in ";\t"):
         raise InputError(f"{path}: the columns are not separated by commas: write it with commas.")
 
@@ -85,52 +90,82 @@ def _rows(path: Path, frame: DataFrame, label: str | None) -> Rows:
     if label is not None and label not in frame.columns:
         raise unknown("label column", label, frame.columns)
     values = frame.drop(columns=[] if label is None else [label])
-    x, columns = _numbers(path, values), tuple(values.columns)
+    if 0 in values.shape:
+        raise InputError(
+            f"{path} holds {len(values)} rows of {values.shape[1]} columns: at least 1 of each is"
+            " needed."
+        )
+    import pandas
+
+    x = pandas.DataFrame({name: _typed(path, column) for name, column in values.items()})
+    columns = tuple(x.columns)
     if label is None:
         return Rows(x, columns=columns)
     y, classes = _labels(path, frame[label])
     return Rows(x, y, classes, columns)
 
 
-def _numbers(path: Path, frame: DataFrame) -> np.ndarray:
-    """The cells ``(n, columns)`` as float32."""
-    from pandas.api.types import is_numeric_dtype
+def _typed(path: Path, column: Series) -> Series:
+    """A column by its own type: numbers, truth values, text, categories or dates.
 
-    if 0 in frame.shape:
+    Text that is a date in every row is read as one; infinity, and what is none of these, is
+    refused.
+    """
+    from pandas.api import types
+
+    if types.is_numeric_dtype(column.dtype):
+        _check_finite(path, column)
+        return column
+    if isinstance(column.dtype, types.CategoricalDtype) or types.is_datetime64_any_dtype(column):
+        return column
+    return _of_objects(path, column)
+
+
+def _check_finite(path: Path, column: Series) -> None:
+    if column.dtype.kind != "f":
+        return
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if (bad := np.isinf(values)).any():
         raise InputError(
-            f"{path} holds {len(frame)} rows of {frame.shape[1]} numbers: at least 1 of each is"
-            " needed."
+            f"{path}: row {(row := int(bad.argmax())) + 1}, column {column.name!r} holds"
+            f" {values[row]}, which is no finite number (rows are counted from 1, below the names):"
+            " leave the cell empty, or take the row out."
         )
-    for name, column in frame.items():
-        if not is_numeric_dtype(column.dtype):
-            raise _not_numeric(path, str(name), column)
-    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is named below
-        x: np.ndarray = frame.to_numpy(dtype=np.float32, na_value=np.nan)
-    _check_finite(path, frame, x)
-    return x
 
 
-def _not_numeric(path: Path, name: str, column: Series) -> InputError:
-    from pandas import to_numeric
+def _of_objects(path: Path, column: Series) -> Series:
+    """A column of text, or of the objects that a reader makes of truth values, dates, decimals."""
+    import pandas
 
-    odd = (to_numeric(column.astype(object), errors="coerce").isna() & column.notna()).to_numpy()
-    row = int(odd.argmax())
-    return InputError(
-        f"{path}: column {name!r} does not hold numbers (row {row + 1} is {column.iloc[row]!r}): if"
-        f" it is the class, name it with label={name!r} (--label {name!r} on the command line), or"
-        " take it out of the table."
+    present = column.dropna()
+    match pandas.api.types.infer_dtype(present, skipna=True):
+        case "empty":
+            return column.astype(np.float64)
+        case "boolean":
+            return column.astype("boolean")
+        case "decimal":
+            return column.astype(np.float64)
+        case "date" | "datetime":
+            return pandas.to_datetime(column)
+        case "string":
+            return _dates(column) if present.str.fullmatch(_ISO_DATE).all() else column
+    raise InputError(
+        f"{path}: column {column.name!r} holds {present.iloc[0]!r} (row"
+        f" {int(column.notna().to_numpy().argmax()) + 1}), which is no number, text, truth value"
+        " or date: take it out of the table."
     )
 
 
-def _check_finite(path: Path, frame: DataFrame, x: np.ndarray) -> None:
-    bad = ~np.isfinite(x)
-    if bad.any():
-        row, column = (int(place) for place in np.unravel_index(bad.argmax(), x.shape))
-        raise InputError(
-            f"{path}: row {row + 1}, column {frame.columns[column]!r} holds"
-            f" {frame.iat[row, column]!s}, which is no finite float32 (rows are counted from 1,"
-            " below the names): fill it in, or take the row out."
-        )
+def _dates(column: Series) -> Series:
+    """Text as dates; where one is none of the calendar's, it stays text."""
+    import pandas
+
+    # different offsets from UTC meet in UTC only
+    offsets = column.dropna().str.extract(_OFFSET + "$", expand=False)
+    try:
+        return pandas.to_datetime(column, format="ISO8601", utc=offsets.nunique(dropna=False) > 1)
+    except ValueError:  # the thirtieth of February
+        return column
 
 
 def _labels(path: Path, column: Series) -> tuple[np.ndarray, tuple[str, ...]]:
