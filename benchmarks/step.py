@@ -157,7 +157,8 @@ def isthmus_step(**settings: Any) -> Callable[[], None]:
     import isthmus as ist
     from isthmus.core.objectives import Stage
     from isthmus.data._scaling import Scaling
-    from isthmus.data.batches import ArrayBatches
+    from isthmus.data.batches import StoreBatches
+    from isthmus.data.stores import ArrayStore
     from isthmus.training._steps import Step
     from isthmus.training.optimizers import make_optimizer
     from isthmus.training.runtimes import SingleProcess
@@ -167,9 +168,8 @@ def isthmus_step(**settings: Any) -> Callable[[], None]:
     )
     module, runtime = member.build((784,)).train(), SingleProcess("cpu")
     stage = Stage(1, module.objectives())
-    batches = ArrayBatches(
-        X.numpy(), Scaling("pixels", np.zeros(1), np.full(1, 255.0), True), runtime.device
-    )
+    pixels = Scaling("pixels", np.zeros(1), np.full(1, 255.0), True)
+    batches = StoreBatches(ArrayStore(X.numpy(), pixels), runtime.device)
     step = Step(
         module, stage, [make_optimizer(stage.objectives[0], member)], batches, member, runtime
     )

@@ -14,6 +14,7 @@ import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.conditioning import with_condition
 from isthmus.data._splitting import held_out_rows
+from isthmus.data.stores import ArrayStore
 from isthmus.training.settings import seed_of
 
 CONDITIONAL = [
@@ -151,7 +152,7 @@ def test_validation_counts_examples_by_their_weights(digits: ist.data.Data) -> N
     x, weight = digits.train.x[:60], np.where(np.arange(60) % 3 == 0, 5.0, 1.0)
     values = {"epochs": 1, "validation": 0.5, "random_state": 0, "learning_rate": 1e-20}
     model = ist.AE(**values).fit(x, sample_weight=weight)
-    _, held_out = held_out_rows(x, 0.5, seed_of(0))
+    _, held_out = held_out_rows(ArrayStore(x), 0.5, seed_of(0))
     errors = -model.score_samples(x[held_out])
     wanted = np.average(errors, weights=weight[held_out])
     assert model.history_[0]["val_objective"] == pytest.approx(wanted, rel=1e-4)

@@ -17,6 +17,10 @@ class RunError(InputError):
     """A run folder or a checkpoint is missing, foreign or damaged."""
 
 
+class DataWarning(UserWarning):
+    """Something about the data may be wrong; the message says what and the remedy."""
+
+
 class DivergenceError(ArithmeticError):
     """Training met a loss that is not finite; the estimator keeps its last good weights."""
 

@@ -10,13 +10,13 @@ import torch
 
 import isthmus as ist
 from isthmus.data._scaling import fit_scaling
-from isthmus.data.batches import ArrayBatches
+from isthmus.data.batches import StoreBatches
+from isthmus.data.stores import ArrayStore
 
 
-def stored(x: np.ndarray, **values: Any) -> ArrayBatches:
-    return ArrayBatches(
-        x, fit_scaling("auto", x, (float(x.min()), float(x.max()))), torch.device("cpu"), **values
-    )
+def stored(x: np.ndarray, **values: Any) -> StoreBatches:
+    scaling = fit_scaling("auto", x, (float(x.min()), float(x.max())))
+    return StoreBatches(ArrayStore(x, scaling), torch.device("cpu"), **values)
 
 
 def test_grey_values_are_drawn_black_or_white_with_their_own_probability() -> None:

@@ -11,6 +11,7 @@ import torch
 import isthmus as ist
 from isthmus.data._layout import extent, layout_of
 from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.data.stores import ArrayStore
 
 RNG = np.random.default_rng(0)
 
@@ -71,7 +72,7 @@ def test_what_is_not_finite_is_named_by_row_and_column(bad: float, word: str, ki
 
 
 def test_extent_looks_at_large_arrays_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isthmus.data._layout._CHUNK", 8)
+    monkeypatch.setattr("isthmus.data._statistics._VALUES", 8)
     x = np.arange(60.0).reshape(20, 3)
     assert extent(x) == (0.0, 59.0)
     x[17, 1] = np.nan
@@ -83,7 +84,8 @@ def test_uint8_stays_uint8_in_memory_and_becomes_the_unit_range() -> None:
     x = RNG.integers(0, 256, (10, 8, 8), dtype=np.uint8)
     preprocessor, inside = fit_preprocessor(x, scaling="auto")
     assert inside.dtype == np.uint8
-    assert np.shares_memory(inside, x)
+    assert isinstance(inside, ArrayStore)
+    assert np.shares_memory(inside.array, x)
     batch = preprocessor.batches(inside, torch.device("cpu")).batch(torch.tensor([3, 1])).x
     np.testing.assert_allclose(batch.numpy(), x[[3, 1]][:, None] / np.float32(255), rtol=1e-6)
 
@@ -184,4 +186,5 @@ def test_a_memory_map_is_trained_on_as_it_lies(tmp_path: Any) -> None:
     held = ist.AE(epochs=2, random_state=0).fit(np.array(x))
     assert np.array_equal(mapped.transform(x), held.transform(np.array(x)))
     # The model sees the map itself, not a copy of it in memory.
-    assert isinstance(mapped.preprocessor_.transform(x), np.memmap)
+    inside = mapped.preprocessor_.transform(x)
+    assert isinstance(inside, ArrayStore) and isinstance(inside.array, np.memmap)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from isthmus.core.example import Kind, Shape
+from isthmus.data._statistics import blocks, is_sparse
 from isthmus.data.frames import numbers_of
-from isthmus.errors import InputError
+from isthmus.errors import DataWarning, InputError
 
 _WANTED: dict[Kind, str] = {
     "image": "(n, height, width), or that with channels",
@@ -19,7 +21,8 @@ _WANTED: dict[Kind, str] = {
     "table": "(n, columns)",
     "vector": "(n, columns)",
 }
-_CHUNK = 1 << 22  # values looked at in one go, so that a memory map is never read whole
+
+_EXACT = 2**53  # float64 holds every whole number up to here
 
 
 @dataclass(frozen=True)
@@ -109,43 +112,79 @@ def _guess(outer: Shape) -> str:
     return "first" if first else "last"
 
 
-def extent(x: np.ndarray, name: str = "X") -> tuple[float, float]:
+def extent(x: Any, name: str = "X") -> tuple[float, float]:
     """The least and the greatest value; NaN or infinity is refused with its place."""
     if x.dtype == np.uint8:
         return 0.0, 255.0
-    low, high, rows = math.inf, -math.inf, max(1, _CHUNK // max(1, math.prod(x.shape[1:])))
-    for start in range(0, len(x), rows):
-        block = x[start : start + rows]
+    if is_sparse(x):
+        return _sparse_extent(x, name)
+    low, high = math.inf, -math.inf
+    for start, block in blocks(x):
         least, greatest = float(block.min()), float(block.max())
         if not (math.isfinite(least) and math.isfinite(greatest)):
-            raise _not_finite(block, start, name)
+            place = np.argwhere(~np.isfinite(block))[0]
+            raise _not_finite(block[tuple(place)], (start + place[0], *place[1:]), name)
         low, high = min(low, least), max(high, greatest)
     return low, high
 
 
-def _not_finite(block: np.ndarray, start: int, name: str) -> InputError:
-    place = np.argwhere(~np.isfinite(block))[0]
-    value = block[tuple(place)]
+def _sparse_extent(x: Any, name: str) -> tuple[float, float]:
+    is_bad = ~np.isfinite(x.data)
+    if is_bad.any():
+        place = int(is_bad.argmax())
+        row = int(np.searchsorted(x.indptr, place, side="right")) - 1
+        raise _not_finite(x.data[place], (row, int(x.indices[place])), name)
+    return float(x.min()), float(x.max())
+
+
+def _not_finite(value: Any, place: tuple[int, ...], name: str) -> InputError:
     what = "NaN" if np.isnan(value) else "inf"
-    where = f"row {start + place[0]}, column {', '.join(str(i) for i in place[1:])}"
+    where = f"row {place[0]}, column {', '.join(str(i) for i in place[1:])}"
     return InputError(
         f"{name} holds {what} (row and column from 0: {where}): remove the row, or fill in the"
         " value."
     )
 
 
-def as_stored(x: Any, name: str = "X") -> np.ndarray:
-    """The array as it will be kept: uint8 or float32; every other number becomes float32.
+def warn_of_large(x: Any) -> None:
+    """Warn of whole numbers, in an array or a frame, that float64 cannot tell from the next."""
+    if hasattr(x, "iloc"):
+        x = x.iloc[:, [place for place, dtype in enumerate(x.dtypes) if _is_long(dtype)]].to_numpy()
+    if not _is_long(getattr(x, "dtype", None)) or 0 in x.shape:
+        return
+    if (largest := max(int(x.max()), -int(x.min()))) > _EXACT:
+        warnings.warn(
+            f"X holds whole numbers of up to {largest:,}, and float64 cannot tell those beyond"
+            " 2**53 from the next: subtract a constant first, or leave out a column that is a name"
+            " and no number.",
+            DataWarning,
+            stacklevel=2,
+        )
 
-    A data frame becomes the array of its numbers.
+
+def _is_long(dtype: Any) -> bool:
+    return getattr(dtype, "kind", "") in ("i", "u") and dtype.itemsize == 8
+
+
+def as_numbers(x: Any, name: str = "X") -> Any:
+    """The examples as numbers that torch can take over without a copy: an array, or sparse rows.
+
+    A data frame becomes the array of its numbers. Sparse rows are in order, and hold no place twice.
     """
-    x = numbers_of(x, name)
-    if x.dtype in (np.uint8, np.float32):
-        return x if isinstance(x, np.memmap) else np.ascontiguousarray(x)
+    x = x if is_sparse(x) else numbers_of(x, name)
     if x.dtype.kind not in "biuf":
         raise InputError(
             f"{name} has the type {x.dtype}, which holds no real numbers: convert it to float32 or"
             " uint8."
         )
-    with np.errstate(over="ignore"):  # what overflows is found, and named, by `extent`
-        return np.ascontiguousarray(x, dtype=np.float32)
+    if is_sparse(x):
+        from scipy import sparse  # loaded already, as x is of it; heavy for who reads arrays
+
+        rows = sparse.csr_array(x)
+        if not rows.has_canonical_format:
+            rows = sparse.csr_array(x, copy=True)
+            rows.sum_duplicates()
+        return rows
+    if isinstance(x, np.memmap) and x.dtype.isnative and min(x.strides, default=0) >= 0:
+        return x
+    return np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))

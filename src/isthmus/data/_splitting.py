@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from isthmus.data.datasets import Data, Part
 from isthmus.data.rows import Rows
 from isthmus.errors import InputError
+
+if TYPE_CHECKING:  # torch is heavy, and reading data does without it
+    from isthmus.data.stores import Store
 
 # fixed: the same source must give the same parts in every run, whatever the seed of the training is
 _SEED = 0
@@ -75,11 +80,11 @@ def _shuffled(groups: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def held_out_rows(
-    x: np.ndarray, share: float, seed: int
+    x: Store, share: float, seed: int
 ) -> tuple[np.ndarray | slice, np.ndarray | slice]:
     """The rows of examples to train on, and those of a share that is set aside, by chance.
 
-    A memory map gives its tail, so that it stays on the disk.
+    What is on the disk gives its tail, so that it stays there.
     """
     count = round(share * len(x))
     if count < 1 or len(x) - count < 2:
@@ -87,7 +92,7 @@ def held_out_rows(
             f"validation={share:g} of {len(x)} examples leaves too few to train on or to measure:"
             " give more examples."
         )
-    if isinstance(x, np.memmap):
+    if x.is_on_disk:
         return slice(len(x) - count), slice(len(x) - count, None)
     order = np.random.default_rng(seed).permutation(len(x))
     return np.sort(order[count:]), np.sort(order[:count])

@@ -1,11 +1,8 @@
-"""Examples as they are stored, handed out in batches, in the model's units, on the device."""
+"""Examples as they are kept, handed out in batches, in the model's units, on the device."""
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -14,19 +11,21 @@ from torch import Tensor
 from isthmus.core import sharding
 from isthmus.core.batch import Batch
 from isthmus.data._scaling import Scaling
+from isthmus.data.stores import Store, inference_rows
+
+_COARSE = {torch.uint8, torch.uint16, torch.float16, torch.float32}
+_FAR = 1 << 10  # standard deviations from 0 from which on float32 would lose some of the bits
 
 
-class ArrayBatches:
-    """Examples ``(n, *shape)`` that stay as stored until a batch needs them.
-
-    They may be uint8, float32 or a memory map.
+class StoreBatches:
+    """The examples of a store, which stay as they are kept until a batch needs them.
 
     A batch is gathered in one operation and only then becomes floating; no Python runs per example.
 
     Args:
-        x: the examples, ``(n, *shape)``.
-        scaling: from their units to the model's; None hands them out as they are, such as codes.
-        device: where batches go; the examples follow, unless they are on the disk.
+        store: the examples; values that have no scaling left are handed out as they are, such as
+            codes.
+        device: where batches go; the examples follow where they fit.
         dtype: the floating type of the batches.
         condition: what is known beside each example, ``(n, c)``.
         weight: how much each counts, ``(n,)``.
@@ -37,8 +36,7 @@ class ArrayBatches:
 
     def __init__(
         self,
-        x: np.ndarray | Tensor,
-        scaling: Scaling | None,
+        store: Store,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         *,
@@ -47,20 +45,15 @@ class ArrayBatches:
         masked: bool = False,
         binarize: bool = False,
     ) -> None:
-        stored = x if isinstance(x, Tensor) else _as_tensor(x)
-        stays = isinstance(x, np.ndarray) and not _fits(x, device)
-        self._stored = Batch(
-            stored if stays else stored.to(device),
-            None if condition is None else condition.to(device, dtype),
-            None,
-            None if weight is None else weight.to(device, dtype),
-        )
+        self._store = store.on(device)
+        self._condition = None if condition is None else condition.to(device, dtype)
+        self._weight = None if weight is None else weight.to(device, dtype)
         self._device, self._dtype = device, dtype
         self._masked, self._binarize = masked, binarize
-        self._scaling = None if scaling is None else _Affine(scaling, device, dtype)
+        self._scaling = None if store.scaling is None else _Affine(store.scaling, device, dtype)
 
     def __len__(self) -> int:
-        return self._stored.size
+        return len(self._store)
 
     def batch(self, rows: Tensor) -> Batch:
         """The examples of some rows, in the model's units."""
@@ -68,7 +61,13 @@ class ArrayBatches:
 
     def stored(self, rows: Tensor) -> Batch:
         """The examples of some rows as they are kept."""
-        return self._stored.each(lambda kept: kept.index_select(0, rows.to(kept.device)))
+        condition, weight = self._condition, self._weight
+        return Batch(
+            self._store.gather(rows),
+            None if condition is None else condition.index_select(0, rows.to(condition.device)),
+            None,
+            None if weight is None else weight.index_select(0, rows.to(weight.device)),
+        )
 
     def spread(self) -> Batch:
         """As many examples as inference takes at once, spread over all of them."""
@@ -78,19 +77,26 @@ class ArrayBatches:
     @property
     def rows(self) -> int:
         """How many examples to take at once where nothing is trained."""
-        return inference_rows(self._stored.x.shape[1:])
+        return inference_rows(self._store.shape)
 
     def chunks(self, size: int | None = None) -> Iterator[Batch]:
         """All examples in their order, in chunks that are ready for the model."""
         size = size or self.rows
         for start in range(0, len(self), size):
-            yield self.ready(self._stored.each(itemgetter(slice(start, start + size))))
+            some = slice(start, start + size)
+            condition, weight = (
+                None if part is None else part[some] for part in (self._condition, self._weight)
+            )
+            x = self._store.slice(start, start + size)
+            yield self.ready(Batch(x, condition, None, weight))
 
     def ready(self, stored: Batch) -> Batch:
         """What is kept, on the device, in the model's units; masked and binarised if asked."""
-        if self._scaling is None:
-            return stored
-        x, mask = self._scaling(stored.x), None
+        x, mask = stored.x, None
+        if self._scaling is not None:
+            x = self._scaling(x)
+        else:
+            x = x.to(self._device, self._dtype if x.is_floating_point() else None)
         if self._masked:
             mask = ~x.isnan()
             x = x.nan_to_num()
@@ -98,41 +104,33 @@ class ArrayBatches:
 
 
 class _Affine:
-    """From the units of the data to the model's, on the device."""
+    """From the units of the data to the model's, on the device.
+
+    What is kept in more bits than float32 has, or lies far from 0, is brought nearer in float64.
+    """
 
     def __init__(self, scaling: Scaling, device: torch.device, dtype: torch.dtype) -> None:
         self._device, self._dtype = device, dtype
-        self._shift = self._constant(scaling.offset)
-        self._factor = self._constant(1 / scaling.scale)
+        self._home = torch.device("cpu") if device.type == "mps" else device  # it has no float64
+        self._shift, self._factor = _constants(scaling, device, dtype)
+        self._exact = _constants(scaling, self._home, torch.float64)
         self._shifts = bool((scaling.offset != 0).any())
         self._scales = self._shifts or bool((scaling.scale != 1).any())
+        self._is_far = bool((np.abs(scaling.offset) > _FAR * scaling.scale).any())
 
     def __call__(self, stored: Tensor) -> Tensor:
+        if self._scales and (self._is_far or stored.dtype not in _COARSE):
+            shift, factor = self._exact
+            x = stored.to(self._home, torch.float64, copy=True)
+            return x.sub_(shift).mul_(factor).to(self._device, self._dtype)
         x = stored.to(self._device, self._dtype, copy=self._scales)
         if self._shifts:
             x.sub_(self._shift)
         return x.mul_(self._factor) if self._scales else x
 
-    def _constant(self, value: np.ndarray) -> Tensor:
-        """A number, or one per column: shaped so that it meets ``(n, *shape)``."""
-        numbers = torch.from_numpy(np.atleast_1d(value).astype(np.float32))
-        tensor = numbers.to(self._device, self._dtype)
-        return tensor if tensor.numel() > 1 else tensor.reshape(())
 
-
-def _as_tensor(x: np.ndarray) -> Tensor:
-    with warnings.catch_warnings():  # a read-only memory map: nothing here writes to it
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(x)
-
-
-def inference_rows(shape: Sequence[int]) -> int:
-    """How many examples to take at once where nothing is trained: about two million values."""
-    return max(16, min(4096, (1 << 21) // max(1, math.prod(shape))))
-
-
-def _fits(x: np.ndarray, device: torch.device) -> bool:
-    """Whether the examples can live on the device; half of its free memory is the model's."""
-    if device.type != "cuda":
-        return device.type != "cpu" and not isinstance(x, np.memmap)
-    return x.nbytes < torch.cuda.mem_get_info(device)[0] // 2
+def _constants(scaling: Scaling, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """What is subtracted and what is multiplied by, shaped so that both meet ``(n, *shape)``."""
+    exact = (scaling.offset, 1 / scaling.scale)
+    shift, factor = (torch.from_numpy(value).to(dtype).to(device) for value in exact)
+    return (shift, factor) if shift.numel() > 1 else (shift.reshape(()), factor.reshape(()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.batches import ArrayBatches
+from isthmus.data.batches import StoreBatches
 from isthmus.data.preprocessing import Preprocessor
+from isthmus.data.stores import Store, fingerprint
 from isthmus.errors import InputError
 
 
@@ -20,29 +20,29 @@ class Examples:
     """Examples inside a member, and what stands beside them.
 
     Attributes:
-        x: ``(n, *shape)``, as they are stored.
+        x: ``(n, *shape)``, as they are kept.
         condition: ``(n, c)``, or None.
         weight: ``(n,)``, 1 on the average, or None.
     """
 
-    x: np.ndarray
+    x: Store
     condition: Tensor | None = None
     weight: Tensor | None = None
 
     def take(self, rows: np.ndarray | slice) -> Examples:
         """Some of them."""
         beside = [None if part is None else part[rows] for part in (self.condition, self.weight)]
-        return Examples(self.x[rows], *beside)
+        return Examples(self.x.take(rows), *beside)
 
     def fingerprint(self) -> str:
         """A short text that changes when the examples do."""
         beside = [part.numpy() for part in (self.condition, self.weight) if part is not None]
-        return " ".join(map(fingerprint, [self.x, *beside]))
+        return " ".join([self.x.fingerprint(), *map(fingerprint, beside)])
 
 
 def as_batches(
     preprocessor: Preprocessor, device: torch.device, examples: Examples, *, binarize: bool = False
-) -> ArrayBatches:
+) -> StoreBatches:
     """Examples in batches that a module can take."""
     return preprocessor.batches(
         examples.x,
@@ -71,13 +71,3 @@ def weights_of(sample_weight: Any, n: int) -> Tensor | None:
             " weights must contain at least one non-zero number, and finite ones from 0 up."
         )
     return torch.from_numpy((weight / weight.mean()).astype(np.float32))
-
-
-def fingerprint(x: np.ndarray) -> str:
-    """A short text that changes when the examples do.
-
-    It reads the shape, the type and up to 1,024 rows spread over all.
-    """
-    rows = np.linspace(0, len(x) - 1, num=min(len(x), 1024)).astype(np.int64)
-    checksum = zlib.crc32(np.ascontiguousarray(x[rows]).tobytes())
-    return f"{tuple(x.shape)} {x.dtype} {checksum:08x}"

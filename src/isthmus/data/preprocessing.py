@@ -11,12 +11,14 @@ from torch import Tensor
 
 from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
 from isthmus.core.parts import named
-from isthmus.data._layout import Layout, as_stored, extent, layout_of
-from isthmus.data._scaling import Scaling, fit_scaling, grid_of, off_grid, support_of
+from isthmus.data._grids import grid_of, off_grid
+from isthmus.data._layout import Layout, as_numbers, extent, layout_of
+from isthmus.data._scaling import Scaling, fit_scaling, support_of
 from isthmus.data._sequences import steps
-from isthmus.data.batches import ArrayBatches
+from isthmus.data._statistics import is_sparse
+from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import Condition, condition_from_json
-from isthmus.data.frames import Values
+from isthmus.data.stores import Store, kept
 from isthmus.errors import InputError
 from isthmus.likelihoods.base import LikelihoodPart, that_fit
 from isthmus.registry import LIKELIHOODS
@@ -45,70 +47,69 @@ class Preprocessor:
     condition: Condition | None = None
     bins: int | None = None
 
-    def transform(self, x: Values) -> np.ndarray:
-        """Examples as they will be kept, ``(n, *shape)``.
+    def transform(self, x: Any) -> Store:
+        """Examples as they will be kept, ``(n, *shape)``: of an array, or of sparse rows.
 
         None at all, wrong shapes, NaN and foreign ranges are refused.
         """
-        x = as_stored(x)
-        if len(x) == 0:
+        x = as_numbers(x)
+        if x.shape[0] == 0:
             raise InputError("X holds 0 examples: give at least one.")
         if x.shape[1:] != self.layout.outer:
             raise InputError(
                 f"X has examples of shape {tuple(x.shape[1:])}, but the model was trained on"
                 f" {self.layout.outer}, read as {self.spec}: bring them into that shape."
             )
-        low, high = extent(steps(x) if self._may_be_masked(x) else x)
-        if self._must_be_unit(x) and not (low >= -_SLACK and high <= 1 + _SLACK):
+        if is_sparse(x):
+            _refuse_order(self.spec.kind)
+        low, high = extent(steps(x) if self._may_be_masked(x.dtype) else x)
+        if self._must_be_unit(x.dtype) and not (low >= -_SLACK and high <= 1 + _SLACK):
             raise InputError(
                 f"X lies in [{low:g}, {high:g}], but the model was trained on values in [0, 1]:"
                 " scale it in the same way (uint8 pixels are scaled by themselves)."
             )
-        return self.layout.transform(x)
+        return kept(x, self.layout, self._scaling_of(x.dtype))
 
     def batches(
         self,
-        inside: np.ndarray,
+        inside: Store,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         *,
         condition: Tensor | None = None,
         weight: Tensor | None = None,
         binarize: bool = False,
-    ) -> ArrayBatches:
-        """Transformed examples, to be handed out in batches; pixels and [0, 1] meet.
-
-        It does not matter which of the two was trained on.
+    ) -> StoreBatches:
+        """Transformed examples, to be handed out in batches.
 
         ``condition`` ``(n, c)`` and ``weight`` ``(n,)`` stand beside the examples. ``binarize``
         draws 0 or 1 with the values, then in [0, 1], as probabilities.
         """
-        return ArrayBatches(
+        return StoreBatches(
             inside,
-            self._scaling_of(inside),
             device,
             dtype,
             condition=condition,
             weight=weight,
-            masked=self._may_be_masked(inside),
+            masked=self._may_be_masked(inside.dtype),
             binarize=binarize,
         )
 
-    def off_grid(self, inside: np.ndarray, bins: int) -> float | None:
+    def off_grid(self, inside: Store, bins: int) -> float | None:
         """The first value that is no step 0, 1/(bins - 1), ..., 1 inside a model, or None.
 
         It is one of transformed examples, in the units of the data.
         """
-        return off_grid(inside, self._scaling_of(inside), bins)
+        return off_grid(inside, self.scaling, bins)
 
-    def require_grid(self, inside: np.ndarray) -> None:
+    def require_grid(self, inside: Store) -> None:
         """Refuse transformed examples with values between those that the likelihood knows.
 
         They have no probability mass.
         """
         if self.bins is None or (value := self.off_grid(inside, self.bins)) is None:
             return
-        fitting = grid_of(inside, self._scaling_of(inside))
+        fitting = grid_of(inside)
         remedy = "round X to them" if fitting is None else f"train with bins={fitting}"
         raise InputError(
             f"X holds {value:g}, but the likelihood with bins={self.bins} knows only the values 0,"
@@ -154,27 +155,27 @@ class Preprocessor:
             None if values.get("bins") is None else int(values["bins"]),
         )
 
-    def _scaling_of(self, inside: np.ndarray) -> Scaling:
+    def _scaling_of(self, dtype: np.dtype[Any]) -> Scaling:
         """The scaling of pixels where it was settled by values in [0, 1], or the reverse."""
         scaling = self.scaling
-        if scaling.kind == "pixels" and inside.dtype != np.uint8:
+        if scaling.kind == "pixels" and dtype != np.uint8:
             return replace(scaling, kind="none", scale=np.ones_like(scaling.scale))
-        if scaling.kind == "none" and scaling.unit_range and inside.dtype == np.uint8:
+        if scaling.kind == "none" and scaling.unit_range and dtype == np.uint8:
             return replace(scaling, kind="pixels", scale=np.full_like(scaling.scale, 255))
         return scaling
 
-    def _may_be_masked(self, x: np.ndarray) -> bool:
+    def _may_be_masked(self, dtype: np.dtype[Any]) -> bool:
         """Whether examples may lack steps at their end, where they hold NaN."""
-        return self.spec.kind == "sequence" and x.dtype.kind == "f"
+        return self.spec.kind == "sequence" and dtype.kind == "f"
 
-    def _must_be_unit(self, x: np.ndarray) -> bool:
-        if x.dtype == np.uint8:
+    def _must_be_unit(self, dtype: np.dtype[Any]) -> bool:
+        if dtype == np.uint8:
             return False
         return self.scaling.kind == "pixels" or (self.strict and self.scaling.kind == "none")
 
 
 def fit_preprocessor(
-    x: Values,
+    x: Any,
     *,
     scaling: str,
     likelihood: LikelihoodPart | None = None,
@@ -182,23 +183,28 @@ def fit_preprocessor(
     image_shape: Shape | None = None,
     kind: Kind | None = None,
     columns: tuple[str, ...] | None = None,
-) -> tuple[Preprocessor, np.ndarray]:
-    """Settle kind, layout and scaling by training examples; gives these as they are inside too.
+) -> tuple[Preprocessor, Store]:
+    """Settle kind, layout and scaling by training examples, an array or sparse rows; gives these as
+    they are inside too.
 
     ``likelihood`` is the one that was asked for, None where the data decide. Sequences may end in
     steps of NaN: their features are scaled over all steps that are there. Each channel of a signal
     and each column of a table is scaled by itself.
     """
-    x = as_stored(x)
+    x = as_numbers(x)
     if kind is None and columns is not None and image_shape is None:
         kind = "table"
     kind, layout = layout_of(tuple(x.shape[1:]), channels, image_shape, kind)
-    if len(x) < 2:
+    if x.shape[0] < 2:
         raise InputError(
-            f"X holds {len(x)} examples (n_samples = {len(x)}): at least 2 are needed to train."
+            f"X holds {x.shape[0]} examples (n_samples = {x.shape[0]}): at least 2 are needed to"
+            " train."
         )
-    inside = layout.transform(x)
-    values = steps(x) if kind == "sequence" else inside
+    if is_sparse(x):
+        _refuse_order(kind)
+        values = x if len(layout.shape) == 1 else x.reshape(-1, 1).tocsr()  # images: as a whole
+    else:
+        values = steps(x) if kind == "sequence" else layout.transform(x)
     reach = extent(values)
     fitted = fit_scaling(scaling, values, reach, per_channel=kind == "signal")
     spec = ExampleSpec(
@@ -214,4 +220,12 @@ def fit_preprocessor(
     unbounded = replace(spec, support="real")
     strict = spec.unit_range and (likelihood is None or likelihood.accepts(unbounded) is not None)
     bins = None if likelihood is None else likelihood.required_bins
-    return Preprocessor(spec, layout, fitted, strict, bins=bins), inside
+    return Preprocessor(spec, layout, fitted, strict, bins=bins), kept(x, layout, fitted)
+
+
+def _refuse_order(kind: Kind) -> None:
+    """Refuse sparse rows where values have an order in time."""
+    if kind in ("signal", "sequence"):
+        raise InputError(
+            f"kind={kind!r} takes no sparse X, whose rows are vectors or tables: pass X.toarray()."
+        )

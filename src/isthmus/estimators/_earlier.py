@@ -15,6 +15,7 @@ from isthmus.core import files
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.objectives import Stage
 from isthmus.data.preprocessing import Preprocessor
+from isthmus.data.stores import Store
 from isthmus.errors import InputError, RunError
 from isthmus.training.callbacks.snapshots import Snapshot
 from isthmus.training.checkpoint import State
@@ -63,7 +64,7 @@ class Earlier:
         """Where random numbers go on, so that none is drawn again."""
         return int(np.random.SeedSequence([seed, len(self.history)]).generate_state(1)[0])
 
-    def opened(self, x: np.ndarray) -> tuple[Preprocessor, np.ndarray]:
+    def opened(self, x: Any) -> tuple[Preprocessor, Store]:
         """The same layout and scaling, and further examples as they are inside."""
         return self.preprocessor, self.preprocessor.transform(x)
 

@@ -6,14 +6,13 @@ from abc import ABC
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from isthmus.data._splitting import held_out_rows
 from isthmus.data.conditions import fit_condition
-from isthmus.data.datasets import Part
 from isthmus.data.examples import Examples
 from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.estimators.building import BuildingMixin
 from isthmus.estimators.inference import InferenceMixin, has_labels
@@ -22,7 +21,7 @@ from isthmus.estimators.inference import InferenceMixin, has_labels
 class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
     """How kind, layout, scaling and condition are settled, and what is set aside to be measured."""
 
-    def _open(self, X: Any, y: Any) -> tuple[Preprocessor, np.ndarray]:
+    def _open(self, X: Any, y: Any) -> tuple[Preprocessor, Store]:
         """What stands between data and module, settled by the training examples, and those as they
         are inside, ``(n, *shape)``.
         """
@@ -43,18 +42,17 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
                 " scaling='minmax' if its values can be read so, else binarize='none'."
             )
         if (wanted := getattr(self, "condition", "none")) != "none":
-            settled = fit_condition(wanted, X.labels if y is None and has_labels(X) else y, len(x))
+            settled = fit_condition(
+                wanted, X.labels if y is None and has_labels(X) else y, len(inside)
+            )
             preprocessor = replace(preprocessor, condition=settled)
         return preprocessor, inside
 
-    def _known(self, preprocessor: Preprocessor, X: Any, y: Any) -> Tensor | None:
-        """What is known beside each example, as numbers ``(n, c)``."""
+    def _known(self, preprocessor: Preprocessor, X: Any, y: Any, n: int) -> Tensor | None:
+        """What is known beside each of n examples, as numbers ``(n, c)``."""
         if preprocessor.condition is None:
             return None
-        x = X.x if isinstance(X, Part) else X
-        return preprocessor.condition.transform(
-            X.labels if y is None and has_labels(X) else y, len(x)
-        )
+        return preprocessor.condition.transform(X.labels if y is None and has_labels(X) else y, n)
 
     def _transformed(self, preprocessor: Preprocessor, examples: Any) -> Examples | None:
         """Examples beside the training ones, as they are inside: an array, a part of a data set, or
@@ -70,7 +68,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
                 " pair (X, y), or a part of a data set that has labels."
             )
         inside = preprocessor.transform(self._array(X))
-        return Examples(inside, self._known(preprocessor, X, y))
+        return Examples(inside, self._known(preprocessor, X, y, len(inside)))
 
     def _hold_out(self, train: Examples, seed: int) -> tuple[Examples, Examples | None]:
         """Training examples, and those that are measured after every epoch."""

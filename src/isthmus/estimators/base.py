@@ -19,7 +19,7 @@ from isthmus.core import fields, files
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.latent_grid import latent_grid
 from isthmus.core.parts import named, plain_values
-from isthmus.data.batches import ArrayBatches
+from isthmus.data.batches import StoreBatches
 from isthmus.data.examples import Examples, as_batches, weights_of
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.estimators._earlier import Earlier
@@ -154,7 +154,8 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
             preprocessor, x = self._open(X, y)
         else:
             preprocessor, x = earlier.opened(self._array(X))
-        train = Examples(x, self._known(preprocessor, X, y), weights_of(sample_weight, len(x)))
+        known = self._known(preprocessor, X, y, len(x))
+        train = Examples(x, known, weights_of(sample_weight, len(x)))
         measured = self._transformed(preprocessor, validation_data)
         if self.binarize == "none":
             for examples in (train, measured):
@@ -232,7 +233,7 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
         preprocessor: Preprocessor,
         module: Autoencoder,
         runtime: Runtime,
-        probes: ArrayBatches,
+        probes: StoreBatches,
         epochs: int,
         checkpoint: Checkpoint | None,
     ) -> list[Callback]:
@@ -334,7 +335,7 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
         self._keep(preprocessor, SingleProcess(self.device).place(module), State())
         self._is_loaded = True
 
-    def _warn(self, batches: ArrayBatches) -> None:
+    def _warn(self, batches: StoreBatches) -> None:
         """Warn, in plain words, where training ended with little learnt."""
         with self._inference() as module:
             diagnostics = module.bottleneck.diagnostics(module.encode(next(batches.chunks())))

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, clone
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from isthmus.core.fields import field
 from isthmus.core.objectives import Loss, Objective, Side, Stage, TrainableModule
 from isthmus.core.parts import Configurable
 from isthmus.data.datasets import Part
+from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.inference import like, precision_for
@@ -97,6 +98,12 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         self._fine_tune(x, known, torch.from_numpy(y_known), seed, runtime)
         return self
 
+    def __sklearn_tags__(self) -> Tags:
+        """What scikit-learn may hand in: sparse rows too."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each example, ``(n,)``."""
         logits = self._logits(X)
@@ -130,7 +137,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         return copied if copied.random_state is not None else copied.set_params(random_state=seed)
 
     def _fine_tune(
-        self, x: np.ndarray, known: np.ndarray, y: Tensor, seed: int, runtime: Runtime
+        self, x: Store, known: np.ndarray, y: Tensor, seed: int, runtime: Runtime
     ) -> None:
         if len(known) != len(x):
             raise InputError(
@@ -138,7 +145,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
                 " for none."
             )
         batches = self.member_.preprocessor_.batches(
-            x[known], runtime.device, condition=F.one_hot(y, len(self.classes_))
+            x.take(known), runtime.device, condition=F.one_hot(y, len(self.classes_))
         )
         with torch.random.fork_rng():
             torch.manual_seed(seed)

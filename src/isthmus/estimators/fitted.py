@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -22,7 +23,7 @@ from isthmus.data._sequences import as_list, is_ragged
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
-from isthmus.estimators.inference import InferenceMixin, has_labels, like, shared_noise
+from isthmus.estimators.inference import InferenceMixin, has_labels, outside, shared_noise
 from isthmus.io import runs
 from isthmus.priors.base import Prior, fitted
 from isthmus.training.settings import seed_of
@@ -55,6 +56,12 @@ class FittedEstimator(
             " from: call fit_prior(X) once (isthmus fit-prior RUN on the command line), then"
             " sample again."
         )
+
+    def __sklearn_tags__(self) -> Tags:
+        """What scikit-learn may hand in: sparse rows too, where values have no order in time."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self._kind(1) not in ("signal", "sequence")
+        return tags
 
     def transform(self, X: Any, condition: Any = None) -> np.ndarray:
         """The code of each example as a row, ``(n, features)``, the same at every call (a
@@ -114,8 +121,8 @@ class FittedEstimator(
                 given = batch.condition if wanted is None else wanted[start:end].to(batch.x)
                 decoded.append(module.decode(module.encode(batch)[0], given).cpu().numpy())
                 start = end
-        restored = like(self.preprocessor_.inverse_transform(np.concatenate(decoded)), X)
-        if x.dtype.kind == "f" and np.isnan(x).any():
+        restored = self.preprocessor_.inverse_transform(outside(np.concatenate(decoded), X))
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f" and np.isnan(x).any():
             restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
         return as_list(restored) if is_ragged(X) else restored
 

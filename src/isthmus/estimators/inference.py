@@ -18,12 +18,13 @@ from torch import Tensor
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import Kind
 from isthmus.core.forward import Level
-from isthmus.data._layout import extent
+from isthmus.data._layout import extent, warn_of_large
 from isthmus.data._sequences import is_ragged, padded
-from isthmus.data.batches import ArrayBatches, inference_rows
+from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.data.preprocessing import Preprocessor
+from isthmus.data.stores import Store, inference_rows
 from isthmus.errors import InputError
 from isthmus.estimators.settings import Settings
 
@@ -31,9 +32,14 @@ DRAWS = 16
 
 
 def dtype_of(X: Any) -> Any:
-    """The type of an array, or of a table's first column; None for anything else."""
+    """The type of an array, or that for all columns of a table; None for anything else."""
     x: Any = X.x if isinstance(X, Part) else X
-    return x.dtypes.iloc[0] if hasattr(x, "iloc") and len(x.columns) else getattr(x, "dtype", None)
+    if not hasattr(x, "iloc"):
+        return getattr(x, "dtype", None)
+    # of a column that is kept sparse, and of one that may lack values
+    dtypes = {getattr(dtype, "subtype", getattr(dtype, "numpy_dtype", dtype)) for dtype in x.dtypes}
+    is_numeric = all(isinstance(dtype, np.dtype) for dtype in dtypes)
+    return np.result_type(*dtypes) if dtypes and is_numeric else None
 
 
 def precision_for(X: Any, device: torch.device) -> torch.dtype:
@@ -50,6 +56,15 @@ def like(values: np.ndarray, X: Any) -> np.ndarray:
     if values.dtype.kind != "f":
         return values
     return values.astype(np.float64 if dtype_of(X) == np.float64 else np.float32, copy=False)
+
+
+def outside(values: np.ndarray, X: Any) -> np.ndarray:
+    """Decoded values in the floating type in which those of X can be told apart: whole numbers of
+    more than 24 bits need float64.
+    """
+    dtype = dtype_of(X)
+    is_wide = getattr(dtype, "kind", "f") in "iu" and dtype.itemsize > 2
+    return values.astype(np.float64) if is_wide else like(values, X)
 
 
 def shared_noise(bottleneck: Bottleneck, like: Tensor) -> list[Tensor | None]:
@@ -90,9 +105,9 @@ class InferenceMixin(Settings):
             return cast("Kind", self.kind)
         return self.default_kind if axes <= 2 else None
 
-    def _array(self, X: Any, reset: bool = False) -> np.ndarray:
-        """A table through scikit-learn's own preprocessor (names, types, sparse matrices); anything
-        with more axes as it is.
+    def _array(self, X: Any, reset: bool = False) -> Any:
+        """A table through scikit-learn's own checks (names, types), as an array or, where it is
+        sparse, as sparse rows; anything with more axes as it is.
         """
         x = X.x if isinstance(X, Part) else X.detach().cpu().numpy() if isinstance(X, Tensor) else X
         if is_ragged(x):
@@ -105,16 +120,16 @@ class InferenceMixin(Settings):
                 )
             x = padded(x, longest)
         x = np.asarray(x) if isinstance(x, list) else x
+        warn_of_large(x)
         if getattr(x, "ndim", 2) > 2:
             return np.asanyarray(x)
         kinds = [np.float64, np.float32, np.uint8]
         try:
-            checked: np.ndarray = validate_data(
-                self, x, reset=reset, dtype=kinds, ensure_all_finite=False
+            return validate_data(
+                self, x, reset=reset, accept_sparse="csr", dtype=kinds, ensure_all_finite=False
             )
         except ValueError as error:  # the same words on one line, as an error of ours
             raise InputError(" ".join(str(error).split())) from error
-        return checked
 
     def _checked_codes(self, Z: Any) -> np.ndarray:
         check_is_fitted(self, "module_")
@@ -170,12 +185,12 @@ class InferenceMixin(Settings):
             " leave it out, or train with condition='label' and fit(X, y), where the member has it."
         )
 
-    def _preprocessed(self, X: Any) -> np.ndarray:
+    def _preprocessed(self, X: Any) -> Store:
         """Examples as they are kept inside, ``(n, *shape)``."""
         check_is_fitted(self, "module_")
         return self.preprocessor_.transform(self._array(X))
 
-    def _batches(self, X: Any, condition: Any = None, *, charged: bool = False) -> ArrayBatches:
+    def _batches(self, X: Any, condition: Any = None, *, charged: bool = False) -> StoreBatches:
         """Examples ready for the module; ``charged`` where the likelihood will be asked about them,
         which may know some values only.
         """

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core import fields
@@ -102,6 +103,12 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         self.scores_ = self.score_samples(X)
         self.offset_ = self._threshold()
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        """What scikit-learn may hand in: sparse rows too."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def score_samples(self, X: Any) -> np.ndarray:
         """How typical each example is, ``(n,)``: minus its squared error, or the member's own

@@ -14,6 +14,7 @@ from isthmus.data.datasets import Data, Part, known_of
 from isthmus.data.frames import Values
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
+from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
 from isthmus.metrics._measure import Measure
@@ -105,20 +106,31 @@ def _likelihood(model: Any, test: Any, x: Values, known: Mapping[str, Any]) -> d
     # the bits of a density depend on the units of the data, and are none that one could send
     inside = model.preprocessor_.transform(x)
     if _has_masses(model, inside):
-        observed = (~np.isnan(inside.reshape(len(inside), -1))).sum(1)
+        observed = _observed(model, inside)
         found["bits_per_dim"] = likelihood.bits_per_dim(
             terms["distortion"], terms["rate"], observed
         )
     return {**found, "distortion": distortion, "rate": likelihood.rate(terms["rate"])}
 
 
-def _has_masses(model: Any, inside: np.ndarray) -> bool:
+def _has_masses(model: Any, inside: Store) -> bool:
     """Whether the likelihood is a probability mass of every value of transformed examples.
 
     For grey values, a Bernoulli is none.
     """
     bins = model.module_.likelihood.bins
     return bins is not None and model.preprocessor_.off_grid(inside, bins) is None
+
+
+def _observed(model: Any, inside: Store) -> np.ndarray:
+    """How many values of each transformed example were observed, ``(n,)``."""
+    batches = model.preprocessor_.batches(inside, torch.device("cpu"))
+    whole = math.prod(inside.shape)
+    counts = [
+        np.full(batch.size, whole) if batch.mask is None else batch.mask.flatten(1).sum(1).numpy()
+        for batch in batches.chunks()
+    ]
+    return np.concatenate(counts)
 
 
 def _representation(

@@ -13,7 +13,7 @@ from torch import Tensor
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
 from isthmus.core.reductions import squared_error
-from isthmus.data.batches import ArrayBatches
+from isthmus.data.batches import StoreBatches
 from isthmus.errors import MissingExtraError, missing_extra
 from isthmus.metrics._measure import Better, Measure, average
 from isthmus.metrics.reconstruction import decibels
@@ -62,7 +62,7 @@ def window(shape: Sequence[int]) -> int:
 
 
 def cleaning(
-    module: Autoencoder, batches: ArrayBatches, random_state: int = 0
+    module: Autoencoder, batches: StoreBatches, random_state: int = 0
 ) -> dict[str, Measure]:
     """What a denoising member makes of test images that its own corruption damaged.
 

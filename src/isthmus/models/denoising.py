@@ -13,6 +13,7 @@ from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.fields import field, slot
 from isthmus.core.parts import part_of
 from isthmus.corruptions import Corruption
+from isthmus.data._statistics import is_sparse
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
 from isthmus.likelihoods import Likelihood
@@ -61,7 +62,8 @@ class DenoisingAE(AE):
         all others are given back as they were. Without missing values the whole example is cleaned.
         Noise may carry pixels beyond [0, 1]: they are brought back to it first.
         """
-        x = np.array(X.x if isinstance(X, Part) else X)
+        given: Any = X.x if isinstance(X, Part) else X
+        x: np.ndarray = given.toarray() if is_sparse(given) else np.array(given)
         unknown = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, dtype=bool)
         if missing is not None:
             if np.shape(missing) != x.shape:

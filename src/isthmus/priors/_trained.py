@@ -16,7 +16,8 @@ from isthmus.core import files
 from isthmus.core.batch import Batch
 from isthmus.core.fields import field, slot
 from isthmus.core.objectives import Batches, Loss, Stage, TrainableModule
-from isthmus.data.batches import ArrayBatches
+from isthmus.data.batches import StoreBatches
+from isthmus.data.stores import ArrayStore
 from isthmus.priors.base import Prior
 from isthmus.registry import SCHEDULES
 from isthmus.training.callbacks import assembled
@@ -73,7 +74,9 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             module = runtime.place(self._density())
-            batches = ArrayBatches(codes, None, runtime.device, condition=self._one_hot(classes))
+            batches = StoreBatches(
+                ArrayStore(codes.numpy()), runtime.device, condition=self._one_hot(classes)
+            )
             stage = Stage(self.epochs, module.objectives(), module.look)
             trainer = Trainer(
                 module,
@@ -100,7 +103,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
 
     def _log_prob(self, codes: Tensor, classes: Tensor | None) -> Tensor:
         device = next(self.module_.parameters()).device
-        batches = ArrayBatches(codes, None, device, condition=self._one_hot(classes))
+        batches = StoreBatches(ArrayStore(codes.numpy()), device, condition=self._one_hot(classes))
         with torch.inference_mode():
             found = [
                 self.module_.log_prob(batch.x, batch.condition).cpu()

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.data.datasets import Part
 from isthmus.data.frames import numbers_of
 from isthmus.data.preprocessing import fit_preprocessor
+from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.likelihoods import SquaredError
 from isthmus.training.callbacks.snapshots import Snapshot
@@ -48,9 +49,9 @@ class PCAReference(TransformerMixin, BaseEstimator):
             channels=self.channels,
             image_shape=self.image_shape,
         )
-        count = min(len(inside), max(2, _VALUES // math.prod(inside.shape[1:])))
+        count = min(len(inside), max(2, _VALUES // math.prod(inside.shape)))
         rows = np.linspace(0, len(inside) - 1, count).astype(int)
-        x = self._rows(inside if len(rows) == len(inside) else inside[rows])
+        x = self._rows(inside if len(rows) == len(inside) else inside.take(rows))
         self.pca_ = PCA(min(self.latent_dim, *x.shape), random_state=0).fit(x)
         self.history_: list[dict[str, float]] = []
         self.snapshots_: list[Snapshot] = []
@@ -90,7 +91,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
     def _inside(self, X: Any) -> np.ndarray:
         return self._rows(self.preprocessor_.transform(_array(X)))
 
-    def _rows(self, inside: np.ndarray) -> np.ndarray:
+    def _rows(self, inside: Store) -> np.ndarray:
         """Admitted examples in the model's units, ``(n, dimensions)``."""
         chunks = self.preprocessor_.batches(inside, torch.device("cpu")).chunks()
         return torch.cat([chunk.x.flatten(1) for chunk in chunks]).numpy()

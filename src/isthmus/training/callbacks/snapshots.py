@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
-from isthmus.data.batches import ArrayBatches
+from isthmus.data.batches import StoreBatches
 from isthmus.training.callbacks.base import Callback
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Snapshots(Callback):
         count: int,
         epochs: int,
         module: Autoencoder,
-        probes: ArrayBatches,
+        probes: StoreBatches,
         plane: Callable[[np.ndarray], np.ndarray],
         condition: Tensor | None = None,
     ) -> None:
