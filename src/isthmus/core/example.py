@@ -14,6 +14,25 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Support = Literal["real", "unit", "binary", "count"]
 SUPPORTS: tuple[Support, ...] = get_args(Support)
 
+ColumnKind = Literal["number", "date", "count", "binary", "category"]
+COLUMN_KINDS: tuple[ColumnKind, ...] = get_args(ColumnKind)
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a model knows of a column of a table.
+
+    Attributes:
+        name: what the table calls it.
+        kind: ``"number"``, ``"count"`` (whole numbers from 0 up), ``"binary"`` (0 or 1),
+            ``"category"`` (one-hot) or ``"date"`` (a number, inside).
+        size: how many values it has inside; more than one for a category.
+    """
+
+    name: str | int
+    kind: ColumnKind
+    size: int = 1
+
 
 @dataclass(frozen=True)
 class ExampleSpec:

@@ -1,0 +1,263 @@
+"""The columns of a table: what kind each is of, and how its cells become numbers and come back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from isthmus.core.example import Column, ColumnKind
+from isthmus.errors import InputError
+
+if TYPE_CHECKING:
+    from pandas import DatetimeIndex, Series
+
+_MICROSECONDS = 1_000_000
+_SHOWN = 3  # values that a message names
+
+
+@dataclass(frozen=True)
+class ColumnCode(ABC):
+    """How the cells of one column become numbers ``(n, size)``, and come back.
+
+    Attributes:
+        name: what the frame calls the column.
+        dtype: the type of its cells, as pandas writes it.
+    """
+
+    name: str | int
+    dtype: str
+
+    kind: ClassVar[ColumnKind]
+
+    @property
+    def size(self) -> int:
+        """How many numbers a cell becomes."""
+        return 1
+
+    @property
+    def column(self) -> Column:
+        """What a model knows of the column."""
+        return Column(self.name, self.kind, self.size)
+
+    @abstractmethod
+    def encode(self, cells: Series) -> np.ndarray:
+        """Cells as float64 ``(n, size)``, NaN where one is missing."""
+
+    @abstractmethod
+    def decode(self, numbers: np.ndarray) -> Any:
+        """The cells that numbers ``(n, size)`` stand for, as the column's values ``(n,)``."""
+
+    def restored(self, numbers: np.ndarray) -> Series:
+        """The cells that numbers stand for, in the type of the column."""
+        from pandas import Series
+
+        return Series(self.decode(numbers), name=self.name).astype(self.dtype)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``config.json``."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class NumberColumn(ColumnCode):
+    """Numbers of any size; whole ones come back whole."""
+
+    kind: ClassVar[ColumnKind] = "number"
+
+    def encode(self, cells: Series) -> np.ndarray:
+        return _numbers(cells)[:, None]
+
+    def decode(self, numbers: np.ndarray) -> np.ndarray:
+        values = numbers[:, 0]
+        return np.rint(values) if "int" in self.dtype.lower() else values
+
+
+@dataclass(frozen=True)
+class CountColumn(NumberColumn):
+    """Whole numbers from 0 up, of what was counted."""
+
+    kind: ClassVar[ColumnKind] = "count"
+
+    def encode(self, cells: Series) -> np.ndarray:
+        numbers = _numbers(cells)
+        known = numbers[~np.isnan(numbers)]
+        if ((known < 0) | (known != np.rint(known))).any():
+            raise InputError(
+                f"column {self.name!r} is read as a count, but holds"
+                f" {known[(known < 0) | (known != np.rint(known))][0]:g}: give whole numbers from 0"
+                f" up, or pass columns={{{self.name!r}: 'number'}}."
+            )
+        return numbers[:, None]
+
+
+@dataclass(frozen=True)
+class BinaryColumn(ColumnCode):
+    """Yes or no: booleans, or the numbers 0 and 1."""
+
+    kind: ClassVar[ColumnKind] = "binary"
+
+    def encode(self, cells: Series) -> np.ndarray:
+        numbers = _numbers(cells)
+        odd = ~np.isin(numbers, (0, 1)) & ~np.isnan(numbers)
+        if odd.any():
+            raise InputError(
+                f"column {self.name!r} held 0 and 1 alone in training, but holds"
+                f" {numbers[odd][0]:g} in row {int(odd.argmax())} (from 0): correct it, or train"
+                f" with columns={{{self.name!r}: 'number'}}."
+            )
+        return numbers[:, None]
+
+    def decode(self, numbers: np.ndarray) -> np.ndarray:
+        return numbers[:, 0] >= 0.5
+
+
+@dataclass(frozen=True)
+class CategoryColumn(ColumnCode):
+    """One of several values, as one-hot numbers.
+
+    Attributes:
+        values: those that occurred in training.
+        categories: all categories of a pandas categorical, in their order; None for other types.
+        ordered: whether that order means something.
+    """
+
+    values: tuple[Any, ...]
+    categories: tuple[Any, ...] | None = None
+    ordered: bool = False
+
+    kind: ClassVar[ColumnKind] = "category"
+
+    @property
+    def size(self) -> int:
+        return len(self.values)
+
+    def encode(self, cells: Series) -> np.ndarray:
+        places = self.places(cells)
+        numbers = np.zeros((len(cells), self.size))
+        known = places >= 0
+        numbers[np.flatnonzero(known), places[known]] = 1
+        numbers[~known] = np.nan
+        return numbers
+
+    def places(self, cells: Series) -> np.ndarray:
+        """The place of each cell in ``values``, ``(n,)``; −1 for one that is missing or new."""
+        from pandas import Index
+
+        return Index(self.values, dtype=object).get_indexer(cells.astype(object))
+
+    def unseen(self, cells: Series) -> list[Any]:
+        """The values among the cells that training did not see, in the order of their coming."""
+        new = cells[(self.places(cells) < 0) & cells.notna().to_numpy()]
+        return list(dict.fromkeys(new))
+
+    def decode(self, numbers: np.ndarray) -> Any:
+        chosen = np.empty(self.size, dtype=object)
+        chosen[:] = self.values
+        return chosen[numbers.argmax(1)]
+
+    def restored(self, numbers: np.ndarray) -> Series:
+        from pandas import Categorical, Series
+
+        if self.categories is None:
+            return super().restored(numbers)
+        cells = Categorical(
+            self.decode(numbers), categories=list(self.categories), ordered=self.ordered
+        )
+        return Series(cells, name=self.name)
+
+
+@dataclass(frozen=True)
+class DateColumn(ColumnCode):
+    """Points in time, as seconds after one of them; the difference is taken in whole numbers.
+
+    Attributes:
+        origin: that one, in microseconds after 1970.
+    """
+
+    origin: int
+
+    kind: ClassVar[ColumnKind] = "date"
+
+    def encode(self, cells: Series) -> np.ndarray:
+        if not is_date(cells):
+            raise InputError(
+                f"column {self.name!r} held dates in training, but has the type {cells.dtype}:"
+                " convert it with pandas.to_datetime."
+            )
+        missing = cells.isna().to_numpy()
+        seconds = (microseconds(cells) - self.origin) / _MICROSECONDS
+        return np.where(missing, np.nan, seconds)[:, None]
+
+    def decode(self, numbers: np.ndarray) -> DatetimeIndex:
+        from pandas import DatetimeIndex
+
+        micro = np.rint(numbers[:, 0] * _MICROSECONDS).astype(np.int64) + self.origin
+        dates = DatetimeIndex(micro.view("datetime64[us]"))
+        return dates.tz_localize("UTC") if "," in self.dtype else dates
+
+
+def is_date(cells: Series) -> bool:
+    """Whether cells are points in time."""
+    return cells.dtype.kind == "M"
+
+
+def microseconds(cells: Series) -> np.ndarray:
+    """Points in time as whole microseconds after 1970, ``(n,)``."""
+    from pandas import DatetimeIndex
+
+    dates = DatetimeIndex(cells)
+    naive = dates if dates.tz is None else dates.tz_convert("UTC").tz_localize(None)
+    return naive.to_numpy("datetime64[us]").view(np.int64)
+
+
+def code_from_json(values: Mapping[str, Any]) -> ColumnCode:
+    """The inverse of :meth:`ColumnCode.to_json`."""
+    given = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in values.items()
+        if key != "kind"
+    }
+    return CODES[values["kind"]](**given)
+
+
+CODES: dict[ColumnKind, type[Any]] = {
+    "number": NumberColumn,
+    "count": CountColumn,
+    "binary": BinaryColumn,
+    "category": CategoryColumn,
+    "date": DateColumn,
+}
+
+
+def _numbers(cells: Series) -> np.ndarray:
+    """Cells as float64 ``(n,)``; what is no number, or infinite, is refused with its place."""
+    try:
+        numbers: np.ndarray = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"column {cells.name!r} held numbers in training, but holds"
+            f" {_first_odd(cells)!r}: correct it."
+        ) from error
+    if np.isinf(numbers).any():
+        raise InputError(
+            f"column {cells.name!r} holds inf in row {int(np.isinf(numbers).argmax())} (from 0):"
+            " correct it, or leave the cell empty."
+        )
+    return numbers
+
+
+def _first_odd(cells: Series) -> Any:
+    from pandas import to_numeric
+
+    odd = to_numeric(cells.astype(object), errors="coerce").isna() & cells.notna()
+    return cells[odd].iloc[0] if odd.any() else cells.iloc[0]
+
+
+def listed(values: Sequence[Any]) -> str:
+    """A few values for a message, and how many more there are."""
+    shown = ", ".join(map(repr, values[:_SHOWN]))
+    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"

@@ -1,0 +1,356 @@
+"""Tables as people have them: frames whose columns are numbers, counts, categories and dates."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isthmus.core.example import COLUMN_KINDS, Column, ColumnKind
+from isthmus.data.columns import (
+    BinaryColumn,
+    CategoryColumn,
+    ColumnCode,
+    CountColumn,
+    DateColumn,
+    NumberColumn,
+    code_from_json,
+    is_date,
+    listed,
+    microseconds,
+)
+from isthmus.errors import DataWarning, InputError, missing_extra, unknown
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+SKIPPED = "skip"
+_MANY = 1000  # values of one category beyond which it is left out
+_FEW = 20  # rows below which nothing is taken for an identifier
+_COUNT_LIMIT = 1000  # what is counted seldom goes beyond
+_EXACT = 1 << 53  # the first whole number that float64 may round
+
+
+@dataclass(frozen=True)
+class Table:
+    """How the rows of a frame become numbers ``(n, width)``, and come back.
+
+    Inside, columns of one kind stand together, so that a likelihood can take them at once.
+
+    Attributes:
+        names: all columns of the frame, in its order.
+        codes: those that a model sees, in the order that they have inside.
+        types: of those that it does not see, by name.
+    """
+
+    names: tuple[str | int, ...]
+    codes: tuple[ColumnCode, ...]
+    types: Mapping[str | int, str]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What a model knows of the columns."""
+        return tuple(code.column for code in self.codes)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row becomes."""
+        return sum(code.size for code in self.codes)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every column is a number, so that a row inside is a row outside."""
+        return not self.types and all(type(code) is NumberColumn for code in self.codes)
+
+    def encode(self, frame: DataFrame) -> np.ndarray:
+        """Rows as float64 ``(n, width)``, NaN in place of every number of a missing cell.
+
+        A category that training did not see is said, and counts as missing.
+
+        Raises:
+            InputError: for other columns than those of training, and cells of another kind.
+        """
+        self.check(frame)
+        if self.is_plain and all(dtype.kind in "iuf" for dtype in frame.dtypes):
+            return _checked(frame, frame.to_numpy(dtype=np.float64, na_value=np.nan))
+        parts = []
+        for code in self.codes:
+            cells = frame[code.name]
+            if isinstance(code, CategoryColumn) and (new := code.unseen(cells)):
+                warnings.warn(
+                    f"column {code.name!r} holds {listed(new)}, which training did not see: such"
+                    " cells are read as missing.",
+                    DataWarning,
+                    stacklevel=2,
+                )
+            parts.append(code.encode(cells))
+        return np.concatenate(parts, axis=1)
+
+    def check(self, frame: DataFrame) -> None:
+        """Refuse a frame whose columns are others, or in another order, than in training."""
+        given = tuple(frame.columns)
+        if given == self.names:
+            return
+        if lost := [name for name in self.names if name not in given]:
+            raise InputError(f"X lacks the columns {listed(lost)} of training: add them.")
+        if new := [name for name in given if name not in self.names]:
+            raise InputError(
+                f"X has the columns {listed(new)}, which training did not see: leave them out."
+            )
+        raise InputError(
+            "X has the columns of training in another order: pass X[list(model.feature_names_in_)]."
+        )
+
+    def decode(self, numbers: np.ndarray, like: DataFrame | None = None) -> DataFrame:
+        """The rows that numbers ``(n, width)`` stand for, with the columns and types of training.
+
+        Columns that the model does not see are those of ``like``, missing where there is none; the
+        index is its too.
+        """
+        from pandas import DataFrame, Series
+
+        cells: dict[str | int, Series] = {}
+        start = 0
+        for code in self.codes:
+            cells[code.name] = code.restored(numbers[:, start : start + code.size])
+            start += code.size
+        index = None if like is None else like.index
+        frame = DataFrame(cells)
+        if index is not None:
+            frame.index = index
+        for name, dtype in self.types.items():
+            frame[name] = like[name] if like is not None else _missing(len(frame), dtype)
+        return frame[list(self.names)]
+
+    def spans(self) -> Iterator[tuple[ColumnCode, slice]]:
+        """Every column that a model sees, and where its numbers stand inside."""
+        start = 0
+        for code in self.codes:
+            yield code, slice(start, start + code.size)
+            start += code.size
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``config.json``."""
+        return {
+            "names": list(self.names),
+            "columns": [code.to_json() for code in self.codes],
+            "left_out": [[name, dtype] for name, dtype in self.types.items()],
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Table:
+        """The inverse of :meth:`to_json`."""
+        codes = tuple(code_from_json(code) for code in values["columns"])
+        return cls(tuple(values["names"]), codes, dict(values["left_out"]))
+
+
+def fit_table(frame: DataFrame, kinds: Mapping[str, str] | None = None) -> Table:
+    """Settle what kind each column of a training table is.
+
+    Booleans and numbers that are 0 or 1 are ``"binary"``; whole numbers from 0 up that pile up
+    near 0 are ``"count"``, all other numbers ``"number"``; text and pandas categoricals are
+    ``"category"``, points in time ``"date"``. What looks like an identifier (another text in
+    most rows, or whole numbers that count the rows), and what is empty, is left out, which is
+    said, as are columns that hold one value throughout.
+
+    Args:
+        frame: the rows to train on.
+        kinds: the kinds of some columns by name, where they are others than these; ``"skip"``
+            leaves a column out.
+
+    Raises:
+        InputError: for names that are there twice, for kinds and columns that are not known, and
+            for columns that cannot be read as what they are said to be.
+    """
+    kinds = dict(kinds or {})
+    _check_names(frame, kinds)
+    codes: list[ColumnCode] = []
+    types: dict[str | int, str] = {}
+    for name in frame.columns:
+        cells = frame[name]
+        kind = kinds.get(str(name)) or _kind_of(cells)
+        if kind == SKIPPED:
+            types[name] = str(cells.dtype)
+            continue
+        codes.append(_code(cells, _known(kind, name)))
+        if cells.nunique(dropna=True) == 1:
+            _warn(f"column {name!r} holds {cells.dropna().iloc[0]!r} throughout, which says nothing"
+                  " about a row: leave it out.")
+    if not codes:
+        raise InputError(
+            "no column of X can be learnt from: all are empty, or look like identifiers; name their"
+            " kinds with columns={...}."
+        )
+    order = sorted(codes, key=lambda code: COLUMN_KINDS.index(code.kind))  # stable
+    return Table(tuple(frame.columns), tuple(order), types)
+
+
+def _check_names(frame: DataFrame, kinds: Mapping[str, str]) -> None:
+    if frame.columns.nlevels > 1:
+        raise InputError(
+            "X has columns of several levels: flatten their names, such as"
+            " frame.columns = frame.columns.map('_'.join)."
+        )
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()]
+        raise InputError(f"X has the column {twice[0]!r} twice: rename one.")
+    names = [str(name) for name in frame.columns]
+    for name in kinds:
+        if name not in names:
+            raise unknown("column", name, names)
+
+
+def _known(kind: str, name: str | int) -> ColumnKind:
+    for known in COLUMN_KINDS:
+        if kind == known:
+            return known
+    raise unknown(f"kind of column {name!r}", kind, [*COLUMN_KINDS, SKIPPED])
+
+
+def _kind_of(cells: Series) -> str:
+    """What a column is by its type and its values; ``"skip"`` where it should be left out."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    name, known = cells.name, cells.dropna()
+    if known.empty:
+        _warn(f"column {name!r} holds no value: it is left out.")
+        return SKIPPED
+    if is_date(cells):
+        return "date"
+    if is_bool_dtype(known.infer_objects().dtype):
+        return "binary"
+    if is_numeric_dtype(cells.dtype):
+        return _kind_of_numbers(name, known, len(cells))
+    if cells.dtype.kind in "mc" or not _is_categorical(cells, known):
+        raise InputError(
+            f"column {name!r} has the type {cells.dtype}, which cannot be read: convert it to"
+            f" numbers, text or dates, or pass columns={{{str(name)!r}: 'skip'}}."
+        )
+    count = known.nunique()
+    if len(known) >= _FEW and (count > 0.5 * len(known) or count > _MANY):
+        _warn(
+            f"column {name!r} holds {count:,} values in {len(known):,} rows, as an identifier or"
+            f" free text would: it is left out; pass columns={{{str(name)!r}: 'category'}} if it"
+            " is a category."
+        )
+        return SKIPPED
+    return "category"
+
+
+def _kind_of_numbers(name: Any, known: Series, rows: int) -> str:
+    values = known.to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all() or (values != np.rint(values)).any():
+        return "number"
+    distinct = np.unique(values)
+    if len(distinct) == 2 and (distinct == (0, 1)).all():
+        return "binary"
+    is_whole = known.dtype.kind in "iu" or len(known) < rows  # a gap makes floats of whole numbers
+    if is_whole and len(values) >= _FEW and len(distinct) == len(values):
+        if distinct[-1] - distinct[0] == len(values) - 1:
+            _warn(
+                f"column {name!r} counts the rows from {distinct[0]:g} to {distinct[-1]:g}, as an"
+                f" identifier would: it is left out; pass columns={{{str(name)!r}: 'number'}} if it"
+                " is none."
+            )
+            return SKIPPED
+    if known.dtype.kind in "iu" and abs(distinct[[0, -1]]).max() > _EXACT:
+        _warn(
+            f"column {name!r} holds whole numbers beyond 2**53, which are read to 16 digits only:"
+            " subtract a constant first."
+        )
+    if is_whole and 0 <= distinct[0] <= 1 and 3 <= len(distinct) and distinct[-1] < _COUNT_LIMIT:
+        centred = values - values.mean()
+        if (centred**3).mean() > (centred**2).mean() ** 1.5:  # skewed to the right by more than 1
+            return "count"
+    return "number"
+
+
+def _is_categorical(cells: Series, known: Series) -> bool:
+    """Whether cells are text, categories or other plain values, none of them nested."""
+    from pandas import CategoricalDtype
+    from pandas.api.types import is_string_dtype
+
+    if isinstance(cells.dtype, CategoricalDtype) or is_string_dtype(cells.dtype):
+        return True
+    return cells.dtype == object and all(isinstance(cell, str | int | float) for cell in known)
+
+
+def _code(cells: Series, kind: ColumnKind) -> ColumnCode:
+    """The code of a column as one of a kind; refuses cells that are not of it."""
+    name, dtype = cells.name, str(cells.dtype)
+    match kind:
+        case "number":
+            code: ColumnCode = NumberColumn(name, dtype)
+        case "count":
+            code = CountColumn(name, dtype)
+        case "binary":
+            code = BinaryColumn(name, dtype)
+        case "date":
+            if not is_date(cells):
+                raise InputError(
+                    f"column {name!r} is to be a date, but has the type {dtype}: convert it with"
+                    " pandas.to_datetime."
+                )
+            return DateColumn(name, dtype, int(microseconds(cells.dropna())[0]))
+        case "category":
+            return _category(cells, name, dtype)
+    code.encode(cells)
+    return code
+
+
+def _category(cells: Series, name: Any, dtype: str) -> CategoryColumn:
+    from pandas import CategoricalDtype
+
+    known = cells.dropna()
+    if isinstance(cells.dtype, CategoricalDtype):
+        categories = tuple(_plain(value) for value in cells.dtype.categories)
+        present = set(known)
+        values = tuple(value for value in categories if value in present)
+        return CategoryColumn(name, dtype, values, categories, bool(cells.dtype.ordered))
+    values = tuple(sorted({_plain(value) for value in known}, key=lambda v: (str(type(v)), v)))
+    return CategoryColumn(name, dtype, values)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _checked(frame: DataFrame, numbers: np.ndarray) -> np.ndarray:
+    if np.isinf(numbers).any():
+        row, column = (int(place) for place in np.argwhere(np.isinf(numbers))[0])
+        raise InputError(
+            f"column {frame.columns[column]!r} holds inf in row {row} (from 0): correct it, or"
+            " leave the cell empty."
+        )
+    return numbers
+
+
+def _missing(n: int, dtype: str) -> Any:
+    """A column of n cells without values, of the type where that can be."""
+    from pandas import Series
+
+    try:
+        return Series([None] * n).astype(dtype)
+    except (TypeError, ValueError):  # whole numbers have no missing value
+        return Series([None] * n, dtype=object)
+
+
+def frames() -> Any:
+    """The package pandas, which reads and makes frames.
+
+    Raises:
+        MissingExtraError: where it is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise missing_extra("pandas", "tables", "a table of columns") from error
+    return pandas
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, DataWarning, stacklevel=4)
