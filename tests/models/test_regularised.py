@@ -70,7 +70,7 @@ def test_the_closed_form_is_the_exact_jacobian_of_a_sigmoid_layer() -> None:
     layer = sigmoid_layer(module)
     assert layer is not None
     torch.testing.assert_close(
-        layer_norm(layer, module.encode(Batch(x))[0]), jacobian_norm(module, x)
+        layer_norm(layer, module.encode(Batch(x))[0]), jacobian_norm(module, Batch(x))
     )
 
 
@@ -79,8 +79,8 @@ def test_hutchinson_is_unbiased_for_a_deep_encoder() -> None:
     module = ist.ContractiveAE(latent_dim=5, hidden=(9, 8), activation="tanh").build((7,)).double()
     x = torch.rand(3, 7, dtype=torch.float64)
     assert sigmoid_layer(module) is None
-    exact = jacobian_norm(module, x)
-    draws = torch.stack([projected_norm(module, x) for _ in range(4000)])
+    exact = jacobian_norm(module, Batch(x))
+    draws = torch.stack([projected_norm(module, Batch(x)) for _ in range(4000)])
     error = draws.std(0) / math.sqrt(len(draws))
     assert bool(((draws.mean(0) - exact).abs() < 4 * error).all())
 
@@ -92,14 +92,14 @@ def test_the_charge_alone_drives_the_jacobian_down(values: dict[str, object]) ->
     torch.manual_seed(0)
     module = ist.ContractiveAE(latent_dim=8, contraction=2.0, **values).build((1, 8, 8))
     x, optimizer = torch.rand(64, 1, 8, 8), torch.optim.Adam(module.parameters(), lr=1e-2)
-    before = jacobian_norm(module, x).mean().detach()
+    before = jacobian_norm(module, Batch(x)).mean().detach()
     for _ in range(30):
         charge = module.penalty(module, Batch(x))
         torch.testing.assert_close(charge.objective, 2 * charge.terms["jacobian"])
         optimizer.zero_grad()
         charge.objective.mean().backward()
         optimizer.step()
-    assert float(jacobian_norm(module, x).mean().detach()) < 0.5 * float(before)
+    assert float(jacobian_norm(module, Batch(x)).mean().detach()) < 0.5 * float(before)
 
 
 def test_corruptions_hit_the_share_that_is_named() -> None:

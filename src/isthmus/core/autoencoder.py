@@ -200,7 +200,9 @@ class Autoencoder(TrainableModule):
 
         ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
         """
-        seen = batch if self.corruption is None else batch._replace(x=self.corruption(batch.x))
+        seen = batch
+        if self.corruption is not None:
+            seen = batch._replace(x=batch.observed(self.corruption(batch.x)))
         loss = self.cost(self.features(seen), batch, noise)
         if self.penalty is None:
             return loss

@@ -35,6 +35,10 @@ class Batch(NamedTuple):
         """The tensors that are there."""
         return [part for part in self if part is not None]
 
+    def observed(self, values: Tensor) -> Tensor:
+        """Values of the shape of x, with 0 in place of those that were not observed."""
+        return values if self.mask is None else values.masked_fill(~self.mask, 0.0)
+
     def with_tensors(self, tensors: Sequence[Tensor]) -> Self:
         """The same with other tensors, in the order of :attr:`tensors`."""
         remaining = iter(tensors)

@@ -292,6 +292,4 @@ class FittedEstimator(
 
 def observed_error(restored: Tensor, batch: Batch) -> Tensor:
     """The squared error over the values that were observed, ``(n,)``."""
-    if batch.mask is None:
-        return squared_error(restored, batch.x)
-    return squared_error(restored.masked_fill(~batch.mask, 0.0), batch.x)
+    return squared_error(batch.observed(restored), batch.x)

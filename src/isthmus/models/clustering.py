@@ -14,7 +14,7 @@ from sklearn.base import ClusterMixin
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
-from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.autoencoder import Autoencoder, Bottleneck, encoded
 from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
@@ -238,7 +238,7 @@ class Anchor(nn.Module):
 
     def assigned(self, batch: Batch) -> Tensor:
         """q of examples, ``(n, n_clusters)``."""
-        return assignment(self.inner.posterior(self.encoder(batch.x)).z, self.centres)
+        return assignment(self.inner.posterior(encoded(self.encoder, batch)).z, self.centres)
 
     def forward(self, batch: Batch) -> Tensor:
         """p of examples, the targets, ``(n, n_clusters)``."""

@@ -83,16 +83,19 @@ class Contraction(Penalty):
 
     def forward(self, module: Autoencoder, seen: Batch) -> Loss:
         with _frozen(module):
-            norm = self.squared_norm(module, seen.x)
+            norm = self.squared_norm(module, seen)
         return Loss(self.weight * norm, {"jacobian": norm})
 
-    def squared_norm(self, module: Autoencoder, x: Tensor) -> Tensor:
-        """The squared Frobenius norm of the encoder's Jacobian at each example, ``(n,)``."""
+    def squared_norm(self, module: Autoencoder, seen: Batch) -> Tensor:
+        """The squared Frobenius norm of the encoder's Jacobian at each example, ``(n,)``.
+
+        What was not observed does not count as something that may change.
+        """
         if (layer := sigmoid_layer(module)) is not None:
-            return layer_norm(layer, code_of(module, x))
+            return layer_norm(layer, module.encode(seen)[0], seen.mask)
         if self.probes is None:
-            return jacobian_norm(module, x)
-        return torch.stack([projected_norm(module, x) for _ in range(self.probes)]).mean(0)
+            return jacobian_norm(module, seen)
+        return torch.stack([projected_norm(module, seen) for _ in range(self.probes)]).mean(0)
 
 
 def sigmoid_layer(module: Autoencoder) -> nn.Linear | None:
@@ -113,27 +116,34 @@ def sigmoid_layer(module: Autoencoder) -> nn.Linear | None:
     return None
 
 
-def layer_norm(layer: nn.Linear, z: Tensor) -> Tensor:
-    """The closed form for sigmoid units z = σ(Wx + b), ``(n,)``."""
-    return (z * (1 - z)).square() @ layer.weight.square().sum(1)
+def layer_norm(layer: nn.Linear, z: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The closed form for sigmoid units z = σ(Wx + b), ``(n,)``; over observed values of x."""
+    slopes = (z * (1 - z)).square()
+    if mask is None:
+        return slopes @ layer.weight.square().sum(1)
+    return (slopes * (mask.flatten(1).to(z) @ layer.weight.square().T)).sum(1)
 
 
-def jacobian_norm(module: Autoencoder, x: Tensor) -> Tensor:
+def jacobian_norm(module: Autoencoder, seen: Batch) -> Tensor:
     """The exact norm of any encoder, ``(n,)``: a backward pass for each dimension of the code."""
-    jacobian = torch.func.vmap(torch.func.jacrev(lambda one: code_of(module, one[None])[0]))(x)
-    return sum_dimensions(jacobian.square())
+    if seen.mask is None:
+        jacobian = torch.func.vmap(torch.func.jacrev(lambda x: code_of(module, Batch(x))))(seen.x)
+        return sum_dimensions(jacobian.square())
+    of_one = torch.func.jacrev(lambda x, mask: code_of(module, Batch(x, mask=mask)))
+    jacobian = torch.func.vmap(of_one)(seen.x, seen.mask)  # (n, latent_dim, *shape)
+    return sum_dimensions((jacobian * seen.mask[:, None]).square())
 
 
-def projected_norm(module: Autoencoder, x: Tensor) -> Tensor:
+def projected_norm(module: Autoencoder, seen: Batch) -> Tensor:
     """An unbiased estimate, ``(n,)``: the squared length of Jᵀv with a normal vector v."""
-    pulled = torch.func.vjp(lambda each: code_of(module, each), x)
+    pulled = torch.func.vjp(lambda x: module.encode(seen._replace(x=x))[0], seen.x)
     z, pull_back = pulled[0], pulled[1]
-    return sum_dimensions(pull_back(sharding.randn_like(z))[0].square())
+    return sum_dimensions(seen.observed(pull_back(sharding.randn_like(z))[0]).square())
 
 
-def code_of(module: Autoencoder, x: Tensor) -> Tensor:
-    """The codes of examples ``(n, *shape)``, as a function of nothing else."""
-    return module.encode(Batch(x))[0]
+def code_of(module: Autoencoder, one: Batch) -> Tensor:
+    """The code of one example ``(*shape)``, as a function of nothing else."""
+    return module.encode(one.each(lambda part: part[None]))[0][0]
 
 
 @contextmanager

@@ -126,7 +126,7 @@ class Layer:
         distortion = (
             squared_error(decoded, seen)
             if self.likelihood is None
-            else self.likelihood.nll(decoded, batch.x)
+            else self.likelihood.nll(decoded, batch.x, batch.mask)
         )
         return Loss(distortion, {"distortion": distortion})
 

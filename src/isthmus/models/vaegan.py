@@ -112,7 +112,8 @@ class LearntSimilarity(nn.Module):
         code = module.code(features, batch.condition, noise)
         parameters = module.parameters_of(code.z, batch.condition)
         distortion = module.likelihood.nll(parameters, batch.x, batch.mask)
-        seen = self.discriminator(module.likelihood.mean(parameters))[0]
+        restored = batch.observed(module.likelihood.mean(parameters))
+        seen = self.discriminator(restored)[0]
         similarity = 0.5 * squared_error(seen, self.discriminator(batch.x)[0])
         fooled = self._fooled(module, code.z.detach(), batch)  # the encoder does not play
         objective = similar * similarity + fooling * fooled + pixels * distortion
@@ -126,7 +127,7 @@ class LearntSimilarity(nn.Module):
 
         def loss(made: Pass) -> Loss:
             """−log D(x), and −log(1 − D) of what is decoded, half from codes, half from noise."""
-            restored = module.likelihood.mean(made.parameters)
+            restored = made.batch.observed(module.likelihood.mean(made.parameters))
             with torch.no_grad():
                 new = _decoded(module, sharding.randn_like(made.code.z), made.batch)
             real, *fakes = (self.discriminator(x)[1] for x in (made.batch.x, restored, new))
@@ -147,4 +148,5 @@ class LearntSimilarity(nn.Module):
 
 
 def _decoded(module: Autoencoder, z: Tensor, batch: Batch) -> Tensor:
-    return module.likelihood.mean(module.parameters_of(z, batch.condition))
+    """What codes become, without the values that their examples lack."""
+    return batch.observed(module.likelihood.mean(module.parameters_of(z, batch.condition)))
