@@ -177,8 +177,10 @@ def fit_table(frame: DataFrame, kinds: Mapping[str, str] | None = None) -> Table
             continue
         codes.append(_code(cells, _known(kind, name)))
         if cells.nunique(dropna=True) == 1:
-            _warn(f"column {name!r} holds {cells.dropna().iloc[0]!r} throughout, which says nothing"
-                  " about a row: leave it out.")
+            _warn(
+                f"column {name!r} holds {_plain(cells.dropna().iloc[0])!r} throughout, which says nothing"
+                " about a row: leave it out."
+            )
     if not codes:
         raise InputError(
             "no column of X can be learnt from: all are empty, or look like identifiers; name their"
