@@ -138,7 +138,7 @@ def test_bad_columns_are_refused() -> None:
     frame = pd.DataFrame({"x": [1.0, 2.5], "z": [1 + 2j, 3j]})
     with pytest.raises(InputError, match="column 'z' has the type complex128"):
         fit_table(frame)
-    with pytest.raises(InputError, match="unknown column 'y': .*Known: x, z"):
+    with pytest.raises(InputError, match=r"unknown column 'y': .*Known: x, z"):
         fit_table(frame, {"y": "number"})
     with pytest.raises(InputError, match="unknown kind of column 'x' 'numbre': did you mean 'num"):
         fit_table(frame, {"x": "numbre", "z": "skip"})

@@ -110,7 +110,7 @@ class Table:
         Columns that the model does not see are those of ``like``, missing where there is none; the
         index is its too.
         """
-        from pandas import DataFrame, Series
+        from pandas import DataFrame
 
         cells: dict[str | int, Series] = {}
         start = 0
@@ -224,9 +224,9 @@ def _kind_of(cells: Series) -> str:
         return "date"
     if is_bool_dtype(known.infer_objects().dtype):
         return "binary"
-    if is_numeric_dtype(cells.dtype):
+    if is_numeric_dtype(cells.dtype) and cells.dtype.kind in "iuf":
         return _kind_of_numbers(name, known, len(cells))
-    if cells.dtype.kind in "mc" or not _is_categorical(cells, known):
+    if not _is_categorical(cells, known):
         raise InputError(
             f"column {name!r} has the type {cells.dtype}, which cannot be read: convert it to"
             f" numbers, text or dates, or pass columns={{{str(name)!r}: 'skip'}}."
@@ -249,25 +249,34 @@ def _kind_of_numbers(name: Any, known: Series, rows: int) -> str:
     distinct = np.unique(values)
     if len(distinct) == 2 and (distinct == (0, 1)).all():
         return "binary"
-    is_whole = known.dtype.kind in "iu" or len(known) < rows  # a gap makes floats of whole numbers
-    if is_whole and len(values) >= _FEW and len(distinct) == len(values):
-        if distinct[-1] - distinct[0] == len(values) - 1:
-            _warn(
-                f"column {name!r} counts the rows from {distinct[0]:g} to {distinct[-1]:g}, as an"
-                f" identifier would: it is left out; pass columns={{{str(name)!r}: 'number'}} if it"
-                " is none."
-            )
-            return SKIPPED
+    # a gap makes floats of whole numbers
+    is_whole = known.dtype.kind in "iu" or len(known) < rows
+    if is_whole and len(values) >= _FEW and _count_on(distinct, len(values)):
+        _warn(
+            f"column {name!r} counts the rows from {distinct[0]:g} to {distinct[-1]:g}, as an"
+            f" identifier would: it is left out; pass columns={{{str(name)!r}: 'number'}} if it"
+            " is none."
+        )
+        return SKIPPED
     if known.dtype.kind in "iu" and abs(distinct[[0, -1]]).max() > _EXACT:
         _warn(
             f"column {name!r} holds whole numbers beyond 2**53, which are read to 16 digits only:"
             " subtract a constant first."
         )
-    if is_whole and 0 <= distinct[0] <= 1 and 3 <= len(distinct) and distinct[-1] < _COUNT_LIMIT:
-        centred = values - values.mean()
-        if (centred**3).mean() > (centred**2).mean() ** 1.5:  # skewed to the right by more than 1
-            return "count"
+    if is_whole and 0 <= distinct[0] <= 1 and len(distinct) >= 3 and distinct[-1] < _COUNT_LIMIT:
+        return "count" if _skewness(values) > 1 else "number"
     return "number"
+
+
+def _count_on(distinct: np.ndarray, rows: int) -> bool:
+    """Whether so many rows have whole numbers that follow each other, each once."""
+    return len(distinct) == rows and bool(distinct[-1] - distinct[0] == rows - 1)
+
+
+def _skewness(values: np.ndarray) -> float:
+    """The third standardised moment: above 0 where the long tail is to the right."""
+    centred = values - values.mean()
+    return float((centred**3).mean() / (centred**2).mean() ** 1.5)
 
 
 def _is_categorical(cells: Series, known: Series) -> bool:
