@@ -178,8 +178,8 @@ def fit_table(frame: DataFrame, kinds: Mapping[str, str] | None = None) -> Table
         codes.append(_code(cells, _known(kind, name)))
         if cells.nunique(dropna=True) == 1:
             _warn(
-                f"column {name!r} holds {_plain(cells.dropna().iloc[0])!r} throughout, which says nothing"
-                " about a row: leave it out."
+                f"column {name!r} holds {_plain(cells.dropna().iloc[0])!r} throughout, which says"
+                " nothing about a row: leave it out."
             )
     if not codes:
         raise InputError(
@@ -222,10 +222,11 @@ def _kind_of(cells: Series) -> str:
         return SKIPPED
     if is_date(cells):
         return "date"
-    if is_bool_dtype(known.infer_objects().dtype):
+    inferred = known.infer_objects()  # a gap makes objects of booleans
+    if is_bool_dtype(inferred.dtype):
         return "binary"
-    if is_numeric_dtype(cells.dtype) and cells.dtype.kind in "iuf":
-        return _kind_of_numbers(name, known, len(cells))
+    if is_numeric_dtype(inferred.dtype) and inferred.dtype.kind in "iuf":
+        return _kind_of_numbers(name, inferred, len(cells))
     if not _is_categorical(cells, known):
         raise InputError(
             f"column {name!r} has the type {cells.dtype}, which cannot be read: convert it to"
