@@ -24,6 +24,7 @@ from isthmus.data.examples import Examples, as_batches, weights_of
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.estimators._earlier import Earlier
 from isthmus.estimators._examples import ExamplesMixin
+from isthmus.estimators._verdict import did_not_fall, learnt_little
 from isthmus.estimators.fitted import FittedEstimator
 from isthmus.networks._output_bias import init_output_bias
 from isthmus.registry import LIKELIHOODS
@@ -337,16 +338,11 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
 
     def _warn(self, batches: StoreBatches) -> None:
         """Warn, in plain words, where training ended with little learnt."""
+        examples = batches.spread()
         with self._inference() as module:
-            diagnostics = module.bottleneck.diagnostics(module.encode(next(batches.chunks())))
-        last = [row for row in self.history_ if row.get("stage") == self.history_[-1].get("stage")]
-        settled = [
-            row["objective"] for row in last if row["epoch"] - last[0]["epoch"] >= self.warm_epoch
-        ]
-        if len(settled) > 2 and settled[-1] >= settled[0] and not self.moving_objective:
-            diagnostics.append(
-                f"the objective did not fall (from {settled[0]:.4g} to {settled[-1]:.4g}): "
-                f"try another learning_rate (it is {self.learning_rate:g}), or look at the data."
-            )
-        for diagnostic in diagnostics:
-            warnings.warn(f"{type(self).__name__}: {diagnostic}", LearningWarning, stacklevel=3)
+            found = module.bottleneck.diagnostics(module.encode(examples))
+            found += learnt_little(module, examples)
+        if not self.moving_objective:
+            found += did_not_fall(self.history_, self.warm_epoch, self.learning_rate)
+        for sentence in found:
+            warnings.warn(f"{type(self).__name__}: {sentence}", LearningWarning, stacklevel=3)
