@@ -11,7 +11,7 @@ Shape = tuple[int, ...]
 Kind = Literal["vector", "image", "signal", "sequence", "table"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-Support = Literal["real", "unit", "binary", "count"]
+Support = Literal["real", "unit", "intensity", "binary", "count"]
 SUPPORTS: tuple[Support, ...] = get_args(Support)
 
 ColumnKind = Literal["number", "date", "count", "binary", "category"]
@@ -41,16 +41,17 @@ class ExampleSpec:
     Attributes:
         kind: ``"vector"`` (columns,), ``"image"`` (channels, height, width), ``"signal"``
             (channels, time), ``"sequence"`` (time, features), of which examples may have fewer
-            steps, or ``"table"`` (columns,), whose columns have names.
+            steps, or ``"table"`` (values,), a row of columns of several kinds.
         shape: its shape inside a model.
-        columns: the names of a table's columns.
+        columns: the columns of a table, in their order inside.
         support: the values that x has inside a model: ``"real"`` any, ``"unit"`` in [0, 1],
-            ``"binary"`` 0 and 1 alone, ``"count"`` whole numbers from 0 on.
+            ``"intensity"`` too, those of pixels, ``"binary"`` 0 and 1 alone, ``"count"`` whole
+            numbers from 0 on.
     """
 
     kind: Kind
     shape: Shape
-    columns: tuple[str, ...] | None = None
+    columns: tuple[Column, ...] | None = None
     support: Support = "real"
 
     @classmethod
@@ -62,7 +63,12 @@ class ExampleSpec:
     @property
     def unit_range(self) -> bool:
         """Whether all values lie in [0, 1] inside a model."""
-        return self.support in ("unit", "binary")
+        return self.support in ("unit", "intensity", "binary")
+
+    @property
+    def may_lack_values(self) -> bool:
+        """Whether NaN marks a value that is missing, as it does in rows of columns."""
+        return self.kind in ("vector", "table")
 
     def __str__(self) -> str:
         sizes = " × ".join(map(str, self.shape))
@@ -74,6 +80,6 @@ class ExampleSpec:
             case "sequence":
                 return f"sequences of up to {sizes} (time × features)"
             case "table":
-                return f"rows of a table of {sizes} columns"
+                return f"rows of a table of {len(self.columns or ())} columns"
             case _:
                 return f"vectors of {sizes}"

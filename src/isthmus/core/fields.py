@@ -21,6 +21,7 @@ from typing import Any
 from isthmus.errors import InputError, unknown
 from isthmus.registry import Registry
 
+_PLAIN = ("int", "float", "bool", "str", "tuple[int, ...]", "dict[str, str]")
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
@@ -64,7 +65,7 @@ class Field:
     @property
     def is_plain(self) -> bool:
         """Whether a value can be written in a shell and in JSON (not a module or a function)."""
-        return bool(set(self.alternatives) & {"int", "float", "bool", "str", "tuple[int, ...]"})
+        return bool(set(self.alternatives) & set(_PLAIN))
 
     @property
     def flag(self) -> str:
@@ -100,6 +101,7 @@ class Field:
             "bool": "True or False",
             "str": " or ".join(map(repr, self.choices)) if self.choices else "a name",
             "tuple[int, ...]": "whole numbers such as (256, 128)",
+            "dict[str, str]": "names with words, such as {'age': 'number'}",
             "Callbacks": "a list of callbacks, or of their names",
             "None": "None",
         }
@@ -120,7 +122,7 @@ class Field:
         kinds = self.alternatives
         if text.lower() == "none" and "None" in kinds:
             return None
-        for kind in ("int", "float", "bool", "tuple[int, ...]"):
+        for kind in ("int", "float", "bool", "tuple[int, ...]", "dict[str, str]"):
             if kind in kinds and (value := _read(kind, text)) is not None:
                 return value
         if "str" in kinds:
@@ -248,8 +250,20 @@ def _is(kind: str, value: Any) -> bool:
             return isinstance(value, tuple | list)
         case "tuple[int, ...]":
             return isinstance(value, tuple | list) and all(_is("int", item) for item in value)
+        case "dict[str, str]":
+            return isinstance(value, Mapping) and all(
+                isinstance(word, str) for pair in value.items() for word in pair
+            )
         case _:  # a module, a function, a generator: checked where it is used
             return value is not None and not isinstance(value, str | int | float | tuple)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """A name and a word, of ``name=word``."""
+    name, equals, word = text.rpartition("=")
+    if not equals:
+        raise ValueError(text)
+    return name.strip(), word.strip()
 
 
 def _read(kind: str, text: str) -> Any:
@@ -261,6 +275,8 @@ def _read(kind: str, text: str) -> Any:
                 return float(text)
             case "bool":
                 return True if text.lower() in _TRUE else False if text.lower() in _FALSE else None
+            case "dict[str, str]":
+                return dict(_pair(part) for part in text.split(",") if part.strip())
             case _:
                 return tuple(int(part) for part in text.strip("()[] ").split(",") if part.strip())
     except ValueError:

@@ -151,6 +151,8 @@ def _plain(value: Any, declaration: Field | None = None) -> Any:
         return int(value)
     if isinstance(value, Real):
         return float(value)
+    if isinstance(value, Mapping):
+        return {str(key): str(word) for key, word in value.items()}
     return getattr(value, "__qualname__", type(value).__qualname__)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Layout:
         outer: the shape of an example as it is handed in and given back.
         shape: its shape inside; (channels, height, width) for an image.
         channels: where the channels are outside: ``"first"``, ``"last"``, ``"none"`` (grey images),
-            or ``"flat"``.
+            or ``"flat"``; ``"table"`` where rows of cells have become numbers before.
     """
 
     outer: Shape
@@ -50,7 +50,7 @@ class Layout:
         """``(n, *shape)`` back to ``(n, *outer)``."""
         if self.channels == "last":
             return np.moveaxis(x, 1, -1)
-        return x.reshape(len(x), *self.outer)
+        return x if self.channels == "table" else x.reshape(len(x), *self.outer)
 
 
 def layout_of(
@@ -112,29 +112,52 @@ def _guess(outer: Shape) -> str:
     return "first" if first else "last"
 
 
-def extent(x: Any, name: str = "X") -> tuple[float, float]:
-    """The least and the greatest value; NaN or infinity is refused with its place."""
-    if x.dtype == np.uint8:
-        return 0.0, 255.0
+class Extent(NamedTuple):
+    """How far values reach.
+
+    Attributes:
+        low, high: the least and the greatest.
+        has_gaps: whether some of them are missing, which NaN marks.
+    """
+
+    low: float
+    high: float
+    has_gaps: bool = False
+
+
+def extent(x: Any, name: str = "X", *, gaps: bool = False) -> Extent:
+    """How far the values of examples reach.
+
+    Infinity is refused with its place, and so is NaN unless ``gaps`` says that it marks what is
+    missing.
+    """
     if is_sparse(x):
         return _sparse_extent(x, name)
-    low, high = math.inf, -math.inf
+    low, high, has_gaps = math.inf, -math.inf, False
     for start, block in blocks(x):
         least, greatest = float(block.min()), float(block.max())
+        if gaps and math.isnan(least):
+            has_gaps = True
+            least, greatest = float(np.fmin.reduce(block, None)), float(np.fmax.reduce(block, None))
+            if math.isnan(least):  # nothing but gaps
+                continue
         if not (math.isfinite(least) and math.isfinite(greatest)):
-            place = np.argwhere(~np.isfinite(block))[0]
+            is_bad = np.isinf(block) if gaps else ~np.isfinite(block)
+            place = np.argwhere(is_bad)[0]
             raise _not_finite(block[tuple(place)], (start + place[0], *place[1:]), name)
         low, high = min(low, least), max(high, greatest)
-    return low, high
+    if low > high:
+        raise InputError(f"{name} holds no value, only gaps: fill some in.")
+    return Extent(low, high, has_gaps)
 
 
-def _sparse_extent(x: Any, name: str) -> tuple[float, float]:
+def _sparse_extent(x: Any, name: str) -> Extent:
     is_bad = ~np.isfinite(x.data)
     if is_bad.any():
         place = int(is_bad.argmax())
         row = int(np.searchsorted(x.indptr, place, side="right")) - 1
         raise _not_finite(x.data[place], (row, int(x.indices[place])), name)
-    return float(x.min()), float(x.max())
+    return Extent(float(x.min()), float(x.max()))
 
 
 def _not_finite(value: Any, place: tuple[int, ...], name: str) -> InputError:

@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from isthmus.core.example import Support
+from isthmus.core.example import Kind, Support
+from isthmus.data._curves import (
+    Curve,
+    SmoothClip,
+    curve_from_json,
+    fit_normal_quantiles,
+    robust_spread,
+)
+from isthmus.data._layout import Extent
 from isthmus.data._statistics import Axis, blocks, is_sparse, moments, reach
-from isthmus.errors import InputError
+from isthmus.errors import DataWarning, InputError
 
+PIXELS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+"""The types that are read as pixels, with the value that is white."""
+
+_DARK = 8  # what share of white pixels must exceed, or they are said to be dark
 _ROUNDING = 1e-5  # what 0 and 1 may be off once they are scaled
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """An affine map: inside = (outside - offset) / scale.
+    """From the user's units to the model's: inside = curve((outside - offset) / scale).
 
     Attributes:
-        kind: ``"none"``, ``"pixels"`` (uint8 read as [0, 1]), ``"standard"`` or ``"minmax"``.
+        kind: ``"none"``, ``"pixels"`` (whole numbers of 8 or 16 bits read as [0, 1]),
+            ``"standard"``, ``"minmax"``, ``"robust"`` or ``"quantile"``.
         offset, scale: float64; numbers, or one per column of a table, ``(columns,)``.
-        unit_range: whether the values inside lie in [0, 1].
+        unit_range: whether the training values lie in [0, 1] inside.
+        curve: what follows the straight line; None where nothing does.
+        columns: how many columns of a table, from the first, are scaled; None for all.
     """
 
     kind: str
     offset: np.ndarray
     scale: np.ndarray
     unit_range: bool
+    curve: Curve | None = None
+    columns: int | None = None
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether it is an affine map of all values, which a batch may go through by itself."""
+        return self.curve is None and self.columns is None
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """Values ``(n, *shape)`` in the model's units, as float32.
@@ -36,16 +59,15 @@ class Scaling:
         """
         inside = np.empty(x.shape, dtype=np.float32)
         for start, block in blocks(x):
-            values = block.astype(np.float64, copy=False)
-            if self.kind != "none":
-                values = (values - self.offset) * (1 / self.scale)
+            values = block.astype(np.float64, copy=self.columns is not None)
+            values[:, : self.columns] = self._scaled(values[:, : self.columns])
             with np.errstate(over="ignore"):  # what overflows is named below
                 inside[start : start + len(block)] = values
         if np.isinf(inside).any():
             place = np.argwhere(np.isinf(inside))[0]
             raise InputError(
                 f"X holds {x[tuple(place)]:g} (row {place[0]}, from 0), which is beyond float32 in"
-                " the model's units: take the row out, or scale its column to smaller numbers."
+                " the model's units: take the row out, or pass scaling='robust'."
             )
         return inside
 
@@ -53,11 +75,19 @@ class Scaling:
         """Back to the user's units, in the type of x; pixels stay in [0, 1]."""
         if self.kind in ("none", "pixels"):
             return x
-        outside = np.empty_like(x)
+        outside = x.copy()
         for start, block in blocks(x):
-            values = block.astype(np.float64, copy=False) * self.scale + self.offset
-            outside[start : start + len(block)] = values
+            values = block[:, : self.columns].astype(np.float64, copy=False)
+            if self.curve is not None:
+                values = self.curve.inverse_transform(values)
+            outside[start : start + len(block), : self.columns] = values * self.scale + self.offset
         return outside
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        if self.kind == "none":
+            return values
+        scaled = (values - self.offset) * (1 / self.scale)
+        return scaled if self.curve is None else self.curve.transform(scaled)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``; float64 survives the decimal text exactly."""
@@ -66,58 +96,124 @@ class Scaling:
             "offset": self.offset.tolist(),
             "scale": self.scale.tolist(),
             "unit_range": self.unit_range,
+            "curve": None if self.curve is None else self.curve.to_json(),
+            "columns": self.columns,
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Scaling:
         """The inverse of :meth:`to_json`."""
         offset, scale = (np.asarray(values[key], dtype=np.float64) for key in ("offset", "scale"))
-        return cls(str(values["kind"]), offset, scale, bool(values["unit_range"]))
+        curve = curve_from_json(values.get("curve"))
+        kind, unit_range = str(values["kind"]), bool(values["unit_range"])
+        return cls(kind, offset, scale, unit_range, curve, values.get("columns"))
 
 
-def fit_scaling(
-    kind: str, x: Any, extent: tuple[float, float], *, per_channel: bool = False
-) -> Scaling:
-    """Choose the scaling of examples ``(n, *shape)`` with ``extent``, least and greatest value.
+def fit_scaling(kind: str, x: Any, extent: Extent, *, example: Kind = "vector") -> Scaling:
+    """Settle how examples ``(n, *shape)`` are scaled, whose values reach as far as ``extent``.
 
-    ``"auto"`` reads uint8 as pixels, leaves [0, 1] alone and standardises everything else: each
-    column of a table by itself, images as a whole; ``per_channel``, each channel of a signal. What
-    is sparse has the scaling that it would have as an array.
+    ``"auto"`` is :func:`chosen_scaling`. Each column of a vector or a table is scaled by itself,
+    and so is each channel of a signal; images are scaled as a whole. NaN does not count. What is
+    sparse has the scaling that it would have as an array.
     """
-    in_unit = extent[0] >= 0 and extent[1] <= 1
     if kind == "auto":
-        kind = "pixels" if x.dtype == np.uint8 else "none" if in_unit else "standard"
+        kind = chosen_scaling(x, extent, example)
+    nothing, one = np.zeros(1), np.ones(1)
+    in_unit = extent.low >= 0 and extent.high <= 1
     if kind == "none":
-        return Scaling(kind, np.zeros(1), np.ones(1), in_unit)
+        return Scaling(kind, nothing, one, in_unit)
     if kind == "pixels":
-        if x.dtype != np.uint8:
+        if x.dtype not in PIXELS:
             raise InputError(
-                f"scaling='pixels' reads uint8 as [0, 1], but X is {x.dtype}: use 'minmax' or"
-                " 'auto'."
+                f"scaling='pixels' reads uint8 and uint16 as [0, 1], but X is {x.dtype}: use"
+                " 'minmax' or 'auto'."
             )
-        return Scaling(kind, np.zeros(1), np.full(1, 255.0), True)
+        return Scaling(kind, nothing, np.full(1, PIXELS[x.dtype]), True)
+    per_channel = example == "signal"
     axis: Axis = 0 if x.ndim == 2 else (0, 2) if per_channel else None
-    if kind == "minmax":
-        offset, greatest = reach(x, axis)
-        scale = greatest - offset
-    else:
-        offset, scale = moments(x, axis)
+    curve: Curve | None = None
+    if kind in ("robust", "quantile") and is_sparse(x):
+        raise InputError(
+            f"scaling={kind!r} leaves no value of sparse rows at 0: pass scaling='standard', or"
+            " X.toarray()."
+        )
+    match kind:
+        case "minmax":
+            offset, greatest = reach(x, axis)
+            scale = greatest - offset
+        case "robust":
+            offset, scale = robust_spread(x, axis)
+            curve = SmoothClip()
+        case "quantile":
+            by_column = x.ndim == 2
+            curve = fit_normal_quantiles(x, by_column=by_column)
+            offset, scale = nothing, one
+        case _:
+            offset, scale = moments(x, axis)
     offset, scale = np.atleast_1d(offset), np.atleast_1d(scale)
-    if per_channel:
+    if per_channel and kind != "quantile":
         offset, scale = offset[:, None], scale[:, None]  # (channels, 1) meets (n, channels, time)
-    return Scaling(kind, offset, np.where(scale > 0, scale, 1.0), kind == "minmax")
+    return Scaling(kind, offset, np.where(scale > 0, scale, 1.0), kind == "minmax", curve)
 
 
-def support_of(x: Any, scaling: Scaling) -> Support:
+def fit_columns(kind: str, x: np.ndarray, count: int) -> Scaling:
+    """Settle how the rows of a table ``(n, values)`` are scaled: its first ``count`` columns, which
+    are numbers; all others have units of their own.
+
+    ``"auto"`` standardises.
+    """
+    if kind == "pixels":
+        raise InputError("scaling='pixels' is for images, but X is a table: use 'auto'.")
+    numbers = x[:, :count]
+    if kind == "none" or count == 0:
+        return Scaling("none", np.zeros(1), np.ones(1), False, None, count)
+    fitted = fit_scaling("standard" if kind == "auto" else kind, numbers, Extent(0, 0))
+    return replace(fitted, unit_range=False, columns=count)
+
+
+def chosen_scaling(x: Any, extent: Extent, example: Kind) -> str:
+    """The scaling that ``"auto"`` stands for.
+
+    Images of uint8 or uint16 are ``"pixels"``, and images in [0, 1] stay as they are; so do
+    examples of any kind that hold 0 and 1 alone. Rows of uint8 that reach beyond the half of 255
+    are taken for pixels too. Everything else is standardised.
+    """
+    if extent.low >= 0 and extent.high <= 1 and (example == "image" or _holds_ends(x)):
+        return "none"
+    if x.dtype not in PIXELS:
+        return "standard"
+    if example == "image":
+        if extent.high <= PIXELS[x.dtype] / _DARK:
+            warnings.warn(
+                f"X is {x.dtype}, but reaches {extent.high:g} at most: read as pixels of up to"
+                f" {PIXELS[x.dtype]:g} it is nearly black; pass scaling='minmax' if"
+                f" {extent.high:g} is white.",
+                DataWarning,
+                stacklevel=2,
+            )
+        return "pixels"
+    is_bright = x.dtype == np.uint8 and extent.high > PIXELS[x.dtype] / 2
+    return "pixels" if is_bright and example == "vector" else "standard"
+
+
+def _holds_ends(x: Any) -> bool:
+    """Whether nothing but 0 and 1 stands in examples, gaps aside."""
+    return all(_are_ends(block) for _, block in blocks(x))
+
+
+def support_of(x: Any, scaling: Scaling, example: Kind) -> Support:
     """Which values examples ``(n, *shape)`` have once they are scaled; NaN does not count.
 
-    All of them are looked at, up to the first that settles it.
+    All of them are looked at, up to the first that settles it. In [0, 1], those of an image and of
+    what was read as pixels are intensities.
     """
     if is_sparse(x) and scaling.kind != "minmax":
         x = x.data  # an end and a count is each of the zeros too
     if scaling.unit_range:
         scaled = ((block - scaling.offset) / scaling.scale for _, block in blocks(x))
-        return "binary" if all(map(_are_ends, scaled)) else "unit"
+        if all(map(_are_ends, scaled)):
+            return "binary"
+        return "intensity" if example == "image" or scaling.kind == "pixels" else "unit"
     is_count = scaling.kind == "none" and all(_are_counts(block) for _, block in blocks(x))
     return "count" if is_count else "real"
 

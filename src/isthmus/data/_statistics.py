@@ -28,39 +28,54 @@ def blocks(x: Any) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def moments(x: Any, axis: Axis) -> Pair:
-    """Mean and standard deviation over some axes of examples, in float64.
+    """Mean and standard deviation over some axes of examples, in float64; NaN does not count.
 
     Of one and the same value throughout, the deviation is exactly 0: values are counted from the
-    least of them.
+    least of them. Where there is no value at all, both are 0.
     """
     mean, variance = _sparse_moments(x, axis) if is_sparse(x) else _moments(x, axis)
     return mean, np.sqrt(variance)
 
 
 def reach(x: Any, axis: Axis) -> Pair:
-    """The least and the greatest value over some axes of examples, in float64."""
+    """The least and the greatest value over some axes, in float64; NaN does not count.
+
+    Where there is no value at all, both are 0.
+    """
     if is_sparse(x):
         return _exact(x.min(axis=axis)), _exact(x.max(axis=axis))
-    found = [(block.min(axis=axis), block.max(axis=axis)) for _, block in blocks(x)]
+    found = [
+        (np.fmin.reduce(block, axis=axis), np.fmax.reduce(block, axis=axis))
+        for _, block in blocks(x)
+    ]
     lows, highs = (np.stack(values) for values in zip(*found, strict=True))
-    return _exact(lows.min(axis=0)), _exact(highs.max(axis=0))
+    low, high = np.fmin.reduce(lows, axis=0), np.fmax.reduce(highs, axis=0)
+    return np.nan_to_num(_exact(low)), np.nan_to_num(_exact(high))
 
 
 def _moments(x: np.ndarray, axis: Axis) -> Pair:
     """The blocks are put together after T. F. Chan, G. H. Golub and R. J. LeVeque, 1979."""
-    count, mean, squares = 0, np.zeros(()), np.zeros(())
+    count, mean, squares = np.zeros(()), np.zeros(()), np.zeros(())
     for _, block in blocks(x):
         values = block.astype(np.float64, copy=False)
-        least = values.min(axis=axis, keepdims=True)
+        least = np.fmin.reduce(values, axis=axis, keepdims=True)
         above = values - least
-        own = above.mean(axis=axis, keepdims=True)
-        new = values.size // own.size
-        own_squares = np.square(above - own).sum(axis=axis)
-        gap = (least + own).reshape(own_squares.shape) - mean
+        known = ~np.isnan(above)
+        if known.all():
+            new: Any = above.size // least.size
+            own = above.mean(axis=axis, keepdims=True)
+        else:
+            above[~known] = 0
+            new = known.sum(axis=axis)
+            own = above.sum(axis=axis, keepdims=True) / np.maximum(new.reshape(least.shape), 1)
+        gaps = np.where(known, above - own, 0.0)
+        own_squares = np.square(gaps).sum(axis=axis)
+        gap = np.nan_to_num(least + own).reshape(own_squares.shape) - mean
         total = count + new
-        squares = squares + own_squares + np.square(gap) * (count * new / total)
-        mean, count = mean + gap * (new / total), total
-    return mean, squares / count
+        share = new / np.maximum(total, 1)
+        squares = squares + own_squares + np.square(gap) * (count * share)
+        mean, count = mean + gap * share, total
+    return mean, squares / np.maximum(count, 1)
 
 
 def _sparse_moments(x: Any, axis: Axis) -> Pair:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,13 +13,15 @@ from torch import Tensor
 from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
 from isthmus.core.parts import named
 from isthmus.data._grids import grid_of, off_grid
-from isthmus.data._layout import Layout, as_numbers, extent, layout_of
-from isthmus.data._scaling import Scaling, fit_scaling, support_of
+from isthmus.data._layout import Extent, Layout, as_numbers, extent, layout_of
+from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
 from isthmus.data._sequences import steps
 from isthmus.data._statistics import is_sparse
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import Condition, condition_from_json
+from isthmus.data.frames import is_frame
 from isthmus.data.stores import Store, kept
+from isthmus.data.tables import Table, as_frame, fit_table
 from isthmus.errors import InputError
 from isthmus.likelihoods.base import LikelihoodPart, that_fit
 from isthmus.registry import LIKELIHOODS
@@ -34,27 +37,28 @@ class Preprocessor:
         spec: what an example is inside a model.
         layout: the shape of an example outside and inside.
         scaling: the units outside and inside.
-        strict: whether values outside [0, 1] must be refused, because the likelihood has no place
-            for them.
-        bins: how many values 0, 1/(bins - 1), ..., 1 the likelihood can charge for; None for any.
+        table: how rows of a frame become numbers; None where examples are arrays of numbers.
         condition: how what is known beside an example becomes numbers; None where nothing is.
+        bins: how many values 0, 1/(bins - 1), ..., 1 the likelihood can charge for; None for any.
     """
 
     spec: ExampleSpec
     layout: Layout
     scaling: Scaling
-    strict: bool
+    table: Table | None = None
     condition: Condition | None = None
     bins: int | None = None
 
     def transform(self, x: Any) -> Store:
-        """Examples as they will be kept, ``(n, *shape)``: of an array, or of sparse rows.
+        """Examples as they will be kept, ``(n, *shape)``: of an array, a frame, or sparse rows.
 
-        None at all, wrong shapes, NaN and foreign ranges are refused.
+        None at all, wrong shapes and infinity are refused; so are NaN, and values outside [0, 1]
+        of what was trained on as pixels, but in vectors and tables.
         """
+        if self.table is not None:
+            return self._rows(self.table, x)
         x = as_numbers(x)
-        if x.shape[0] == 0:
-            raise InputError("X holds 0 examples: give at least one.")
+        _require_examples(x)
         if x.shape[1:] != self.layout.outer:
             raise InputError(
                 f"X has examples of shape {tuple(x.shape[1:])}, but the model was trained on"
@@ -62,13 +66,18 @@ class Preprocessor:
             )
         if is_sparse(x):
             _refuse_order(self.spec.kind)
-        low, high = extent(steps(x) if self._may_be_masked(x.dtype) else x)
-        if self._must_be_unit(x.dtype) and not (low >= -_SLACK and high <= 1 + _SLACK):
-            raise InputError(
-                f"X lies in [{low:g}, {high:g}], but the model was trained on values in [0, 1]:"
-                " scale it in the same way (uint8 pixels are scaled by themselves)."
-            )
-        return kept(x, self.layout, self._scaling_of(x.dtype))
+        is_padded = self.spec.kind == "sequence" and x.dtype.kind == "f"
+        reach = extent(steps(x) if is_padded else x, gaps=self.spec.may_lack_values)
+        if self._is_picture and x.dtype not in PIXELS:
+            self._require_unit(reach)
+        scaling = self._scaling_of(x.dtype, reach)
+        return kept(x, self.layout, scaling, has_gaps=is_padded or reach.has_gaps)
+
+    def _rows(self, table: Table, x: Any) -> Store:
+        numbers = table.encode(as_frame(x, table.names))
+        _require_examples(numbers)
+        reach = extent(numbers, gaps=True)
+        return kept(numbers, self.layout, self.scaling, has_gaps=reach.has_gaps)
 
     def batches(
         self,
@@ -91,7 +100,7 @@ class Preprocessor:
             dtype,
             condition=condition,
             weight=weight,
-            masked=self._may_be_masked(inside.dtype),
+            masked=inside.has_gaps,
             binarize=binarize,
         )
 
@@ -117,18 +126,20 @@ class Preprocessor:
         )
 
     def inverse_transform(self, decoded: np.ndarray) -> np.ndarray:
-        """What the decoder says, ``(n, *shape)``, brought to the layout and units of the data."""
+        """What the decoder says, ``(n, *shape)``, brought to the layout and units of the data.
+
+        Rows of a table stay numbers, ``(n, values)``: :meth:`Table.decode` makes cells of them.
+        """
         return self.layout.inverse_transform(self.scaling.inverse_transform(decoded))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``."""
         return {
             "kind": self.spec.kind,
-            "columns": self.spec.columns,
             "support": self.spec.support,
             "layout": asdict(self.layout),
             "scaling": self.scaling.to_json(),
-            "strict": self.strict,
+            "table": None if self.table is None else self.table.to_json(),
             "bins": self.bins,
             "condition": None if self.condition is None else self.condition.to_json(),
         }
@@ -136,42 +147,53 @@ class Preprocessor:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Preprocessor:
         """The inverse of :meth:`to_json`."""
-        layout, columns, condition = (values[key] for key in ("layout", "columns", "condition"))
+        layout, condition = values["layout"], values["condition"]
         outer, shape = (tuple(int(size) for size in layout[key]) for key in ("outer", "shape"))
-        scaling = Scaling.from_json(values["scaling"])
-        # runs that were saved before the values had a name know of [0, 1] alone
-        support = values.get("support", "unit" if scaling.unit_range else "real")
-        if values["kind"] not in KINDS:
-            raise ValueError(f"kind {values['kind']!r}")
+        scaling, table = Scaling.from_json(values["scaling"]), values.get("table")
+        kind = values["kind"]
+        if table is None and kind == "table":  # of a run from before columns had kinds
+            kind = "vector"
+        # and from before values had a name, when all that lay in [0, 1] was read as pixels
+        support = values.get("support", "intensity" if scaling.unit_range else "real")
+        if kind not in KINDS:
+            raise ValueError(f"kind {kind!r}")
         if support not in SUPPORTS:
             raise ValueError(f"support {support!r}")
-        named_columns = None if columns is None else tuple(columns)
+        known = None if table is None else Table.from_json(table)
         return cls(
-            ExampleSpec(values["kind"], shape, named_columns, support),
+            ExampleSpec(kind, shape, None if known is None else known.columns, support),
             Layout(outer, shape, layout["channels"]),
             scaling,
-            bool(values["strict"]),
+            known,
             None if condition is None else condition_from_json(condition),
             None if values.get("bins") is None else int(values["bins"]),
         )
 
-    def _scaling_of(self, dtype: np.dtype[Any]) -> Scaling:
-        """The scaling of pixels where it was settled by values in [0, 1], or the reverse."""
+    @property
+    def _is_picture(self) -> bool:
+        """Whether values are intensities in [0, 1], which nothing may lie outside of."""
+        is_image = self.spec.kind == "image" and self.scaling.kind == "none"
+        return self.scaling.kind == "pixels" or (is_image and self.spec.unit_range)
+
+    def _require_unit(self, reach: Extent) -> None:
+        if reach.low < -_SLACK or reach.high > 1 + _SLACK:
+            raise InputError(
+                f"X lies in [{reach.low:g}, {reach.high:g}], but the model was trained on values in"
+                " [0, 1]: scale it in the same way (uint8 pixels are scaled by themselves)."
+            )
+
+    def _scaling_of(self, dtype: np.dtype[Any], reach: Extent) -> Scaling:
+        """The scaling of examples of a type: of pixels and of [0, 1] it does not matter which the
+        model was trained on.
+        """
         scaling = self.scaling
-        if scaling.kind == "pixels" and dtype != np.uint8:
-            return replace(scaling, kind="none", scale=np.ones_like(scaling.scale))
-        if scaling.kind == "none" and scaling.unit_range and dtype == np.uint8:
-            return replace(scaling, kind="pixels", scale=np.full_like(scaling.scale, 255))
+        if scaling.kind == "pixels":
+            if dtype in PIXELS:
+                return replace(scaling, scale=np.full(1, PIXELS[dtype]))
+            return replace(scaling, kind="none", scale=np.ones(1))
+        if self._is_picture and dtype in PIXELS and reach.high > 1:
+            return replace(scaling, kind="pixels", scale=np.full(1, PIXELS[dtype]))
         return scaling
-
-    def _may_be_masked(self, dtype: np.dtype[Any]) -> bool:
-        """Whether examples may lack steps at their end, where they hold NaN."""
-        return self.spec.kind == "sequence" and dtype.kind == "f"
-
-    def _must_be_unit(self, dtype: np.dtype[Any]) -> bool:
-        if dtype == np.uint8:
-            return False
-        return self.scaling.kind == "pixels" or (self.strict and self.scaling.kind == "none")
 
 
 def fit_preprocessor(
@@ -182,45 +204,83 @@ def fit_preprocessor(
     channels: str = "auto",
     image_shape: Shape | None = None,
     kind: Kind | None = None,
-    columns: tuple[str, ...] | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[Preprocessor, Store]:
-    """Settle kind, layout and scaling by training examples, an array or sparse rows; gives these as
-    they are inside too.
+    """Settle kind, layout and scaling by training examples, an array, a frame or sparse rows; gives
+    these as they are inside too.
 
     ``likelihood`` is the one that was asked for, None where the data decide. Sequences may end in
     steps of NaN: their features are scaled over all steps that are there. Each channel of a signal
-    and each column of a table is scaled by itself.
+    and each column of a table is scaled by itself; ``columns`` says of which kind some are.
     """
-    x = as_numbers(x)
-    if kind is None and columns is not None and image_shape is None:
+    if kind is None and is_frame(x) and image_shape is None:
         kind = "table"
-    kind, layout = layout_of(tuple(x.shape[1:]), channels, image_shape, kind)
-    if x.shape[0] < 2:
+    if kind == "table" and not is_sparse(x):
+        return _fit_table(x, scaling, likelihood, columns)
+    if columns:
         raise InputError(
-            f"X holds {x.shape[0]} examples (n_samples = {x.shape[0]}): at least 2 are needed to"
-            " train."
+            f"columns={columns!r} says what the columns of a table are, but X is read as"
+            f" {kind or 'an array'}: give a DataFrame, or pass kind='table'."
         )
+    x = as_numbers(x)
+    kind, layout = layout_of(tuple(x.shape[1:]), channels, image_shape, kind)
+    _require_two(x)
     if is_sparse(x):
         _refuse_order(kind)
         values = x if len(layout.shape) == 1 else x.reshape(-1, 1).tocsr()  # images: as a whole
     else:
         values = steps(x) if kind == "sequence" else layout.transform(x)
-    reach = extent(values)
-    fitted = fit_scaling(scaling, values, reach, per_channel=kind == "signal")
-    spec = ExampleSpec(
-        kind, layout.shape, columns if kind == "table" else None, support_of(values, fitted)
+    unscaled = ExampleSpec(kind, layout.shape)
+    reach = extent(values, gaps=unscaled.may_lack_values)
+    fitted = fit_scaling(scaling, values, reach, example=kind)
+    spec = replace(unscaled, support=support_of(values, fitted, kind))
+    _require_fit(likelihood, spec, reach)
+    bins = None if likelihood is None else likelihood.required_bins
+    is_padded = kind == "sequence" and x.dtype.kind == "f"
+    store = kept(x, layout, fitted, has_gaps=is_padded or reach.has_gaps)
+    return Preprocessor(spec, layout, fitted, bins=bins), store
+
+
+def _fit_table(
+    x: Any, scaling: str, likelihood: LikelihoodPart | None, columns: Mapping[str, str] | None
+) -> tuple[Preprocessor, Store]:
+    frame = as_frame(x)
+    _require_two(frame)
+    table = fit_table(frame, columns)
+    numbers = table.encode(frame)
+    reach = extent(numbers, gaps=True)
+    count = sum(code.kind in ("number", "date") for code in table.codes)
+    fitted = fit_columns(scaling, numbers, count)
+    spec = ExampleSpec("table", (table.width,), table.columns)
+    _require_fit(likelihood, spec, reach)
+    layout = Layout((len(table.names),), (table.width,), "table")
+    return Preprocessor(spec, layout, fitted, table), kept(
+        numbers, layout, fitted, has_gaps=reach.has_gaps
     )
+
+
+def _require_fit(likelihood: LikelihoodPart | None, spec: ExampleSpec, reach: Extent) -> None:
+    """Refuse a likelihood that has no place for the values."""
     if likelihood is not None and (lack := likelihood.accepts(spec)) is not None:
         others = " or ".join(map(repr, that_fit(spec)))
         raise InputError(
-            f"X lies in [{reach[0]:g}, {reach[1]:g}], but"
+            f"X lies in [{reach.low:g}, {reach.high:g}], but"
             f" likelihood={named(likelihood, LIKELIHOODS)!r} {lack}, or another likelihood"
             f" ({others})."
         )
-    unbounded = replace(spec, support="real")
-    strict = spec.unit_range and (likelihood is None or likelihood.accepts(unbounded) is not None)
-    bins = None if likelihood is None else likelihood.required_bins
-    return Preprocessor(spec, layout, fitted, strict, bins=bins), kept(x, layout, fitted)
+
+
+def _require_examples(x: Any) -> None:
+    if x.shape[0] == 0:
+        raise InputError("X holds 0 examples: give at least one.")
+
+
+def _require_two(x: Any) -> None:
+    if x.shape[0] < 2:
+        raise InputError(
+            f"X holds {x.shape[0]} examples (n_samples = {x.shape[0]}): at least 2 are needed to"
+            " train."
+        )
 
 
 def _refuse_order(kind: Kind) -> None:

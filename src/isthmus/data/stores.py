@@ -28,9 +28,11 @@ class Store(ABC):
 
     Attributes:
         scaling: from what is kept to the model's units; None where it is in them already.
+        has_gaps: whether NaN stands for values that were not observed.
     """
 
     scaling: Scaling | None
+    has_gaps: bool = False
 
     @abstractmethod
     def __len__(self) -> int:
@@ -78,10 +80,13 @@ class ArrayStore(Store):
     Args:
         array: the examples, ``(n, *shape)``.
         scaling: what is still to be done to a batch.
+        has_gaps: whether NaN stands for values that were not observed.
     """
 
-    def __init__(self, array: np.ndarray, scaling: Scaling | None = None) -> None:
-        self.array, self.scaling = array, scaling
+    def __init__(
+        self, array: np.ndarray, scaling: Scaling | None = None, *, has_gaps: bool = False
+    ) -> None:
+        self.array, self.scaling, self.has_gaps = array, scaling, has_gaps
         self._kept = _as_tensor(array)
 
     def __len__(self) -> int:
@@ -100,7 +105,7 @@ class ArrayStore(Store):
         return isinstance(self.array, np.memmap)
 
     def take(self, rows: np.ndarray | slice) -> ArrayStore:
-        return ArrayStore(self.array[rows], self.scaling)
+        return ArrayStore(self.array[rows], self.scaling, has_gaps=self.has_gaps)
 
     def gather(self, rows: Tensor) -> Tensor:
         return self._kept.index_select(0, rows.to(self._kept.device))
@@ -167,19 +172,20 @@ class SparseStore(Store):
         return torch.from_numpy(rows.toarray()).reshape(-1, *self._shape)  # (rows, *shape)
 
 
-def kept(x: Any, layout: Layout, scaling: Scaling) -> Store:
+def kept(x: Any, layout: Layout, scaling: Scaling, *, has_gaps: bool = False) -> Store:
     """Examples ``(n, *outer)`` as they will be kept.
 
     uint8, uint16 and float32 stay as they are and are scaled a batch at a time, so are memory maps
     and sparse rows. All other arrays are scaled at once, in float64, and kept as float32: values
-    that lie far from 0, such as Unix seconds, keep their differences.
+    that lie far from 0, such as Unix seconds, keep their differences. So is everything whose
+    scaling is no straight line.
     """
     if is_sparse(x):
         return SparseStore(x, layout.shape, scaling)
     inside = layout.transform(x)
-    if x.dtype in _COARSE or isinstance(x, np.memmap):
-        return ArrayStore(inside, scaling)
-    return ArrayStore(scaling.transform(inside))
+    if scaling.is_straight and (x.dtype in _COARSE or isinstance(x, np.memmap)):
+        return ArrayStore(inside, scaling, has_gaps=has_gaps)
+    return ArrayStore(scaling.transform(inside), has_gaps=has_gaps)
 
 
 def fingerprint(x: np.ndarray) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from isthmus.data.columns import (
     listed,
     microseconds,
 )
+from isthmus.data.frames import is_frame
 from isthmus.errors import DataWarning, InputError, missing_extra, unknown
 
 if TYPE_CHECKING:
@@ -351,17 +352,24 @@ def _missing(n: int, dtype: str) -> Any:
         return Series([None] * n, dtype=object)
 
 
-def frames() -> Any:
-    """The package pandas, which reads and makes frames.
+def as_frame(x: Any, names: Sequence[str | int] | None = None) -> DataFrame:
+    """Rows of a table as a frame; an array ``(n, columns)`` has ``names``, or numbers for names.
 
     Raises:
-        MissingExtraError: where it is not installed.
+        InputError: for an array with other columns.
+        MissingExtraError: where pandas is not installed.
     """
+    if is_frame(x):
+        frame: DataFrame = x
+        return frame
     try:
-        import pandas
+        from pandas import DataFrame
     except ImportError as error:
-        raise missing_extra("pandas", "tables", "a table of columns") from error
-    return pandas
+        raise missing_extra("pandas", "tables", "kind='table'") from error
+    if x.ndim != 2 or (names is not None and x.shape[1] != len(names)):
+        wanted = "columns" if names is None else len(names)
+        raise InputError(f"X has the shape {x.shape}, but a table is (n, {wanted}): give that.")
+    return DataFrame(x, columns=None if names is None else list(names))
 
 
 def _warn(text: str) -> None:

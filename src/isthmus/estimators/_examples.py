@@ -26,7 +26,6 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
         are inside, ``(n, *shape)``.
         """
         x = self._array(X, reset=True)
-        names = getattr(self, "feature_names_in_", None)
         preprocessor, inside = fit_preprocessor(
             x,
             scaling=self.scaling,
@@ -34,7 +33,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             channels=self.channels,
             image_shape=self.image_shape,
             kind=self._kind(x.ndim - 1),
-            columns=None if names is None else tuple(names),
+            columns=self.columns,
         )
         if self.binarize == "dynamic" and not preprocessor.spec.unit_range:
             raise InputError(

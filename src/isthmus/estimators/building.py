@@ -47,7 +47,7 @@ class BuildingMixin(Settings, Configurable, ABC):
         spec = (
             shape
             if isinstance(shape, ExampleSpec)
-            else ExampleSpec.of(shape, "unit" if unit_range else "real")
+            else ExampleSpec.of(shape, "intensity" if unit_range else "real")
         )
         likelihood = self._likelihood(spec).build(spec)
         parameters = likelihood.parameter_shape(spec.shape)
@@ -95,9 +95,18 @@ class BuildingMixin(Settings, Configurable, ABC):
         """The likelihood that was asked for, or that such examples suggest."""
         chosen = self.likelihood
         if chosen == "auto":
-            chosen = "bernoulli" if spec.unit_range else self.unbounded_likelihood
+            chosen = self._fitting_likelihood(spec)
         part: LikelihoodPart = part_of(chosen, LIKELIHOODS)
         return part
+
+    def _fitting_likelihood(self, spec: ExampleSpec) -> str:
+        """The likelihood that ``"auto"`` stands for: values in [0, 1] are probabilities where they
+        are 0 and 1 alone, or intensities; the columns of a min-max-scaled table are not.
+        """
+        if spec.columns is not None:
+            return "columns"
+        is_probability = spec.support in ("binary", "intensity")
+        return "bernoulli" if is_probability else self.unbounded_likelihood
 
     @property
     def _chosen_likelihood(self) -> LikelihoodPart | None:

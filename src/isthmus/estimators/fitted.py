@@ -121,8 +121,8 @@ class FittedEstimator(
                 given = batch.condition if wanted is None else wanted[start:end].to(batch.x)
                 decoded.append(module.decode(module.encode(batch)[0], given).cpu().numpy())
                 start = end
-        restored = self.preprocessor_.inverse_transform(outside(np.concatenate(decoded), X))
-        if isinstance(x, np.ndarray) and x.dtype.kind == "f" and np.isnan(x).any():
+        restored = self._given_back(np.concatenate(decoded), X)
+        if self.preprocessor_.spec.kind == "sequence" and np.isnan(x).any():
             restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
         return as_list(restored) if is_ragged(X) else restored
 

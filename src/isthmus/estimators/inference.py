@@ -23,6 +23,7 @@ from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
+from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store, inference_rows
 from isthmus.errors import InputError
@@ -120,16 +121,42 @@ class InferenceMixin(Settings):
                 )
             x = padded(x, longest)
         x = np.asarray(x) if isinstance(x, list) else x
-        warn_of_large(x)
         if getattr(x, "ndim", 2) > 2:
+            warn_of_large(x)
             return np.asanyarray(x)
         kinds = [np.float64, np.float32, np.uint8]
+        is_table = is_frame(x) and self._reads_tables(reset)
         try:
+            if is_table:  # its names alone: what its cells are is seen column by column
+                return validate_data(self, x, reset=reset, skip_check_array=True)
+            warn_of_large(x)
             return validate_data(
                 self, x, reset=reset, accept_sparse="csr", dtype=kinds, ensure_all_finite=False
             )
         except ValueError as error:  # the same words on one line, as an error of ours
             raise InputError(" ".join(str(error).split())) from error
+
+    def _reads_tables(self, reset: bool) -> bool:
+        """Whether a frame is read as a table of columns of several kinds."""
+        if reset:
+            return self.image_shape is None and self._kind(1) in (None, "table")
+        check_is_fitted(self, "module_")
+        return self.preprocessor_.table is not None
+
+    def _given_back(self, decoded: np.ndarray, X: Any = None) -> Any:
+        """Decoded examples ``(n, *shape)`` in the layout and units of the data, and in the form of
+        X: a frame for a frame, an array for an array, in its floating type.
+
+        Without X, rows of a table are a frame where the model was trained on one.
+        """
+        preprocessor, x = self.preprocessor_, X.x if isinstance(X, Part) else X
+        if preprocessor.table is None:
+            return preprocessor.inverse_transform(outside(decoded, x))
+        numbers = preprocessor.inverse_transform(decoded.astype(np.float64))
+        if is_frame(x):
+            return preprocessor.table.decode(numbers, x)
+        frame = preprocessor.table.decode(numbers)
+        return like(numbers_of(frame), x) if isinstance(x, np.ndarray) else frame
 
     def _checked_codes(self, Z: Any) -> np.ndarray:
         check_is_fitted(self, "module_")
@@ -145,7 +172,7 @@ class InferenceMixin(Settings):
 
     def _decoded(
         self, z: Tensor, Z: Any = None, condition: Any = None, *, given: Tensor | None = None
-    ) -> np.ndarray:
+    ) -> Any:
         """Examples of codes ``(n, *code_shape)``, in the floating type of what was handed in.
 
         Under a condition: of what the user says, or ``given`` as numbers ``(n, c)``.
@@ -160,7 +187,10 @@ class InferenceMixin(Settings):
                 module.decode(chunk, None if at is None else at.to(floating)).cpu().numpy()
                 for chunk, at in zip(chunks, known, strict=True)
             ]
-        return like(self.preprocessor_.inverse_transform(np.concatenate(decoded)), Z)
+        examples = np.concatenate(decoded)
+        if self.preprocessor_.table is not None:
+            return self._given_back(examples)
+        return like(self.preprocessor_.inverse_transform(examples), Z)
 
     def _condition(self, condition: Any, n: int) -> Tensor | None:
         """What the user says of n examples, as the numbers that a conditional member sees."""

@@ -55,7 +55,7 @@ class Settings(TrainingSettings):
     likelihood: str | LikelihoodPart = slot(
         "auto",
         LIKELIHOODS,
-        "p(x|z); 'auto' is bernoulli for data in [0, 1]",
+        "p(x|z); 'auto' is bernoulli for pixels and for 0 and 1, and by column for a table",
         choices=("auto",),
     )
     kind: str = field(
@@ -64,10 +64,16 @@ class Settings(TrainingSettings):
         " image",
         choices=("auto", "vector", "image", "signal", "sequence", "table"),
     )
+    columns: dict[str, str] | None = field(
+        None,
+        "kinds of some columns of a table: number, count, binary, category, date, or skip; none:"
+        " by their types and values",
+    )
     scaling: str = field(
         "auto",
-        "what is done to the data first; 'auto' standardises what lies outside [0, 1]",
-        choices=("auto", "none", "standard", "minmax"),
+        "what is done to the data first; 'auto' leaves images in [0, 1] and what is 0 or 1 alone"
+        " as it is, and standardises the rest; 'robust' and 'quantile' are for long tails",
+        choices=("auto", "none", "standard", "minmax", "robust", "quantile"),
     )
     binarize: str = field(
         "none",
