@@ -1,13 +1,16 @@
 """p(x | z), what a decoder says about data; :data:`isthmus.registry.LIKELIHOODS` lists them.
 
-``Bernoulli``, ``Gaussian``, ``LogisticMixture`` and ``SquaredError`` are the parts that a member's
-``likelihood`` takes; each builds the torch module of its name, such as ``GaussianLikelihood``.
+``Bernoulli``, ``Columns``, ``Gaussian``, ``LogisticMixture``, ``NegativeBinomial``, ``Poisson`` and
+``SquaredError`` are the parts that a member's ``likelihood`` takes; each builds the torch module of
+its name, such as ``GaussianLikelihood``.
 """
 
 from __future__ import annotations
 
 from isthmus.likelihoods.base import Likelihood, LikelihoodPart
 from isthmus.likelihoods.bernoulli import Bernoulli, BernoulliLikelihood
+from isthmus.likelihoods.categorical import CategoricalLikelihood
+from isthmus.likelihoods.columns import Columns, ColumnsLikelihood
 from isthmus.likelihoods.gaussian import (
     Gaussian,
     GaussianLikelihood,
@@ -15,16 +18,25 @@ from isthmus.likelihoods.gaussian import (
     SquaredErrorLikelihood,
 )
 from isthmus.likelihoods.logistic_mixture import LogisticMixture, LogisticMixtureLikelihood
+from isthmus.likelihoods.negative_binomial import NegativeBinomial, NegativeBinomialLikelihood
+from isthmus.likelihoods.poisson import Poisson, PoissonLikelihood
 
 __all__ = [
     "Bernoulli",
     "BernoulliLikelihood",
+    "CategoricalLikelihood",
+    "Columns",
+    "ColumnsLikelihood",
     "Gaussian",
     "GaussianLikelihood",
     "Likelihood",
     "LikelihoodPart",
     "LogisticMixture",
     "LogisticMixtureLikelihood",
+    "NegativeBinomial",
+    "NegativeBinomialLikelihood",
+    "Poisson",
+    "PoissonLikelihood",
     "SquaredError",
     "SquaredErrorLikelihood",
 ]

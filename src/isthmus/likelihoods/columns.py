@@ -9,6 +9,7 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
+from isthmus.core.batch import Batch
 from isthmus.core.example import Column, ColumnKind, ExampleSpec
 from isthmus.core.fields import field
 from isthmus.likelihoods.base import Likelihood, LikelihoodPart
@@ -54,6 +55,16 @@ class ColumnsLikelihood(Likelihood):
     def encoded(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         return self._joined(lambda part, of: part.encoded(of), x)
 
+    def settle(self, examples: Batch) -> None:
+        masks = (
+            [None] * len(self.sizes)
+            if examples.mask is None
+            else examples.mask.split(self.sizes, dim=-1)
+        )
+        values = examples.x.split(self.sizes, dim=-1)
+        for part, x, mask in zip(self.parts, values, masks, strict=True):
+            part.settle(examples._replace(x=x, mask=mask))
+
     def _joined(self, result: Callable[..., Tensor], *values: Tensor) -> Tensor:
         """What each part makes of its values, side by side."""
         split = zip(*(value.split(self.sizes, dim=-1) for value in values), strict=True)
@@ -70,13 +81,13 @@ class Columns(LikelihoodPart):
     See :class:`ColumnsLikelihood`, which it builds.
     """
 
-    number: str = field(
+    numbers: str = field(
         "gaussian",
         "likelihood of numbers and dates: a Gaussian with a learnt scale for each column, or the"
         " squared error",
         choices=("gaussian", "mse"),
     )
-    count: str = field(
+    counts: str = field(
         "negative-binomial",
         "likelihood of counts",
         choices=("negative-binomial", "poisson"),
@@ -98,11 +109,11 @@ class Columns(LikelihoodPart):
                 return CategoricalLikelihood([column.size for column in columns]), size
             case "binary":
                 return BernoulliLikelihood(), size
-            case "count" if self.count == "poisson":
-                return PoissonLikelihood(), size
+            case "count" if self.counts == "poisson":
+                return PoissonLikelihood((size,)), size
             case "count":
                 return NegativeBinomialLikelihood((size,)), size
-            case _ if self.number == "mse":
+            case _ if self.numbers == "mse":
                 return SquaredErrorLikelihood(), size
             case _:
                 return GaussianLikelihood(shape=(size,)), size

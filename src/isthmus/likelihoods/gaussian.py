@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from isthmus.core.example import ExampleSpec
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.likelihoods.base import Likelihood, LikelihoodPart, logits
 
 
 class GaussianLikelihood(Likelihood):
-    r"""Independent Gaussians of one common scale, fixed or learnt with the weights.
+    r"""Independent Gaussians of one common scale, or one for each value, fixed or learnt.
 
     .. math:: -\log p(x \mid z) = \sum_i \frac{(x_i - \mu_i)^2}{2 \sigma^2} + \log \sigma
               + \tfrac12 \log 2\pi
@@ -23,12 +23,15 @@ class GaussianLikelihood(Likelihood):
     Args:
         scale: σ in units of x (after scaling); None learns it, starting at 1 and kept above e⁻⁶.
         unit_range: whether the mean is squashed into (0, 1).
+        shape: of σ, which broadcasts to an example: ``(columns,)`` for one each a column.
     """
 
-    def __init__(self, scale: float | None = None, unit_range: bool = False) -> None:
+    def __init__(
+        self, scale: float | None = None, unit_range: bool = False, shape: Shape = ()
+    ) -> None:
         super().__init__()
         self.unit_range = unit_range
-        start = torch.tensor(0.0 if scale is None else math.log(scale))
+        start = torch.full(shape, 0.0 if scale is None else math.log(scale))
         if scale is None:
             self.log_scale = nn.Parameter(start)
         else:
