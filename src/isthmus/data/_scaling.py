@@ -59,10 +59,12 @@ class Scaling:
         """
         inside = np.empty(x.shape, dtype=np.float32)
         for start, block in blocks(x):
-            values = block.astype(np.float64, copy=self.columns is not None)
-            values[:, : self.columns] = self._scaled(values[:, : self.columns])
+            rows = inside[start : start + len(block)]
             with np.errstate(over="ignore"):  # what overflows is named below
-                inside[start : start + len(block)] = values
+                if self.columns is not None:
+                    rows[:, self.columns :] = block[:, self.columns :]
+                scaled = block[:, : self.columns].astype(np.float64, copy=False)
+                rows[:, : self.columns] = self._scaled(scaled)
         if np.isinf(inside).any():
             place = np.argwhere(np.isinf(inside))[0]
             raise InputError(
