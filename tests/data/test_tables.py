@@ -88,6 +88,32 @@ def test_what_is_missing_is_nan_in_all_its_numbers(people: pd.DataFrame) -> None
     assert table.decode(numbers[len(people.columns) :]).isna().sum().sum() == 0
 
 
+def test_what_is_drawn_stays_within_the_reach_of_training_and_is_as_whole(
+    people: pd.DataFrame,
+) -> None:
+    table = fit_table(people)
+    numbers = table.encode(people) + 1e6 + 0.3
+    drawn = table.decode(numbers, is_bounded=True)
+    for name in ("age", "income", "visits", "score", "since", "zoned"):
+        assert drawn[name].max() == people[name].max()
+    before = table.decode(table.encode(people) + 7000.4)
+    assert (before["age"] == people["age"] + 7000).all()
+    assert (before["since"] == people["since"] + pd.Timedelta("7000s")).all()
+
+
+def test_some_cells_of_a_row_can_be_known(people: pd.DataFrame) -> None:
+    table = fit_table(people)
+    row = table.partial({"city": "Rome", "age": 30, "since": "2023-11-15"})
+    known = {code.name for code, span in table.spans() if not np.isnan(row[:, span]).any()}
+    assert known == {"city", "age", "since"}
+    with pytest.raises(InputError, match="unknown value of column 'city' 'Rom': did you mean 'Rom"):
+        table.partial({"city": "Rom"})
+    with pytest.raises(InputError, match="unknown column 'town'"):
+        table.partial({"town": "Rome"})
+    with pytest.raises(InputError, match="column 'since' holds dates, but 'soon' is none"):
+        table.partial({"since": "soon"})
+
+
 def test_a_new_category_is_said_and_counts_as_missing(people: pd.DataFrame) -> None:
     table = fit_table(people)
     other = people.head(3).copy()

@@ -182,14 +182,19 @@ class Autoencoder(TrainableModule):
             passed = with_condition(passed, required(condition))
         return full(self.decoder(passed))
 
+    def parameters_at(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """What is said of x by codes ``(n, *code_shape)``."""
+        return self.parameters_of(
+            self.bottleneck.expand(z, **self.context(condition)), condition
+        )
+
     def distortion(self, passed: Tensor, batch: Batch) -> Tensor:
         """−log p(x | z) of examples, ``(n,)``, of what the bottleneck passes of each."""
         return self.likelihood.nll(self.parameters_of(passed, batch.condition), batch.x, batch.mask)
 
     def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """The expected x of each code: ``(n, *code_shape)`` to ``(n, *shape)``."""
-        passed = self.bottleneck.expand(z, **self.context(condition))
-        return self.likelihood.mean(self.parameters_of(passed, condition))
+        return self.likelihood.mean(self.parameters_at(z, condition))
 
     def forward(self, batch: Batch) -> Tensor:
         """The reconstruction of x through its first-named code; the same at every call."""

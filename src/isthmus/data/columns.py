@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DatetimeIndex, Series
 
 _MICROSECONDS = 1_000_000
+_STEPS = (86_400 * _MICROSECONDS, _MICROSECONDS, 1)
 _SHOWN = 3  # values that a message names
 
 
@@ -57,6 +58,14 @@ class ColumnCode(ABC):
 
         return Series(self.decode(numbers), name=self.name).astype(self.dtype)
 
+    def bounded(self, numbers: np.ndarray) -> np.ndarray:
+        """Numbers ``(n, size)`` brought within the reach of the training cells, where it has one."""
+        return numbers
+
+    def parsed(self, cells: Series) -> Series:
+        """Cells that a user wrote as text, in the type of the column."""
+        return cells
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``."""
         return {"kind": self.kind, **asdict(self)}
@@ -64,16 +73,36 @@ class ColumnCode(ABC):
 
 @dataclass(frozen=True)
 class NumberColumn(ColumnCode):
-    """Numbers of any size; whole ones come back whole."""
+    """Numbers of any size; where all in training were whole, whole ones come back.
+
+    Attributes:
+        low, high: the least and the greatest in training.
+        is_whole: whether all were whole.
+    """
+
+    low: float
+    high: float
+    is_whole: bool
 
     kind: ClassVar[ColumnKind] = "number"
+
+    @classmethod
+    def fitted(cls, cells: Series) -> Self:
+        """The code of a training column."""
+        numbers = _numbers(cells)
+        known = numbers[~np.isnan(numbers)]
+        is_whole = bool((known == np.rint(known)).all())
+        return cls(cells.name, str(cells.dtype), float(known.min()), float(known.max()), is_whole)
 
     def encode(self, cells: Series) -> np.ndarray:
         return _numbers(cells)[:, None]
 
     def decode(self, numbers: np.ndarray) -> np.ndarray:
         values = numbers[:, 0]
-        return np.rint(values) if "int" in self.dtype.lower() else values
+        return np.rint(values) if self.is_whole else values
+
+    def bounded(self, numbers: np.ndarray) -> np.ndarray:
+        return numbers.clip(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -175,12 +204,23 @@ class DateColumn(ColumnCode):
     """Points in time, as seconds after one of them; the difference is taken in whole numbers.
 
     Attributes:
-        origin: that one, in microseconds after 1970.
+        origin: the first in training, in microseconds after 1970.
+        last: the last.
+        step: the microseconds of which all are multiples: those of a day, of a second, or 1.
     """
 
     origin: int
+    last: int
+    step: int
 
     kind: ClassVar[ColumnKind] = "date"
+
+    @classmethod
+    def fitted(cls, cells: Series) -> Self:
+        """The code of a training column."""
+        known = microseconds(cells.dropna())
+        step = next(step for step in _STEPS if not (known % step).any())
+        return cls(cells.name, str(cells.dtype), int(known.min()), int(known.max()), step)
 
     def encode(self, cells: Series) -> np.ndarray:
         if not is_date(cells):
@@ -192,10 +232,25 @@ class DateColumn(ColumnCode):
         seconds = (microseconds(cells) - self.origin) / _MICROSECONDS
         return np.where(missing, np.nan, seconds)[:, None]
 
+    def bounded(self, numbers: np.ndarray) -> np.ndarray:
+        return numbers.clip(0, (self.last - self.origin) / _MICROSECONDS)
+
+    def parsed(self, cells: Series) -> Series:
+        from pandas import to_datetime
+
+        try:
+            return to_datetime(cells)
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"column {self.name!r} holds dates, but {cells[0]!r} is none: write it as"
+                " 2024-01-31."
+            ) from error
+
     def decode(self, numbers: np.ndarray) -> DatetimeIndex:
         from pandas import DatetimeIndex
 
         micro = np.rint(numbers[:, 0] * _MICROSECONDS).astype(np.int64) + self.origin
+        micro = (micro + self.step // 2) // self.step * self.step
         dates = DatetimeIndex(micro.view("datetime64[us]"))
         return dates.tz_localize("UTC") if "," in self.dtype else dates
 

@@ -49,11 +49,11 @@ class Preprocessor:
     condition: Condition | None = None
     bins: int | None = None
 
-    def transform(self, x: Any) -> Store:
+    def transform(self, x: Any, *, gaps: bool = False) -> Store:
         """Examples as they will be kept, ``(n, *shape)``: of an array, a frame, or sparse rows.
 
-        None at all, wrong shapes and infinity are refused; so are NaN, and values outside [0, 1]
-        of what was trained on as pixels, but in vectors and tables.
+        None at all, wrong shapes and infinity are refused; so are NaN, but in vectors and tables,
+        or where ``gaps`` are expected, and values outside [0, 1] of what was trained on as pixels.
         """
         if self.table is not None:
             return self._rows(self.table, x)
@@ -67,7 +67,7 @@ class Preprocessor:
         if is_sparse(x):
             _refuse_order(self.spec.kind)
         is_padded = self.spec.kind == "sequence" and x.dtype.kind == "f"
-        reach = extent(steps(x) if is_padded else x, gaps=self.spec.may_lack_values)
+        reach = extent(steps(x) if is_padded else x, gaps=gaps or self.spec.may_lack_values)
         if self._is_picture and x.dtype not in PIXELS:
             self._require_unit(reach)
         scaling = self._scaling_of(x.dtype, reach)
@@ -246,7 +246,7 @@ def _fit_table(
 ) -> tuple[Preprocessor, Store]:
     frame = as_frame(x)
     _require_two(frame)
-    table = fit_table(frame, columns)
+    table = replace(fit_table(frame, columns), from_frame=is_frame(x))
     numbers = table.encode(frame)
     reach = extent(numbers, gaps=True)
     count = sum(code.kind in ("number", "date") for code in table.codes)

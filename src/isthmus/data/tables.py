@@ -20,7 +20,6 @@ from isthmus.data.columns import (
     code_from_json,
     is_date,
     listed,
-    microseconds,
 )
 from isthmus.data.frames import is_frame
 from isthmus.errors import DataWarning, InputError, missing_extra, unknown
@@ -45,11 +44,13 @@ class Table:
         names: all columns of the frame, in its order.
         codes: those that a model sees, in the order that they have inside.
         types: of those that it does not see, by name.
+        from_frame: whether rows came as a frame, and should go as one.
     """
 
     names: tuple[str | int, ...]
     codes: tuple[ColumnCode, ...]
     types: Mapping[str | int, str]
+    from_frame: bool = True
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -105,19 +106,20 @@ class Table:
             "X has the columns of training in another order: pass X[list(model.feature_names_in_)]."
         )
 
-    def decode(self, numbers: np.ndarray, like: DataFrame | None = None) -> DataFrame:
+    def decode(
+        self, numbers: np.ndarray, like: DataFrame | None = None, *, is_bounded: bool = False
+    ) -> DataFrame:
         """The rows that numbers ``(n, width)`` stand for, with the columns and types of training.
 
         Columns that the model does not see are those of ``like``, missing where there is none; the
-        index is its too.
+        index is its too. ``is_bounded`` keeps numbers within the reach of training.
         """
         from pandas import DataFrame
 
         cells: dict[str | int, Series] = {}
-        start = 0
-        for code in self.codes:
-            cells[code.name] = code.restored(numbers[:, start : start + code.size])
-            start += code.size
+        for code, span in self.spans():
+            own = numbers[:, span]
+            cells[code.name] = code.restored(code.bounded(own) if is_bounded else own)
         index = None if like is None else like.index
         frame = DataFrame(cells)
         if index is not None:
@@ -125,6 +127,33 @@ class Table:
         for name, dtype in self.types.items():
             frame[name] = like[name] if like is not None else _missing(len(frame), dtype)
         return frame[list(self.names)]
+
+    def partial(self, cells: Mapping[str, Any]) -> np.ndarray:
+        """One row of which some cells are known, as numbers ``(1, width)``, NaN for all others.
+
+        Raises:
+            InputError: for columns and values that training did not see.
+        """
+        from pandas import Series
+
+        seen = [str(code.name) for code in self.codes]
+        for name in cells:
+            if name not in seen:
+                raise unknown("column", name, seen)
+        parts = []
+        for code in self.codes:
+            if str(code.name) not in cells:
+                parts.append(np.full((1, code.size), np.nan))
+                continue
+            cell = Series([cells[str(code.name)]], name=code.name)
+            if isinstance(code, CategoryColumn) and code.unseen(cell):
+                raise unknown(f"value of column {code.name!r}", cell[0], map(str, code.values))
+            parts.append(code.encode(code.parsed(cell)))
+        return np.concatenate(parts, axis=1)
+
+    def dtype_of(self, name: str) -> str:
+        """The type of a column that a model sees, as pandas writes it."""
+        return next(code.dtype for code in self.codes if str(code.name) == name)
 
     def spans(self) -> Iterator[tuple[ColumnCode, slice]]:
         """Every column that a model sees, and where its numbers stand inside."""
@@ -139,13 +168,15 @@ class Table:
             "names": list(self.names),
             "columns": [code.to_json() for code in self.codes],
             "left_out": [[name, dtype] for name, dtype in self.types.items()],
+            "from_frame": self.from_frame,
         }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Table:
         """The inverse of :meth:`to_json`."""
         codes = tuple(code_from_json(code) for code in values["columns"])
-        return cls(tuple(values["names"]), codes, dict(values["left_out"]))
+        left_out = dict(values["left_out"])
+        return cls(tuple(values["names"]), codes, left_out, bool(values["from_frame"]))
 
 
 def fit_table(frame: DataFrame, kinds: Mapping[str, str] | None = None) -> Table:
@@ -296,9 +327,9 @@ def _code(cells: Series, kind: ColumnKind) -> ColumnCode:
     name, dtype = cells.name, str(cells.dtype)
     match kind:
         case "number":
-            code: ColumnCode = NumberColumn(name, dtype)
+            return NumberColumn.fitted(cells)
         case "count":
-            code = CountColumn(name, dtype)
+            code: ColumnCode = CountColumn.fitted(cells)
         case "binary":
             code = BinaryColumn(name, dtype)
         case "date":
@@ -307,7 +338,7 @@ def _code(cells: Series, kind: ColumnKind) -> ColumnCode:
                     f"column {name!r} is to be a date, but has the type {dtype}: convert it with"
                     " pandas.to_datetime."
                 )
-            return DateColumn(name, dtype, int(microseconds(cells.dropna())[0]))
+            return DateColumn.fitted(cells)
         case "category":
             return _category(cells, name, dtype)
     code.encode(cells)
@@ -374,3 +405,16 @@ def as_frame(x: Any, names: Sequence[str | int] | None = None) -> DataFrame:
 
 def _warn(text: str) -> None:
     warnings.warn(text, DataWarning, stacklevel=4)
+
+
+def filled_cells(frame: DataFrame, found: DataFrame) -> DataFrame:
+    """A frame whose missing cells are those of another one with the same rows and columns.
+
+    Columns keep their types, where these can hold what was found.
+    """
+    filled = frame.copy()
+    for name in frame.columns:
+        missing = frame[name].isna()
+        if missing.any():
+            filled[name] = frame[name].where(~missing, found[name].astype(frame[name].dtype))
+    return filled

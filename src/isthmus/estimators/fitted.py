@@ -23,14 +23,16 @@ from isthmus.data._sequences import as_list, is_ragged
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
-from isthmus.estimators.inference import InferenceMixin, has_labels, outside, shared_noise
+from isthmus.estimators._filling import FillingMixin
+from isthmus.estimators._sampling import SamplingMixin
+from isthmus.estimators.inference import has_labels, shared_noise
 from isthmus.io import runs
 from isthmus.priors.base import Prior, fitted
 from isthmus.training.settings import seed_of
 
 
 class FittedEstimator(
-    InferenceMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurable, ABC
+    FillingMixin, SamplingMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurable, ABC
 ):
     """A member once it is trained: a scikit-learn transformer, and what an autoencoder offers
     beyond one.
@@ -47,20 +49,13 @@ class FittedEstimator(
         """
         return "data"
 
-    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
-        """n codes drawn from the member's own prior, ``(n, *code_shape)``; ``condition`` ``(n, c)``
-        matters where that prior is learnt.
-        """
-        raise InputError(
-            f"{type(self).__name__} has no prior over its codes, so there is nothing to sample"
-            " from: call fit_prior(X) once (isthmus fit-prior RUN on the command line), then"
-            " sample again."
-        )
-
     def __sklearn_tags__(self) -> Tags:
-        """What scikit-learn may hand in: sparse rows too, where values have no order in time."""
+        """What scikit-learn may hand in: where values have no order in time, sparse rows and rows
+        that lack values too.
+        """
         tags: Tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self._kind(1) not in ("signal", "sequence")
+        is_row = self._kind(1) not in ("signal", "sequence")
+        tags.input_tags.sparse = tags.input_tags.allow_nan = is_row
         return tags
 
     def transform(self, X: Any, condition: Any = None) -> np.ndarray:
@@ -125,65 +120,6 @@ class FittedEstimator(
         if self.preprocessor_.spec.kind == "sequence" and np.isnan(x).any():
             restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
         return as_list(restored) if is_ragged(X) else restored
-
-    def sample(
-        self,
-        n: int = 16,
-        *,
-        label: Any = None,
-        condition: Any = None,
-        temperature: float = 1.0,
-        random_state: int | None = None,
-    ) -> np.ndarray:
-        """n new examples: codes drawn from the prior, decoded. The expected x is given, not a draw
-        of its noise.
-
-        Args:
-            n: how many.
-            label: the class to draw, or one for each example ``(n,)``, of a prior that was fitted
-                with labels.
-            condition: what a conditional member is told of the new examples: a label or covariates,
-                one for all or one each; drawn by the shares of the training labels where it is
-                None.
-            temperature: below 1 draws closer to what is most likely, at 1 from the prior as it is.
-            random_state: the same seed gives the same samples.
-
-        Raises:
-            InputError: where the codes have no prior, or one that knows no labels; the message
-                names the missing call.
-        """
-        check_is_fitted(self, "module_")
-        numbers = isinstance(n, int | np.integer) and isinstance(
-            temperature, float | int | np.number
-        )
-        if not numbers or isinstance(n, bool) or n < 1 or not 0 <= temperature < math.inf:
-            raise InputError(
-                f"n={n!r}, temperature={temperature!r}: give at least 1 example and a temperature"
-                " of at least 0."
-            )
-        known = self.preprocessor_.condition
-        if known is None and condition is not None:
-            raise self._unconditional(condition)
-        if label is not None and isinstance(known, LabelCondition):
-            raise InputError(
-                f"label={label!r} is for priors that know labels; this {type(self).__name__} is"
-                f" told the class itself: pass condition={label!r}."
-            )
-        with torch.random.fork_rng():
-            torch.manual_seed(seed_of(random_state))
-            given = None
-            if known is not None:
-                given = known.draw(n) if condition is None else known.transform(condition, n)
-            if self.prior_ is not None:
-                codes = self._drawn_codes(self.prior_, n, label, given, temperature)
-            elif label is None:
-                codes = self._prior(n, temperature, given)
-            else:
-                raise InputError(
-                    f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once,"
-                    " then sample again."
-                )
-        return self._decoded(codes, given=given)
 
     def terms(self, X: Any, condition: Any = None) -> dict[str, np.ndarray]:
         """The terms of the loss of each example, each ``(n,)``: ``"distortion"`` and, where there
@@ -279,15 +215,6 @@ class FittedEstimator(
     def save(self, path: str | Path) -> Path:
         """Write the run to a folder: weights, configuration, history. See :func:`isthmus.load`."""
         return runs.save(self, Path(path))
-
-    def _drawn_codes(
-        self, prior: Prior, n: int, label: Any, given: Tensor | None, temperature: float
-    ) -> Tensor:
-        """Codes of a fitted prior: of a label, or of those that a condition says."""
-        known = self.preprocessor_.condition
-        if given is not None and isinstance(known, LabelCondition) and prior.classes_ is not None:
-            label = [known.labels.names[place] for place in given.argmax(1).tolist()]
-        return prior.sample(n, label=label, temperature=temperature)
 
 
 def observed_error(restored: Tensor, batch: Batch) -> Tensor:

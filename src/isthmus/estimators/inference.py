@@ -143,11 +143,12 @@ class InferenceMixin(Settings):
         check_is_fitted(self, "module_")
         return self.preprocessor_.table is not None
 
-    def _given_back(self, decoded: np.ndarray, X: Any = None) -> Any:
+    def _given_back(self, decoded: np.ndarray, X: Any = None, *, is_drawn: bool = False) -> Any:
         """Decoded examples ``(n, *shape)`` in the layout and units of the data, and in the form of
         X: a frame for a frame, an array for an array, in its floating type.
 
-        Without X, rows of a table are a frame where the model was trained on one.
+        Without X, rows of a table are a frame where the model was trained on one. Numbers that are
+        drawn stay within the reach of the training examples.
         """
         preprocessor, x = self.preprocessor_, X.x if isinstance(X, Part) else X
         if preprocessor.table is None:
@@ -155,8 +156,10 @@ class InferenceMixin(Settings):
         numbers = preprocessor.inverse_transform(decoded.astype(np.float64))
         if is_frame(x):
             return preprocessor.table.decode(numbers, x)
-        frame = preprocessor.table.decode(numbers)
-        return like(numbers_of(frame), x) if isinstance(x, np.ndarray) else frame
+        frame = preprocessor.table.decode(numbers, is_bounded=is_drawn)
+        if isinstance(x, np.ndarray) or not preprocessor.table.from_frame:
+            return like(numbers_of(frame), x)
+        return frame
 
     def _checked_codes(self, Z: Any) -> np.ndarray:
         check_is_fitted(self, "module_")
@@ -171,11 +174,18 @@ class InferenceMixin(Settings):
         return z.reshape(len(z), *shape)
 
     def _decoded(
-        self, z: Tensor, Z: Any = None, condition: Any = None, *, given: Tensor | None = None
+        self,
+        z: Tensor,
+        Z: Any = None,
+        condition: Any = None,
+        *,
+        given: Tensor | None = None,
+        drawn: bool = False,
     ) -> Any:
         """Examples of codes ``(n, *code_shape)``, in the floating type of what was handed in.
 
-        Under a condition: of what the user says, or ``given`` as numbers ``(n, c)``.
+        Under a condition: of what the user says, or ``given`` as numbers ``(n, c)``. Those of a
+        table may be ``drawn`` from p(x | z), by torch's random state; others are expected ones.
         """
         given = self._condition(condition, len(z)) if given is None else given
         with self._inference(Z) as module:
@@ -184,13 +194,21 @@ class InferenceMixin(Settings):
             chunks = z.to(self._device, floating if z.is_floating_point() else z.dtype).split(size)
             known = [None] * len(chunks) if given is None else given.to(self._device).split(size)
             decoded = [
-                module.decode(chunk, None if at is None else at.to(floating)).cpu().numpy()
+                self._examples_of(module, chunk, None if at is None else at.to(floating), drawn)
                 for chunk, at in zip(chunks, known, strict=True)
             ]
         examples = np.concatenate(decoded)
         if self.preprocessor_.table is not None:
-            return self._given_back(examples)
+            return self._given_back(examples, is_drawn=drawn)
         return like(self.preprocessor_.inverse_transform(examples), Z)
+
+    def _examples_of(
+        self, module: Autoencoder, z: Tensor, condition: Tensor | None, drawn: bool
+    ) -> np.ndarray:
+        """What codes become inside, ``(n, *shape)``."""
+        if drawn:
+            return module.likelihood.draw(module.parameters_at(z, condition)).cpu().numpy()
+        return module.decode(z, condition).cpu().numpy()
 
     def _condition(self, condition: Any, n: int) -> Tensor | None:
         """What the user says of n examples, as the numbers that a conditional member sees."""
@@ -220,11 +238,15 @@ class InferenceMixin(Settings):
         check_is_fitted(self, "module_")
         return self.preprocessor_.transform(self._array(X))
 
-    def _batches(self, X: Any, condition: Any = None, *, charged: bool = False) -> StoreBatches:
+    def _batches(
+        self, X: Any, condition: Any = None, *, charged: bool = False, gaps: bool = False
+    ) -> StoreBatches:
         """Examples ready for the module; ``charged`` where the likelihood will be asked about them,
-        which may know some values only.
+        which may know some values only; ``gaps`` where NaN marks what is to be filled in, in
+        examples of any kind.
         """
-        x = self._preprocessed(X)
+        check_is_fitted(self, "module_")
+        x = self.preprocessor_.transform(self._array(X), gaps=gaps)
         if charged:
             self.preprocessor_.require_grid(x)
         if condition is None and self.preprocessor_.condition is not None and has_labels(X):

@@ -1,0 +1,160 @@
+"""New examples: codes drawn from a prior, and what they become."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from isthmus.data.conditions import LabelCondition
+from isthmus.data.tables import Table
+from isthmus.errors import DataWarning, InputError
+from isthmus.estimators.inference import InferenceMixin
+from isthmus.priors.base import Prior
+from isthmus.training.settings import seed_of
+
+_CANDIDATES = 4096  # codes among which those are chosen that agree with given cells
+_FEW = 20  # codes that must agree, or new rows would repeat each other
+
+
+class SamplingMixin(InferenceMixin):
+    """How a member draws new examples."""
+
+    prior_: Prior | None
+
+    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
+        """n codes drawn from the member's own prior, ``(n, *code_shape)``; ``condition`` ``(n, c)``
+        matters where that prior is learnt.
+        """
+        raise InputError(
+            f"{type(self).__name__} has no prior over its codes, so there is nothing to sample"
+            " from: call fit_prior(X) once (isthmus fit-prior RUN on the command line), then"
+            " sample again."
+        )
+
+    def sample(
+        self,
+        n: int = 16,
+        *,
+        label: Any = None,
+        condition: Any = None,
+        temperature: float = 1.0,
+        random_state: int | None = None,
+    ) -> Any:
+        r"""n new examples: codes drawn from the prior, decoded. The expected x is given, not a draw
+        of its noise; rows of a table are draws, so that their columns vary as those of real ones.
+
+        Under a condition that names cells of a table, such as ``{"city": "Paris"}``, codes are
+        drawn from what the prior becomes once these cells are known, by importance resampling:
+
+        .. math:: z \sim p(z \mid x_c) \propto p(z) \, p(x_c \mid z)
+
+        Args:
+            n: how many.
+            label: the class to draw, or one for each example ``(n,)``, of a prior that was fitted
+                with labels.
+            condition: what a conditional member is told of the new examples: a label or covariates,
+                one for all or one each; drawn by the shares of the training labels where it is
+                None. Of any other member of a table, cells that all new rows have.
+            temperature: below 1 draws closer to what is most likely, at 1 from the prior as it is.
+            random_state: the same seed gives the same samples.
+
+        Raises:
+            InputError: where the codes have no prior, or one that knows no labels; the message
+                names the missing call. For columns and categories that training did not see.
+        """
+        check_is_fitted(self, "module_")
+        numbers = isinstance(n, int | np.integer) and isinstance(
+            temperature, float | int | np.number
+        )
+        if not numbers or isinstance(n, bool) or n < 1 or not 0 <= temperature < math.inf:
+            raise InputError(
+                f"n={n!r}, temperature={temperature!r}: give at least 1 example and a temperature"
+                " of at least 0."
+            )
+        known, table = self.preprocessor_.condition, self.preprocessor_.table
+        cells = condition if isinstance(condition, Mapping) and known is None else None
+        if cells is not None and table is None:
+            raise InputError(
+                f"condition={condition!r} names columns, but this {type(self).__name__} was not"
+                " trained on a table: leave it out."
+            )
+        if known is None and condition is not None and cells is None:
+            raise self._unconditional(condition)
+        if label is not None and isinstance(known, LabelCondition):
+            raise InputError(
+                f"label={label!r} is for priors that know labels; this {type(self).__name__} is"
+                f" told the class itself: pass condition={label!r}."
+            )
+        with torch.random.fork_rng():
+            torch.manual_seed(seed_of(random_state))
+            given = None
+            if known is not None:
+                given = known.draw(n) if condition is None else known.transform(condition, n)
+            if table is None or not cells:
+                codes = self._new_codes(n, label, given, temperature)
+                return self._decoded(codes, given=given, drawn=table is not None)
+            codes = self._agreeing(n, cells, table, label, temperature)
+            rows = self._decoded(codes, drawn=True)
+            for name, value in cells.items():
+                rows[name] = np.full(n, value, dtype=object)
+                rows[name] = rows[name].astype(table.dtype_of(name))
+            return rows
+
+    def _new_codes(self, n: int, label: Any, given: Tensor | None, temperature: float) -> Tensor:
+        """n codes from the fitted prior, or from the member's own."""
+        if self.prior_ is not None:
+            return self._drawn_codes(self.prior_, n, label, given, temperature)
+        if label is None:
+            return self._prior(n, temperature, given)
+        raise InputError(
+            f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once,"
+            " then sample again."
+        )
+
+    def _drawn_codes(
+        self, prior: Prior, n: int, label: Any, given: Tensor | None, temperature: float
+    ) -> Tensor:
+        """Codes of a fitted prior: of a label, or of those that a condition says."""
+        known = self.preprocessor_.condition
+        if given is not None and isinstance(known, LabelCondition) and prior.classes_ is not None:
+            label = [known.labels.names[place] for place in given.argmax(1).tolist()]
+        return prior.sample(n, label=label, temperature=temperature)
+
+    def _agreeing(
+        self, n: int, cells: Mapping[str, Any], table: Table, label: Any, temperature: float
+    ) -> Tensor:
+        """n codes whose rows would have some cells, drawn among many by how likely these are."""
+        numbers = self.preprocessor_.scaling.transform(table.partial(cells))
+        count = max(_CANDIDATES, 4 * n)
+        codes = self._new_codes(count, label, None, temperature)
+        x = torch.from_numpy(numbers)  # (1, values)
+        with self._inference() as module:
+            x, mask = x.nan_to_num().to(self._device), ~x.isnan().to(self._device)
+            costs = torch.cat(
+                [
+                    module.likelihood.nll(
+                        module.parameters_at(chunk.to(self._device)),
+                        x.expand(len(chunk), -1),
+                        mask.expand(len(chunk), -1),
+                    ).cpu()
+                    for chunk in codes.split(_CANDIDATES)
+                ]
+            )
+        weights = (-costs.double()).softmax(0)
+        agreeing = float(1 / weights.square().sum())
+        if agreeing < min(_FEW, n):
+            warnings.warn(
+                f"condition={dict(cells)!r}: only about {agreeing:.0f} of {count:,} codes from the"
+                " prior agree with it, so that new rows repeat each other: train on more rows like"
+                " it, or leave a column out.",
+                DataWarning,
+                stacklevel=4,
+            )
+        return codes[torch.multinomial(weights, n, replacement=True)]
