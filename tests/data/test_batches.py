@@ -9,13 +9,14 @@ import pytest
 import torch
 
 import isthmus as ist
+from isthmus.data._layout import extent
 from isthmus.data._scaling import fit_scaling
 from isthmus.data.batches import StoreBatches
 from isthmus.data.stores import ArrayStore
 
 
 def stored(x: np.ndarray, **values: Any) -> StoreBatches:
-    scaling = fit_scaling("auto", x, (float(x.min()), float(x.max())))
+    scaling = fit_scaling("pixels" if x.max() > 127 else "none", x, extent(x))
     return StoreBatches(ArrayStore(x, scaling), torch.device("cpu"), **values)
 
 

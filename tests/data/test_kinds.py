@@ -54,7 +54,11 @@ def test_columns_with_names_are_a_table() -> None:
     frame = pandas.DataFrame(RNG.standard_normal((30, 3)), columns=["age", "height", "weight"])
     model = ist.AE(epochs=1, random_state=0).fit(frame)
     assert model.preprocessor_.spec.kind == "table"
-    assert model.preprocessor_.spec.columns == ("age", "height", "weight")
+    columns = model.preprocessor_.spec.columns
+    assert [(column.name, column.kind) for column in columns] == [
+        (name, "number") for name in frame.columns
+    ]
+    assert model.likelihood_ == "columns"
 
 
 def test_a_kind_that_does_not_fit_is_refused() -> None:

@@ -60,24 +60,27 @@ def test_rows_become_images_by_image_shape() -> None:
 @pytest.mark.parametrize(("bad", "word"), [(np.nan, "NaN"), (np.inf, "inf"), (-np.inf, "inf")])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_what_is_not_finite_is_named_by_row_and_column(bad: float, word: str, kind: Any) -> None:
-    x = RNG.random((50, 6)).astype(kind)
-    x[31, 4] = bad
+    shape = (50, 6, 6) if word == "NaN" else (50, 6)  # of rows, NaN is what is missing
+    x = RNG.random(shape).astype(kind)
+    x[(31, *[4] * (x.ndim - 1))] = bad
     with pytest.raises(
-        ist.InputError, match=rf"X holds {word} \(row and column from 0: row 31, column 4\)"
+        ist.InputError, match=rf"X holds {word} \(row and column from 0: row 31, column [0, ]*4"
     ):
         ist.AE().fit(x)
-    model = ist.AE(epochs=1).fit(RNG.random((50, 6)))
-    with pytest.raises(ist.InputError, match=rf"holds {word} .*row 31, column 4"):
+    model = ist.AE(epochs=1).fit(RNG.random(shape))
+    with pytest.raises(ist.InputError, match=rf"holds {word} .*row 31, column [0, ]*4"):
         model.transform(x)
 
 
 def test_extent_looks_at_large_arrays_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isthmus.data._statistics._VALUES", 8)
     x = np.arange(60.0).reshape(20, 3)
-    assert extent(x) == (0.0, 59.0)
+    assert extent(x) == (0.0, 59.0, False)
     x[17, 1] = np.nan
     with pytest.raises(ist.InputError, match="row 17, column 1"):
         extent(x)
+    x[19, 2] = np.nan
+    assert extent(x, gaps=True) == (0.0, 58.0, True)
 
 
 def test_uint8_stays_uint8_in_memory_and_becomes_the_unit_range() -> None:

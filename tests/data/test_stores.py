@@ -12,6 +12,7 @@ import torch
 from scipy import sparse
 
 import isthmus as ist
+from isthmus.data._layout import Extent
 from isthmus.data._scaling import fit_scaling
 from isthmus.data._statistics import moments, reach
 from isthmus.data.batches import StoreBatches
@@ -91,7 +92,7 @@ def test_statistics_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch)
 def test_a_column_of_one_value_has_no_scale(form: Any) -> None:
     x = np.stack([np.full(1000, 0.1), np.linspace(0, 9, 1000)], axis=1)
     assert np.full(1000, 0.1).std() > 0  # by rounding
-    assert fit_scaling("standard", form(x), (0, 9)).scale[0] == 1
+    assert fit_scaling("standard", form(x), Extent(0, 9)).scale[0] == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

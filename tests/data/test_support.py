@@ -23,9 +23,13 @@ COUNTS = RNG.poisson(3.0, (20, 4))
     [
         (RNG.normal(size=(20, 4)), "auto", "real"),
         (RNG.random((20, 4)), "none", "unit"),
+        (RNG.random((20, 4)), "auto", "real"),
+        (RNG.random((20, 4, 4)), "auto", "intensity"),
+        (BITS.astype(np.uint8), "auto", "binary"),
+        (BITS[:, :, None] * BITS[:, None].astype(np.uint8), "auto", "binary"),
         (RNG.random((20, 4)), "minmax", "unit"),
         (RNG.normal(size=(20, 4)), "minmax", "unit"),
-        (RNG.integers(0, 256, (20, 6, 6), dtype=np.uint8), "pixels", "unit"),
+        (RNG.integers(0, 256, (20, 6, 6), dtype=np.uint8), "pixels", "intensity"),
         (255 * RNG.integers(0, 2, (20, 6, 6), dtype=np.uint8), "pixels", "binary"),
         (BITS.astype(np.float32), "none", "binary"),
         (BITS * 0.6 + 0.1, "minmax", "binary"),
@@ -41,13 +45,13 @@ COUNTS = RNG.poisson(3.0, (20, 4))
 def test_the_values_inside_are_settled_once(x: np.ndarray, scaling: str, support: str) -> None:
     preprocessor, _ = fit_preprocessor(x, scaling=scaling)
     assert preprocessor.spec.support == support
-    assert preprocessor.spec.unit_range == (support in ("unit", "binary"))
+    assert preprocessor.spec.unit_range == (support in ("unit", "intensity", "binary"))
     again = Preprocessor.from_json(json.loads(json.dumps(preprocessor.to_json())))
     assert again.spec == preprocessor.spec
 
 
 def test_a_value_far_behind_the_others_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isthmus.data._scaling._VALUES", 8)
+    monkeypatch.setattr("isthmus.data._statistics._VALUES", 8)
     for x, scaling, support in ((BITS, "none", "binary"), (COUNTS + 2, "none", "count")):
         changed = x.astype(np.float64)
         assert fit_preprocessor(changed, scaling=scaling)[0].spec.support == support
@@ -62,9 +66,9 @@ def test_padding_of_sequences_has_no_value() -> None:
     assert preprocessor.spec.support == "count"
 
 
-@pytest.mark.parametrize(("offset", "support"), [(0.0, "unit"), (3.0, "real")])
+@pytest.mark.parametrize(("offset", "support"), [(0.0, "intensity"), (3.0, "real")])
 def test_runs_that_do_not_say_it_know_of_the_unit_range(offset: float, support: str) -> None:
-    saved = fit_preprocessor(RNG.random((20, 4)) + offset, scaling="auto")[0].to_json()
+    saved = fit_preprocessor(RNG.random((20, 4, 4)) + offset, scaling="auto")[0].to_json()
     del saved["support"]
     assert Preprocessor.from_json(saved).spec.support == support
 
@@ -72,7 +76,7 @@ def test_runs_that_do_not_say_it_know_of_the_unit_range(offset: float, support: 
 def test_a_run_with_values_of_an_unknown_name_is_refused(tmp_path: Any) -> None:
     run = ist.AE(epochs=1).fit(RNG.random((10, 3))).save(tmp_path / "run")
     config = json.loads((run / "config.json").read_text())
-    assert config["data"]["support"] == "unit"
+    assert config["data"]["support"] == "real"
     config["data"]["support"] = "complex"
     (run / "config.json").write_text(json.dumps(config))
     with pytest.raises(ist.RunError, match="support 'complex'"):

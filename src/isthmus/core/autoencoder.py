@@ -184,9 +184,7 @@ class Autoencoder(TrainableModule):
 
     def parameters_at(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """What is said of x by codes ``(n, *code_shape)``."""
-        return self.parameters_of(
-            self.bottleneck.expand(z, **self.context(condition)), condition
-        )
+        return self.parameters_of(self.bottleneck.expand(z, **self.context(condition)), condition)
 
     def distortion(self, passed: Tensor, batch: Batch) -> Tensor:
         """−log p(x | z) of examples, ``(n,)``, of what the bottleneck passes of each."""

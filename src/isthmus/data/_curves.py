@@ -13,6 +13,8 @@ from scipy.special import ndtr, ndtri
 _REACH = 3.0  # what smooth clipping approaches, in robust standard deviations
 _NEAR = 1 - 1e-3  # how near to it a decoder's value may come and still be brought back
 _KNOTS = 1000
+_LEAP = 100.0
+_FARTHEST = 80.0  # logarithms beyond the last quantile, of which float32 holds the exponential
 _SEEN = 100_000  # values of a column that its quantiles are read from
 
 
@@ -61,7 +63,8 @@ class NormalQuantiles(Curve):
     r"""Normal scores: what had a share p of the training values below it becomes Φ⁻¹(p).
 
     Every column then follows N(0, 1), whatever it followed before. Between the quantiles that are
-    kept it is a straight line, and beyond the last ones too, by the spread of the whole column.
+    kept it is a straight line; beyond the last ones it grows as a logarithm, in units of the
+    column's spread.
 
     Attributes:
         knots: the quantiles of the training values, ``(knots, columns)``; one column for all
@@ -96,12 +99,14 @@ class NormalQuantiles(Curve):
         last = np.interp(x, knots, self.shares)
         first = -np.interp(-x, -knots[::-1], -self.shares[::-1])
         beyond = np.minimum(x - knots[0], 0) + np.maximum(x - knots[-1], 0)
-        return ndtri((last + first) / 2) + beyond / self._spread(knots)
+        steps = beyond / self._spread(knots)
+        return ndtri((last + first) / 2) + np.sign(steps) * np.log1p(np.abs(steps))
 
     def _value(self, scores: np.ndarray, knots: np.ndarray) -> np.ndarray:
         ends = ndtri(self.shares[[0, -1]])
         beyond = np.minimum(scores - ends[0], 0) + np.maximum(scores - ends[1], 0)
-        return np.interp(ndtr(scores), self.shares, knots) + beyond * self._spread(knots)
+        steps = np.sign(beyond) * np.expm1(np.abs(beyond).clip(max=_FARTHEST))
+        return np.interp(ndtr(scores), self.shares, knots) + steps * self._spread(knots)
 
     @staticmethod
     def _spread(knots: np.ndarray) -> float:
@@ -120,7 +125,21 @@ def fit_normal_quantiles(x: np.ndarray, *, by_column: bool) -> NormalQuantiles:
     count = max(2, min(_KNOTS, len(seen)))
     shares = (np.arange(count) + 0.5) / count
     knots = np.nanquantile(seen, shares, axis=0, method="linear")
-    return NormalQuantiles(np.nan_to_num(knots).astype(np.float64))
+    knots = np.nan_to_num(knots).astype(np.float64)
+    return NormalQuantiles(np.apply_along_axis(_without_leaps, 0, knots))
+
+
+def _without_leaps(knots: np.ndarray) -> np.ndarray:
+    """Quantiles without the few at either end that lie a hundred times farther from the middle than
+    the one before them: they are slips, towards which nothing should be interpolated.
+    """
+    knots = knots.copy()
+    middle, few = knots[len(knots) // 2], max(1, len(knots) // 50)
+    for ends in (knots, knots[::-1]):
+        for place in range(len(knots) - few, len(knots)):
+            if abs(ends[place] - middle) > _LEAP * abs(ends[place - 1] - middle) > 0:
+                ends[place:] = ends[place - 1]
+    return knots
 
 
 def curve_from_json(values: Mapping[str, Any] | None) -> Curve | None:

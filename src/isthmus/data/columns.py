@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MICROSECONDS = 1_000_000
 _STEPS = (86_400 * _MICROSECONDS, _MICROSECONDS, 1)
+_WHOLE = 2.0**62  # what whole numbers of 64 bits reach
 _SHOWN = 3  # values that a message names
 
 
@@ -59,7 +60,7 @@ class ColumnCode(ABC):
         return Series(self.decode(numbers), name=self.name).astype(self.dtype)
 
     def bounded(self, numbers: np.ndarray) -> np.ndarray:
-        """Numbers ``(n, size)`` brought within the reach of the training cells, where it has one."""
+        """Numbers ``(n, size)`` within the reach of the training cells, where there is one."""
         return numbers
 
     def parsed(self, cells: Series) -> Series:
@@ -99,7 +100,7 @@ class NumberColumn(ColumnCode):
 
     def decode(self, numbers: np.ndarray) -> np.ndarray:
         values = numbers[:, 0]
-        return np.rint(values) if self.is_whole else values
+        return np.rint(values.clip(-_WHOLE, _WHOLE)) if self.is_whole else values
 
     def bounded(self, numbers: np.ndarray) -> np.ndarray:
         return numbers.clip(self.low, self.high)

@@ -31,7 +31,6 @@ SKIPPED = "skip"
 _MANY = 1000  # values of one category beyond which it is left out
 _FEW = 20  # rows below which nothing is taken for an identifier
 _COUNT_LIMIT = 1000  # what is counted seldom goes beyond
-_EXACT = 1 << 53  # the first whole number that float64 may round
 
 
 @dataclass(frozen=True)
@@ -291,11 +290,6 @@ def _kind_of_numbers(name: Any, known: Series, rows: int) -> str:
             " is none."
         )
         return SKIPPED
-    if known.dtype.kind in "iu" and abs(distinct[[0, -1]]).max() > _EXACT:
-        _warn(
-            f"column {name!r} holds whole numbers beyond 2**53, which are read to 16 digits only:"
-            " subtract a constant first."
-        )
     if is_whole and 0 <= distinct[0] <= 1 and len(distinct) >= 3 and distinct[-1] < _COUNT_LIMIT:
         return "count" if _skewness(values) > 1 else "number"
     return "number"

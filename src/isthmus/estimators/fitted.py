@@ -32,7 +32,12 @@ from isthmus.training.settings import seed_of
 
 
 class FittedEstimator(
-    FillingMixin, SamplingMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Configurable, ABC
+    FillingMixin,
+    SamplingMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    Configurable,
+    ABC,
 ):
     """A member once it is trained: a scikit-learn transformer, and what an autoencoder offers
     beyond one.

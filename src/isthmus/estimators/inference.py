@@ -121,15 +121,16 @@ class InferenceMixin(Settings):
                 )
             x = padded(x, longest)
         x = np.asarray(x) if isinstance(x, list) else x
+        warn_of_large(x)
         if getattr(x, "ndim", 2) > 2:
-            warn_of_large(x)
             return np.asanyarray(x)
         kinds = [np.float64, np.float32, np.uint8]
         is_table = is_frame(x) and self._reads_tables(reset)
+        if is_frame(x) and not is_table:
+            numbers_of(x)  # refuses what is no number, with the name of its column
         try:
             if is_table:  # its names alone: what its cells are is seen column by column
                 return validate_data(self, x, reset=reset, skip_check_array=True)
-            warn_of_large(x)
             return validate_data(
                 self, x, reset=reset, accept_sparse="csr", dtype=kinds, ensure_all_finite=False
             )
