@@ -72,7 +72,7 @@ def test_every_member_takes_a_table_with_gaps(
 ) -> None:
     model = make(name)
     if name == "recurrent":
-        with pytest.raises(InputError, match="column 'city' holds 'Oslo' .* which is no number"):
+        with pytest.raises(InputError, match=r"column 'city' holds .* which is no number"):
             model.fit(gaps)
         return
     model.fit(gaps)
@@ -219,7 +219,7 @@ def test_kinds_of_columns_can_be_chosen(people: pd.DataFrame) -> None:
     assert "since" not in kinds
     assert model.sample(4)["since"].isna().all()
     assert (model.reconstruct(people)["since"] == people["since"]).all()
-    with pytest.raises(InputError, match="columns=.* says what the columns of a table are, but X"):
+    with pytest.raises(InputError, match=r"columns=.* says what the columns of a table are, but X"):
         ist.AE(columns={"a": "number"}).fit(np.zeros((4, 2)))
 
 

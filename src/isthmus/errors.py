@@ -25,10 +25,6 @@ class DivergenceError(ArithmeticError):
     """Training met a loss that is not finite; the estimator keeps its last good weights."""
 
 
-class DataWarning(UserWarning):
-    """Data may not be what they are taken for; the message says what was seen, and the remedy."""
-
-
 class LostProcessError(RuntimeError):
     """Another of the processes that train together has ended, so this one cannot go on."""
 

@@ -16,7 +16,7 @@ from isthmus.data.stores import ArrayStore
 
 
 def stored(x: np.ndarray, **values: Any) -> StoreBatches:
-    scaling = fit_scaling("pixels" if x.max() > 127 else "none", x, extent(x))
+    scaling = fit_scaling("pixels" if x.dtype == np.uint8 else "none", x, extent(x))
     return StoreBatches(ArrayStore(x, scaling), torch.device("cpu"), **values)
 
 

@@ -18,8 +18,9 @@ class Batch(NamedTuple):
         x: the examples, ``(n, *shape)``.
         condition: what is known beside each, ``(n, c)``: its label as one-hot numbers, or
             covariates. Encoder, decoder and learnt priors see it.
-        mask: of the shape of x, true where a value was observed. What was not is 0 in x, and is
-            neither read nor charged. None: everything was.
+        mask: of the shape of x, true where a value was observed. In place of what was not x holds
+            what says nothing, 0 or the mean of the training examples; it is not charged. None:
+            everything was.
         weight: how much each counts, ``(n,)``, 1 on the average of the training set. None: alike.
     """
 
@@ -39,8 +40,8 @@ class Batch(NamedTuple):
         return [part for part in self if part is not None]
 
     def observed(self, values: Tensor) -> Tensor:
-        """Values of the shape of x, with 0 in place of those that were not observed."""
-        return values if self.mask is None else values.masked_fill(~self.mask, 0.0)
+        """Values of the shape of x, with what x holds in place of those that were not observed."""
+        return values if self.mask is None else values.where(self.mask, self.x)
 
     def averaged(self, values: Tensor, shape: Shape) -> Tensor:
         """The mean of values of the shape of x where x was observed, by the weights of examples.

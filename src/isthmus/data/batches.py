@@ -30,6 +30,7 @@ class StoreBatches:
         condition: what is known beside each example, ``(n, c)``.
         weight: how much each counts, ``(n,)``.
         masked: whether NaN marks what was not observed; batches then carry a mask.
+        blank: what x holds in place of it, in the model's units; 0 where it is None.
         binarize: whether values, then probabilities in [0, 1], become draws of 0 or 1, by torch's
             random state.
     """
@@ -43,6 +44,7 @@ class StoreBatches:
         condition: Tensor | None = None,
         weight: Tensor | None = None,
         masked: bool = False,
+        blank: np.ndarray | None = None,
         binarize: bool = False,
     ) -> None:
         self._store = store.on(device)
@@ -50,6 +52,8 @@ class StoreBatches:
         self._weight = None if weight is None else weight.to(device, dtype)
         self._device, self._dtype = device, dtype
         self._masked, self._binarize = masked, binarize
+        self._blank = torch.zeros(()) if blank is None else torch.from_numpy(blank)
+        self._blank = self._blank.to(device, dtype)
         self._scaling = None if store.scaling is None else _Affine(store.scaling, device, dtype)
 
     def __len__(self) -> int:
@@ -99,7 +103,7 @@ class StoreBatches:
             x = x.to(self._device, self._dtype if x.is_floating_point() else None)
         if self._masked:
             mask = ~x.isnan()
-            x = x.nan_to_num()
+            x = x.where(mask, self._blank)
         return stored._replace(x=sharding.rand_like(x).lt_(x) if self._binarize else x, mask=mask)
 
 

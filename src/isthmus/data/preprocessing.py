@@ -16,11 +16,11 @@ from isthmus.data._grids import grid_of, off_grid
 from isthmus.data._layout import Extent, Layout, as_numbers, extent, layout_of
 from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
 from isthmus.data._sequences import steps
-from isthmus.data._statistics import is_sparse
+from isthmus.data._statistics import is_sparse, moments
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import Condition, condition_from_json
 from isthmus.data.frames import is_frame
-from isthmus.data.stores import Store, kept
+from isthmus.data.stores import ArrayStore, Store, kept
 from isthmus.data.tables import Table, as_frame, fit_table
 from isthmus.errors import InputError
 from isthmus.likelihoods.base import LikelihoodPart, that_fit
@@ -40,6 +40,8 @@ class Preprocessor:
         table: how rows of a frame become numbers; None where examples are arrays of numbers.
         condition: how what is known beside an example becomes numbers; None where nothing is.
         bins: how many values 0, 1/(bins - 1), ..., 1 the likelihood can charge for; None for any.
+        blank: the mean of the training examples inside, ``(*shape)``, which stands for missing
+            values; None where that is 0.
     """
 
     spec: ExampleSpec
@@ -48,6 +50,7 @@ class Preprocessor:
     table: Table | None = None
     condition: Condition | None = None
     bins: int | None = None
+    blank: np.ndarray | None = None
 
     def transform(self, x: Any, *, gaps: bool = False) -> Store:
         """Examples as they will be kept, ``(n, *shape)``: of an array, a frame, or sparse rows.
@@ -101,6 +104,7 @@ class Preprocessor:
             condition=condition,
             weight=weight,
             masked=inside.has_gaps,
+            blank=self.blank,
             binarize=binarize,
         )
 
@@ -141,6 +145,7 @@ class Preprocessor:
             "scaling": self.scaling.to_json(),
             "table": None if self.table is None else self.table.to_json(),
             "bins": self.bins,
+            "blank": None if self.blank is None else self.blank.tolist(),
             "condition": None if self.condition is None else self.condition.to_json(),
         }
 
@@ -167,6 +172,7 @@ class Preprocessor:
             known,
             None if condition is None else condition_from_json(condition),
             None if values.get("bins") is None else int(values["bins"]),
+            None if values.get("blank") is None else np.float32(values["blank"]),
         )
 
     @property
@@ -238,7 +244,15 @@ def fit_preprocessor(
     bins = None if likelihood is None else likelihood.required_bins
     is_padded = kind == "sequence" and x.dtype.kind == "f"
     store = kept(x, layout, fitted, has_gaps=is_padded or reach.has_gaps)
-    return Preprocessor(spec, layout, fitted, bins=bins), store
+    lacks = spec.may_lack_values and fitted.kind != "standard"
+    blank = _mean_inside(values, fitted) if lacks else None
+    return Preprocessor(spec, layout, fitted, bins=bins, blank=blank), store
+
+
+def _mean_inside(x: Any, scaling: Scaling) -> np.ndarray:
+    """The mean of training examples in the model's units, where no curve leads there."""
+    mean = moments(x, 0)[0]
+    return scaling.transform(mean[None])[0]
 
 
 def _fit_table(
@@ -254,9 +268,9 @@ def _fit_table(
     spec = ExampleSpec("table", (table.width,), table.columns)
     _require_fit(likelihood, spec, reach)
     layout = Layout((len(table.names),), (table.width,), "table")
-    return Preprocessor(spec, layout, fitted, table), kept(
-        numbers, layout, fitted, has_gaps=reach.has_gaps
-    )
+    inside = fitted.transform(numbers)
+    preprocessor = Preprocessor(spec, layout, fitted, table, blank=np.nanmean(inside, axis=0))
+    return preprocessor, ArrayStore(inside, has_gaps=reach.has_gaps)
 
 
 def _require_fit(likelihood: LikelihoodPart | None, spec: ExampleSpec, reach: Extent) -> None:

@@ -48,7 +48,7 @@ class FillingMixin(InferenceMixin):
         batches = self._batches(X, condition, gaps=True)
         with self._inference(X) as module:
             filled = [filled_in(module, batch, rounds).cpu().numpy() for batch in batches.chunks()]
-        found = self._given_back(np.concatenate(filled), X)
+        found = self._given_back(np.concatenate(filled), X, is_bounded=True)
         given = X.x if isinstance(X, Part) else X
         if is_frame(given) and is_frame(found):
             return filled_cells(given, found)
@@ -62,5 +62,8 @@ def filled_in(module: Autoencoder, batch: Batch, rounds: int) -> Tensor:
     x = batch.x
     for _ in range(rounds):
         restored = module(batch._replace(x=x))
-        x = torch.where(batch.mask, batch.x, restored)
+        better = torch.where(batch.mask, batch.x, restored)
+        if not bool(better.isfinite().all()):  # it leads away, and nowhere
+            break
+        x = better
     return x

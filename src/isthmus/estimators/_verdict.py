@@ -23,8 +23,8 @@ def explained_variance(module: Autoencoder, examples: Batch) -> float:
     """
     x, restored = examples.x.double(), examples.observed(module(examples)).double()
     known = torch.ones_like(x) if examples.mask is None else examples.mask.double()
-    mean = x.sum(0) / known.sum(0).clamp(min=1)
-    around = float((examples.observed(x - mean)).square().sum())
+    mean = (x * known).sum(0) / known.sum(0).clamp(min=1)
+    around = float(((x - mean) * known).square().sum())
     return 1 - float((x - restored).square().sum()) / around if around > 0 else 1.0
 
 

@@ -4,7 +4,6 @@ codes.
 
 from __future__ import annotations
 
-import math
 from abc import ABC
 from pathlib import Path
 from typing import Any, ClassVar, Self

@@ -144,20 +144,20 @@ class InferenceMixin(Settings):
         check_is_fitted(self, "module_")
         return self.preprocessor_.table is not None
 
-    def _given_back(self, decoded: np.ndarray, X: Any = None, *, is_drawn: bool = False) -> Any:
+    def _given_back(self, decoded: np.ndarray, X: Any = None, *, is_bounded: bool = False) -> Any:
         """Decoded examples ``(n, *shape)`` in the layout and units of the data, and in the form of
         X: a frame for a frame, an array for an array, in its floating type.
 
-        Without X, rows of a table are a frame where the model was trained on one. Numbers that are
-        drawn stay within the reach of the training examples.
+        Without X, rows of a table are a frame where the model was trained on one. Where it
+        ``is_bounded``, numbers stay within the reach of the training examples.
         """
         preprocessor, x = self.preprocessor_, X.x if isinstance(X, Part) else X
         if preprocessor.table is None:
             return preprocessor.inverse_transform(outside(decoded, x))
         numbers = preprocessor.inverse_transform(decoded.astype(np.float64))
         if is_frame(x):
-            return preprocessor.table.decode(numbers, x)
-        frame = preprocessor.table.decode(numbers, is_bounded=is_drawn)
+            return preprocessor.table.decode(numbers, x, is_bounded=is_bounded)
+        frame = preprocessor.table.decode(numbers, is_bounded=is_bounded)
         if isinstance(x, np.ndarray) or not preprocessor.table.from_frame:
             return like(numbers_of(frame), x)
         return frame
@@ -200,7 +200,7 @@ class InferenceMixin(Settings):
             ]
         examples = np.concatenate(decoded)
         if self.preprocessor_.table is not None:
-            return self._given_back(examples, is_drawn=drawn)
+            return self._given_back(examples, is_bounded=drawn)
         return like(self.preprocessor_.inverse_transform(examples), Z)
 
     def _examples_of(

@@ -138,7 +138,8 @@ def projected_norm(module: Autoencoder, seen: Batch) -> Tensor:
     """An unbiased estimate, ``(n,)``: the squared length of Jᵀv with a normal vector v."""
     pulled = torch.func.vjp(lambda x: module.encode(seen._replace(x=x))[0], seen.x)
     z, pull_back = pulled[0], pulled[1]
-    return sum_dimensions(seen.observed(pull_back(sharding.randn_like(z))[0]).square())
+    pulled_back = pull_back(sharding.randn_like(z))[0]
+    return sum_dimensions((pulled_back if seen.mask is None else pulled_back * seen.mask).square())
 
 
 def code_of(module: Autoencoder, one: Batch) -> Tensor:

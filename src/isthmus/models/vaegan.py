@@ -148,5 +148,5 @@ class LearntSimilarity(nn.Module):
 
 
 def _decoded(module: Autoencoder, z: Tensor, batch: Batch) -> Tensor:
-    """What codes become, without the values that their examples lack."""
+    """What codes become, but for the values that their examples lack."""
     return batch.observed(module.likelihood.mean(module.parameters_of(z, batch.condition)))
