@@ -47,7 +47,7 @@ def test_the_values_inside_are_settled_once(x: np.ndarray, scaling: str, support
 
 
 def test_a_value_far_behind_the_others_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isthmus.data._scaling._VALUES", 8)
+    monkeypatch.setattr("isthmus.data._statistics._VALUES", 8)
     for x, scaling, support in ((BITS, "none", "binary"), (COUNTS + 2, "none", "count")):
         changed = x.astype(np.float64)
         assert fit_preprocessor(changed, scaling=scaling)[0].spec.support == support

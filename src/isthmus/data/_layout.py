@@ -169,7 +169,7 @@ def _is_long(dtype: Any) -> bool:
 def as_numbers(x: Any, name: str = "X") -> Any:
     """The examples as numbers that torch can take over without a copy: an array, or sparse rows.
 
-    A data frame becomes the array of its numbers. Sparse rows are in order, and hold no place twice.
+    A data frame becomes the array of its numbers. Sparse rows hold no place twice, in order.
     """
     x = x if is_sparse(x) else numbers_of(x, name)
     if x.dtype.kind not in "biuf":
