@@ -20,7 +20,7 @@ def is_sparse(x: Any) -> bool:
 
 
 def blocks(x: Any) -> Iterator[tuple[int, np.ndarray]]:
-    """The examples ``(n, *shape)`` a few million values at a time, dense, each with its first row."""
+    """Examples ``(n, *shape)``, some million values at a time, dense, after their first row."""
     rows = max(1, _VALUES // max(1, math.prod(x.shape[1:])))
     for start in range(0, x.shape[0], rows):
         block = x[start : start + rows]
