@@ -14,6 +14,7 @@ from isthmus.metrics._encoding import Encoding
 from isthmus.metrics._measure import Measure
 
 _ROWS, _TREES, _LEAVES = 10_000, 60, 15
+_FEWEST = 10
 _MOST_LEVELS = 100  # the learner takes 255 categories at the most
 
 
@@ -54,7 +55,7 @@ def target_scores(
     """Gradient boosting on real and on synthetic rows, for each of some columns as the target.
 
     A target is left out where it cannot be learnt or judged: its training rows are all alike, the
-    test rows are, or it has more than a hundred categories.
+    test rows are, or it has more than a hundred categories, or more than half as many as rows.
     """
     training = [_some(rows, seed) for rows in (real, synthetic)]
     found = []
@@ -96,22 +97,26 @@ def efficacy(scores: Sequence[TargetScore]) -> Measure | None:
 
 
 def detection(
-    real: np.ndarray, synthetic: np.ndarray, encoding: Encoding, seed: int = 0
-) -> Measure:
+    encoding: Encoding, real: np.ndarray, synthetic: np.ndarray, seed: int = 0
+) -> Measure | None:
     """How well gradient boosting tells synthetic rows from real ones, as an AUROC.
 
-    Equally many of both; each row is judged by a learner that has not seen it.
+    Equally many of both; each row is judged by a learner that has not seen it. None for fewer than
+    ten rows.
 
     Reference:
         D. Lopez-Paz and M. Oquab, Revisiting classifier two-sample tests, ICLR 2017.
     """
     count = min(len(real), len(synthetic), _ROWS // 2)
+    if count < _FEWEST:
+        return None
     random = np.random.default_rng(seed)
     rows = np.concatenate([_drawn(table, count, random) for table in (real, synthetic)])
     origin = np.repeat([0, 1], count)
     folds = StratifiedKFold(3, shuffle=True, random_state=seed)
     learner = HistGradientBoostingClassifier(**_settings(encoding, range(rows.shape[1]), seed))
-    judged = cross_val_predict(learner, rows, origin, cv=folds, method="predict_proba")
+    filled = _without_gaps(encoding, rows)
+    judged = cross_val_predict(learner, filled, origin, cv=folds, method="predict_proba")
     return Measure(
         "Told apart",
         float(roc_auc_score(origin, judged[:, 1])),
@@ -126,22 +131,36 @@ def detection(
 def _score(encoding: Encoding, rows: np.ndarray, test: np.ndarray, target: int, seed: int) -> float:
     rows, test = (table[~np.isnan(table[:, target])] for table in (rows, test))
     y, truth = rows[:, target], test[:, target]
-    if encoding.levels[target] > _MOST_LEVELS or min(len(np.unique(y)), len(np.unique(truth))) < 2:
+    kinds = min(len(np.unique(y)), len(np.unique(truth)))
+    too_many = encoding.levels[target] > min(_MOST_LEVELS, len(y) / 2)  # an id, say
+    if kinds < 2 or too_many:
         return np.nan
     others = [i for i in range(rows.shape[1]) if i != target]
+    filled = _without_gaps(encoding, np.concatenate([rows, test]))[:, others]
+    x, x_test = filled[: len(rows)], filled[len(rows) :]
     settings = _settings(encoding, others, seed)
     if not encoding.levels[target]:
-        regressor = HistGradientBoostingRegressor(**settings).fit(rows[:, others], y)
-        return float(r2_score(truth, regressor.predict(test[:, others])))
-    classifier = HistGradientBoostingClassifier(**settings).fit(rows[:, others], y)
-    chances = classifier.predict_proba(test[:, others])
-    kinds, counts = np.unique(truth, return_counts=True)
+        regressor = HistGradientBoostingRegressor(**settings).fit(x, y)
+        return float(r2_score(truth, regressor.predict(x_test)))
+    classifier = HistGradientBoostingClassifier(**settings).fit(x, y)
+    chances = classifier.predict_proba(x_test)
+    present, counts = np.unique(truth, return_counts=True)
     known = {kind: place for place, kind in enumerate(classifier.classes_)}
     areas = [
         roc_auc_score(truth == kind, chances[:, known[kind]]) if kind in known else 0.5
-        for kind in kinds
+        for kind in present
     ]
     return float(np.average(areas, weights=counts))
+
+
+def _without_gaps(encoding: Encoding, rows: np.ndarray) -> np.ndarray:
+    """Missing values as a category of their own, or as a number below all others.
+
+    The learner takes NaN too, but not a column (or a fold of one) that holds nothing else.
+    """
+    known = np.where(np.isnan(rows), np.inf, rows).min(axis=0)
+    below = np.where(np.isfinite(known), known - 1, 0.0)
+    return np.where(np.isnan(rows), np.where(encoding.categorical, encoding.levels, below), rows)
 
 
 def _settings(encoding: Encoding, columns: Sequence[int], seed: int) -> dict[str, object]:

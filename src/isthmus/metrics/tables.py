@@ -94,16 +94,13 @@ def table_quality(
     targets = range(len(encoding.names)) if target is None else [encoding.names.index(target)]
     scores = _targets(encoding, real, made, test, targets, random_state)
     columns, pairs = _columns(encoding, real, made), _pairs(encoding, real, made)
+    learnt = {
+        "efficacy": efficacy.efficacy(scores),
+        "detection": efficacy.detection(encoding, real, made, random_state),
+    }
     measures = {
         **_similarities(columns, pairs),
-        **{
-            name: measure
-            for name, measure in (
-                ("efficacy", efficacy.efficacy(scores)),
-                ("detection", efficacy.detection(real, made, encoding, random_state)),
-            )
-            if measure is not None
-        },
+        **{name: measure for name, measure in learnt.items() if measure is not None},
         **privacy.copying(encoding, real, made, test, random_state),
     }
     return TableQuality(measures, columns, pairs, scores)
