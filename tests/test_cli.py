@@ -387,6 +387,35 @@ def test_sample_is_the_same_for_the_same_seed(run: Path, isthmus: Command, tmp_p
     assert isthmus("sample", run, "--out", tmp_path / "grid.png")[0] == 0
 
 
+def test_a_synthetic_table_is_measured_beside_the_real_one(
+    run: Path, isthmus: Command, tmp_path: Path
+) -> None:
+    import pandas as pd
+    from sklearn.datasets import load_wine
+
+    load_wine(as_frame=True).frame.iloc[:, [0, 1, 2, -1]].to_csv(tmp_path / "wine.csv", index=False)
+    out, new, page = tmp_path / "run", tmp_path / "new.csv", tmp_path / "report.html"
+    told = ("--data", tmp_path / "wine.csv", "--label", "target", "--epochs", 3, "--out", out)
+    assert isthmus("train", "vae", *told)[0] == 0
+    sample = ("sample", out, "-n", 50, "--out", new)
+    status, said, _ = isthmus(*sample, "--report", page)
+    assert status == 0
+    assert f"{new}: 50 rows; {page}:\nColumns " in said
+    assert "Synthetic rows of wine.csv" in page.read_text()
+    assert pd.read_csv(new).shape == (50, 3)
+    # the whole table, given by name, holds the column of the classes too
+    record = tmp_path / "report.json"
+    named = isthmus(*sample, "--report", record, "--data", tmp_path / "wine.csv", "--json")
+    measures = json.loads(record.read_text())["measures"]
+    assert json.loads(named[1])["measures"]["pairs"] == measures["pairs"]["value"]
+    status, _, diagnostic = isthmus(*sample, "--data", tmp_path / "wine.csv")
+    assert (status, "give --report, or neither" in diagnostic) == (2, True)
+    status, _, diagnostic = isthmus(*sample, "--report", tmp_path / "report.pdf")
+    assert (status, "report.pdf cannot be written: give a name" in diagnostic) == (2, True)
+    status, _, diagnostic = isthmus("sample", run, "--out", new, "--report", page)
+    assert (status, "--report measures tables" in diagnostic) == (2, True)
+
+
 def test_a_table_from_end_to_end(isthmus: Command, tmp_path: Path) -> None:
     import pandas as pd
     from sklearn.datasets import load_wine

@@ -13,16 +13,17 @@ import numpy as np
 from isthmus.core.files import write_bytes
 from isthmus.data.datasets import Data, Part
 from isthmus.data.frames import Values, is_frame, numbers_of
-from isthmus.data.rows import Rows
+from isthmus.data.rows import Rows, with_columns
 from isthmus.errors import InputError, missing_extra
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from isthmus.estimators.outliers import OutlierDetector
+    from isthmus.metrics import TableQuality
 
 ARRAY, TABLES, PICTURE = ".npy", (".csv", ".parquet"), ".png"
-FIGURES = (PICTURE, ".svg", ".pdf")
+FIGURES, REPORTS = (PICTURE, ".svg", ".pdf"), (".html", ".json")
 
 
 def check_target(path: Path, endings: Sequence[str]) -> None:
@@ -114,6 +115,19 @@ def write_extremes(path: Path, detector: OutlierDetector, rows: Rows, name: str)
     figure = outliers(detector, Data(name, part, part, rows.classes, rows.columns))
     figure.savefig(buffer, format=path.suffix[1:].lower())
     write_bytes(path, buffer.getvalue())
+
+
+def write_report(path: Path, synthetic: DataFrame, real: Data, seed: int) -> TableQuality:
+    """Write how good a synthetic table is beside the real one that a model learnt from."""
+    from isthmus.report import write_quality
+
+    train, test = (
+        # the real table may hold its classes too
+        with_columns(part.x, real.columns).filter(items=list(synthetic.columns))
+        for part in (real.train, real.test)
+    )
+    held_out = test if len(test) else None
+    return write_quality(path, train, synthetic, held_out, name=real.name, random_state=seed)
 
 
 def interleave(originals: np.ndarray, reconstructions: np.ndarray, per_row: int) -> np.ndarray:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from isthmus.metrics._evaluation import Model, evaluate
 from isthmus.metrics._measure import Measure
+from isthmus.metrics.tables import TableQuality, table_quality
 
-__all__ = ["Measure", "Model", "evaluate"]
+__all__ = ["Measure", "Model", "TableQuality", "evaluate", "table_quality"]

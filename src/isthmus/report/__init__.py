@@ -1,7 +1,8 @@
-"""The comparison of several members, and its page."""
+"""The comparison of several members and its page; the report on a synthetic table."""
 
 from __future__ import annotations
 
 from isthmus.report._compare import Comparison, compare
+from isthmus.report._quality import write_quality
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "write_quality"]

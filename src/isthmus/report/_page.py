@@ -92,11 +92,8 @@ class Section:
 
 def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[str, str]) -> str:
     """The HTML of a comparison."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(_own("page.jinja"))
-    return template.render(
+    return rendered(
+        "page.jinja",
         title=verdict.heading(rows, data),
         premise=verdict.premise(rows, data),
         findings=verdict.findings(rows, data),
@@ -108,10 +105,18 @@ def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[st
         request=request,
         versions=versions,
         data=data,
-        # The page's own files, which hold nothing of anybody else's: they must not be escaped.
-        style=Markup(_own("page.css")),
         script=Markup(_own("player.js")),
     )
+
+
+def rendered(template: str, **values: Any) -> str:
+    """A page of ours, with the style that all share."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    # The page's own files, which hold nothing of anybody else's, must not be escaped.
+    style = Markup(_own("page.css"))
+    return environment.from_string(_own(template)).render(style=style, **values)
 
 
 def sections_of(rows: Sequence[Row], data: Data) -> list[Section]:
