@@ -161,15 +161,13 @@ def fit_scaling(kind: str, x: Any, extent: Extent, *, example: Kind = "vector") 
 def fit_columns(kind: str, x: np.ndarray, count: int) -> Scaling:
     """Settle how the rows of a table ``(n, values)`` are scaled: its first ``count`` columns, which
     are numbers; all others have units of their own.
-
-    ``"auto"`` standardises.
     """
     if kind == "pixels":
         raise InputError("scaling='pixels' is for images, but X is a table: use 'auto'.")
     numbers = x[:, :count]
     if kind == "none" or count == 0:
         return Scaling("none", np.zeros(1), np.ones(1), False, None, count)
-    fitted = fit_scaling("standard" if kind == "auto" else kind, numbers, Extent(0, 0))
+    fitted = fit_scaling(kind, numbers, Extent(0, 0))
     return replace(fitted, unit_range=False, columns=count)
 
 

@@ -211,18 +211,21 @@ def fit_preprocessor(
     image_shape: Shape | None = None,
     kind: Kind | None = None,
     columns: Mapping[str, str] | None = None,
+    table_scaling: str = "standard",
 ) -> tuple[Preprocessor, Store]:
     """Settle kind, layout and scaling by training examples, an array, a frame or sparse rows; gives
     these as they are inside too.
 
     ``likelihood`` is the one that was asked for, None where the data decide. Sequences may end in
     steps of NaN: their features are scaled over all steps that are there. Each channel of a signal
-    and each column of a table is scaled by itself; ``columns`` says of which kind some are.
+    and each column of a table is scaled by itself; ``columns`` says of which kind some are, and
+    ``table_scaling`` what ``"auto"`` stands for there.
     """
     if kind is None and is_frame(x) and image_shape is None:
         kind = "table"
     if kind == "table" and not is_sparse(x):
-        return _fit_table(x, scaling, likelihood, columns)
+        chosen = table_scaling if scaling == "auto" else scaling
+        return _fit_table(x, chosen, likelihood, columns)
     if columns:
         raise InputError(
             f"columns={columns!r} says what the columns of a table are, but X is read as"

@@ -34,6 +34,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             image_shape=self.image_shape,
             kind=self._kind(x.ndim - 1),
             columns=self.columns,
+            table_scaling=self.table_scaling,
         )
         if self.binarize == "dynamic" and not preprocessor.spec.unit_range:
             raise InputError(

@@ -30,6 +30,8 @@ class BuildingMixin(Settings, Configurable, ABC):
 
     unbounded_likelihood: ClassVar[str] = "mse"
     """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
+    table_scaling: ClassVar[str] = "standard"
+    """The scaling that ``"auto"`` takes for the numbers of a table."""
     image_network: ClassVar[str | None] = None
     """The network that ``"auto"`` takes for images; None lets it choose by their size."""
 

@@ -72,7 +72,8 @@ class Settings(TrainingSettings):
     scaling: str = field(
         "auto",
         "what is done to the data first; 'auto' leaves images in [0, 1] and what is 0 or 1 alone"
-        " as it is, and standardises the rest; 'robust' and 'quantile' are for long tails",
+        " as it is, and standardises the rest (variational members take the quantiles of a"
+        " table's numbers); 'robust' and 'quantile' are for long tails",
         choices=("auto", "none", "standard", "minmax", "robust", "quantile"),
     )
     binarize: str = field(

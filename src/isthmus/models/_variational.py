@@ -32,6 +32,7 @@ class Variational(Conditional, Estimator, ABC):
     """A member with a Gaussian posterior, and a standard normal prior unless it says otherwise."""
 
     unbounded_likelihood = "gaussian"
+    table_scaling = "quantile"  # new rows then have the distribution of each column
 
     @property
     def code_space(self) -> str:
