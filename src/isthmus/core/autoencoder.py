@@ -17,6 +17,7 @@ from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required, with_condition
 from isthmus.core.example import Shape
 from isthmus.core.forward import Code, Level, Pass
+from isthmus.core.hiding import Hiding
 from isthmus.core.objectives import (
     Adversary,
     HasAdversaries,
@@ -132,6 +133,7 @@ class Autoencoder(TrainableModule):
         penalty: what is charged for the encoder's behaviour, in :meth:`loss`.
         loss_function: how distortion and code make a cost.
         conditioning: how the encoder sees a condition; None where there is none.
+        hiding: what more is hidden from the encoder, in :meth:`loss`; None for nothing.
     """
 
     def __init__(
@@ -145,6 +147,7 @@ class Autoencoder(TrainableModule):
         penalty: Penalty | None = None,
         loss_function: LossFunction = single_sample,
         conditioning: nn.Module | None = None,
+        hiding: Hiding | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -155,6 +158,7 @@ class Autoencoder(TrainableModule):
         self.penalty = penalty
         self.loss_function = loss_function
         self.conditioning = conditioning
+        self.hiding = hiding
 
     def features(self, batch: Batch) -> Tensor:
         """What the encoder makes of examples, ``(n, *features)``."""
@@ -206,6 +210,8 @@ class Autoencoder(TrainableModule):
         seen = batch
         if self.corruption is not None:
             seen = batch._replace(x=batch.observed(self.corruption(batch.x)))
+        if self.hiding is not None:
+            seen = self.hiding(seen)
         loss = self.cost(self.features(seen), batch, noise)
         if self.penalty is None:
             return loss

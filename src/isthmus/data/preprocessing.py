@@ -141,6 +141,7 @@ class Preprocessor:
         return {
             "kind": self.spec.kind,
             "support": self.spec.support,
+            "missing": self.spec.missing,
             "layout": asdict(self.layout),
             "scaling": self.scaling.to_json(),
             "table": None if self.table is None else self.table.to_json(),
@@ -166,7 +167,13 @@ class Preprocessor:
             raise ValueError(f"support {support!r}")
         known = None if table is None else Table.from_json(table)
         return cls(
-            ExampleSpec(kind, shape, None if known is None else known.columns, support),
+            ExampleSpec(
+                kind,
+                shape,
+                None if known is None else known.columns,
+                support,
+                float(values.get("missing", 0.0)),
+            ),
             Layout(outer, shape, layout["channels"]),
             scaling,
             known,
@@ -242,7 +249,7 @@ def fit_preprocessor(
     unscaled = ExampleSpec(kind, layout.shape)
     reach = extent(values, gaps=unscaled.may_lack_values)
     fitted = fit_scaling(scaling, values, reach, example=kind)
-    spec = replace(unscaled, support=support_of(values, fitted, kind))
+    spec = replace(unscaled, support=support_of(values, fitted, kind), missing=reach.missing)
     _require_fit(likelihood, spec, reach)
     bins = None if likelihood is None else likelihood.required_bins
     is_padded = kind == "sequence" and x.dtype.kind == "f"
@@ -268,7 +275,7 @@ def _fit_table(
     reach = extent(numbers, gaps=True)
     count = sum(code.kind in ("number", "date") for code in table.codes)
     fitted = fit_columns(scaling, numbers, count)
-    spec = ExampleSpec("table", (table.width,), table.columns)
+    spec = ExampleSpec("table", (table.width,), table.columns, missing=reach.missing)
     _require_fit(likelihood, spec, reach)
     layout = Layout((len(table.names),), (table.width,), "table")
     inside = fitted.transform(numbers)

@@ -12,6 +12,7 @@ from isthmus.core import fields
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction, single_sample
 from isthmus.core.conditioning import ConditionShift, conditioned_shape
 from isthmus.core.example import ExampleSpec, Shape
+from isthmus.core.hiding import GapEncoder, Hiding, with_mask
 from isthmus.core.objectives import Stage
 from isthmus.core.parts import Configurable, part_of
 from isthmus.data.preprocessing import Preprocessor
@@ -24,6 +25,9 @@ from isthmus.networks.base import Features, Network
 from isthmus.networks.initialization import Module
 from isthmus.registry import INITIALIZATIONS, LIKELIHOODS
 
+_HIDDEN = 0.3  # of the values, where the data decide: it served at 10% and at 30% missing
+_GAPS = 0.01  # the share of missing values from which on they matter
+
 
 class BuildingMixin(Settings, Configurable, ABC):
     """How a member becomes a module; what members exchange, they override here."""
@@ -32,6 +36,8 @@ class BuildingMixin(Settings, Configurable, ABC):
     """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
     table_scaling: ClassVar[str] = "standard"
     """The scaling that ``"auto"`` takes for the numbers of a table."""
+    hides_gaps: ClassVar[bool] = True
+    """Whether values are hidden in training where the data have gaps and the user says nothing."""
     image_network: ClassVar[str | None] = None
     """The network that ``"auto"`` takes for images; None lets it choose by their size."""
 
@@ -58,7 +64,8 @@ class BuildingMixin(Settings, Configurable, ABC):
                 f"network={self.network!r} reads step by step, but X is read as {spec}: pass"
                 " kind='sequence' and (n, time, features)."
             )
-        features = self._encoder(spec.shape)
+        hiding = self._hiding(spec)
+        features = self._encoder(spec.shape, is_told=hiding is not None)
         bottleneck = self._initialised(self._bottleneck(features.shape))
         passed, conditioning = bottleneck.passed_shape, None
         if condition_size:
@@ -67,7 +74,7 @@ class BuildingMixin(Settings, Configurable, ABC):
             bottleneck.add_condition(condition_size)
         decoder = self._decoder(spec.shape, passed, parameters)
         module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
-        module.conditioning = conditioning
+        module.conditioning, module.hiding = conditioning, hiding
         module.loss_function = self._loss_function(spec)
         return module
 
@@ -122,11 +129,25 @@ class BuildingMixin(Settings, Configurable, ABC):
     def _network(self, shape: Shape) -> Network:
         return choose(self.network, shape, self.hidden, self.activation, self.image_network)
 
-    def _encoder(self, shape: Shape) -> Features:
-        if self.encoder is None:
-            features = self._network(shape).encoder(shape)
-            return Features(self._initialised(features.encoder), features.shape)
-        return own_encoder(self.encoder, shape)
+    def _hiding(self, spec: ExampleSpec) -> Hiding | None:
+        """What is hidden from the encoder in training, as asked for, or because values lack."""
+        if self.hide and spec.kind == "sequence":
+            raise InputError(
+                f"hide={self.hide:g} hides values, but X is read as {spec}, of which steps are"
+                " missing: leave it out."
+            )
+        suggested = _HIDDEN if self.hides_gaps and spec.missing >= _GAPS else 0.0
+        share = suggested if self.hide is None else self.hide
+        return Hiding(share, spec) if share > 0 else None
+
+    def _encoder(self, shape: Shape, is_told: bool = False) -> Features:
+        """What reads examples; ``is_told`` which values were observed, but for the user's own."""
+        if self.encoder is not None:
+            return own_encoder(self.encoder, shape)
+        seen = with_mask(shape) if is_told else shape
+        features = self._network(shape).encoder(seen)
+        encoder = self._initialised(features.encoder)
+        return Features(GapEncoder(encoder) if is_told else encoder, features.shape)
 
     def _decoder(self, shape: Shape, code_shape: Shape, parameters: Shape) -> nn.Module:
         """What turns codes into parameters, by the network that reads examples of ``shape``."""
