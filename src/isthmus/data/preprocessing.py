@@ -71,7 +71,7 @@ class Preprocessor:
             _refuse_order(self.spec.kind)
         is_padded = self.spec.kind == "sequence" and x.dtype.kind == "f"
         reach = extent(steps(x) if is_padded else x, gaps=gaps or self.spec.may_lack_values)
-        if self._is_picture and x.dtype not in PIXELS:
+        if self.is_picture and x.dtype not in PIXELS:
             self._require_unit(reach)
         scaling = self._scaling_of(x.dtype, reach)
         return kept(x, self.layout, scaling, has_gaps=is_padded or reach.has_gaps)
@@ -176,7 +176,7 @@ class Preprocessor:
         )
 
     @property
-    def _is_picture(self) -> bool:
+    def is_picture(self) -> bool:
         """Whether values are intensities in [0, 1], which nothing may lie outside of."""
         is_image = self.spec.kind == "image" and self.scaling.kind == "none"
         return self.scaling.kind == "pixels" or (is_image and self.spec.unit_range)
@@ -197,7 +197,7 @@ class Preprocessor:
             if dtype in PIXELS:
                 return replace(scaling, scale=np.full(1, PIXELS[dtype]))
             return replace(scaling, kind="none", scale=np.ones(1))
-        if self._is_picture and dtype in PIXELS and reach.high > 1:
+        if self.is_picture and dtype in PIXELS and reach.high > 1:
             return replace(scaling, kind="pixels", scale=np.full(1, PIXELS[dtype]))
         return scaling
 

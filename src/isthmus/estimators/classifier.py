@@ -99,9 +99,9 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         return self
 
     def __sklearn_tags__(self) -> Tags:
-        """What scikit-learn may hand in: sparse rows too."""
+        """What scikit-learn may hand in: sparse rows and rows that lack values too."""
         tags: Tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = tags.input_tags.allow_nan = True
         return tags
 
     def predict(self, X: Any) -> np.ndarray:
