@@ -37,6 +37,8 @@ class Preprocessor:
         spec: what an example is inside a model.
         layout: the shape of an example outside and inside.
         scaling: the units outside and inside.
+        strict: whether values outside [0, 1] are refused, because they are intensities, and the
+            likelihood has no place for others.
         table: how rows of a frame become numbers; None where examples are arrays of numbers.
         condition: how what is known beside an example becomes numbers; None where nothing is.
         bins: how many values 0, 1/(bins - 1), ..., 1 the likelihood can charge for; None for any.
@@ -47,6 +49,7 @@ class Preprocessor:
     spec: ExampleSpec
     layout: Layout
     scaling: Scaling
+    strict: bool = False
     table: Table | None = None
     condition: Condition | None = None
     bins: int | None = None
@@ -71,7 +74,7 @@ class Preprocessor:
             _refuse_order(self.spec.kind)
         is_padded = self.spec.kind == "sequence" and x.dtype.kind == "f"
         reach = extent(steps(x) if is_padded else x, gaps=gaps or self.spec.may_lack_values)
-        if self.is_picture and x.dtype not in PIXELS:
+        if self.strict and x.dtype not in PIXELS:
             self._require_unit(reach)
         scaling = self._scaling_of(x.dtype, reach)
         return kept(x, self.layout, scaling, has_gaps=is_padded or reach.has_gaps)
@@ -143,6 +146,7 @@ class Preprocessor:
             "support": self.spec.support,
             "layout": asdict(self.layout),
             "scaling": self.scaling.to_json(),
+            "strict": self.strict,
             "table": None if self.table is None else self.table.to_json(),
             "bins": self.bins,
             "blank": None if self.blank is None else self.blank.tolist(),
@@ -169,17 +173,12 @@ class Preprocessor:
             ExampleSpec(kind, shape, None if known is None else known.columns, support),
             Layout(outer, shape, layout["channels"]),
             scaling,
+            bool(values["strict"]) and (kind == "image" or scaling.kind == "pixels"),
             known,
             None if condition is None else condition_from_json(condition),
             None if values.get("bins") is None else int(values["bins"]),
-            None if values.get("blank") is None else np.float32(values["blank"]),
+            None if values.get("blank") is None else np.asarray(values["blank"], np.float32),
         )
-
-    @property
-    def is_picture(self) -> bool:
-        """Whether values are intensities in [0, 1], which nothing may lie outside of."""
-        is_image = self.spec.kind == "image" and self.scaling.kind == "none"
-        return self.scaling.kind == "pixels" or (is_image and self.spec.unit_range)
 
     def _require_unit(self, reach: Extent) -> None:
         if reach.low < -_SLACK or reach.high > 1 + _SLACK:
@@ -197,7 +196,8 @@ class Preprocessor:
             if dtype in PIXELS:
                 return replace(scaling, scale=np.full(1, PIXELS[dtype]))
             return replace(scaling, kind="none", scale=np.ones(1))
-        if self.is_picture and dtype in PIXELS and reach.high > 1:
+        is_image = self.spec.kind == "image" and self.spec.unit_range
+        if scaling.kind == "none" and is_image and dtype in PIXELS and reach.high > 1:
             return replace(scaling, kind="pixels", scale=np.full(1, PIXELS[dtype]))
         return scaling
 
@@ -245,11 +245,16 @@ def fit_preprocessor(
     spec = replace(unscaled, support=support_of(values, fitted, kind))
     _require_fit(likelihood, spec, reach)
     bins = None if likelihood is None else likelihood.required_bins
+    is_bounded = likelihood is None or likelihood.accepts(unscaled) is not None
+    is_picture = fitted.kind == "pixels" or (
+        kind == "image" and fitted.kind == "none" and spec.unit_range
+    )
     is_padded = kind == "sequence" and x.dtype.kind == "f"
     store = kept(x, layout, fitted, has_gaps=is_padded or reach.has_gaps)
     lacks = spec.may_lack_values and fitted.kind != "standard"
     blank = _mean_inside(values, fitted) if lacks else None
-    return Preprocessor(spec, layout, fitted, bins=bins, blank=blank), store
+    strict = is_picture and is_bounded
+    return Preprocessor(spec, layout, fitted, strict, bins=bins, blank=blank), store
 
 
 def _mean_inside(x: Any, scaling: Scaling) -> np.ndarray:
@@ -272,7 +277,7 @@ def _fit_table(
     _require_fit(likelihood, spec, reach)
     layout = Layout((len(table.names),), (table.width,), "table")
     inside = fitted.transform(numbers)
-    preprocessor = Preprocessor(spec, layout, fitted, table, blank=np.nanmean(inside, axis=0))
+    preprocessor = Preprocessor(spec, layout, fitted, table=table, blank=np.nanmean(inside, axis=0))
     return preprocessor, ArrayStore(inside, has_gaps=reach.has_gaps)
 
 

@@ -49,7 +49,7 @@ class FillingMixin(InferenceMixin):
         with self._inference(X) as module:
             filled = [filled_in(module, batch, rounds).cpu().numpy() for batch in batches.chunks()]
         found = self._given_back(np.concatenate(filled), X, is_bounded=True)
-        given = X.x if isinstance(X, Part) else X
+        given: Any = X.x if isinstance(X, Part) else X
         if is_frame(given) and is_frame(found):
             return filled_cells(given, found)
         return np.where(np.isnan(x), found, x).astype(found.dtype) if x.dtype.kind == "f" else found

@@ -151,7 +151,8 @@ class InferenceMixin(Settings):
         Without X, rows of a table are a frame where the model was trained on one. Where it
         ``is_bounded``, numbers stay within the reach of the training examples.
         """
-        preprocessor, x = self.preprocessor_, X.x if isinstance(X, Part) else X
+        preprocessor = self.preprocessor_
+        x: Any = X.x if isinstance(X, Part) else X
         if preprocessor.table is None:
             return preprocessor.inverse_transform(outside(decoded, x))
         numbers = preprocessor.inverse_transform(decoded.astype(np.float64))

@@ -64,7 +64,7 @@ class DenoisingAE(AE):
         example is cleaned. Noise may carry pixels beyond [0, 1]: they are brought back to it first.
         """
         check_is_fitted(self, "module_")
-        x = X.x if isinstance(X, Part) else X
+        x: Any = X.x if isinstance(X, Part) else X
         if missing is not None:
             x = self._without(x, missing)
         if is_frame(x):
@@ -72,7 +72,7 @@ class DenoisingAE(AE):
         given = self._array(x)
         if is_sparse(given) or given.dtype.kind != "f":
             return self.reconstruct(x)
-        if self.preprocessor_.is_picture:
+        if self.preprocessor_.strict:
             given = given.clip(0, 1)
         return self.impute(given) if np.isnan(given).any() else self.reconstruct(given)
 
@@ -87,7 +87,7 @@ class DenoisingAE(AE):
         gone = np.asarray(missing, dtype=bool)
         if is_frame(X):
             return X.mask(gone)
-        if x.dtype in PIXELS and self.preprocessor_.is_picture:
+        if x.dtype in PIXELS and self.preprocessor_.spec.unit_range:
             x = x / np.float32(PIXELS[x.dtype])
         return np.where(gone, np.nan, x).astype(np.float32 if x.dtype == np.float32 else np.float64)
 
