@@ -116,7 +116,9 @@ _Criterion: TypeAlias = Literal["error", "score"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
 _Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
-_Likelihood: TypeAlias = Literal["auto", "bernoulli", "gaussian", "logistic-mixture", "mse"]
+_Likelihood: TypeAlias = Literal[
+    "auto", "bernoulli", "gaussian", "logistic-mixture", "mse", "negative-binomial", "poisson"
+]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]

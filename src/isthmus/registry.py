@@ -231,6 +231,8 @@ LIKELIHOODS = Registry(
         "gaussian": "isthmus.likelihoods.gaussian:Gaussian",
         "logistic-mixture": "isthmus.likelihoods.logistic_mixture:LogisticMixture",
         "mse": "isthmus.likelihoods.gaussian:SquaredError",
+        "negative-binomial": "isthmus.likelihoods.negative_binomial:NegativeBinomial",
+        "poisson": "isthmus.likelihoods.poisson:Poisson",
     },
     base="isthmus.likelihoods.base:LikelihoodPart",
 )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
+import torch
 from torch import Tensor
+
+from isthmus.core.example import Shape
 
 
 class Batch(NamedTuple):
@@ -34,6 +37,21 @@ class Batch(NamedTuple):
     def tensors(self) -> list[Tensor]:
         """The tensors that are there."""
         return [part for part in self if part is not None]
+
+    def averaged(self, values: Tensor, shape: Shape) -> Tensor:
+        """The mean of values of the shape of x where x was observed, by the weights of examples.
+
+        It has a ``shape`` that broadcasts to an example, with one mean for all that shares a number
+        of it. It is 0 where nothing was observed.
+        """
+        counted = torch.ones_like(self.x) if self.mask is None else self.mask.to(self.x)
+        if self.weight is not None:
+            counted = counted * self.weight.view(-1, *[1] * (self.x.dim() - 1))
+        sums, counts = (
+            each.sum(0).sum_to_size(shape) if shape else each.sum()
+            for each in (values * counted, counted)
+        )
+        return sums / counts.clamp(min=torch.finfo(counts.dtype).tiny)
 
     def with_tensors(self, tensors: Sequence[Tensor]) -> Self:
         """The same with other tensors, in the order of :attr:`tensors`."""

@@ -1,7 +1,8 @@
 """p(x | z), what a decoder says about data; :data:`isthmus.registry.LIKELIHOODS` lists them.
 
-``Bernoulli``, ``Gaussian``, ``LogisticMixture`` and ``SquaredError`` are the parts that a member's
-``likelihood`` takes; each builds the torch module of its name, such as ``GaussianLikelihood``.
+``Bernoulli``, ``Gaussian``, ``LogisticMixture``, ``NegativeBinomial``, ``Poisson`` and
+``SquaredError`` are the parts that a member's ``likelihood`` takes; each builds the torch module of
+its name, such as ``GaussianLikelihood``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from isthmus.likelihoods.gaussian import (
     SquaredErrorLikelihood,
 )
 from isthmus.likelihoods.logistic_mixture import LogisticMixture, LogisticMixtureLikelihood
+from isthmus.likelihoods.negative_binomial import NegativeBinomial, NegativeBinomialLikelihood
+from isthmus.likelihoods.poisson import Poisson, PoissonLikelihood
 
 __all__ = [
     "Bernoulli",
@@ -25,6 +28,10 @@ __all__ = [
     "LikelihoodPart",
     "LogisticMixture",
     "LogisticMixtureLikelihood",
+    "NegativeBinomial",
+    "NegativeBinomialLikelihood",
+    "Poisson",
+    "PoissonLikelihood",
     "SquaredError",
     "SquaredErrorLikelihood",
 ]

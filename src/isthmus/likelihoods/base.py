@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.parts import SlotPart
 from isthmus.registry import LIKELIHOODS
@@ -29,9 +30,28 @@ class Likelihood(nn.Module, ABC):
     density. Bits per dimension are those of masses.
     """
 
+    counts: bool = False
+    """Whether every whole number from 0 on has a probability mass."""
+
     def parameter_shape(self, shape: Shape) -> Shape:
         """The shape that a decoder must put out for an example of ``shape``, with as many axes."""
         return shape
+
+    def encoded(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Examples ``(n, *shape)`` as an encoder should see them; x itself for most."""
+        return x
+
+    def settle(self, examples: Batch) -> None:
+        """Take from training examples what is not learnt by steps, before the first of them."""
+
+    def sized(self, parameters: Tensor, seen: Batch | None = None) -> Tensor:
+        """What a decoder puts out, as the parameters that the methods below take: mostly the same.
+
+        A likelihood for which the size of an example is known beside z takes it from the examples
+        that were ``seen``, of which there may be several draws one after another, and else takes
+        what is typical.
+        """
+        return parameters
 
     @abstractmethod
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
@@ -69,6 +89,11 @@ class LikelihoodPart(SlotPart, ABC):
     def required_bins(self) -> int | None:
         """How many values 0, 1/(bins − 1), …, 1 the data may have; None where any will do."""
         return None
+
+    @property
+    def requires_counts(self) -> bool:
+        """Whether the data must be whole numbers from 0 on, which are left unscaled."""
+        return False
 
     def accepts(self, spec: ExampleSpec) -> str | None:
         """What it needs of the data, where they do not have it; None where they fit."""

@@ -30,18 +30,13 @@ def init_output_bias(decoder: nn.Module, likelihood: Likelihood, examples: Batch
     ]
     if not biases:
         return
-    x, counts = examples.x, torch.ones_like(examples.x)
-    if examples.mask is not None:
-        counts = counts * examples.mask
-    if examples.weight is not None:
-        counts = counts * examples.weight.view(-1, *[1] * (x.dim() - 1))
-    sums = x * counts
+    x = examples.x
     axes = range(1, x.dim())
     step = 2 if x.dim() == 4 else 1  # an image is a sequence of its rows
     per_value, per_step, per_channel = (0,), (0, step), (0, *axes[1:])
     for over in (per_value, per_step, per_channel):
-        shape = [1 if axis in over else x.shape[axis] for axis in axes]
-        if math.prod(likelihood.parameter_shape(tuple(shape))) == biases[-1].numel():
-            mean = (sums.sum(over) / counts.sum(over)).reshape(shape)
+        shape = tuple(1 if axis in over else x.shape[axis] for axis in axes)
+        if math.prod(likelihood.parameter_shape(shape)) == biases[-1].numel():
+            mean = examples.averaged(x, shape)
             biases[-1].copy_(likelihood.parameters_for(mean).flatten())
             return

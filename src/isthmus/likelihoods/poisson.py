@@ -1,0 +1,51 @@
+"""Counts whose variance is their mean: independent Poisson variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isthmus.core.example import ExampleSpec
+from isthmus.likelihoods.counts import CountLikelihood, CountPart, log_factorial_rest, scale_shape
+
+
+class PoissonLikelihood(CountLikelihood):
+    r"""Independent Poisson variables, given by the logarithms of their rates; for counts.
+
+    .. math:: -\log p(x \mid z) = \sum_i \lambda_i - x_i \log \lambda_i + \log x_i!
+
+    It is computed around its least value, as :math:`x (r + e^{-r} - 1)` with
+    :math:`r = \log (x / \lambda)`, so that counts in the millions lose nothing in float32. See
+    :class:`~isthmus.likelihoods.counts.CountLikelihood` for the rates and the arguments.
+
+    Example:
+        >>> import torch
+        >>> import isthmus as ist
+        >>> counts = ist.likelihoods.PoissonLikelihood()
+        >>> counts.nll(torch.tensor([[3.0]]).log(), torch.tensor([[2.0]]))
+        tensor([1.4959])
+    """
+
+    def each(self, parameters: Tensor, x: Tensor) -> Tensor:
+        log_rate = self._log_rate(parameters)
+        ratio = x.clamp(min=1).log() - log_rate
+        around = x * (ratio + torch.expm1(-ratio)) + log_factorial_rest(x)
+        return torch.where(x > 0, around, log_rate.exp())
+
+    def draw(self, parameters: Tensor) -> Tensor:
+        return torch.poisson(self.mean(parameters))
+
+
+@dataclass(repr=False)
+class Poisson(CountPart):
+    r"""Independent Poisson variables, for counts whose variance is their mean.
+
+    .. math:: -\log p(x \mid z) = \sum_i \lambda_i - x_i \log \lambda_i + \log x_i!
+
+    See :class:`PoissonLikelihood`, which it builds.
+    """
+
+    def _module(self, spec: ExampleSpec) -> PoissonLikelihood:
+        return PoissonLikelihood(scale_shape(spec), self.library)
