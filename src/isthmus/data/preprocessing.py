@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
 from isthmus.core.parts import named
-from isthmus.data._grids import grid_of, off_grid
+from isthmus.data._grids import grid_of, no_count, off_grid
 from isthmus.data._layout import Layout, as_numbers, extent, layout_of
 from isthmus.data._scaling import Scaling, fit_scaling, support_of
 from isthmus.data._sequences import steps
@@ -37,6 +37,7 @@ class Preprocessor:
         strict: whether values outside [0, 1] must be refused, because the likelihood has no place
             for them.
         bins: how many values 0, 1/(bins - 1), ..., 1 the likelihood can charge for; None for any.
+        counts: whether it can charge for whole numbers from 0 on alone.
         condition: how what is known beside an example becomes numbers; None where nothing is.
     """
 
@@ -46,6 +47,7 @@ class Preprocessor:
     strict: bool
     condition: Condition | None = None
     bins: int | None = None
+    counts: bool = False
 
     def transform(self, x: Any) -> Store:
         """Examples as they will be kept, ``(n, *shape)``: of an array, or of sparse rows.
@@ -103,10 +105,15 @@ class Preprocessor:
         return off_grid(inside, self.scaling, bins)
 
     def require_grid(self, inside: Store) -> None:
-        """Refuse transformed examples with values between those that the likelihood knows.
+        """Refuse transformed examples with values beside those that the likelihood knows.
 
         They have no probability mass.
         """
+        if self.counts and (value := no_count(inside)) is not None:
+            raise InputError(
+                f"X holds {value:g}, but the likelihood knows only whole numbers from 0 on: give"
+                " counts, or take another likelihood."
+            )
         if self.bins is None or (value := self.off_grid(inside, self.bins)) is None:
             return
         fitting = grid_of(inside)
@@ -130,6 +137,7 @@ class Preprocessor:
             "scaling": self.scaling.to_json(),
             "strict": self.strict,
             "bins": self.bins,
+            "counts": self.counts,
             "condition": None if self.condition is None else self.condition.to_json(),
         }
 
@@ -153,6 +161,7 @@ class Preprocessor:
             bool(values["strict"]),
             None if condition is None else condition_from_json(condition),
             None if values.get("bins") is None else int(values["bins"]),
+            bool(values.get("counts", False)),
         )
 
     def _scaling_of(self, dtype: np.dtype[Any]) -> Scaling:
@@ -160,6 +169,8 @@ class Preprocessor:
         scaling = self.scaling
         if scaling.kind == "pixels" and dtype != np.uint8:
             return replace(scaling, kind="none", scale=np.ones_like(scaling.scale))
+        if self.counts:  # a 1 is a 1, as uint8 too
+            return scaling
         if scaling.kind == "none" and scaling.unit_range and dtype == np.uint8:
             return replace(scaling, kind="pixels", scale=np.full_like(scaling.scale, 255))
         return scaling
@@ -206,6 +217,9 @@ def fit_preprocessor(
     else:
         values = steps(x) if kind == "sequence" else layout.transform(x)
     reach = extent(values)
+    counts = likelihood is not None and likelihood.requires_counts
+    if likelihood is not None and counts:
+        scaling = _unscaled(scaling, likelihood)
     fitted = fit_scaling(scaling, values, reach, per_channel=kind == "signal")
     spec = ExampleSpec(
         kind, layout.shape, columns if kind == "table" else None, support_of(values, fitted)
@@ -217,10 +231,21 @@ def fit_preprocessor(
             f" likelihood={named(likelihood, LIKELIHOODS)!r} {lack}, or another likelihood"
             f" ({others})."
         )
-    unbounded = replace(spec, support="real")
+    unbounded = replace(spec, support="count" if counts else "real")
     strict = spec.unit_range and (likelihood is None or likelihood.accepts(unbounded) is not None)
     bins = None if likelihood is None else likelihood.required_bins
-    return Preprocessor(spec, layout, fitted, strict, bins=bins), kept(x, layout, fitted)
+    preprocessor = Preprocessor(spec, layout, fitted, strict, bins=bins, counts=counts)
+    return preprocessor, kept(x, layout, fitted)
+
+
+def _unscaled(scaling: str, likelihood: LikelihoodPart) -> str:
+    """The scaling of counts, which is none; another one is refused."""
+    if scaling not in ("auto", "none"):
+        raise InputError(
+            f"scaling={scaling!r} leaves no counts, which"
+            f" likelihood={named(likelihood, LIKELIHOODS)!r} needs: pass scaling='none' or 'auto'."
+        )
+    return "none"
 
 
 def _refuse_order(kind: Kind) -> None:

@@ -119,7 +119,7 @@ class FittedEstimator(
             for batch in batches.chunks():
                 end = start + batch.size
                 given = batch.condition if wanted is None else wanted[start:end].to(batch.x)
-                decoded.append(module.decode(module.encode(batch)[0], given).cpu().numpy())
+                decoded.append(module(batch, given).cpu().numpy())
                 start = end
         restored = self.preprocessor_.inverse_transform(outside(np.concatenate(decoded), X))
         if isinstance(x, np.ndarray) and x.dtype.kind == "f" and np.isnan(x).any():

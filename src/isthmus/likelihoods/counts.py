@@ -44,11 +44,10 @@ class CountLikelihood(Likelihood, ABC):
         single-cell transcriptomics, Nature Methods 2018.
     """
 
-    counts = True
-
     def __init__(self, shape: Shape = (), library: bool = False) -> None:
         super().__init__()
         self.library = library
+        self.counts = not library  # the mass of x given ℓ is none of x alone
         is_one = library or len(shape) == 3  # an image has one scale
         self.register_buffer("log_typical", torch.zeros(() if is_one else shape))
         self.log_typical: Tensor
@@ -107,7 +106,7 @@ class CountPart(LikelihoodPart, ABC):
     def accepts(self, spec: ExampleSpec) -> str | None:
         if spec.support in ("count", "binary"):
             return None
-        return "needs counts, which are whole numbers from 0 on: round X"
+        return "needs whole numbers from 0 on: give counts"
 
 
 def scale_shape(spec: ExampleSpec) -> Shape:

@@ -132,8 +132,8 @@ def projected_norm(module: Autoencoder, x: Tensor) -> Tensor:
 
 
 def code_of(module: Autoencoder, x: Tensor) -> Tensor:
-    """The codes of examples ``(n, *shape)``, as a function of nothing else."""
-    return module.encode(Batch(x))[0]
+    """The codes of examples ``(n, *shape)`` as the encoder sees them, and of nothing else."""
+    return module.encode_seen(Batch(x))[0]
 
 
 @contextmanager
