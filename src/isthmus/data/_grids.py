@@ -1,4 +1,4 @@
-"""Whether examples hold nothing but the values that a likelihood knows: a grid in [0, 1], counts."""
+"""Whether examples hold nothing but the values that a likelihood knows: a grid, or counts."""
 
 from __future__ import annotations
 

@@ -16,7 +16,6 @@ from isthmus.likelihoods.base import Likelihood, LikelihoodPart
 
 _STEEP = 20.0  # from e²⁰ times what is typical on, a rate grows in a straight line
 _LEAST = 1e-4  # the mean that stands for what was never counted
-_FEW = 8.0  # from here on, three terms of Stirling's series are exact in float32
 
 
 class CountLikelihood(Likelihood, ABC):
@@ -124,17 +123,6 @@ def scale_shape(spec: ExampleSpec) -> Shape:
             return spec.shape
 
 
-def log_factorial_rest(x: Tensor) -> Tensor:
-    """log x! − x log x + x, exact in float32 for counts of any size."""
-    positive = x.where(x > 0, 1.0)
-    return (log_gamma_rest(positive) + positive.log()).where(x > 0, 0.0)
-
-
-def log_gamma_rest(a: Tensor) -> Tensor:
-    """log Γ(a) − a log a + a for a > 0: small where the three are large, and differ little."""
-    few, many = a.clamp(max=_FEW), a.clamp(min=_FEW)
-    direct = few.lgamma() - few * few.log() + few
-    inverse = 1 / many
-    square = inverse * inverse
-    series = inverse * (1 / 12 - square * (1 / 360 - square / 1260))
-    return torch.where(a < _FEW, direct, series - 0.5 * (many.log() - math.log(2 * math.pi)))
+def widened(values: Tensor) -> Tensor:
+    """The same in float64, where large logarithms may cancel; mps has none."""
+    return values if values.device.type == "mps" else values.double()

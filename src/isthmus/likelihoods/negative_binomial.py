@@ -11,14 +11,12 @@ from isthmus.core.example import ExampleSpec, Shape
 from isthmus.likelihoods.counts import (
     CountLikelihood,
     CountPart,
-    log_factorial_rest,
-    log_gamma_rest,
     scale_shape,
+    widened,
 )
 
 _WIDEST = 20.0  # of the logarithm of an inverse dispersion
 _PACE = 10.0  # how much faster than weights it is learnt: it has further to go
-_FAR = 40.0  # a ratio beyond which float32 would overflow
 
 
 class NegativeBinomialLikelihood(CountLikelihood):
@@ -31,8 +29,8 @@ class NegativeBinomialLikelihood(CountLikelihood):
     It is a Poisson variable whose rate follows a gamma distribution. The variance is
     :math:`\lambda + \lambda^2 / \theta`; for a large θ it is the Poisson variable itself. θ is
     learnt for every value, or for those that share one, and does not depend on z; it starts at 1,
-    and moves ten times as fast as a weight. What is large in the logarithms cancels before they are
-    taken, so that large counts and a large θ lose nothing in float32.
+    and moves ten times as fast as a weight. It is computed in float64, so that large counts and a
+    large θ lose nothing.
 
     Args:
         shape: of θ and of what is typical, which broadcasts to an example: ``(columns,)`` for one
@@ -55,25 +53,27 @@ class NegativeBinomialLikelihood(CountLikelihood):
     @property
     def inverse_dispersion(self) -> Tensor:
         """θ, of the shape that was given."""
-        return (_PACE * self.paced).clamp(-_WIDEST, _WIDEST).exp()
+        return self._log_inverse_dispersion.exp()
 
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
-        log_rate, theta = self._log_rate(parameters), self.inverse_dispersion
-        rate = log_rate.exp()
-        ratio = x.clamp(min=1).log() - log_rate  # log x / λ
-        excess = torch.where(x > 0, -x * torch.expm1(-ratio), -rate)  # x − λ
-        far = (theta + x).log() - (theta + rate).log()
-        # the logarithms of (x + θ) / (λ + θ), and of x / λ divided by it
-        both = _log1p(excess / (theta + rate), far)
-        own = _log1p(theta / (theta + x) * ratio.clamp(max=_FAR).expm1(), ratio - far)
-        rests = log_factorial_rest(x) + log_gamma_rest(theta) - log_gamma_rest(x + theta)
-        return x * own - theta * both + rests
+        log_rate, counted = widened(self._log_rate(parameters)), widened(x)
+        log_theta = widened(self._log_inverse_dispersion)
+        theta = log_theta.exp()
+        total = counted + theta
+        choices = (counted + 1).lgamma() + theta.lgamma() - total.lgamma()
+        shares = total * torch.logaddexp(log_rate, log_theta)
+        nats = choices + shares - theta * log_theta - counted * log_rate
+        return nats.to(parameters.dtype)
 
     def draw(self, parameters: Tensor) -> Tensor:
         mean = self.mean(parameters)
         theta = self.inverse_dispersion.expand_as(mean)
         drawn = torch.distributions.Gamma(theta, torch.ones_like(theta)).sample()
         return torch.poisson(drawn * (mean / theta))
+
+    @property
+    def _log_inverse_dispersion(self) -> Tensor:
+        return (_PACE * self.paced).clamp(-_WIDEST, _WIDEST)
 
 
 @dataclass(repr=False)
@@ -90,8 +90,3 @@ class NegativeBinomial(CountPart):
 
     def _module(self, spec: ExampleSpec) -> NegativeBinomialLikelihood:
         return NegativeBinomialLikelihood(scale_shape(spec), self.library)
-
-
-def _log1p(u: Tensor, far: Tensor) -> Tensor:
-    """log (1 + u), which for a u that is not small is given in another way, ``far``."""
-    return torch.where(u.abs() < 0.5, u.clamp(-0.5, 0.5).log1p(), far)

@@ -144,9 +144,7 @@ class LearntSimilarity(nn.Module):
         return sum(
             (
                 F.softplus(-self.discriminator(_seen(module, made, batch))[1])
-                for made in (
-                    _decoded(module, code, batch) for code in (z, sharding.randn_like(z))
-                )
+                for made in (_decoded(module, code, batch) for code in (z, sharding.randn_like(z)))
             ),
             z.new_zeros(len(z)),
         )
