@@ -65,6 +65,7 @@ class NegativeBinomialLikelihood(CountLikelihood):
         nats = choices + shares - theta * log_theta - counted * log_rate
         return nats.to(parameters.dtype)
 
+    @torch.no_grad()
     def draw(self, parameters: Tensor) -> Tensor:
         mean = self.mean(parameters)
         theta = self.inverse_dispersion.expand_as(mean)
