@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
 from isthmus.core.parts import named
-from isthmus.data._grids import grid_of, off_grid
+from isthmus.data._grids import grid_of, no_count, off_grid
 from isthmus.data._layout import Extent, Layout, as_numbers, extent, layout_of
 from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
 from isthmus.data._sequences import steps
@@ -44,6 +44,7 @@ class Preprocessor:
         bins: how many values 0, 1/(bins - 1), ..., 1 the likelihood can charge for; None for any.
         blank: the mean of the training examples inside, ``(*shape)``, which stands for missing
             values; None where that is 0.
+        counts: whether the likelihood can charge for whole numbers from 0 on alone.
     """
 
     spec: ExampleSpec
@@ -54,6 +55,7 @@ class Preprocessor:
     condition: Condition | None = None
     bins: int | None = None
     blank: np.ndarray | None = None
+    counts: bool = False
 
     def transform(self, x: Any, *, gaps: bool = False) -> Store:
         """Examples as they will be kept, ``(n, *shape)``: of an array, a frame, or sparse rows.
@@ -119,10 +121,15 @@ class Preprocessor:
         return off_grid(inside, self.scaling, bins)
 
     def require_grid(self, inside: Store) -> None:
-        """Refuse transformed examples with values between those that the likelihood knows.
+        """Refuse transformed examples with values beside those that the likelihood knows.
 
         They have no probability mass.
         """
+        if self.counts and (value := no_count(inside)) is not None:
+            raise InputError(
+                f"X holds {value:g}, but the likelihood knows only whole numbers from 0 on: give"
+                " counts, or take another likelihood."
+            )
         if self.bins is None or (value := self.off_grid(inside, self.bins)) is None:
             return
         fitting = grid_of(inside)
@@ -150,6 +157,7 @@ class Preprocessor:
             "table": None if self.table is None else self.table.to_json(),
             "bins": self.bins,
             "blank": None if self.blank is None else self.blank.tolist(),
+            "counts": self.counts,
             "condition": None if self.condition is None else self.condition.to_json(),
         }
 
@@ -178,6 +186,7 @@ class Preprocessor:
             None if condition is None else condition_from_json(condition),
             None if values.get("bins") is None else int(values["bins"]),
             None if values.get("blank") is None else np.asarray(values["blank"], np.float32),
+            bool(values.get("counts", False)),
         )
 
     def _require_unit(self, reach: Extent) -> None:
@@ -196,6 +205,8 @@ class Preprocessor:
             if dtype in PIXELS:
                 return replace(scaling, scale=np.full(1, PIXELS[dtype]))
             return replace(scaling, kind="none", scale=np.ones(1))
+        if self.counts:  # a 1 is a 1, as uint8 too
+            return scaling
         is_image = self.spec.kind == "image" and self.spec.unit_range
         if scaling.kind == "none" and is_image and dtype in PIXELS and reach.high > 1:
             return replace(scaling, kind="pixels", scale=np.full(1, PIXELS[dtype]))
@@ -241,11 +252,15 @@ def fit_preprocessor(
         values = steps(x) if kind == "sequence" else layout.transform(x)
     unscaled = ExampleSpec(kind, layout.shape)
     reach = extent(values, gaps=unscaled.may_lack_values)
+    counts = likelihood is not None and likelihood.requires_counts
+    if likelihood is not None and counts:
+        scaling = _unscaled(scaling, likelihood)
     fitted = fit_scaling(scaling, values, reach, example=kind)
     spec = replace(unscaled, support=support_of(values, fitted, kind))
     _require_fit(likelihood, spec, reach)
     bins = None if likelihood is None else likelihood.required_bins
-    is_bounded = likelihood is None or likelihood.accepts(unscaled) is not None
+    unbounded = replace(spec, support="count" if counts else "real")
+    is_bounded = likelihood is None or likelihood.accepts(unbounded) is not None
     is_picture = fitted.kind == "pixels" or (
         kind == "image" and fitted.kind == "none" and spec.unit_range
     )
@@ -254,7 +269,8 @@ def fit_preprocessor(
     lacks = spec.may_lack_values and fitted.kind != "standard"
     blank = _mean_inside(values, fitted) if lacks else None
     strict = is_picture and is_bounded
-    return Preprocessor(spec, layout, fitted, strict, bins=bins, blank=blank), store
+    preprocessor = Preprocessor(spec, layout, fitted, strict, bins=bins, blank=blank, counts=counts)
+    return preprocessor, store
 
 
 def _mean_inside(x: Any, scaling: Scaling) -> np.ndarray:
@@ -290,6 +306,16 @@ def _require_fit(likelihood: LikelihoodPart | None, spec: ExampleSpec, reach: Ex
             f" likelihood={named(likelihood, LIKELIHOODS)!r} {lack}, or another likelihood"
             f" ({others})."
         )
+
+
+def _unscaled(scaling: str, likelihood: LikelihoodPart) -> str:
+    """The scaling of counts, which is none; another one is refused."""
+    if scaling not in ("auto", "none"):
+        raise InputError(
+            f"scaling={scaling!r} leaves no counts, which"
+            f" likelihood={named(likelihood, LIKELIHOODS)!r} needs: pass scaling='none' or 'auto'."
+        )
+    return "none"
 
 
 def _require_examples(x: Any) -> None:

@@ -181,8 +181,10 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
                 as_batches, preprocessor, place.device, binarize=self.binarize == "dynamic"
             )
             batches = handed_out(train)
-            if earlier is None and self.decoder is None and not module.bottleneck.is_random:
-                init_output_bias(module.decoder, module.likelihood, batches.spread())
+            if earlier is None:
+                module.likelihood.settle(batches.spread())
+                if self.decoder is None and not module.bottleneck.is_random:
+                    init_output_bias(module.decoder, module.likelihood, batches.spread())
             stages = [stage for stage in whole._stages(module) if stage.epochs > 0]
             if is_portion:
                 done = 0 if earlier is None else earlier.epochs

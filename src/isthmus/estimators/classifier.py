@@ -190,6 +190,8 @@ class SoftmaxOnCode(TrainableModule):
             copy.deepcopy(autoencoder.encoder),
             copy.deepcopy(autoencoder.bottleneck),
         )
+        # it says how the encoder sees x, and is not trained
+        self.likelihood = copy.deepcopy(autoencoder.likelihood).requires_grad_(False)
         device = next(autoencoder.parameters()).device
         width = int(np.prod(autoencoder.bottleneck.code_shape))
         self.head = nn.Linear(width, classes, device=device)
@@ -199,7 +201,8 @@ class SoftmaxOnCode(TrainableModule):
 
     def code(self, batch: Batch) -> Tensor:
         """What the linear map sees, ``(n, features)``."""
-        code: Tensor = self.bottleneck.posterior(encoded(self.encoder, batch))[0]
+        seen = batch._replace(x=self.likelihood.encoded(batch.x, batch.mask))
+        code: Tensor = self.bottleneck.posterior(encoded(self.encoder, seen))[0]
         return code.flatten(1)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -216,7 +219,8 @@ class SoftmaxOnCode(TrainableModule):
 
     def objectives(self) -> tuple[Side, ...]:
         moved = self.head if self.freeze else self
-        return (Objective(tuple(moved.parameters()), self.loss),)
+        trained = tuple(p for p in moved.parameters() if p.requires_grad)
+        return (Objective(trained, self.loss),)
 
     def train(self, mode: bool = True) -> Self:
         """Training mode, in which a frozen encoder keeps its statistics."""

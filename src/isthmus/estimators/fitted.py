@@ -118,7 +118,7 @@ class FittedEstimator(
             for batch in batches.chunks():
                 end = start + batch.size
                 given = batch.condition if wanted is None else wanted[start:end].to(batch.x)
-                decoded.append(module.decode(module.encode(batch)[0], given).cpu().numpy())
+                decoded.append(module(batch, given).cpu().numpy())
                 start = end
         restored = self._given_back(np.concatenate(decoded), X)
         if self.preprocessor_.spec.kind == "sequence" and np.isnan(x).any():

@@ -89,6 +89,8 @@ def _cleaning(model: Any, x: Values, seed: int) -> dict[str, Measure]:
     module: Any = getattr(model, "module_", None)
     if getattr(module, "corruption", None) is None or not _is_picture(model):
         return {}
+    if model.preprocessor_.counts:  # whose logarithms are damaged
+        return {}
     batches = model.preprocessor_.batches(
         model.preprocessor_.transform(x), next(module.parameters()).device
     )
@@ -118,7 +120,9 @@ def _has_masses(model: Any, inside: Store) -> bool:
 
     For grey values, a Bernoulli is none.
     """
-    bins = model.module_.likelihood.bins
+    bins, counts = model.module_.likelihood.bins, model.module_.likelihood.counts
+    if counts:  # no other values have come so far
+        return True
     return bins is not None and model.preprocessor_.off_grid(inside, bins) is None
 
 

@@ -94,7 +94,7 @@ def drawn(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> tu
     assert isinstance(module.bottleneck, StochasticBottleneck)
     # (s * n, *passed_shape), (s, n)
     z, log_ratio = module.bottleneck.draw(features, noise, **module.context(batch.condition))
-    parameters = module.parameters_of(z, batch.condition).unflatten(0, noise.shape[:2])
+    parameters = module.parameters_of(z, batch.condition, batch).unflatten(0, noise.shape[:2])
     return log_ratio, module.likelihood.nll(parameters, batch.x, batch.mask)
 
 

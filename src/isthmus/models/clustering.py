@@ -207,7 +207,9 @@ class ClusteringBottleneck(Bottleneck):
         self.anchor.inner.load_state_dict(self.inner.state_dict())
         self.anchor.centres.copy_(self.centres)
         self.anchor.sums.copy_(
-            torch.stack([self.anchor.assigned(x).sum(0) for x in batches.chunks()]).sum(0)
+            torch.stack(
+                [self.anchor.assigned(module.seen(x)).sum(0) for x in batches.chunks()]
+            ).sum(0)
         )
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
@@ -236,13 +238,13 @@ class Anchor(nn.Module):
         self.centres: Tensor
         self.sums: Tensor
 
-    def assigned(self, batch: Batch) -> Tensor:
-        """q of examples, ``(n, n_clusters)``."""
-        return assignment(self.inner.posterior(encoded(self.encoder, batch)).z, self.centres)
+    def assigned(self, seen: Batch) -> Tensor:
+        """q of examples as an encoder sees them, ``(n, n_clusters)``."""
+        return assignment(self.inner.posterior(encoded(self.encoder, seen)).z, self.centres)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """p of examples, the targets, ``(n, n_clusters)``."""
-        return sharpened(self.assigned(batch), self.sums)
+    def forward(self, seen: Batch) -> Tensor:
+        """p of examples as an encoder sees them, the targets, ``(n, n_clusters)``."""
+        return sharpened(self.assigned(seen), self.sums)
 
     def train(self, mode: bool = True) -> Self:
         """Never in training mode: what is kept is judged as it is."""
@@ -267,7 +269,7 @@ class ClusteringLoss:
         assert isinstance(bottleneck, ClusteringBottleneck)
         z = bottleneck.posterior(features).z
         with torch.no_grad():
-            p = bottleneck.anchor(batch)
+            p = bottleneck.anchor(module.seen(batch))
         q = assignment(z, bottleneck.centres)  # (n, n_clusters)
         clustering = (p * (p.clamp(min=_LEAST).log() - q.clamp(min=_LEAST).log())).sum(1)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.weight is not None):
