@@ -117,14 +117,21 @@ _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
 _Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
 _Likelihood: TypeAlias = Literal[
-    "auto", "bernoulli", "gaussian", "logistic-mixture", "mse", "negative-binomial", "poisson"
+    "auto",
+    "bernoulli",
+    "columns",
+    "gaussian",
+    "logistic-mixture",
+    "mse",
+    "negative-binomial",
+    "poisson",
 ]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
 _RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "recurrent"]
-_Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax"]
+_Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
 _Variant: TypeAlias = Literal["dec", "idec"]
@@ -165,6 +172,7 @@ class AAE(_AAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -213,6 +221,7 @@ class AE(_AE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -288,6 +297,7 @@ class BetaTCVAE(_BetaTCVAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -338,6 +348,7 @@ class ClusteringAE(_ClusteringAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -387,6 +398,7 @@ class ContractiveAE(_ContractiveAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -437,6 +449,7 @@ class DenoisingAE(_DenoisingAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -484,6 +497,7 @@ class IWAE(_IWAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -538,6 +552,7 @@ class NVAE(_NVAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -608,6 +623,7 @@ class RecurrentAE(_RecurrentAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -655,6 +671,7 @@ class SparseAE(_SparseAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -703,6 +720,7 @@ class StackedAE(_StackedAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -752,6 +770,7 @@ class VAE(_VAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -807,6 +826,7 @@ class VAEGAN(_VAEGAN):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -861,6 +881,7 @@ class VQVAE(_VQVAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -912,6 +933,7 @@ class VQVAE2(_VQVAE2):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
@@ -960,6 +982,7 @@ class WAE(_WAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
