@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from isthmus.data.batches import StoreBatches
+from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store, fingerprint
 from isthmus.errors import InputError
@@ -58,7 +59,7 @@ def weights_of(sample_weight: Any, n: int) -> Tensor | None:
     if sample_weight is None:
         return None
     try:
-        weight = np.asarray(sample_weight, dtype=np.float64)
+        weight = np.asarray(incoming(sample_weight, "sample_weight"), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"sample_weight holds no numbers ({error}): give one for each.") from error
     if weight.shape != (n,):

@@ -22,8 +22,15 @@ from isthmus.core.reductions import squared_error
 from isthmus.data._sequences import as_list, is_ragged
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
+from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
-from isthmus.estimators.inference import InferenceMixin, has_labels, outside, shared_noise
+from isthmus.estimators.inference import (
+    InferenceMixin,
+    has_labels,
+    outside,
+    require_finite,
+    shared_noise,
+)
 from isthmus.io import runs
 from isthmus.priors.base import Prior, fitted
 from isthmus.training.settings import seed_of
@@ -110,9 +117,22 @@ class FittedEstimator(
             condition: what it is told while it decodes, ``y`` where it is None: another label than
                 their own gives the same style under that label.
         """
+        X = incoming(X)
         x = self._array(X)
         own = condition if y is None and not has_labels(X) else y
-        batches = self._batches(X, own)
+        restored = self._restored(x, X, own, condition)
+        if x.dtype.kind == "f" and np.isnan(x).any():
+            restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
+        return as_list(restored) if is_ragged(X) else restored
+
+    def _restored(
+        self, x: np.ndarray, X: Any, own: Any = None, condition: Any = None
+    ) -> np.ndarray:
+        """What comes back of checked examples, ``(n, *outer)``, in the floating type of X.
+
+        ``own`` is what they are encoded under, ``condition`` what they are decoded under.
+        """
+        batches = self._batches(X, own, checked=x)
         wanted = self._condition(condition, len(batches)) if condition is not None else None
         decoded, start = [], 0
         with self._inference(X) as module:
@@ -121,10 +141,9 @@ class FittedEstimator(
                 given = batch.condition if wanted is None else wanted[start:end].to(batch.x)
                 decoded.append(module.decode(module.encode(batch)[0], given).cpu().numpy())
                 start = end
-        restored = self.preprocessor_.inverse_transform(outside(np.concatenate(decoded), X))
-        if isinstance(x, np.ndarray) and x.dtype.kind == "f" and np.isnan(x).any():
-            restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
-        return as_list(restored) if is_ragged(X) else restored
+        with np.errstate(over="ignore", invalid="ignore"):
+            restored = self.preprocessor_.inverse_transform(outside(np.concatenate(decoded), X))
+        return require_finite(restored, "reconstruction")
 
     def sample(
         self,
@@ -192,6 +211,7 @@ class FittedEstimator(
         A code that is drawn is drawn 16 times, with the same noise for every example. In nats, in
         the model's units; under ``likelihood="mse"`` the distortion is the squared error.
         """
+        X = incoming(X)
         batches = self._batches(X, condition, charged=True)
         with self._inference(X) as module:
             noise = shared_noise(module.bottleneck, next(module.parameters()))
@@ -203,7 +223,10 @@ class FittedEstimator(
             {name: torch.stack([draw[name] for draw in row]).mean(0) for name in row[0]}
             for row in rows
         ]
-        return {name: torch.cat([row[name] for row in means]).cpu().numpy() for name in means[0]}
+        return {
+            name: require_finite(torch.cat([row[name] for row in means]).cpu().numpy(), name)
+            for name in means[0]
+        }
 
     def squared_error(self, X: Any, condition: Any = None) -> np.ndarray:
         """The squared error of each reconstruction, summed over the values that were observed,
@@ -211,10 +234,11 @@ class FittedEstimator(
 
         Those are [0, 1] for pixels, and standard deviations for what is standardised.
         """
+        X = incoming(X)
         batches = self._batches(X, condition)
         with self._inference(X) as module:
             errors = [observed_error(module(batch), batch) for batch in batches.chunks()]
-        return torch.cat(errors).cpu().numpy()
+        return require_finite(torch.cat(errors).cpu().numpy(), "squared error")
 
     def score_samples(self, X: Any, condition: Any = None) -> np.ndarray:
         """How well the model explains each example, ``(n,)``, higher is better: −distortion − rate.
@@ -250,7 +274,7 @@ class FittedEstimator(
                 f"{type(self).__name__} learns the prior of its codes in training, so there is none"
                 " to fit: call sample(n)."
             )
-        known = self._fitted() and self.preprocessor_.condition
+        known, X = self._fitted() and self.preprocessor_.condition, incoming(X)
         brought = (X.y if known is None else X.labels) if isinstance(X, Part) else None
         labels = brought if y is None else y
         codes, levels = self._codes_for_prior(X, labels if known else None), self._levels

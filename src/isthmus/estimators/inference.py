@@ -23,6 +23,7 @@ from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
+from isthmus.data.incoming import incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store, inference_rows
 from isthmus.errors import InputError
@@ -85,6 +86,25 @@ def shared_noise(bottleneck: Bottleneck, like: Tensor) -> list[Tensor | None]:
     return list(draws.reshape(DRAWS, 1, *bottleneck.code_shape).to(like))
 
 
+def require_finite(values: np.ndarray, what: str, name: str = "X") -> np.ndarray:
+    """What was computed of examples, ``(n, …)``, as it is.
+
+    Raises:
+        InputError: where it is not finite; examples themselves are, once they were let in.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.add.reduce(values, axis=None)):
+            return values
+    is_bad = ~np.isfinite(values).reshape(len(values), -1).all(1)
+    if not is_bad.any():  # the sum alone left the numbers
+        return values
+    raise InputError(
+        f"the {what} of row {int(is_bad.argmax())} of {name} (counted from 0) is not finite,"
+        " because the row lies too far outside the training data: leave it out, or bring its values"
+        " into the range of the others."
+    )
+
+
 def has_labels(X: Any) -> bool:
     """Whether X is a part of a data set that brings its labels."""
     return isinstance(X, Part) and X.y is not None
@@ -109,7 +129,8 @@ class InferenceMixin(Settings):
         """A table through scikit-learn's own checks (names, types), as an array or, where it is
         sparse, as sparse rows; anything with more axes as it is.
         """
-        x = X.x if isinstance(X, Part) else X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+        given = incoming(X)
+        x = given.x if isinstance(given, Part) else given
         if is_ragged(x):
             if not reset:
                 check_is_fitted(self, "module_")
@@ -119,10 +140,10 @@ class InferenceMixin(Settings):
                     "X is a list of sequences of unequal length: pass kind='sequence', or an array."
                 )
             x = padded(x, longest)
-        x = np.asarray(x) if isinstance(x, list) else x
         warn_of_large(x)
         if getattr(x, "ndim", 2) > 2:
             return np.asanyarray(x)
+        require_rows(x)
         kinds = [np.float64, np.float32, np.uint8]
         try:
             return validate_data(
@@ -134,7 +155,7 @@ class InferenceMixin(Settings):
     def _checked_codes(self, Z: Any) -> np.ndarray:
         check_is_fitted(self, "module_")
         shape = self.module_.bottleneck.code_shape
-        z = np.ascontiguousarray(Z, dtype=np.float32)
+        z = np.ascontiguousarray(incoming(Z, "codes"), dtype=np.float32)
         if z.shape[1:] not in (shape, (math.prod(shape),)) or len(z) == 0:
             raise InputError(
                 f"codes have the shape {z.shape}, but this model takes (n,"
@@ -160,7 +181,9 @@ class InferenceMixin(Settings):
                 module.decode(chunk, None if at is None else at.to(floating)).cpu().numpy()
                 for chunk, at in zip(chunks, known, strict=True)
             ]
-        return like(self.preprocessor_.inverse_transform(np.concatenate(decoded)), Z)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = like(self.preprocessor_.inverse_transform(np.concatenate(decoded)), Z)
+        return require_finite(found, "example", "the codes")
 
     def _condition(self, condition: Any, n: int) -> Tensor | None:
         """What the user says of n examples, as the numbers that a conditional member sees."""
@@ -190,11 +213,19 @@ class InferenceMixin(Settings):
         check_is_fitted(self, "module_")
         return self.preprocessor_.transform(self._array(X))
 
-    def _batches(self, X: Any, condition: Any = None, *, charged: bool = False) -> StoreBatches:
+    def _batches(
+        self,
+        X: Any,
+        condition: Any = None,
+        *,
+        charged: bool = False,
+        checked: Any = None,
+    ) -> StoreBatches:
         """Examples ready for the module; ``charged`` where the likelihood will be asked about them,
-        which may know some values only.
+        which may know some values only; ``checked``, what :meth:`_array` made of X, if it was asked
+        already.
         """
-        x = self._preprocessed(X)
+        x = self._preprocessed(X) if checked is None else self.preprocessor_.transform(checked)
         if charged:
             self.preprocessor_.require_grid(x)
         if condition is None and self.preprocessor_.condition is not None and has_labels(X):
@@ -218,6 +249,7 @@ class InferenceMixin(Settings):
         """The codes that a prior is fitted on, ``(n, *code_shape)``: drawn once where the posterior
         is a distribution.
         """
+        X = incoming(X)
         batches = self._batches(X, condition)
         with self._inference(X) as module, torch.random.fork_rng():
             torch.manual_seed(0)
@@ -252,8 +284,12 @@ class InferenceMixin(Settings):
 
     def _posterior(self, X: Any, condition: Any = None) -> Any:
         """The posterior of each example, as the bottleneck's own named tuple, of arrays."""
+        X = incoming(X)
         batches = self._batches(X, condition)
         with self._inference(X) as module:
             chunks = [module.encode(batch) for batch in batches.chunks()]
-        arrays = (like(torch.cat(parts).cpu().numpy(), X) for parts in zip(*chunks, strict=True))
+        arrays = (
+            require_finite(like(torch.cat(parts).cpu().numpy(), X), "code")
+            for parts in zip(*chunks, strict=True)
+        )
         return type(chunks[0])(*arrays)

@@ -14,8 +14,9 @@ from isthmus.core.fields import field, slot
 from isthmus.core.parts import part_of
 from isthmus.corruptions import Corruption
 from isthmus.data._statistics import is_sparse
-from isthmus.data.datasets import Part
+from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
+from isthmus.estimators.inference import outside
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import AE
 from isthmus.registry import CORRUPTIONS
@@ -62,7 +63,8 @@ class DenoisingAE(AE):
         all others are given back as they were. Without missing values the whole example is cleaned.
         Noise may carry pixels beyond [0, 1]: they are brought back to it first.
         """
-        given: Any = X.x if isinstance(X, Part) else X
+        X = incoming(X)
+        given = self._array(X)
         x: np.ndarray = given.toarray() if is_sparse(given) else np.array(given)
         unknown = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, dtype=bool)
         if missing is not None:
@@ -73,23 +75,22 @@ class DenoisingAE(AE):
                 )
             unknown |= np.asarray(missing, dtype=bool)
         if (
-            self._fitted()
-            and x.dtype.kind == "f"
+            x.dtype.kind == "f"
             and self.preprocessor_.scaling.kind in ("none", "pixels")
             and self.preprocessor_.strict
         ):
             x = x.clip(0, 1)
-        return self._filled(x, unknown) if unknown.any() else self.reconstruct(x)
+        return self._filled(x, X, unknown) if unknown.any() else self._restored(x, X)
 
-    def _filled(self, x: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    def _filled(self, x: np.ndarray, X: Any, unknown: np.ndarray) -> np.ndarray:
         """Put in the zero that masking leaves, then what the model says, a few times over."""
-        known = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x
+        known = outside(x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x, X)
         blank = self.preprocessor_.inverse_transform(
             np.zeros((1, *self.preprocessor_.layout.shape), dtype=known.dtype)
         )
         filled = np.where(unknown, blank, known)
         for _ in range(_ROUNDS):
-            filled = np.where(unknown, self.reconstruct(filled), known)
+            filled = np.where(unknown, self._restored(filled, X), known)
         return filled
 
     def _assembled(

@@ -17,6 +17,7 @@ from isthmus.priors.base import Prior
 
 _ITERATIONS = 1000
 _LEAST_VARIANCE = 1e-12  # codes that are all the same still have a density
+_LEAST_SHARE = 1e-12  # of the mean variance of codes that differ
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -50,7 +51,8 @@ class Mixture(Prior):
 
     def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:
         z = codes.detach().flatten(1).cpu().double().numpy()
-        floor = max(self.regularisation * float(z.var(0).mean()), _LEAST_VARIANCE)
+        variance = float(z.var(0).mean())
+        floor = max(self.regularisation, _LEAST_SHARE) * variance or _LEAST_VARIANCE
         groups = (
             [z]
             if classes is None
