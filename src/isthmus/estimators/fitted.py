@@ -121,12 +121,12 @@ class FittedEstimator(
         x = self._array(X)
         own = condition if y is None and not has_labels(X) else y
         restored = self._restored(x, X, own, condition)
-        if x.dtype.kind == "f" and np.isnan(x).any():
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f" and np.isnan(x).any():
             restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
         return as_list(restored) if is_ragged(X) else restored
 
     def _restored(
-        self, x: np.ndarray, X: Any, own: Any = None, condition: Any = None
+        self, x: Any, X: Any, own: Any = None, condition: Any = None
     ) -> np.ndarray:
         """What comes back of checked examples, ``(n, *outer)``, in the floating type of X.
 

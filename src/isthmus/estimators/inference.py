@@ -140,10 +140,10 @@ class InferenceMixin(Settings):
                     "X is a list of sequences of unequal length: pass kind='sequence', or an array."
                 )
             x = padded(x, longest)
+        require_rows(x)
         warn_of_large(x)
         if getattr(x, "ndim", 2) > 2:
             return np.asanyarray(x)
-        require_rows(x)
         kinds = [np.float64, np.float32, np.uint8]
         try:
             return validate_data(
