@@ -102,7 +102,7 @@ def test_masked_and_absent_values_become_nan() -> None:
 def test_a_masked_image_is_refused_with_the_remedy() -> None:
     images = np.ma.masked_array(np.zeros((4, 5, 5)), mask=False)
     images[2, 1, 3] = np.ma.masked
-    with pytest.raises(ist.InputError, match=r"row 2, column 0, 1, 3\): remove .* missing or masked"):
+    with pytest.raises(ist.InputError, match=r"column 0, 1, 3\): remove .* missing or masked"):
         ist.AE(epochs=1).fit(images)
 
 
@@ -177,7 +177,8 @@ def test_what_is_known_already_is_passed_on_untouched() -> None:
 
 def test_codes_and_what_stands_beside_examples_may_be_tensors() -> None:
     model = ist.VAE(epochs=1, condition="covariates", random_state=0).fit(
-        torch.from_numpy(X), torch.from_numpy(X[:, :2]).requires_grad_(),
+        torch.from_numpy(X),
+        torch.from_numpy(X[:, :2]).requires_grad_(),
         sample_weight=torch.ones(40, dtype=torch.bfloat16),
     )
     codes = torch.zeros(2, 2, requires_grad=True)

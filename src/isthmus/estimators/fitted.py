@@ -125,9 +125,7 @@ class FittedEstimator(
             restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
         return as_list(restored) if is_ragged(X) else restored
 
-    def _restored(
-        self, x: Any, X: Any, own: Any = None, condition: Any = None
-    ) -> np.ndarray:
+    def _restored(self, x: Any, X: Any, own: Any = None, condition: Any = None) -> np.ndarray:
         """What comes back of checked examples, ``(n, *outer)``, in the floating type of X.
 
         ``own`` is what they are encoded under, ``condition`` what they are decoded under.
