@@ -104,6 +104,7 @@ class FittedEstimator(
         """What the decoder says of codes, flat or ``(n, *code_shape)``: examples in the layout and
         units of the data.
         """
+        Z = incoming(Z, "codes")
         return self._decoded(torch.from_numpy(self._checked_codes(Z)), Z, condition)
 
     def reconstruct(self, X: Any, y: Any = None, *, condition: Any = None) -> Any:

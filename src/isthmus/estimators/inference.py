@@ -155,7 +155,7 @@ class InferenceMixin(Settings):
     def _checked_codes(self, Z: Any) -> np.ndarray:
         check_is_fitted(self, "module_")
         shape = self.module_.bottleneck.code_shape
-        z = np.ascontiguousarray(incoming(Z, "codes"), dtype=np.float32)
+        z = np.ascontiguousarray(Z, dtype=np.float32)
         if z.shape[1:] not in (shape, (math.prod(shape),)) or len(z) == 0:
             raise InputError(
                 f"codes have the shape {z.shape}, but this model takes (n,"
