@@ -150,8 +150,9 @@ def condition_from_json(values: dict[str, Any]) -> Condition:
 
 
 def _numbers(values: Any) -> np.ndarray:
+    known = incoming(values, "covariates")
     try:
-        given = np.asarray(incoming(values, "covariates"), dtype=np.float64)
+        given = np.asarray(known, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"covariates cannot be read as numbers ({error}): give floats.") from error
     if not np.isfinite(given).all():

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import reprlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
+from numbers import Number
 from os import PathLike
 from typing import Any
 
@@ -54,13 +55,13 @@ def incoming(X: Any, name: str = "X") -> Any:
         return _of_tensor(X, name)
     if isinstance(X, list | tuple):
         return _of_list(X, name)
-    if X is None or isinstance(X, str | bytes | PathLike):
+    if X is None or isinstance(X, str | bytes | PathLike | Number | Set):
         raise InputError(
-            f"{name}={X!r} holds no examples: give an array, or read a file with"
+            f"{name}={reprlib.repr(X)} holds no examples: give an array, or read a file with"
             " isthmus.data.load first."
         )
     if getattr(getattr(X, "dtype", None), "kind", None) == "c":
-        raise _complex(X.dtype, name)
+        raise complex_data(X.dtype, name)
     if hasattr(X, "tocsr"):
         return X.tocsr()
     if isinstance(X, Mapping):
@@ -103,7 +104,7 @@ def _of_array(x: np.ndarray, name: str) -> Any:
                 return _of_list(list(x), name)
             return _numbers(x, name) if x.ndim > 1 else x
         case "c":
-            raise _complex(x.dtype, name)
+            raise complex_data(x.dtype, name)
         case "M" | "m":
             raise InputError(
                 f"{name} holds {'dates' if x.dtype.kind == 'M' else 'spans of time'} ({x.dtype}),"
@@ -119,7 +120,7 @@ def _of_array(x: np.ndarray, name: str) -> Any:
 def _of_tensor(x: Tensor, name: str) -> Any:
     x = x.detach()
     if x.is_complex():
-        raise _complex(x.dtype, name)
+        raise complex_data(x.dtype, name)
     if x.layout != torch.strided:
         return _sparse(x)
     return _of_array(_values(x.dequantize() if x.is_quantized else x), name)
@@ -146,7 +147,19 @@ def _of_list(x: Sequence[Any], name: str) -> Any:
             f"{name} is a list of text, such as {reprlib.repr(x[0])}: give numbers, a"
             " pandas.DataFrame with the text as a column, or read files with isthmus.data.load."
         )
+    if _is_text(x):  # a row of text is no sequence of sequences of letters
+        return _of_array(np.array(x, dtype=object), name)
     return x if is_ragged(x) else _of_array(np.asarray(x), name)
+
+
+def _is_text(rows: Sequence[Any]) -> bool:
+    """Whether rows are of one length, and some begin with text."""
+    listed = all(isinstance(row, list | tuple) for row in rows)
+    return (
+        listed
+        and len({len(row) for row in rows}) == 1
+        and any(isinstance(row[0], str | bytes) for row in rows if len(row))
+    )
 
 
 def _of_frame(x: Any) -> Any:
@@ -207,7 +220,8 @@ def _sparse(x: Tensor) -> Any:
     return coo_array((_values(x.values()), _values(x.indices())), shape=tuple(x.shape)).tocsr()
 
 
-def _complex(dtype: Any, name: str) -> InputError:
+def complex_data(dtype: Any, name: str) -> InputError:
+    """The error for complex numbers, which holds none of them."""
     return InputError(
         f"Complex data not supported: {name} has the type {dtype}; give real and imaginary parts as"
         f" values of their own, or abs({name})."

@@ -23,10 +23,10 @@ from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
-from isthmus.data.incoming import incoming, require_rows
+from isthmus.data.incoming import complex_data, incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store, inference_rows
-from isthmus.errors import InputError
+from isthmus.errors import InputError, InputTypeError
 from isthmus.estimators.settings import Settings
 
 DRAWS = 16
@@ -149,7 +149,18 @@ class InferenceMixin(Settings):
             return validate_data(
                 self, x, reset=reset, accept_sparse="csr", dtype=kinds, ensure_all_finite=False
             )
+        except TypeError as error:
+            raise InputTypeError(
+                f"X is a {type(x).__name__} of which no array of numbers can be made"
+                f" ({str(error).split('.')[0]}): give an array, a pandas.DataFrame or sparse rows."
+            ) from error
         except ValueError as error:  # the same words on one line, as an error of ours
+            if "Complex data" in str(error):  # whose words hold all of the data
+                kinds = sorted(
+                    {str(kind) for kind in np.atleast_1d(getattr(x, "dtypes", "complex"))}
+                )
+                wrong = [kind for kind in kinds if kind.startswith("complex")]
+                raise complex_data(", ".join(wrong), "X") from error
             raise InputError(" ".join(str(error).split())) from error
 
     def _checked_codes(self, Z: Any) -> np.ndarray:
