@@ -134,7 +134,8 @@ def test_of_a_whole_data_set_the_training_part_is_taken_and_said_once() -> None:
             r"^X has the shape \(3,\), but examples have two axes or more. Reshape your data wi",
         ),
         (pd.Series(X[0]), r"Reshape your data with X\.to_frame\(\) if it is one column, or with X"),
-        (np.float32(3), r"^X is a single float32, no examples"),
+        (np.float32(3), r"^X=np\.float32\(3\.0\) holds no examples"),
+        (np.array(3.0), r"^X is a single ndarray, no examples: Reshape your data into an array"),
         (
             X.astype(np.complex64),
             r"^Complex data not supported: X has the type complex64; give rea",

@@ -156,10 +156,8 @@ class InferenceMixin(Settings):
             ) from error
         except ValueError as error:  # the same words on one line, as an error of ours
             if "Complex data" in str(error):  # whose words hold all of the data
-                kinds = sorted(
-                    {str(kind) for kind in np.atleast_1d(getattr(x, "dtypes", "complex"))}
-                )
-                wrong = [kind for kind in kinds if kind.startswith("complex")]
+                types = {str(dtype) for dtype in getattr(x, "dtypes", ["complex"])}
+                wrong = sorted(name for name in types if name.startswith("complex"))
                 raise complex_data(", ".join(wrong), "X") from error
             raise InputError(" ".join(str(error).split())) from error
 
