@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+import torch
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -123,13 +124,32 @@ def test_a_comparison_under_frames_as_output(tmp_path: Any) -> None:
     assert [row.member for row in found.rows] == ["ae", "pca"]
 
 
-def test_a_row_far_outside_is_named_where_its_result_is_no_number() -> None:
+def test_a_row_far_outside_costs_what_it_costs_in_float64() -> None:
     x = FRAME.to_numpy().astype(np.float32)
     model = ist.VAE(epochs=1, random_state=0).fit(x)
-    x[7, 2] = 3e38
-    for use in (model.score_samples, model.squared_error, model.nll):
-        with pytest.raises(ist.InputError, match=r"of row 7 of X \(counted from 0\) is not finite"):
-            use(x)
+    detector = ist.OutlierDetector.from_run(model).fit(x)
+    x[7, 2] = 3e38  # its square is no float32
+    for score in (model.score_samples, model.squared_error, model.nll, detector.score_samples):
+        np.testing.assert_allclose(score(x), score(x.astype(np.float64)), rtol=1e-4)
+    assert detector.predict(x)[7] == -1
+    x = x.astype(np.float64)
+    x[7, 2] = 1e200  # no float32 itself
+    with pytest.raises(ist.InputError, match=r"row 7|row and column from 0: row 7"):
+        model.score_samples(x)
+
+
+def test_a_row_whose_code_is_no_number_is_named() -> None:
+    x = FRAME.to_numpy().astype(np.float32)
+    model = ist.AE(epochs=1, random_state=0, scaling="none").fit(x)
+    x[7] = 3e38
+    with torch.no_grad():
+        next(model.module_.encoder.parameters()).fill_(1.0)
+    with pytest.raises(
+        ist.InputError, match=r"the code of row 7 of X \(counted from 0\) is not"
+    ):
+        model.transform(x)
+    with pytest.raises(ist.InputError, match=r"the reconstruction of row 7 of X .*: leave it out"):
+        model.reconstruct(x)
 
 
 def test_a_prior_that_further_training_leaves_behind_is_dropped_aloud(

@@ -29,6 +29,7 @@ from isthmus.estimators.inference import (
     has_labels,
     outside,
     require_finite,
+    scores_of,
     shared_noise,
 )
 from isthmus.io import runs
@@ -211,8 +212,11 @@ class FittedEstimator(
         the model's units; under ``likelihood="mse"`` the distortion is the squared error.
         """
         X = incoming(X)
-        batches = self._batches(X, condition, charged=True)
-        with self._inference(X) as module:
+        return scores_of(lambda is_wide: self._terms(X, condition, is_wide))
+
+    def _terms(self, X: Any, condition: Any, is_wide: bool) -> dict[str, np.ndarray]:
+        batches = self._batches(X, condition, charged=True, is_wide=is_wide)
+        with self._inference(X, is_wide=is_wide) as module:
             noise = shared_noise(module.bottleneck, next(module.parameters()))
             rows = []
             for batch in batches.chunks():
@@ -222,10 +226,7 @@ class FittedEstimator(
             {name: torch.stack([draw[name] for draw in row]).mean(0) for name in row[0]}
             for row in rows
         ]
-        return {
-            name: require_finite(torch.cat([row[name] for row in means]).cpu().numpy(), name)
-            for name in means[0]
-        }
+        return {name: torch.cat([row[name] for row in means]).cpu().numpy() for name in means[0]}
 
     def squared_error(self, X: Any, condition: Any = None) -> np.ndarray:
         """The squared error of each reconstruction, summed over the values that were observed,
@@ -234,10 +235,14 @@ class FittedEstimator(
         Those are [0, 1] for pixels, and standard deviations for what is standardised.
         """
         X = incoming(X)
-        batches = self._batches(X, condition)
-        with self._inference(X) as module:
-            errors = [observed_error(module(batch), batch) for batch in batches.chunks()]
-        return require_finite(torch.cat(errors).cpu().numpy(), "squared error")
+
+        def compute(is_wide: bool) -> dict[str, np.ndarray]:
+            batches = self._batches(X, condition, is_wide=is_wide)
+            with self._inference(X, is_wide=is_wide) as module:
+                errors = [observed_error(module(batch), batch) for batch in batches.chunks()]
+            return {"squared error": torch.cat(errors).cpu().numpy()}
+
+        return scores_of(compute)["squared error"]
 
     def score_samples(self, X: Any, condition: Any = None) -> np.ndarray:
         """How well the model explains each example, ``(n,)``, higher is better: −distortion − rate.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
@@ -43,11 +43,12 @@ def dtype_of(X: Any) -> Any:
     return np.result_type(*dtypes) if dtypes and is_numeric else None
 
 
-def precision_for(X: Any, device: torch.device) -> torch.dtype:
+def precision_for(X: Any, device: torch.device, *, is_wide: bool = False) -> torch.dtype:
     """float64 is answered in float64, so that a row's result is the same alone and among others;
-    float32 is faster.
+    float32 is faster. ``is_wide`` asks for float64 whatever X is.
     """
-    return torch.float64 if dtype_of(X) == np.float64 and device.type != "mps" else torch.float32
+    wanted = is_wide or dtype_of(X) == np.float64
+    return torch.float64 if wanted and device.type != "mps" else torch.float32
 
 
 def like(values: np.ndarray, X: Any) -> np.ndarray:
@@ -103,6 +104,23 @@ def require_finite(values: np.ndarray, what: str, name: str = "X") -> np.ndarray
         " because the row lies too far outside the training data: leave it out, or bring its values"
         " into the range of the others."
     )
+
+
+def scores_of(compute: Callable[[bool], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Scores of examples, each ``(n,)``, under their names: in float64 where some leave float32.
+
+    A row far outside costs much, and not what cannot be said.
+
+    Args:
+        compute: gives them, in float64 where it is called with True.
+
+    Raises:
+        InputError: where a score is not finite in float64 either.
+    """
+    found = compute(False)
+    if not all(np.isfinite(values).all() for values in found.values()):
+        found = compute(True)
+    return {name: require_finite(values, name) for name, values in found.items()}
 
 
 def has_labels(X: Any) -> bool:
@@ -229,10 +247,11 @@ class InferenceMixin(Settings):
         *,
         charged: bool = False,
         checked: Any = None,
+        is_wide: bool = False,
     ) -> StoreBatches:
         """Examples ready for the module; ``charged`` where the likelihood will be asked about them,
         which may know some values only; ``checked``, what :meth:`_array` made of X, if it was asked
-        already.
+        already; ``is_wide``, in float64 whatever X is.
         """
         x = self._preprocessed(X) if checked is None else self.preprocessor_.transform(checked)
         if charged:
@@ -242,7 +261,7 @@ class InferenceMixin(Settings):
         return self.preprocessor_.batches(
             x,
             self._device,
-            precision_for(X, self._device),
+            precision_for(X, self._device, is_wide=is_wide),
             condition=self._condition(condition, len(x)),
         )
 
@@ -283,10 +302,10 @@ class InferenceMixin(Settings):
         return int(np.prod(self.module_.bottleneck.code_shape))
 
     @contextmanager
-    def _inference(self, X: Any = None) -> Iterator[Autoencoder]:
+    def _inference(self, X: Any = None, *, is_wide: bool = False) -> Iterator[Autoencoder]:
         check_is_fitted(self, "module_")
         module = self.module_.eval()
-        if precision_for(X, self._device) == torch.float64:
+        if precision_for(X, self._device, is_wide=is_wide) == torch.float64:
             module = copy.deepcopy(module).double()
         with torch.inference_mode():
             yield module

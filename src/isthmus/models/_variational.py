@@ -22,7 +22,7 @@ from isthmus.data.incoming import incoming
 from isthmus.divergences import gaussian_kl
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
-from isthmus.estimators.inference import require_finite
+from isthmus.estimators.inference import scores_of
 from isthmus.estimators.settings import Conditional
 
 # looked at together: with more of them, they leave the cache before they meet their next draws
@@ -61,8 +61,17 @@ class Variational(Conditional, Estimator, ABC):
         if not isinstance(samples, int | np.integer) or isinstance(samples, bool) or samples < 1:
             raise InputError(f"samples={samples!r} is not usable: give a whole number, at least 1.")
         X = incoming(X)
-        batches = self._batches(X, condition, charged=True)
-        with self._inference(X) as module, torch.random.fork_rng():
+
+        def compute(is_wide: bool) -> dict[str, np.ndarray]:
+            return {"likelihood": self._nll(X, samples, random_state, condition, is_wide)}
+
+        return scores_of(compute)["likelihood"]
+
+    def _nll(
+        self, X: Any, samples: int, random_state: int, condition: Any, is_wide: bool
+    ) -> np.ndarray:
+        batches = self._batches(X, condition, charged=True, is_wide=is_wide)
+        with self._inference(X, is_wide=is_wide) as module, torch.random.fork_rng():
             if not module.likelihood.normalised:
                 raise InputError(
                     "likelihood='mse' is no density, so there is no likelihood of x: train with"
@@ -77,7 +86,7 @@ class Variational(Conditional, Estimator, ABC):
                     for batch in batches.chunks(size)
                 ]
             )
-        return require_finite(found.cpu().numpy(), "likelihood")
+        return np.asarray(found.cpu().numpy())
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         return temperature * torch.randn(n, self.latent_dim)

@@ -12,7 +12,9 @@ import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from isthmus.core import files
 from isthmus.core.fields import field
+from isthmus.errors import RunError
 from isthmus.priors.base import Prior
 
 _ITERATIONS = 1000
@@ -124,6 +126,8 @@ class Mixture(Prior):
         return learnt, {}
 
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+        if (bad := files.not_finite(tensors)) is not None:
+            raise RunError(f"the mixture of the run is not finite ({bad!r}): call fit_prior again.")
         self.owners_, self.weights_ = tensors["owners"], tensors["weights"]
         self.means_, self.factors_ = tensors["means"], tensors["factors"]
 
