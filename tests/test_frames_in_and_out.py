@@ -144,9 +144,7 @@ def test_a_row_whose_code_is_no_number_is_named() -> None:
     x[7] = 3e38
     with torch.no_grad():
         next(model.module_.encoder.parameters()).fill_(1.0)
-    with pytest.raises(
-        ist.InputError, match=r"the code of row 7 of X \(counted from 0\) is not"
-    ):
+    with pytest.raises(ist.InputError, match=r"the code of row 7 of X \(counted from 0\) is not"):
         model.transform(x)
     with pytest.raises(ist.InputError, match=r"the reconstruction of row 7 of X .*: leave it out"):
         model.reconstruct(x)

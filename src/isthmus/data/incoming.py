@@ -149,7 +149,16 @@ def _of_list(x: Sequence[Any], name: str) -> Any:
         )
     if _is_text(x):  # a row of text is no sequence of sequences of letters
         return _of_array(np.array(x, dtype=object), name)
-    return x if is_ragged(x) else _of_array(np.asarray(x), name)
+    if is_ragged(x):
+        return x
+    try:
+        return _of_array(np.asarray(x), name)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{name} is a list of which no array can be made ({error}): give rows of one length."
+        ) from error
 
 
 def _is_text(rows: Sequence[Any]) -> bool:
