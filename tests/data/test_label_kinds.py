@@ -98,6 +98,8 @@ def test_a_data_set_numbers_labels_of_both_parts_alike() -> None:
     ordered = Data("pets", Part(X, WORDS), Part(X[:1], WORDS[:1]), ("dog", "cat"))
     assert ordered.train.y.tolist() == (1 - Y).tolist()
     assert Data("plain", Part(X, Y), Part(X, Y)).classes is None
+    covariates = Data("plain", Part(X, X[:, 0]), Part(X)).train.y
+    np.testing.assert_array_equal(covariates, X[:, 0])
     with pytest.raises(ist.InputError, match=r"unknown class 'cat': .*Known: dog, fox"):
         Data("pets", Part(X, WORDS), Part(X), ("dog", "fox"))
 

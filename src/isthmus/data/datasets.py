@@ -100,7 +100,7 @@ def _numbered(
     """
     given = [None if part.y is None else read_labels(part.y) for part in parts]
     known = [y for y in given if y is not None]
-    if any(y.dtype.kind not in "iu" and len(y) for y in known):
+    if any(y.dtype.kind not in "iuf" and len(y) for y in known):  # floats are covariates
         numbers, names = number_labels(narrowed(np.concatenate(known)), "y")
         if classes is not None and (foreign := sorted(set(names) - set(map(str, classes)))):
             raise unknown("class", foreign[0], map(str, classes))
