@@ -253,7 +253,8 @@ class InferenceMixin(Settings):
         which may know some values only; ``checked``, what :meth:`_array` made of X, if it was asked
         already; ``is_wide``, in float64 whatever X is.
         """
-        x = self._preprocessed(X) if checked is None else self.preprocessor_.transform(checked)
+        check_is_fitted(self, "module_")
+        x = self.preprocessor_.transform(self._array(X) if checked is None else checked)
         if charged:
             self.preprocessor_.require_grid(x)
         if condition is None and self.preprocessor_.condition is not None and has_labels(X):

@@ -63,6 +63,7 @@ class DenoisingAE(AE):
         all others are given back as they were. Without missing values the whole example is cleaned.
         Noise may carry pixels beyond [0, 1]: they are brought back to it first.
         """
+        self._fitted()
         X = incoming(X)
         given = self._array(X)
         x: np.ndarray = given.toarray() if is_sparse(given) else np.array(given)
