@@ -21,6 +21,7 @@ from isthmus import quantizers as quantizers
 from isthmus import registry as registry
 from isthmus import report as report
 from isthmus.corruptions import Corruption
+from isthmus.errors import DataWarning as DataWarning
 from isthmus.errors import DivergenceError as DivergenceError
 from isthmus.errors import InputError as InputError
 from isthmus.errors import RunError as RunError
@@ -74,6 +75,7 @@ __all__ = [
     "ClusteringAE",
     "Comparison",
     "ContractiveAE",
+    "DataWarning",
     "DenoisingAE",
     "DivergenceError",
     "Estimator",
@@ -238,7 +240,8 @@ class AutoencoderClassifier(_AutoencoderClassifier):
     """Classifier that starts from an autoencoder's code.
 
     Args:
-        member: the autoencoder that is pretrained: an estimator, or the name of a member.
+        member: the autoencoder that is pretrained: an estimator, the name of a member, or a
+            FrozenEstimator around a trained one.
         freeze: whether the encoder stays as pretraining left it.
     """
     def __init__(

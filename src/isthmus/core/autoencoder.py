@@ -28,7 +28,9 @@ from isthmus.core.objectives import (
 from isthmus.core.reductions import full
 from isthmus.likelihoods.base import Likelihood
 
-_STILL = 1e-4  # a standard deviation of codes over examples below which they are the same
+# a standard deviation of codes over examples, as a share of the largest of them, up to which they
+# are the same
+_STILL = 1e-4
 
 
 class Bottleneck(nn.Module, ABC):
@@ -71,8 +73,8 @@ class Bottleneck(nn.Module, ABC):
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         """What went wrong in training, and the remedy, judged by the posterior of some examples."""
-        spread = posterior[0].flatten(1).float().std(0)  # indices are whole numbers
-        if len(posterior[0]) < 2 or bool((spread > _STILL).any()):
+        codes = posterior[0].flatten(1).float()  # indices are whole numbers
+        if len(codes) < 2 or bool((codes.std(0) > _STILL * codes.abs().amax(0)).any()):
             return []
         return [
             "all examples have the same code, so nothing is told apart: lower learning_rate, or"

@@ -123,7 +123,7 @@ def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
 def load_state(module: torch.nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
     """Put weights into a module; what does not fit raises :class:`RunError` and changes nothing.
 
-    A weight does not fit where it is missing, foreign or misshapen.
+    A weight does not fit where it is missing, foreign, misshapen, or not finite.
     """
     expected = module.state_dict()
     wrong = [*sorted(set(expected) - set(state)), *sorted(set(state) - set(expected))]
@@ -137,7 +137,19 @@ def load_state(module: torch.nn.Module, state: Mapping[str, Tensor], source: Pat
                 f"{source} does not fit the model: {name!r} has the shape"
                 f" {tuple(state[name].shape)}, the model wants {tuple(tensor.shape)}."
             )
+    if (
+        bad := not_finite({name: state[name] for name, _ in module.named_parameters()})
+    ) is not None:
+        raise RunError(
+            f"{source} holds weights that are not finite ({bad!r}), with which nothing can be"
+            " computed: train again, with a smaller learning_rate."
+        )
     module.load_state_dict(dict(state))
+
+
+def not_finite(weights: Mapping[str, Tensor]) -> str | None:
+    """The name of the first weight that holds NaN or infinity, or None."""
+    return next((name for name, value in weights.items() if not bool(value.isfinite().all())), None)
 
 
 def refuse_foreign(folder: Path, marks: tuple[str, ...]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from isthmus.data.frames import Values, numbers_of, rows_of
+from isthmus.data.rows import narrowed, number_labels, read_labels, with_columns
+from isthmus.errors import InputError, unknown
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,11 @@ class Data:
     source: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("train", "test"):  # a part that stands alone still knows its classes
-            part = replace(getattr(self, name), classes=self.classes)
-            object.__setattr__(self, name, part)
+        parts, classes = _numbered([self.train, self.test], self.classes)
+        object.__setattr__(self, "classes", classes)
+        for name, part in zip(("train", "test"), parts, strict=True):
+            # a part that stands alone still knows its classes
+            object.__setattr__(self, name, replace(part, classes=classes))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -88,14 +92,50 @@ class Data:
         )
 
 
+def _numbered(
+    parts: Sequence[Part], classes: tuple[str, ...] | None
+) -> tuple[Sequence[Part], tuple[str, ...] | None]:
+    """The parts of a data set with labels that index its classes, whatever they are handed in as;
+    and those classes.
+    """
+    given = [None if part.y is None else read_labels(part.y) for part in parts]
+    known = [y for y in given if y is not None]
+    if any(y.dtype.kind not in "iuf" and len(y) for y in known):  # floats are covariates
+        numbers, names = number_labels(narrowed(np.concatenate(known)), "y")
+        if classes is not None and (foreign := sorted(set(names) - set(map(str, classes)))):
+            raise unknown("class", foreign[0], map(str, classes))
+        places = names if classes is None else [str(name) for name in classes]
+        numbers = np.array([places.index(name) for name in names])[numbers]
+        ends = np.cumsum([0 if y is None else len(y) for y in given])[:-1]
+        given = [
+            None if y is None else found
+            for y, found in zip(given, np.split(numbers, ends), strict=True)
+        ]
+        classes = tuple(places)
+    return [replace(part, y=y) for part, y in zip(parts, given, strict=True)], classes
+
+
+def require_data(data: Any) -> None:
+    """Refuse anything but a whole data set where both of its parts are needed."""
+    if not isinstance(data, Data):
+        raise InputError(
+            f"data is a {type(data).__name__}, but a data set with its parts is needed: give what"
+            " isthmus.data.load gives, or Data(name, Part(x, y), Part(x_test, y_test))."
+        )
+
+
 def known_of(model: Any, part: Part) -> dict[str, Any]:
     """What a conditional model must be told of a part, as an argument; nothing for any other."""
     return {"condition": part.labels} if condition_of(model) is not None else {}
 
 
-def named_for(model: Any, x: Values) -> Values:
-    """Examples as a model takes them: a frame without its names where it was trained without."""
-    return x if hasattr(model, "feature_names_in_") else numbers_of(x)
+def named_for(model: Any, x: Values, data: Data | None = None) -> Values:
+    """Examples of a data set as a model takes them: with the names of its columns where it was
+    trained with names, and without them where it was trained without.
+    """
+    if not hasattr(model, "feature_names_in_"):
+        return numbers_of(x)
+    return x if data is None or data.columns is None else with_columns(x, data.columns)
 
 
 def typical_of(model: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame
+from isthmus.data.incoming import incoming
 from isthmus.data.tables import filled_cells
 from isthmus.estimators.inference import InferenceMixin
 
@@ -44,8 +45,9 @@ class FillingMixin(InferenceMixin):
             D. J. Rezende, S. Mohamed and D. Wierstra, Stochastic backpropagation and approximate
             inference in deep generative models, ICML 2014.
         """
+        X = incoming(X)
         x = self._array(X)
-        batches = self._batches(X, condition, gaps=True)
+        batches = self._batches(X, condition, checked=x, gaps=True)
         with self._inference(X) as module:
             filled = [filled_in(module, batch, rounds).cpu().numpy() for batch in batches.chunks()]
         found = self._given_back(np.concatenate(filled), X, is_bounded=True)

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import OutlierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core import fields
 from isthmus.core.fields import field
+from isthmus.core.parts import Configurable
+from isthmus.data.incoming import incoming
 from isthmus.data.rows import Rows
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
@@ -24,7 +26,7 @@ _FENCE = 1.5  # quartile distances, after Tukey
 
 
 @dataclass(repr=False, eq=False)
-class OutlierDetector(OutlierMixin, BaseEstimator):
+class OutlierDetector(OutlierMixin, Configurable):
     r"""Tells examples that are unlike those it was fitted on: a member rebuilds them badly.
 
     .. math:: s(x) = -\lVert x - g(f(x)) \rVert^2, \qquad x \text{ is an outlier where } s(x) < t
@@ -99,6 +101,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
             y: ignored; there for pipelines.
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        X = incoming(X)
         self.member_ = self._trained(X)
         self.scores_ = self.score_samples(X)
         self.offset_ = self._threshold()
@@ -151,7 +154,7 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
                 f"member={member!r} is not usable: give a member such as AE(latent_dim=8), or its"
                 " name."
             )
-        return clone(member).fit(X)
+        return member.untrained(type(self).__name__).fit(X)
 
     def _threshold(self) -> float:
         if not isinstance(self.contamination, str):

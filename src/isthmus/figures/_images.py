@@ -43,7 +43,7 @@ def as_images(
             " 3 or 4."
         )
     low, high = (0.0, 255.0) if x.dtype == np.uint8 else span
-    scaled = np.nan_to_num((inside.astype(np.float32) - low) / max(high - low, 1e-12)).clip(0, 1)
+    scaled = np.nan_to_num((inside.astype(np.float32) - low) / ((high - low) or 1.0)).clip(0, 1)
     return scaled[:, 0] if inside.shape[1] == 1 else np.moveaxis(scaled[:, :3], 1, -1)
 
 

@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from isthmus.data.datasets import Data, Part, known_of
+from isthmus.data.datasets import Data, Part, known_of, named_for, require_data
 from isthmus.data.frames import Values, rows_of
-from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import kind_of
@@ -49,10 +48,10 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
         InputError: for a model that gives no score.
     """
     member = getattr(model, "member_", model)
+    require_data(data)
     part = data.test if len(data.test) else data.train
-    names = data.columns if hasattr(member, "feature_names_in_") else None
     # A part of a data set brings the labels that a conditional member must be told.
-    x = part if known_of(member, part) else with_columns(part.x, names)
+    x = part if known_of(member, part) else named_for(member, part.x, data)
     scores, order = (values := _scores(model, x)), np.argsort(values, kind="stable")
     count, tiles = min(columns, max(1, len(part) // 2)), tiles_for(member, data)
     figure = new_figure(WIDTH, 2 * WIDTH * 2.1 * tiles.aspect / max(count, 6) + 1.6)
@@ -136,6 +135,8 @@ def _caption(model: Any, scores: np.ndarray, examples: str) -> str:
 
 def _numbers(scores: np.ndarray) -> list[str]:
     """Scores with the same number of decimals, which leaves the largest about three digits."""
-    largest = max(float(np.abs(scores).max()), 1e-6)
-    decimals = int(np.clip(2 - np.floor(np.log10(largest)), 0, 6))
+    largest = float(np.abs(scores).max())
+    if 0 < largest < 1e-4:
+        return [f"{score:.2g}".replace("-", "−") for score in scores]
+    decimals = int(np.clip(2 - np.floor(np.log10(largest or 1.0)), 0, 6))
     return [f"{score:,.{decimals}f}".replace("-", "−") for score in scores]

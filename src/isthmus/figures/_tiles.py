@@ -11,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from isthmus.data.datasets import Data
+from isthmus.data.datasets import Data, require_data
 from isthmus.data.frames import Values, numbers_of
 from isthmus.errors import InputError
 from isthmus.figures._images import as_images, mosaic
@@ -158,6 +158,7 @@ def tiles_for(model: Any, data: Data) -> Tiles:
         "channels": getattr(model, "channels", "auto"),
         "image_shape": getattr(model, "image_shape", None),
     }
+    require_data(data)
     step = math.ceil(len(data.train) / _SEEN)
     x = numbers_of(data.train.take(slice(None, None, step)).x, data.name)
     aspect = _aspect(x[:1], hints)

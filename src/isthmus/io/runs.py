@@ -43,6 +43,11 @@ def save(model: Estimator, path: Path) -> Path:
     run only when it is whole.
     """
     module = model._fitted()
+    if (bad := files.not_finite(dict(module.named_parameters()))) is not None:
+        raise InputError(
+            f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
+            " saved: train it again, with a smaller learning_rate."
+        )
     files.refuse_foreign(path, (CONFIG, CHECKPOINT))
     config = {
         "format": FORMAT,

@@ -20,6 +20,7 @@ from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Batches, Loss, Objective, Stage
+from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.inference import like
@@ -81,16 +82,20 @@ class ClusteringAE(ClusterMixin, Estimator):
 
     def fit(self, X: Any, y: Any = None, **others: Any) -> Self:
         """Train, and assign the training examples to clusters: see :meth:`Estimator.fit`."""
+        X = incoming(X)
         super().fit(X, y, **others)
         self.labels_ = self.predict(X)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """The cluster of each example, ``(n,)``: whole numbers from 0."""
-        return np.asarray(self.transform(X).argmin(1).astype(np.int64))
+        return np.asarray(self._distances(X).argmin(1).astype(np.int64))
 
     def transform(self, X: Any, condition: Any = None) -> np.ndarray:
         """The distance of each example's code to every centre, ``(n, n_clusters)``."""
+        return self._distances(X)
+
+    def _distances(self, X: Any) -> np.ndarray:
         codes = self.codes(X)
         return np.linalg.norm(codes[:, None] - self.cluster_centers_.astype(codes.dtype), axis=2)
 
@@ -102,7 +107,7 @@ class ClusteringAE(ClusterMixin, Estimator):
         """
         self._fitted()
         distances, centres = (
-            np.asarray(X, dtype=np.float64),
+            np.asarray(incoming(X), dtype=np.float64),
             self.cluster_centers_.astype(np.float64),
         )
         if distances.ndim != 2 or distances.shape[1] != len(centres):
@@ -116,6 +121,14 @@ class ClusteringAE(ClusterMixin, Estimator):
             0
         ].T
         return like(self.decode(solved + centres[0]), X)
+
+    def _require_examples(self, n: int, measured: int | None, *, is_first: bool) -> None:
+        super()._require_examples(n, measured, is_first=is_first)
+        if is_first and n < self.n_clusters:
+            raise InputError(
+                f"n_clusters={self.n_clusters} needs at least as many examples, but X holds {n}:"
+                " ask for fewer."
+            )
 
     @property
     def cluster_centers_(self) -> np.ndarray:
@@ -188,10 +201,10 @@ class ClusteringBottleneck(Bottleneck):
         """Place the centres where k-means finds them among the codes of all examples."""
         codes = torch.cat([module.encode(some)[0] for some in batches.chunks()])
         count = len(self.centres)
-        if len(codes) < count:
+        if (distinct := len(codes.unique(dim=0))) < count:
             raise InputError(
-                f"n_clusters={count} needs at least as many examples, but X holds {len(codes)}: ask"
-                " for fewer."
+                f"n_clusters={count} needs at least as many different codes, but the examples of X"
+                f" have {distinct}: ask for fewer, or pretrain for longer (pretrain_epochs)."
             )
         seed = int(torch.randint(2**31, ()))
         found = (

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
@@ -18,6 +17,7 @@ from isthmus.data._scaling import PIXELS
 from isthmus.data._statistics import is_sparse
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame
+from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import AE
@@ -63,7 +63,8 @@ class DenoisingAE(AE):
         :meth:`impute`, and all others are given back as they were. Without missing values the whole
         example is cleaned. Noise may carry pixels beyond [0, 1]: they are brought back to it first.
         """
-        check_is_fitted(self, "module_")
+        self._fitted()
+        X = incoming(X)
         x: Any = X.x if isinstance(X, Part) else X
         if missing is not None:
             x = self._without(x, missing)
@@ -71,10 +72,10 @@ class DenoisingAE(AE):
             return self.impute(x) if x.isna().any(axis=None) else self.reconstruct(x)
         given = self._array(x)
         if is_sparse(given) or given.dtype.kind != "f":
-            return self.reconstruct(x)
+            return self._restored(given, x)
         if self.preprocessor_.strict:
             given = given.clip(0, 1)
-        return self.impute(given) if np.isnan(given).any() else self.reconstruct(given)
+        return self.impute(given) if np.isnan(given).any() else self._restored(given, x)
 
     def _without(self, X: Any, missing: Any) -> Any:
         """Examples with NaN, or nothing, in place of what is marked as missing."""
