@@ -127,7 +127,9 @@ def test_refusals(few: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    "mark", [list, np.array, lambda y: np.array(y, dtype=object), pd.Series], ids=str
+    "mark",
+    [list, np.array, lambda y: np.array(y, dtype=object), pd.Series],
+    ids=["list", "array", "objects", "series"],
 )
 def test_minus_one_marks_no_label_also_among_text(mark: Any, few: np.ndarray) -> None:
     names = np.array(["cat", "dog"])[(few[:, 0, 2, 2] > few[:, 0, 2, 2].mean()).astype(int)]
