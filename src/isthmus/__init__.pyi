@@ -36,6 +36,7 @@ from isthmus.models.ae import AE as _AE
 from isthmus.models.betatc import BetaTCVAE as _BetaTCVAE
 from isthmus.models.clustering import ClusteringAE as _ClusteringAE
 from isthmus.models.contractive import ContractiveAE as _ContractiveAE
+from isthmus.models.deepsvdd import DeepSVDD as _DeepSVDD
 from isthmus.models.denoising import DenoisingAE as _DenoisingAE
 from isthmus.models.iwae import IWAE as _IWAE
 from isthmus.models.nvae import NVAE as _NVAE
@@ -76,6 +77,7 @@ __all__ = [
     "Comparison",
     "ContractiveAE",
     "DataWarning",
+    "DeepSVDD",
     "DenoisingAE",
     "DivergenceError",
     "Estimator",
@@ -114,7 +116,7 @@ _CodeActivation: TypeAlias = Literal["linear", "sigmoid", "tanh"]
 _Condition: TypeAlias = Literal["none", "label", "covariates"]
 _Contamination: TypeAlias = Literal["auto"]
 _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper"]
-_Criterion: TypeAlias = Literal["error", "score"]
+_Criterion: TypeAlias = Literal["auto", "error", "density", "score", "distance"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
 _Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
@@ -416,6 +418,56 @@ class ContractiveAE(_ContractiveAE):
         probes: int = 1,
     ) -> None: ...
 
+class DeepSVDD(_DeepSVDD):
+    """Deep support vector data description: codes of typical examples lie close to a centre.
+
+    Args:
+        weight_decay: weight decay of the optimiser.
+        latent_dim: size of the code.
+        pretrain_epochs: epochs as a plain autoencoder before there is a centre.
+        closing_rate: step size of the encoder once there is a centre, in place of
+            learning_rate.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 1e-06,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 32,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        pretrain_epochs: int = 10,
+        closing_rate: float = 0.0001,
+    ) -> None: ...
+
 class DenoisingAE(_DenoisingAE):
     """Denoising autoencoder: x is damaged before it is encoded, and the clean x is asked for.
 
@@ -579,18 +631,23 @@ class OutlierDetector(_OutlierDetector):
     """Tells examples that are unlike those it was fitted on: a member rebuilds them badly.
 
     Args:
-        member: the member that learns what is typical: an estimator, or a registered name.
+        member: the member that learns what is typical: 'auto' for what suits the data, an
+            estimator, or a registered name.
         contamination: share of the examples that are outliers; 'auto' draws the line 1.5
             quartile distances below the lower one.
-        criterion: what an example is judged by: its squared error, or the member's own score, a
-            bound in nats for a VAE.
+        criterion: what an example is judged by: its squared error; how far residual, code and
+            the values themselves lie from where they are dense; the member's own score, a bound
+            in nats for a VAE; the distance of its code from the centre; 'auto' is density for
+            rows of numbers, error for others, and distance for DeepSVDD.
+        random_state: seed of members that are not given as estimators of your own.
     """
     def __init__(
         self,
-        member: Estimator | str = "ae",
+        member: Estimator | str = "auto",
         *,
         contamination: float | _Contamination = "auto",
-        criterion: _Criterion = "error",
+        criterion: _Criterion = "auto",
+        random_state: int | None = None,
     ) -> None: ...
 
 class RecurrentAE(_RecurrentAE):

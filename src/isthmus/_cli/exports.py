@@ -130,6 +130,18 @@ def write_report(path: Path, synthetic: DataFrame, real: Data, seed: int) -> Tab
     return write_quality(path, train, synthetic, held_out, name=real.name, random_state=seed)
 
 
+def write_shares(path: Path, shares: Any, columns: Sequence[str] | None = None) -> None:
+    """Write what each value of the examples adds to the cost: an array as it is, a table with a
+    column a value, in the order of its axes.
+    """
+    if path.suffix.lower() == ARRAY:
+        write_array(path, np.asarray(shares))
+        return
+    flat = np.asarray(shares).reshape(len(shares), -1)
+    names = columns or ["x" + "_".join(map(str, place)) for place in np.ndindex(shares.shape[1:])]
+    write_table(path, dict(zip(names, flat.T, strict=True)))
+
+
 def interleave(originals: np.ndarray, reconstructions: np.ndarray, per_row: int) -> np.ndarray:
     """A row of originals, one of their reconstructions, and so on, for ``per_row`` columns."""
     rows = range(0, len(originals), per_row)

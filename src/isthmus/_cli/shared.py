@@ -142,7 +142,18 @@ def _covariates(text: str, known: Any) -> list[float]:
 
 
 def open_run(run: Path) -> Any:
-    """The member that a run holds."""
+    """The member that a run holds; a detector is refused."""
+    model = open_run_or_detector(run)
+    if not hasattr(model, "transform"):
+        raise InputError(
+            f"{run} holds a detector, of which isthmus outliers makes use: name one of its members,"
+            f" such as {run / 'member-0'}."
+        )
+    return model
+
+
+def open_run_or_detector(run: Path) -> Any:
+    """The member or the detector that a folder holds."""
     from isthmus.io import runs
 
     return runs.load_run(run)

@@ -25,6 +25,7 @@ from isthmus._cli.shared import (
     examples_for,
     listing,
     open_run,
+    open_run_or_detector,
     require_labels,
     rows_from,
     say,
@@ -223,23 +224,42 @@ def outliers_command(
     figure: Annotated[
         Path | None, typer.Option("--figure", help="also draw the extremes: .png, .svg or .pdf")
     ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain", help="also write what each value adds to the cost: .csv, .parquet or .npy"
+        ),
+    ] = None,
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Write how typical each example is, and which are outliers by the scores of DATA."""
+    """Write how typical each example is, and which are outliers by the scores of DATA.
+
+    RUN may be a detector that was saved: it brings its own threshold and criterion.
+    """
     from isthmus._cli import exports
     from isthmus.estimators.outliers import OutlierDetector, table
 
     exports.check_target(out, exports.TABLES)
     if figure is not None:
         exports.check_target(figure, exports.FIGURES)
-    model, rows = open_run(run), rows_from(data, data_dir, label, size)
-    detector = OutlierDetector.from_run(model, **values).fit(examples_for(model, rows, data))
-    found = table(detector, rows)
+    if explain is not None:
+        exports.check_target(explain, (*exports.TABLES, exports.ARRAY))
+    model, rows = open_run_or_detector(run), rows_from(data, data_dir, label, size)
+    if isinstance(model, OutlierDetector):
+        detector, member = model, model.member_
+        _refuse_settled(run, detector, values)
+        x = examples_for(member, rows, data)
+    else:
+        member, x = model, examples_for(model, rows, data)
+        detector = OutlierDetector.from_run(model, **values).fit(x)
+    found = table(detector, rows, detector.score_samples(x))
     exports.write_table(out, found)
+    if explain is not None:
+        exports.write_shares(explain, detector.explain(x), columns_of(member))
     if figure is not None:
         exports.write_extremes(figure, detector, rows, Path(data).name)
     count, least = int(found["outlier"].sum()), int(found["rank"].argmin())
@@ -256,6 +276,17 @@ def outliers_command(
         "least_typical": least,
     }
     say(text, result, as_json)
+
+
+def _refuse_settled(run: Path, detector: Any, values: dict[str, Any]) -> None:
+    """Refuse an option that a saved detector has settled already, in another way."""
+    for name, value in values.items():
+        if value not in ("auto", getattr(detector, name)):
+            raise InputError(
+                f"--{name} {value}: the detector at {run} was fitted with {name}"
+                f" {getattr(detector, name)}: leave it out, or name the run of a member, such as"
+                f" {run / 'member-0'}."
+            )
 
 
 def judging() -> dict[str, Field]:

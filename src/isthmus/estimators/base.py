@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -61,6 +61,9 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
     """Whether what is made small changes with the model itself, so that a rise says nothing about
     learning.
     """
+
+    judged_by: ClassVar[Literal["error", "density", "score", "distance"] | None] = None
+    """What an outlier detector judges by where nobody says it; None goes by the kind of data."""
 
     @property
     def warm_epoch(self) -> float:

@@ -30,7 +30,12 @@ from isthmus.figures._style import (
 from isthmus.figures._tiles import Tiles, tiles_for
 
 _ALARM = PALETTE[2]
-_SCORES = {"error": "score: minus the squared error", "score": "score: the model's own"}
+_SCORES = {
+    "error": "score: minus the squared error",
+    "density": "score: minus the distance of residual and code from the usual",
+    "score": "score: the model's own",
+    "distance": "score: minus the squared distance of the code from the centre",
+}
 
 
 def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = None) -> Figure:
@@ -49,9 +54,7 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
     """
     member = getattr(model, "member_", model)
     require_data(data)
-    part = data.test if len(data.test) else data.train
-    # A part of a data set brings the labels that a conditional member must be told.
-    x = part if known_of(member, part) else named_for(member, part.x, data)
+    part, x = judged(member, data)
     scores, order = (values := _scores(model, x)), np.argsort(values, kind="stable")
     count, tiles = min(columns, max(1, len(part) // 2)), tiles_for(member, data)
     figure = new_figure(WIDTH, 2 * WIDTH * 2.1 * tiles.aspect / max(count, 6) + 1.6)
@@ -61,8 +64,7 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
         (order[:count], order[::-1][:count]),
         strict=True,
     ):
-        some = x.take(rows) if isinstance(x, Part) else rows_of(x, rows)
-        restored = member.reconstruct(some)
+        restored = member.reconstruct(taken(x, rows))
         limit = getattr(model, "offset_", -np.inf)
         _draw(axes, tiles, rows_of(part.x, rows), restored, scores[rows], limit)
         head(axes, text, TEXT)
@@ -79,6 +81,18 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
     )
     over(figure, figure_title(title, member, data.name, "least and most typical examples"))
     return trim(figure)
+
+
+def judged(member: Any, data: Data) -> tuple[Part, Any]:
+    """The part of a data set whose examples are judged, and these as a member takes them."""
+    part = data.test if len(data.test) else data.train
+    # A part of a data set brings the labels that a conditional member must be told.
+    return part, part if known_of(member, part) else named_for(member, part.x, data)
+
+
+def taken(x: Part | Values, rows: np.ndarray) -> Part | Values:
+    """Some of these examples."""
+    return x.take(rows) if isinstance(x, Part) else rows_of(x, rows)
 
 
 def _scores(model: Any, x: Any) -> np.ndarray:
@@ -123,7 +137,7 @@ def _name(axes: Axes, names: list[str]) -> None:
 
 def _caption(model: Any, scores: np.ndarray, examples: str) -> str:
     """What the numbers are, and where the threshold lies."""
-    what = _SCORES[getattr(model, "criterion", "error")]
+    what = _SCORES[getattr(model, "criterion_", "error")]
     if not hasattr(model, "offset_"):
         return f"{what}, of {examples}"
     limit = model.offset_
