@@ -13,8 +13,6 @@ from matplotlib.patches import Rectangle
 from isthmus.data.datasets import Data, require_data
 from isthmus.data.frames import Values, numbers_of, rows_of
 from isthmus.errors import InputError
-from isthmus.estimators.base import Estimator
-from isthmus.estimators.outliers import OutlierDetector
 from isthmus.figures._images import mosaic
 from isthmus.figures._outliers import judged, taken
 from isthmus.figures._style import (
@@ -58,7 +56,7 @@ def explanation(model: Any, data: Data, *, columns: int = 6, title: str | None =
         InputError: for a model that explains nothing.
     """
     member = getattr(model, "member_", model)
-    if not isinstance(member, Estimator):
+    if not hasattr(member, "preprocessor_"):
         raise InputError(
             f"{type(model).__name__} has nothing to explain by: give a fitted OutlierDetector, or a"
             " fitted member."
@@ -66,7 +64,9 @@ def explanation(model: Any, data: Data, *, columns: int = 6, title: str | None =
     require_data(data)
     part, x = judged(member, data)
     detector = model
-    if isinstance(model, Estimator):
+    if not hasattr(model, "explain"):
+        from isthmus.estimators.outliers import OutlierDetector  # it takes torch along
+
         detector = OutlierDetector.from_run(model, criterion="error").fit(x)
     order = np.argsort(detector.score_samples(x), kind="stable")
     rows = order[: min(columns, len(order))]
@@ -137,7 +137,7 @@ def _panel(axes: Axes, values: np.ndarray, shares: np.ndarray, names: list[str])
         axes.text(share + 0.03, place, f"{share:.0%}", va="center", fontsize=SMALL, color=INK)
 
 
-def _names(member: Estimator, data: Data, shape: tuple[int, ...]) -> list[str]:
+def _names(member: Any, data: Data, shape: tuple[int, ...]) -> list[str]:
     """What the values of an example are called: columns, or steps with their features."""
     if hasattr(member, "feature_names_in_"):
         return [str(name) for name in member.feature_names_in_]
