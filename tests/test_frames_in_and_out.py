@@ -29,8 +29,8 @@ DATA = Data(
 USES: dict[str, Callable[[Any, Any], Any]] = {
     name: (lambda model, x, name=name: getattr(model, name)(x))
     for name in (
-        "transform", "codes", "encode", "reconstruct", "denoise", "terms", "squared_error",
-        "score_samples", "score", "fit_prior", "score_prior", "partial_fit",
+        "transform", "codes", "encode", "reconstruct", "denoise", "impute", "terms",
+        "squared_error", "score_samples", "score", "fit_prior", "score_prior", "partial_fit",
     )
 } | {
     "validation_data": lambda model, x: model.fit(FRAME, validation_data=x),
@@ -61,6 +61,14 @@ def test_every_way_in_checks_the_names_of_columns(
     for wrong in (FRAME[list("bacd")], FRAME.rename(columns={"a": "z"}), FRAME[list("abc")]):
         with pytest.raises(ist.InputError, match=r"feature names should match|names .*missing"):
             use(model, wrong)
+
+
+def test_what_is_measured_beside_a_first_training_may_be_a_frame() -> None:
+    model = ist.AE(epochs=1, random_state=0, snapshots=1)
+    model.fit(FRAME[:40], validation_data=FRAME[40:], probes=FRAME[:5])
+    expected = -model.score_samples(FRAME[40:]).mean()
+    assert model.history_[0]["val_objective"] == pytest.approx(expected, rel=1e-5)
+    assert len(model.snapshots_[-1].codes) == 5
 
 
 @pytest.mark.parametrize("name", [name for name in USES if "fit" not in name])
@@ -157,6 +165,7 @@ def test_a_prior_that_further_training_leaves_behind_is_dropped_aloud(
         model.partial_fit(FRAME)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ist.LearningWarning)
         model.partial_fit(FRAME)  # it is gone
     warm = trained().set_params(warm_start=True)
     with pytest.warns(UserWarning, match=r"call fit_prior again afterwards"):

@@ -149,10 +149,7 @@ def test_of_a_whole_data_set_the_training_part_is_taken_and_said_once() -> None:
         (np.zeros((4, 2), "m8[D]"), r"^X holds spans of time \(timedelta64\[D\]\), .* a pandas\.D"),
         ([[1, "cat"], [2, "dog"]], r"^X holds .*cat.* \(row and column from 0: row 0, column 1\)"),
         (["a.png", "b.png"], r"^X is a list of text, such as 'a\.png': give numbers"),
-        (
-            pd.DataFrame(X.astype(complex)),
-            r"^Complex data not supported: X has the type complex128",
-        ),
+        (pd.DataFrame(X.astype(complex)), r"^column 0 has the type complex128, which cannot be"),
         ([["1", "a"]], r"^X holds 'a' \(row and column from 0: row 0, column 1\)"),
         ([[1, [2]], [3, 4]], r"^X is a list of which no array can be made"),
         ({1, 2, 3}, r"^X=\{1, 2, 3\} holds no examples"),
@@ -169,6 +166,13 @@ def test_what_cannot_be_read_is_one_sentence(given: Any, message: str) -> None:
     with pytest.raises(ist.InputError, match=message) as error:
         ist.AE(epochs=1).fit(given)
     assert len(str(error.value)) < 300  # and never the array itself
+
+
+def test_a_frame_of_complex_numbers_that_is_no_table() -> None:
+    with pytest.raises(
+        ist.InputError, match=r"^X: column 0 holds .*complex128.*, which is no number"
+    ):
+        ist.AE(kind="vector").fit(pd.DataFrame(X.astype(complex)))
 
 
 def test_a_value_of_a_strange_type_is_a_type_error() -> None:
@@ -194,3 +198,5 @@ def test_codes_and_what_stands_beside_examples_may_be_tensors() -> None:
     given = torch.zeros(2, 2, requires_grad=True)
     expected = model.decode(np.zeros((2, 2)), np.zeros((2, 2)))
     np.testing.assert_allclose(model.decode(codes, given), expected, rtol=1e-5)
+    one = ist.VAE(epochs=1, condition="covariates", random_state=0).fit(X, X[:, 0])
+    assert one.sample(2, condition=0.5).shape == (2, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -150,7 +151,7 @@ def condition_from_json(values: dict[str, Any]) -> Condition:
 
 
 def _numbers(values: Any) -> np.ndarray:
-    known = incoming(values, "covariates")
+    known = values if isinstance(values, Number) else incoming(values, "covariates")
     try:
         given = np.asarray(known, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -61,7 +61,7 @@ def incoming(X: Any, name: str = "X") -> Any:
             " isthmus.data.load first."
         )
     if getattr(getattr(X, "dtype", None), "kind", None) == "c":
-        raise complex_data(X.dtype, name)
+        raise _complex(X.dtype, name)
     if hasattr(X, "tocsr"):
         return X.tocsr()
     if isinstance(X, Mapping):
@@ -104,7 +104,7 @@ def _of_array(x: np.ndarray, name: str) -> Any:
                 return _of_list(list(x), name)
             return _numbers(x, name) if x.ndim > 1 else x
         case "c":
-            raise complex_data(x.dtype, name)
+            raise _complex(x.dtype, name)
         case "M" | "m":
             raise InputError(
                 f"{name} holds {'dates' if x.dtype.kind == 'M' else 'spans of time'} ({x.dtype}),"
@@ -120,7 +120,7 @@ def _of_array(x: np.ndarray, name: str) -> Any:
 def _of_tensor(x: Tensor, name: str) -> Any:
     x = x.detach()
     if x.is_complex():
-        raise complex_data(x.dtype, name)
+        raise _complex(x.dtype, name)
     if x.layout != torch.strided:
         return _sparse(x)
     return _of_array(_values(x.dequantize() if x.is_quantized else x), name)
@@ -229,8 +229,7 @@ def _sparse(x: Tensor) -> Any:
     return coo_array((_values(x.values()), _values(x.indices())), shape=tuple(x.shape)).tocsr()
 
 
-def complex_data(dtype: Any, name: str) -> InputError:
-    """The error for complex numbers, which holds none of them."""
+def _complex(dtype: Any, name: str) -> InputError:
     return InputError(
         f"Complex data not supported: {name} has the type {dtype}; give real and imaginary parts as"
         f" values of their own, or abs({name})."

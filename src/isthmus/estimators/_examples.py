@@ -69,7 +69,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
                 "a conditional member must know the y of validation_data and probes too: give a"
                 " pair (X, y), or a part of a data set that has labels."
             )
-        inside = preprocessor.transform(self._array(X))
+        inside = preprocessor.transform(self._array(X, settled=preprocessor))
         return Examples(inside, self._known(preprocessor, X, y, len(inside)))
 
     def _hold_out(self, train: Examples, seed: int) -> tuple[Examples, Examples | None]:

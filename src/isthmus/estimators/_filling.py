@@ -46,8 +46,11 @@ class FillingMixin(InferenceMixin):
             inference in deep generative models, ICML 2014.
         """
         X = incoming(X)
-        x = self._array(X)
-        batches = self._batches(X, condition, checked=x, gaps=True)
+        return self._imputed(self._array(X), X, condition, rounds)
+
+    def _imputed(self, x: Any, X: Any, condition: Any = None, rounds: int = _ROUNDS) -> Any:
+        """Checked examples with their missing values filled in, in the form of X."""
+        batches = self._batches(X, condition, gaps=True, checked=x)
         with self._inference(X) as module:
             filled = [filled_in(module, batch, rounds).cpu().numpy() for batch in batches.chunks()]
         found = self._given_back(np.concatenate(filled), X, is_bounded=True)

@@ -24,7 +24,7 @@ from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame, numbers_of
-from isthmus.data.incoming import complex_data, incoming, require_rows
+from isthmus.data.incoming import incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store, inference_rows
 from isthmus.errors import InputError, InputTypeError
@@ -144,17 +144,19 @@ class InferenceMixin(Settings):
             return cast("Kind", self.kind)
         return self.default_kind if axes <= 2 else None
 
-    def _array(self, X: Any, reset: bool = False) -> Any:
+    def _array(self, X: Any, reset: bool = False, settled: Preprocessor | None = None) -> Any:
         """A table through scikit-learn's own checks (names, types), as an array or, where it is
         sparse, as sparse rows; anything with more axes as it is.
+
+        ``reset`` where X settles what examples are; else that is what ``settled`` says, or the last
+        training.
         """
         given = incoming(X)
         x = given.x if isinstance(given, Part) else given
         if is_ragged(x):
-            if not reset:
-                check_is_fitted(self, "module_")
-            longest = None if reset else self.preprocessor_.layout.outer[0]
-            if (self._kind(2) if reset else self.preprocessor_.spec.kind) != "sequence":
+            known = None if reset else settled or self._settled
+            longest = None if known is None else known.layout.outer[0]
+            if (self._kind(2) if known is None else known.spec.kind) != "sequence":
                 raise InputError(
                     "X is a list of sequences of unequal length: pass kind='sequence', or an array."
                 )
@@ -164,7 +166,7 @@ class InferenceMixin(Settings):
         if getattr(x, "ndim", 2) > 2:
             return np.asanyarray(x)
         kinds = [np.float64, np.float32, np.uint8]
-        is_table = is_frame(x) and self._reads_tables(reset)
+        is_table = is_frame(x) and self._reads_tables(reset, settled)
         if is_frame(x) and not is_table:
             numbers_of(x)  # refuses what is no number, with the name of its column
         try:
@@ -179,18 +181,19 @@ class InferenceMixin(Settings):
                 f" ({str(error).split('.')[0]}): give an array, a pandas.DataFrame or sparse rows."
             ) from error
         except ValueError as error:  # the same words on one line, as an error of ours
-            if "Complex data" in str(error):  # whose words hold all of the data
-                types = {str(dtype) for dtype in getattr(x, "dtypes", ["complex"])}
-                wrong = sorted(name for name in types if name.startswith("complex"))
-                raise complex_data(", ".join(wrong), "X") from error
             raise InputError(" ".join(str(error).split())) from error
 
-    def _reads_tables(self, reset: bool) -> bool:
+    def _reads_tables(self, reset: bool, settled: Preprocessor | None) -> bool:
         """Whether a frame is read as a table of columns of several kinds."""
         if reset:
             return self.image_shape is None and self._kind(1) in (None, "table")
+        return (settled or self._settled).table is not None
+
+    @property
+    def _settled(self) -> Preprocessor:
+        """What the last training settled."""
         check_is_fitted(self, "module_")
-        return self.preprocessor_.table is not None
+        return self.preprocessor_
 
     def _given_back(self, decoded: np.ndarray, X: Any = None, *, is_bounded: bool = False) -> Any:
         """Decoded examples ``(n, *shape)`` in the layout and units of the data, and in the form of
@@ -201,11 +204,11 @@ class InferenceMixin(Settings):
         """
         preprocessor = self.preprocessor_
         x: Any = X.x if isinstance(X, Part) else X
-        with np.errstate(over="ignore", invalid="ignore"):
-            if preprocessor.table is None:
+        if preprocessor.table is None:
+            with np.errstate(over="ignore", invalid="ignore"):
                 found = preprocessor.inverse_transform(outside(decoded, x))
-                return require_finite(found, "reconstruction")
-            numbers = preprocessor.inverse_transform(decoded.astype(np.float64))
+            return require_finite(found, "reconstruction")
+        numbers = preprocessor.inverse_transform(decoded.astype(np.float64))
         require_finite(numbers, "reconstruction")
         if is_frame(x):
             return preprocessor.table.decode(numbers, x, is_bounded=is_bounded)
@@ -252,6 +255,7 @@ class InferenceMixin(Settings):
             ]
         examples = np.concatenate(decoded)
         if self.preprocessor_.table is not None:
+            require_finite(examples, "example", "the codes")
             return self._given_back(examples, is_bounded=drawn)
         with np.errstate(over="ignore", invalid="ignore"):
             found = like(self.preprocessor_.inverse_transform(examples), Z)
@@ -299,14 +303,14 @@ class InferenceMixin(Settings):
         condition: Any = None,
         *,
         charged: bool = False,
+        gaps: bool = False,
         checked: Any = None,
         is_wide: bool = False,
-        gaps: bool = False,
     ) -> StoreBatches:
         """Examples ready for the module; ``charged`` where the likelihood will be asked about them,
-        which may know some values only; ``checked``, what :meth:`_array` made of X, if it was asked
-        already; ``is_wide``, in float64 whatever X is; ``gaps`` where NaN marks what is to be
-        filled in, in examples of any kind.
+        which may know some values only; ``gaps`` where NaN marks what is to be filled in, in
+        examples of any kind; ``checked``, what :meth:`_array` made of X, if it was asked already;
+        ``is_wide``, in float64 whatever X is.
         """
         check_is_fitted(self, "module_")
         x = self.preprocessor_.transform(self._array(X) if checked is None else checked, gaps=gaps)

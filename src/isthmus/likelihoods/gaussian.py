@@ -34,8 +34,8 @@ class GaussianLikelihood(Likelihood):
     ) -> None:
         super().__init__()
         self.unit_range = unit_range
-        start = torch.full(shape, 0.0 if scale is None else math.log(scale))
         self.least = _LEAST if scale is None else -math.inf
+        start = torch.full(shape, 0.0 if scale is None else math.log(scale))
         if scale is None:
             self.log_scale = nn.Parameter(start)
         else:

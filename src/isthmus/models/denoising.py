@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
@@ -63,31 +64,24 @@ class DenoisingAE(AE):
         :meth:`impute`, and all others are given back as they were. Without missing values the whole
         example is cleaned. Noise may carry pixels beyond [0, 1]: they are brought back to it first.
         """
-        self._fitted()
+        check_is_fitted(self, "module_")
         X = incoming(X)
         x: Any = X.x if isinstance(X, Part) else X
-        if missing is not None:
-            x = self._without(x, missing)
         if is_frame(x):
+            x = x if missing is None else x.mask(_marks(missing, x.shape))
             return self.impute(x) if x.isna().any(axis=None) else self.reconstruct(x)
-        given = self._array(x)
+        given = self._array(X)
+        if missing is not None:
+            given = self._without(given, _marks(missing, given.shape))
         if is_sparse(given) or given.dtype.kind != "f":
-            return self._restored(given, x)
+            return self._restored(given, X)
         if self.preprocessor_.strict:
             given = given.clip(0, 1)
-        return self.impute(given) if np.isnan(given).any() else self._restored(given, x)
+        return self._imputed(given, X) if np.isnan(given).any() else self._restored(given, X)
 
-    def _without(self, X: Any, missing: Any) -> Any:
-        """Examples with NaN, or nothing, in place of what is marked as missing."""
-        x = X if is_frame(X) else np.asarray(self._array(X))
-        if np.shape(missing) != x.shape:
-            raise InputError(
-                f"missing has the shape {np.shape(missing)}, X has {x.shape}: mark every value"
-                " of X."
-            )
-        gone = np.asarray(missing, dtype=bool)
-        if is_frame(X):
-            return X.mask(gone)
+    def _without(self, x: Any, gone: np.ndarray) -> np.ndarray:
+        """Checked examples with NaN in place of what is marked as missing."""
+        x = x.toarray() if is_sparse(x) else x
         if x.dtype in PIXELS and self.preprocessor_.spec.unit_range:
             x = x / np.float32(PIXELS[x.dtype])
         return np.where(gone, np.nan, x).astype(np.float32 if x.dtype == np.float32 else np.float64)
@@ -97,3 +91,12 @@ class DenoisingAE(AE):
     ) -> Autoencoder:
         corruption: Callable[[Tensor], Tensor] = part_of(self.corruption, CORRUPTIONS)
         return Autoencoder(encoder, bottleneck, decoder, likelihood, corruption=corruption)
+
+
+def _marks(missing: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """What is marked as missing, as booleans of the shape of X."""
+    if np.shape(missing) != shape:
+        raise InputError(
+            f"missing has the shape {np.shape(missing)}, X has {shape}: mark every value of X."
+        )
+    return np.asarray(missing, dtype=bool)

@@ -43,7 +43,7 @@ class LFQ(QuantizerPart):
 
     Example:
         >>> import torch
-        >>> quantizer = LFQ(bits=3).build(3, epochs=1)
+        >>> quantizer = LFQ(bits=3).build(3, epochs=1).eval()
         >>> found = quantizer(torch.tensor([[0.2, -3.0, 1.5]]))
         >>> found.indices.tolist(), found.passed.tolist()
         ([5], [[1.0, -1.0, 1.0]])
