@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.data._scaling import PIXELS
 from isthmus.data.frames import Values, numbers_of, rows_of
 from isthmus.data.rows import narrowed, number_labels, read_labels, with_columns
 from isthmus.errors import InputError, unknown
@@ -54,6 +55,8 @@ class Data:
         columns: the names of the columns of a table, or None.
         source: the arguments with which :func:`isthmus.data.load` gives it again, where it came
             from there; no folder that only this machine has.
+        unread: the files of a folder that were left out because they cannot be read.
+        notes: what was recognised in a text whose form is not the usual one, a sentence each.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Data:
     classes: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
     source: Mapping[str, Any] | None = None
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parts, classes = _numbered([self.train, self.test], self.classes)
@@ -77,12 +82,15 @@ class Data:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The least and greatest stored value of the training part; uint8 counts as [0, 255].
+        """The least and greatest stored value of the training part; pixels count as all
+        that their type holds, [0, 255] for uint8.
 
         Missing cells of a table do not count.
         """
         x = numbers_of(self.train.x, self.name)
-        return (0.0, 255.0) if x.dtype == np.uint8 else (float(np.nanmin(x)), float(np.nanmax(x)))
+        if x.dtype in PIXELS:
+            return 0.0, PIXELS[x.dtype]
+        return float(np.nanmin(x)), float(np.nanmax(x))
 
     def __repr__(self) -> str:
         labels = f", {len(self.classes)} classes" if self.classes else ""

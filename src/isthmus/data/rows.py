@@ -24,6 +24,8 @@ class Rows:
         files: the file of each row, of a folder of images, or None.
         train_rows: where the source has a split of its own, how many rows at the front are its
             training part.
+        unread: the files that were left out because they cannot be read.
+        notes: what was recognised in a text whose form is not the usual one, a sentence each.
     """
 
     x: Values
@@ -32,6 +34,8 @@ class Rows:
     columns: tuple[str, ...] | None = None
     files: tuple[str, ...] | None = None
     train_rows: int | None = None
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
