@@ -367,6 +367,19 @@ def nvae() -> list[Figure]:
     return [sheet(rows, "NVAE on digits: samples")]
 
 
+def deepsvdd() -> list[Figure]:
+    """The test images that lie closest to the centre of the threes, and those furthest from it."""
+    threes = DATA.train.x[DATA.train.y == 3]
+    model = trained("deepsvdd", threes, pretrain_epochs=5, epochs=100)
+    order = model.terms(DATA.test.x)["distance"].argsort()
+    rows = {
+        "closest": DATA.test.x[order[:14]],
+        "in between": DATA.test.x[order[172:186]],
+        "furthest": DATA.test.x[order[-14:]],
+    }
+    return [sheet(rows, "DeepSVDD that learnt from threes: test digits by their distance")]
+
+
 PICTURES: dict[str, Callable[[], list[Figure]]] = {
     draw.__name__: draw
     for draw in (
@@ -382,6 +395,7 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         vaegan,
         wae,
         clustering,
+        deepsvdd,
         recurrent,
         vqvae,
         vqvae2,

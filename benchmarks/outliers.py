@@ -1,13 +1,21 @@
-"""How well outliers are found: examples of a held-out class must stand out among the test ones.
+"""How well outliers are found, beside other detectors.
 
     python benchmarks/outliers.py digits
     python benchmarks/outliers.py mnist FOLDER
     python benchmarks/outliers.py tumours
+    python benchmarks/outliers.py tables FOLDER
+    python benchmarks/outliers.py one-class FOLDER [DIGIT ...]
 
-Every class in turn is the outlier (of the tumours, the malignant ones, in five random splits).
-Prints the area under the ROC curve of every task for AE and VAE, by squared error and by their own
-score, for the error that PCA of the same size leaves, and for scikit-learn's IsolationForest;
-appends the result to benchmarks/results/outliers.jsonl.
+``digits``, ``mnist``, ``tumours``: every class in turn is the outlier (of the tumours, the
+malignant ones, in five random splits), and is left out of the training examples. ``tables``: sets
+of ADBench (``.npz`` files with X and y) are learnt from as they are, with their outliers and
+without labels, by our detectors and by PyOD's, three seeds each, all with their defaults;
+benchmarks/peers_outliers.txt says what must be installed. ``one-class``: a digit of MNIST is
+learnt from, and all others must stand out among the test images (Ruff et al., Deep one-class
+classification, ICML 2018).
+
+Prints the area under the ROC curve of every method, and appends the results to
+benchmarks/results/outliers.jsonl.
 """
 
 from __future__ import annotations
@@ -17,7 +25,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import warnings
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,13 +43,17 @@ import isthmus as ist
 from isthmus.report._reference import PCAReference
 
 RESULTS = Path(__file__).with_name("results") / "outliers.jsonl"
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "digits": {"latent_dim": 8, "epochs": 60},
     "mnist": {"latent_dim": 8, "epochs": 5},
     "tumours": {"latent_dim": 2, "epochs": 60},
+    "one-class": {"latent_dim": 32, "epochs": 10},
+    "tables": {},
 }
+SEEDS = (0, 1, 2)
 # typical examples to learn from, test examples, which of these are outliers
 Task = tuple[np.ndarray, np.ndarray, np.ndarray]
+Fit = Callable[[np.ndarray], np.ndarray]
 
 
 def tasks(name: str, folder: str | None) -> Iterator[Task]:
@@ -59,7 +73,7 @@ def tasks(name: str, folder: str | None) -> Iterator[Task]:
         yield data.train.x[data.train.y != label], data.test.x, data.test.y == label
 
 
-def scores(train: np.ndarray, test: np.ndarray, settings: dict[str, int]) -> dict[str, np.ndarray]:
+def scores(train: np.ndarray, test: np.ndarray, settings: dict[str, Any]) -> dict[str, np.ndarray]:
     """How unusual each test example is to every method, ``(n,)``."""
     found = {}
     for cls in (ist.AE, ist.VAE):
@@ -68,6 +82,7 @@ def scores(train: np.ndarray, test: np.ndarray, settings: dict[str, int]) -> dic
             f"{cls.__name__}, error": model.squared_error(test),
             f"{cls.__name__}, score": -model.score_samples(test),
         }
+    found["defaults"] = -ist.OutlierDetector(random_state=0).fit(train).score_samples(test)
     flat, seen = train.reshape(len(train), -1), test.reshape(len(test), -1)
     found["PCA, error"] = (
         PCAReference(latent_dim=settings["latent_dim"]).fit(train).squared_error(test)
@@ -76,11 +91,100 @@ def scores(train: np.ndarray, test: np.ndarray, settings: dict[str, int]) -> dic
     return found
 
 
-def main(name: str, folder: str | None = None) -> None:
+def left_out(name: str, folder: str | None = None) -> dict[str, Any]:
+    """Every class in turn as the outlier."""
     areas: dict[str, list[float]] = {}
     for train, test, outlier in tasks(name, folder):
         for method, unusual in scores(train, test, SETTINGS[name]).items():
-            areas.setdefault(method, []).append(round(float(roc_auc_score(outlier, unusual)), 4))
+            areas.setdefault(method, []).append(area(outlier, unusual))
+    return {"mean_auroc": means(areas), "auroc": areas}
+
+
+def one_class(folder: str, digits: list[str]) -> dict[str, Any]:
+    """Every digit in turn as the only typical one, for a plain autoencoder and Deep SVDD."""
+    data, areas = ist.data.load("mnist", data_dir=folder), {}
+    settings: dict[str, Any] = {"random_state": 0, "verbose": 0, **SETTINGS["one-class"]}
+    for digit in [int(text) for text in digits] or range(10):
+        train, outlier = data.train.x[data.train.y == digit], data.test.y != digit
+        plain = ist.AE(**settings).fit(train)
+        closing = ist.DeepSVDD(**settings).fit(train)
+        flat, seen = train.reshape(len(train), -1), data.test.x.reshape(len(data.test), -1)
+        found = {
+            "AE, error": plain.squared_error(data.test.x),
+            "DeepSVDD, distance": closing.terms(data.test.x)["distance"],
+            "PCA, error": PCAReference(latent_dim=32).fit(train).squared_error(data.test.x),
+            "IsolationForest": -IsolationForest(random_state=0).fit(flat).score_samples(seen),
+        }
+        for method, unusual in found.items():
+            areas.setdefault(method, []).append(area(outlier, unusual))
+        print(digit, {method: values[-1] for method, values in areas.items()}, flush=True)
+    return {"mean_auroc": means(areas), "auroc": areas}
+
+
+def detectors(seed: int) -> dict[str, Fit]:
+    """Every method with its defaults: from rows to how unusual each is."""
+    from pyod.models import auto_encoder, ecod, iforest, lof, pca, vae
+
+    def ours(member: str) -> Fit:
+        return lambda x: -ist.OutlierDetector(member, random_state=seed).fit(x).scores_
+
+    def theirs(detector: Any) -> Fit:
+        return lambda x: detector.fit(x).decision_scores_
+
+    return {
+        "isthmus": ours("auto"),
+        "isthmus, ae": ours("ae"),
+        "isthmus, vae": ours("vae"),
+        "PyOD AutoEncoder": theirs(auto_encoder.AutoEncoder(random_state=seed, verbose=0)),
+        "PyOD VAE": theirs(vae.VAE(random_state=seed, verbose=0)),
+        "PyOD IForest": theirs(iforest.IForest(random_state=seed)),
+        "PyOD ECOD": theirs(ecod.ECOD()),
+        "PyOD LOF": theirs(lof.LOF()),
+        "PyOD PCA": theirs(pca.PCA(random_state=seed)),
+    }
+
+
+def tables(folder: str, wanted: list[str]) -> dict[str, Any]:
+    """All sets of a folder, or those with these names: areas and seconds of a core, by method."""
+    areas: dict[str, dict[str, list[float]]] = {}
+    seconds: dict[str, dict[str, list[float]]] = {}
+    for path in sorted(Path(folder).glob("*.npz"), key=lambda path: path.stat().st_size):
+        name = path.stem.partition("_")[2]
+        if wanted and name not in wanted:
+            continue
+        with np.load(path) as kept:
+            x, y = kept["X"].astype(np.float64), kept["y"]
+        for seed in SEEDS:
+            for method, fit in detectors(seed).items():
+                started = time.process_time()
+                unusual = np.nan_to_num(fit(x), posinf=np.finfo(np.float64).max)
+                passed = round(time.process_time() - started, 2)
+                areas.setdefault(method, {}).setdefault(name, []).append(area(y, unusual))
+                seconds.setdefault(method, {}).setdefault(name, []).append(passed)
+        print(name, {method: sets[name] for method, sets in areas.items()}, flush=True)
+    overall = {m: [float(np.mean(v)) for v in sets.values()] for m, sets in areas.items()}
+    return {"mean_auroc": means(overall), "auroc": areas, "seconds": seconds}
+
+
+def area(outlier: np.ndarray, unusual: np.ndarray) -> float:
+    """The area under the ROC curve."""
+    return round(float(roc_auc_score(outlier, unusual)), 4)
+
+
+def means(areas: dict[str, list[float]]) -> dict[str, float]:
+    """The mean of every method's areas."""
+    return {method: round(float(np.mean(values)), 3) for method, values in areas.items()}
+
+
+def main(name: str, folder: str | None = None, *wanted: str) -> None:
+    warnings.simplefilter("ignore", ist.LearningWarning)  # small sets, a few epochs
+    match name, folder:
+        case "tables", str():
+            found = tables(folder, list(wanted))
+        case "one-class", str():
+            found = one_class(folder, list(wanted))
+        case _:
+            found = left_out(name, folder)
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -91,10 +195,7 @@ def main(name: str, folder: str | None = None) -> None:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU",
         "data": name,
         **SETTINGS[name],
-        "mean_auroc": {
-            method: round(float(np.mean(values)), 3) for method, values in areas.items()
-        },
-        "auroc": areas,
+        **found,
         "torch": torch.__version__,
     }
     with RESULTS.open("a") as file:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -122,3 +124,54 @@ def test_refusals(few: np.ndarray) -> None:
         ist.AutoencoderClassifier(ist.AE, **_QUICK).fit(few, np.arange(129) % 2)
     with pytest.raises(ist.InputError, match="unknown member 'vea': did you mean 'vae'"):
         ist.AutoencoderClassifier("vea", **_QUICK).fit(few, np.arange(129) % 2)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [list, np.array, lambda y: np.array(y, dtype=object), pd.Series],
+    ids=["list", "array", "objects", "series"],
+)
+def test_minus_one_marks_no_label_also_among_text(mark: Any, few: np.ndarray) -> None:
+    names = np.array(["cat", "dog"])[(few[:, 0, 2, 2] > few[:, 0, 2, 2].mean()).astype(int)]
+    y = mark([str(name) if row % 2 else -1 for row, name in enumerate(names)])
+    model = ist.AutoencoderClassifier(ist.AE(epochs=1), **_QUICK).fit(few, y)
+    assert model.classes_.tolist() == ["cat", "dog"]
+    alone = np.where(np.arange(129) % 2, names, "-1")
+    same = ist.AutoencoderClassifier(ist.AE(epochs=1), **_QUICK).fit(few, alone)
+    np.testing.assert_array_equal(model.predict_proba(few), same.predict_proba(few))
+
+
+def test_types_of_labels_come_back(few: np.ndarray) -> None:
+    truth = few[:, 0, 2, 2] > few[:, 0, 2, 2].mean()
+    y = [bool(value) if row % 2 else -1 for row, value in enumerate(truth)]
+    model = ist.AutoencoderClassifier(ist.AE(epochs=1), **_QUICK).fit(few, y)
+    assert model.classes_.dtype == bool and model.predict(few).dtype == bool
+
+
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+def test_missing_labels_are_none_and_said(gap: Any, few: np.ndarray) -> None:
+    y = pd.Series(["a" if row % 2 else "b" for row in range(129)], dtype=object)
+    y[:29] = gap
+    model = ist.AutoencoderClassifier(ist.AE(epochs=1), **_QUICK)
+    with pytest.warns(ist.DataWarning, match=r"y has no label for 29 of 129 examples .*write -1"):
+        model.fit(few, y)
+    marked = y.where(y.notna(), -1)
+    same = ist.AutoencoderClassifier(ist.AE(epochs=1), **_QUICK).fit(few, marked)
+    np.testing.assert_array_equal(model.predict_proba(few), same.predict_proba(few))
+
+
+def test_mixed_labels_are_refused(few: np.ndarray) -> None:
+    y = ["a", 7, "a"] * 43
+    with pytest.raises(ist.InputError, match=r"y mixes labels of several types, such as .*-1 for"):
+        ist.AutoencoderClassifier(ist.AE(epochs=1), **_QUICK).fit(few, y)
+
+
+def test_a_trained_member_is_retrained_aloud_or_taken_as_it_is(
+    few: np.ndarray, digits: ist.data.Data
+) -> None:
+    y, member = digits.train.y[:129], ist.AE(epochs=2, random_state=0).fit(few)
+    with pytest.warns(UserWarning, match=r"this AE is trained already, but a copy of it"):
+        ist.AutoencoderClassifier(member, **_QUICK).fit(few, y)
+    frozen = ist.AutoencoderClassifier(FrozenEstimator(member), freeze=True, **_QUICK).fit(few, y)
+    assert frozen.member_ is member
+    np.testing.assert_array_equal(frozen.codes(few), member.transform(few))

@@ -353,6 +353,34 @@ def test_outliers_of_a_data_set_by_its_own_scores(
     ) == (2, True)
 
 
+def test_outliers_are_explained_and_a_saved_detector_brings_its_threshold(
+    isthmus: Command, tmp_path: Path
+) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(80, 3)), columns=list("abc"))
+    frame.loc[7, "b"] = 12
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    detector = ist.OutlierDetector(ist.AE(epochs=2, random_state=0, verbose=0), contamination=0.1)
+    detector.fit(frame).save(tmp_path / "detector")
+    out, shares = tmp_path / "o.csv", tmp_path / "shares.csv"
+    words = ("outliers", tmp_path / "detector", tmp_path / "t.csv", "--out", out)
+    status, printed, _ = isthmus(*words, "--explain", shares)
+    assert status == 0
+    assert f"8 of 80 examples score below {detector.offset_:.4g}" in printed
+    assert "the least typical is row 7" in printed
+    found, explained = pd.read_csv(out), pd.read_csv(shares)
+    assert list(explained) == list("abc") and explained.loc[7].idxmax() == "b"
+    np.testing.assert_allclose(explained.sum(axis=1), -found["score"], rtol=1e-6)
+    assert isthmus(*words, "--explain", tmp_path / "s.npy")[0] == 0
+    assert np.load(tmp_path / "s.npy").shape == (80, 3)
+    assert isthmus(*words, "--contamination", 0.1)[0] == 0
+    status, _, diagnostic = isthmus(*words, "--criterion", "error")
+    assert (status, "was fitted with criterion auto: leave it out" in diagnostic) == (2, True)
+    status, _, diagnostic = isthmus("encode", tmp_path / "detector", tmp_path / "t.csv", out)
+    assert (status, "holds a detector" in diagnostic) == (2, True)
+
+
 def test_outliers_in_a_folder_of_images_are_named_by_their_files(
     isthmus: Command, tmp_path: Path
 ) -> None:

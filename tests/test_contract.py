@@ -92,6 +92,8 @@ def test_training_starts_from_the_mean_of_the_data_unless_codes_are_drawn(
 def test_trains_and_reports_under_every_likelihood(
     name: str, likelihood: str, few: np.ndarray
 ) -> None:
+    if ist.registry.LIKELIHOODS[likelihood]().requires_counts:
+        few = np.rint(16 * few)
     model = make(name, likelihood=LIKELIHOODS[likelihood], epochs=8).fit(few)
     assert model.likelihood_ == likelihood
     last = [row for row in model.history_ if row.get("stage") == model.history_[-1].get("stage")]

@@ -261,3 +261,33 @@ def test_each_level_has_its_own_size() -> None:
     bottom[:] = 4
     with pytest.raises(ist.InputError, match=r"but the codebook has 4 entries: .* 0 to 3"):
         model.decode((top, bottom))
+
+
+def test_a_misspelt_field_names_the_nearest() -> None:
+    with pytest.raises(TypeError, match=r"^unknown field 'latent_dims' of AE: did you mean 'late"):
+        ist.AE(latent_dims=3)
+    with pytest.raises(ist.InputError, match=r"^unknown field 'scael' of Gaussian: did you mean"):
+        Gaussian(scael=1)
+    with pytest.raises(ist.InputError, match=r"^unknown field 'contaminaton' of OutlierDetector"):
+        ist.OutlierDetector(contaminaton=0.1)
+    with pytest.raises(ist.InputError, match=r"^unknown field 'epoch' of AE: did you mean 'epo"):
+        ist.AE().set_params(epoch=3)
+    for nested in ({"likelihood": "gaussian"}, {"likelihood": Gaussian()}):
+        with pytest.raises(ist.InputError, match=r"^unknown field 'bogus' of Gaussian: Known: "):
+            ist.AE(**nested).set_params(likelihood__bogus=1)
+    with pytest.raises(ist.InputError, match=r"^unknown field 'likelihod' of AE: did"):
+        ist.AE().set_params(likelihod__scale=1)
+    with pytest.raises(ist.InputError, match=r"^latent_dim__size is a field of a part, but late"):
+        ist.AE().set_params(latent_dim__size=1)
+    with pytest.raises(ist.InputError, match=r"unknown field 'latent_dims' of AE"):
+        ist.AutoencoderClassifier(ist.AE()).set_params(member__latent_dims=3)
+
+
+def test_a_part_with_a_constructor_of_its_own_keeps_its_names() -> None:
+    class Wide(Masking):
+        def __init__(self, share: float = 0.5) -> None:
+            super().__init__(level=share)
+
+    assert Wide(share=0.25).level == 0.25
+    with pytest.raises(TypeError, match=r"^unknown field 'level' of Wide: Known: share"):
+        Wide(level=0.25)

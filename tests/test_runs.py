@@ -12,6 +12,7 @@ import torch
 from sklearn.datasets import load_wine
 
 import isthmus as ist
+from isthmus.core import files
 from isthmus.io import runs
 
 
@@ -161,3 +162,23 @@ def test_an_unregistered_member_says_how_to_register(few: np.ndarray, tmp_path: 
 def test_info_needs_no_weights(run: Path) -> None:
     (run / "model.safetensors").unlink()
     assert runs.info(run)["history"][-1]["epoch"] == 1
+
+
+def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(
+    few: np.ndarray, tmp_path: Path
+) -> None:
+    model = ist.AE(epochs=1, random_state=0).fit(few)
+    run = model.save(tmp_path / "run")
+    tensors, _ = files.read_tensors(run / "model.safetensors")
+    name = next(name for name in tensors if name.startswith("encoder"))
+    tensors[name].flatten()[3] = float("nan")
+    config = files.read_json(run / "config.json")
+    sha256 = files.write_tensors(run / "model.safetensors", tensors)
+    files.write_json(run / "config.json", config | {"sha256": sha256})
+    with pytest.raises(ist.RunError, match=rf"holds weights that are not finite \('{name}'\)"):
+        ist.load(run)
+    with torch.no_grad():
+        model.module_.get_parameter(name).flatten()[3] = float("inf")
+    with pytest.raises(ist.InputError, match=r"this AE has weights that are not finite \('encoder"):
+        model.save(tmp_path / "other")
+    assert not (tmp_path / "other").exists()

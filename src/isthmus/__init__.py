@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from isthmus.errors import DivergenceError, InputError, RunError
+from isthmus.errors import DataWarning, DivergenceError, InputError, RunError
 from isthmus.registry import MEMBERS, PRIORS
 from isthmus.version import __version__
 
@@ -46,6 +46,7 @@ _SUBMODULES = (
 __all__ = [
     "MEMBERS",
     "PRIORS",
+    "DataWarning",
     "DivergenceError",
     "InputError",
     "RunError",

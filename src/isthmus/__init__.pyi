@@ -21,6 +21,7 @@ from isthmus import quantizers as quantizers
 from isthmus import registry as registry
 from isthmus import report as report
 from isthmus.corruptions import Corruption
+from isthmus.errors import DataWarning as DataWarning
 from isthmus.errors import DivergenceError as DivergenceError
 from isthmus.errors import InputError as InputError
 from isthmus.errors import RunError as RunError
@@ -35,6 +36,7 @@ from isthmus.models.ae import AE as _AE
 from isthmus.models.betatc import BetaTCVAE as _BetaTCVAE
 from isthmus.models.clustering import ClusteringAE as _ClusteringAE
 from isthmus.models.contractive import ContractiveAE as _ContractiveAE
+from isthmus.models.deepsvdd import DeepSVDD as _DeepSVDD
 from isthmus.models.denoising import DenoisingAE as _DenoisingAE
 from isthmus.models.iwae import IWAE as _IWAE
 from isthmus.models.nvae import NVAE as _NVAE
@@ -74,6 +76,8 @@ __all__ = [
     "ClusteringAE",
     "Comparison",
     "ContractiveAE",
+    "DataWarning",
+    "DeepSVDD",
     "DenoisingAE",
     "DivergenceError",
     "Estimator",
@@ -112,19 +116,26 @@ _CodeActivation: TypeAlias = Literal["linear", "sigmoid", "tanh"]
 _Condition: TypeAlias = Literal["none", "label", "covariates"]
 _Contamination: TypeAlias = Literal["auto"]
 _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper"]
-_Criterion: TypeAlias = Literal["error", "score"]
+_Criterion: TypeAlias = Literal["auto", "error", "density", "score", "distance"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
 _Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
 _Likelihood: TypeAlias = Literal[
-    "auto", "bernoulli", "gaussian", "logistic-mixture", "mse", "negative-binomial", "poisson"
+    "auto",
+    "bernoulli",
+    "columns",
+    "gaussian",
+    "logistic-mixture",
+    "mse",
+    "negative-binomial",
+    "poisson",
 ]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
 _RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "recurrent"]
-_Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax"]
+_Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
 _Variant: TypeAlias = Literal["dec", "idec"]
@@ -165,7 +176,9 @@ class AAE(_AAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -213,7 +226,9 @@ class AE(_AE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -229,7 +244,8 @@ class AutoencoderClassifier(_AutoencoderClassifier):
     """Classifier that starts from an autoencoder's code.
 
     Args:
-        member: the autoencoder that is pretrained: an estimator, or the name of a member.
+        member: the autoencoder that is pretrained: an estimator, the name of a member, or a
+            FrozenEstimator around a trained one.
         freeze: whether the encoder stays as pretraining left it.
     """
     def __init__(
@@ -288,7 +304,9 @@ class BetaTCVAE(_BetaTCVAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -338,7 +356,9 @@ class ClusteringAE(_ClusteringAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -387,7 +407,9 @@ class ContractiveAE(_ContractiveAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -399,6 +421,57 @@ class ContractiveAE(_ContractiveAE):
         contraction: float = 0.1,
         jacobian: _Jacobian = "auto",
         probes: int = 1,
+    ) -> None: ...
+
+class DeepSVDD(_DeepSVDD):
+    """Deep support vector data description: codes of typical examples lie close to a centre.
+
+    Args:
+        weight_decay: weight decay of the optimiser.
+        latent_dim: size of the code.
+        pretrain_epochs: epochs as a plain autoencoder before there is a centre.
+        closing_rate: step size of the encoder once there is a centre, in place of
+            learning_rate.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int = 30,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 1e-06,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 32,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        pretrain_epochs: int = 10,
+        closing_rate: float = 0.0001,
     ) -> None: ...
 
 class DenoisingAE(_DenoisingAE):
@@ -437,7 +510,9 @@ class DenoisingAE(_DenoisingAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -484,7 +559,9 @@ class IWAE(_IWAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -538,7 +615,9 @@ class NVAE(_NVAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -561,18 +640,23 @@ class OutlierDetector(_OutlierDetector):
     """Tells examples that are unlike those it was fitted on: a member rebuilds them badly.
 
     Args:
-        member: the member that learns what is typical: an estimator, or a registered name.
+        member: the member that learns what is typical: 'auto' for what suits the data, an
+            estimator, or a registered name.
         contamination: share of the examples that are outliers; 'auto' draws the line 1.5
             quartile distances below the lower one.
-        criterion: what an example is judged by: its squared error, or the member's own score, a
-            bound in nats for a VAE.
+        criterion: what an example is judged by: its squared error; how far residual, code and
+            the values themselves lie from where they are dense; the member's own score, a bound
+            in nats for a VAE; the distance of its code from the centre; 'auto' is density for
+            rows of numbers, error for others, and distance for DeepSVDD.
+        random_state: seed of members that are not given as estimators of your own.
     """
     def __init__(
         self,
-        member: Estimator | str = "ae",
+        member: Estimator | str = "auto",
         *,
         contamination: float | _Contamination = "auto",
-        criterion: _Criterion = "error",
+        criterion: _Criterion = "auto",
+        random_state: int | None = None,
     ) -> None: ...
 
 class RecurrentAE(_RecurrentAE):
@@ -608,7 +692,9 @@ class RecurrentAE(_RecurrentAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -655,7 +741,9 @@ class SparseAE(_SparseAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -703,7 +791,9 @@ class StackedAE(_StackedAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -752,7 +842,9 @@ class VAE(_VAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -807,7 +899,9 @@ class VAEGAN(_VAEGAN):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -861,7 +955,9 @@ class VQVAE(_VQVAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -912,7 +1008,9 @@ class VQVAE2(_VQVAE2):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
@@ -960,7 +1058,9 @@ class WAE(_WAE):
         decoder: nn.Module | Callable[..., nn.Module] | None = None,
         likelihood: _Likelihood | LikelihoodPart = "auto",
         kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
         scaling: _Scaling = "auto",
+        hide: float | None = None,
         binarize: _Binarize = "none",
         channels: _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,

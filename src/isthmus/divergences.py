@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from isthmus.errors import InputError
+
 
 def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
     r"""KL(N(μ, σ²) ‖ N(0, 1)) of every dimension, in nats, of the shape of ``mu``.
@@ -36,12 +38,16 @@ def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
 
     with inverse multiquadratic kernels :math:`k(x, y) = \sum_s C_s / (C_s + \lVert x - y
     \rVert^2)`, :math:`C_s = 2 d s`, of seven widths s from 0.1 to 10. It lies around 0 where both
-    samples come from one distribution, and can be negative. With a single example a side there is
-    nothing to compare, and it is 0.
+    samples come from one distribution, and can be negative.
+
+    Raises:
+        InputError: for a single example a side, of which nothing can be estimated.
     """
     n = len(a)
     if n < 2:
-        return a.sum() * 0
+        raise InputError(
+            f"a sample of {n} has no pairs to compare it by: give at least 2 examples a side."
+        )
     widths = (
         2
         * a.shape[1]
@@ -59,7 +65,7 @@ def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
 
 def bernoulli_kl(target: float, rate: Tensor) -> Tensor:
     """KL(Bernoulli(target) ‖ Bernoulli(rate)) of every entry of ``rate``, in nats."""
-    rate = rate.clamp(1e-6, 1 - 1e-6)
+    rate = rate.clamp(min(1e-6, 0.01 * target), 1 - 1e-6)
     return target * (math.log(target) - rate.log()) + (1 - target) * (
         math.log1p(-target) - (-rate).log1p()
     )

@@ -13,6 +13,10 @@ class InputError(ValueError):
     """
 
 
+class InputTypeError(InputError, TypeError):
+    """A name that no argument has, or a value of a type that nothing can be made of."""
+
+
 class RunError(InputError):
     """A run folder or a checkpoint is missing, foreign or damaged."""
 
@@ -33,12 +37,13 @@ class MissingExtraError(InputError, ImportError):
     """An optional dependency is needed; the message names the extra to install."""
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
+def unknown(kind: str, name: object, known: Iterable[str], owner: str = "") -> InputError:
     """The error for a name that is not known: the nearest name first, then all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return InputError(f"unknown {kind} {name!r}: {hint}Known: {', '.join(names)}.")
+    whose = f" of {owner}" if owner else ""
+    return InputError(f"unknown {kind} {name!r}{whose}: {hint}Known: {', '.join(names)}.")
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

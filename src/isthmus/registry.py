@@ -199,10 +199,13 @@ MEMBERS = Registry(
         "clustering": "isthmus.models.clustering:ClusteringAE",
         "recurrent": "isthmus.models.recurrent:RecurrentAE",
         "vaegan": "isthmus.models.vaegan:VAEGAN",
+        "deepsvdd": "isthmus.models.deepsvdd:DeepSVDD",
         "vqvae": "isthmus.models.vqvae:VQVAE",
         "vqvae2": "isthmus.models.vqvae2:VQVAE2",
     },
 )
+
+DETECTORS = Registry("detector", {"outliers": "isthmus.estimators.outliers:OutlierDetector"})
 
 NETWORKS = Registry(
     "network",
@@ -322,6 +325,7 @@ FIGURES = Registry(
         "styles": "isthmus.figures._decoded:styles",
         "walk": "isthmus.figures._decoded:walk",
         "outliers": "isthmus.figures._outliers:outliers",
+        "explanation": "isthmus.figures._explanation:explanation",
         "evolution": "isthmus.figures._evolution:evolution",
     },
 )

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import isthmus as ist
 from isthmus.data import load, read
-from isthmus.errors import InputError
+from isthmus.errors import DataWarning, InputError
 
 RED, GREY = (255, 0, 0), 100
 
@@ -139,14 +140,6 @@ def test_a_truncated_image_is_named(tmp_path):
         read(tmp_path)
 
 
-def test_deep_pixels_are_refused(tmp_path):
-    Image.fromarray(np.full((4, 4), 60_000, np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(
-        InputError, match=r"a.png has more than 8 bits a channel \(I;16\): save it with 8"
-    ):
-        read(tmp_path)
-
-
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"holds no images \(.bmp, .*\): name another folder"):
         read(tmp_path)
@@ -172,3 +165,85 @@ def test_one_image_cannot_be_split(tmp_path):
     draw(tmp_path / "a.png")
     with pytest.raises(InputError, match="1 row to train and test on: at least 2 are needed"):
         load(tmp_path)
+
+
+def test_a_single_image_is_read(tmp_path):
+    rows = read(draw(tmp_path / "photo.JPG", GREY))
+    assert (rows.x.shape, rows.y, rows.files) == ((1, 1, 4, 6), None, ("photo.JPG",))
+    assert read(tmp_path / "photo.JPG", size=(3, 5)).x.shape == (1, 1, 3, 5)
+
+
+def test_files_that_are_no_images_are_said(tmp_path):
+    draw(tmp_path / "a.png")
+    for name in ("README.md", "Thumbs.db", ".notes.txt"):  # these are taken for granted
+        (tmp_path / name).write_text("x")
+    read(tmp_path)
+    for name in ("b.heic", "c.heic", "d.txt", "raw"):
+        (tmp_path / name).write_text("x")
+    with pytest.warns(
+        DataWarning,
+        match=r"left out 4 files that are no images of a known format \(.heic, .txt, raw\)",
+    ):
+        read(tmp_path)
+
+
+def test_a_link_to_a_folder_above_is_not_followed_for_ever(tmp_path):
+    draw(tmp_path / "cats" / "a.png")
+    (tmp_path / "cats" / "again").symlink_to(tmp_path, target_is_directory=True)
+    assert read(tmp_path).files == ("cats/a.png",)
+
+
+@pytest.fixture
+def damaged(tmp_path) -> Path:
+    """Three images, a file that is none, and one that is cut in its middle."""
+    for part, names in (("train", "abc"), ("test", "d")):
+        for i, name in enumerate(names):
+            draw(tmp_path / part / "cats" / f"{name}.png", 10 * i)
+    (tmp_path / "train" / "cats" / "b.png").write_text("no image")
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
+    path = tmp_path / "train" / "cats" / "a2.png"
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    return tmp_path
+
+
+def test_unreadable_images_are_left_out_where_asked_for(damaged):
+    with pytest.raises(InputError, match=r"b.png cannot be .* or pass skip_unreadable=True"):
+        load(damaged, size=(4, 6))
+    with pytest.warns(
+        DataWarning,
+        match="left out 2 files that cannot be read as images: train/cats/a2.png, train/cats/b.png",
+    ):
+        data = load(damaged, size=(4, 6), skip_unreadable=True)
+    assert data.train.x[:, 0, 0, 0].tolist() == [0, 20]
+    assert (len(data.test), data.classes) == (1, ("cats",))
+    assert sorted(data.unread) == ["train/cats/a2.png", "train/cats/b.png"]
+    assert data.source["skip_unreadable"] is True
+
+
+def test_a_folder_with_nothing_readable_is_refused(tmp_path):
+    (tmp_path / "a.png").write_text("no image")
+    with pytest.raises(InputError, match="holds no image that can be read: name another"):
+        read(tmp_path, skip_unreadable=True)
+
+
+@pytest.mark.parametrize(("channels", "colour"), [(1, 76), (3, RED)])
+def test_images_are_brought_to_the_form_of_a_member(tmp_path, channels, colour):
+    shape = (channels, 5, 7)
+    x = np.random.default_rng(0).random((20, *shape), dtype=np.float32)
+    model = ist.AE(latent_dim=2, hidden=(4,), network="mlp", epochs=1, verbose=0).fit(x)
+    draw(tmp_path / "cats" / "a.png", RED)
+    draw(tmp_path / "b.png", RED, size=(9, 9))  # classes are not asked for
+    rows = read(tmp_path, like=model)
+    assert (rows.x.shape, rows.y) == ((2, *shape), None)
+    assert rows.x[:, :, 0, 0].tolist() == [np.ravel(colour).tolist()] * 2
+    with pytest.raises(InputError, match=r"size=9 does not fit this AE, .* images of 5x7: leave"):
+        read(tmp_path, like=model, size=9)
+
+
+def test_images_are_brought_to_the_layout_of_a_member(tmp_path):
+    x = np.random.default_rng(0).random((20, 5, 7, 3), dtype=np.float32)
+    model = ist.AE(latent_dim=2, hidden=(4,), network="mlp", epochs=1, verbose=0).fit(x)
+    draw(tmp_path / "a.png", RED)
+    x = read(tmp_path, like=model).x
+    assert (x.shape, x[0, 0, 0].tolist()) == ((1, 5, 7, 3), list(RED))

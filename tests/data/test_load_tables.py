@@ -150,7 +150,7 @@ def test_numbered_columns_are_names_too(table):
             r"the first column has no name: name it, or write the table without its index",
         ),
         (",0,1\n0,1,5\n1,2,6\n", r"the first column has no name"),
-        ("a;b\n1;2\n", r"the columns are not separated by commas"),
+        ("a|b\n1|2\n", r"the columns are not separated by commas, semicolons or tabs"),
         ("a,b\n1,2,3\n4,5,6\n", r"rows hold more values than the first line has names"),
         ("a,b\n1,2\n1,2,3\n", r"t.csv cannot be read as a table \(Error tokenizing data"),
     ],

@@ -168,7 +168,10 @@ def test_too_few_examples() -> None:
 
 
 def test_text_is_refused() -> None:
-    with pytest.raises(ist.InputError, match="holds no real numbers"):
+    with pytest.raises(
+        ist.InputError,
+        match=r"X holds .*a.* \(row and column from 0: row 0, column 0, 0\), but each",
+    ):
         ist.AE().fit(np.full((4, 5, 5), "a"))
 
 

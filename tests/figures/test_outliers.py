@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 
 import isthmus as ist
 from isthmus.data import Data, Part
-from isthmus.figures import outliers
+from isthmus.figures import explanation, outliers
 from isthmus.figures._style import INK, PALETTE
 
 from .conftest import Known, corner, halves
@@ -88,3 +88,38 @@ def test_what_cannot_judge_says_so(data: Data) -> None:
         match="Known has no squared_error to judge examples by: give a fitted member",
     ):
         outliers(Known(corner, halves), data)
+
+
+def test_a_heat_map_shows_the_share_of_every_pixel(digits: Data) -> None:
+    detector = ist.OutlierDetector(ist.AE(epochs=2, random_state=0)).fit(digits.test)
+    figure = explanation(detector, digits, columns=3)
+    (axes,) = figure.axes
+    worst = np.argsort(detector.scores_)[:3]
+    shown, _, heat = (unpadded(np.asarray(image.get_array()), 8) for image in axes.images)
+    np.testing.assert_allclose(shown, digits.test.x[worst, 0])
+    expected = detector.explain(digits.test.x[worst])[:, 0]
+    np.testing.assert_allclose(heat, expected / np.percentile(expected, 99.8), rtol=1e-4, atol=1e-6)
+    assert figure.get_suptitle() == "AE on digits: what makes examples strange"
+
+
+def test_bars_name_the_columns_that_cost_most() -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 8)), columns=list("abcdefgh"))
+    frame.loc[4, "e"] = 30.5
+    part = Part(frame)
+    data = Data("table", part, part.take(slice(0)), columns=tuple(frame))
+    detector = ist.OutlierDetector(ist.AE(epochs=2, random_state=0)).fit(frame)
+    figure = explanation(detector, data, columns=4)
+    panel, *others = figure.axes
+    assert [axes.get_visible() for axes in others] == [True, True, True, False, False]
+    cost = -detector.score_samples(frame.iloc[[4]])[0]
+    assert panel.get_title(loc="left") == f"row 4: {cost:.3g}"
+    names = [text.get_text() for text in panel.get_yticklabels()]
+    assert len(names) == 6 and names[0] == "e = 30.5"
+    shares = detector.explain(frame.iloc[[4]])[0]
+    widths = [bar.get_width() for bar in panel.patches]
+    np.testing.assert_allclose(widths, np.sort(shares)[::-1][:6] / cost, rtol=1e-6)
+
+
+def test_what_explains_nothing_says_so(data: Data) -> None:
+    with pytest.raises(ist.InputError, match="Known has nothing to explain by"):
+        explanation(Known(corner, halves), data)

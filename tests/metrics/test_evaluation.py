@@ -138,7 +138,8 @@ def test_a_frame_is_measured_as_the_array_of_its_numbers(table: Data) -> None:
         train=Part(pd.DataFrame(table.train.x, columns=list(table.columns or ()))),
         test=Part(pd.DataFrame(table.test.x, columns=list(table.columns or ()))),
     )
-    models = [ist.VAE(epochs=1, random_state=0).fit(data.train) for data in (table, frames)]
+    alike = {"scaling": "standard", "likelihood": "gaussian", "epochs": 1, "random_state": 0}
+    models = [ist.VAE(**alike).fit(data.train) for data in (table, frames)]
     wanted = evaluate(models[0], table)
     for model in models:  # one knows the names of the columns, one does not
         found = evaluate(model, frames)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -91,3 +93,16 @@ def test_posteriors_that_add_up_to_the_prior_leave_no_gap() -> None:
 def test_active_units_vary_by_more_than_a_hundredth() -> None:
     mu = np.stack([np.linspace(-1, 1, 50), np.full(50, 3.0), np.linspace(-0.1, 0.1, 50)], axis=1)
     assert representation.active_units(mu).value == 1.0
+
+
+def test_the_gap_to_the_prior_is_zero_at_the_prior_and_has_no_value_for_empty_directions() -> None:
+    z = np.random.default_rng(0).normal(size=(500, 3))
+    root = np.linalg.cholesky(np.cov(z, rowvar=False, bias=True))
+    white = (z - z.mean(0)) @ np.linalg.inv(root).T  # exactly N(0, I)
+    none = np.zeros_like(white)
+    assert 0 <= representation.prior_gap(white, none).value < 1e-14
+    # of N(0, diag(s²)): the sum of (s² − 1)/2 − log s
+    scales = np.array([2.0, 1e-4, 0.5])
+    expected = (0.5 * (scales**2 - 1) - np.log(scales)).sum()
+    assert representation.prior_gap(white * scales, none).value == pytest.approx(expected, rel=1e-9)
+    assert representation.prior_gap(white * [1, 0, 1], none).value == math.inf

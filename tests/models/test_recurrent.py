@@ -150,8 +150,11 @@ def test_arrays_come_back_as_arrays() -> None:
             lambda x: [[[1, 2], [3]], [[1, 2], [3]]],
             r"sequence 0 \(counted from 0\) cannot be read as numbers",
         ),
-        (lambda x: [1, 2, 3], "Expected 2D array, got 1D array"),
-        (lambda x: [np.array(1.0), np.array(2.0)], "Expected 2D array, got 1D array"),
+        (lambda x: [1, 2, 3], r"X has the shape \(3,\), but examples have two axes or more"),
+        (
+            lambda x: [np.array(1.0), np.array(2.0)],
+            r"X has the shape \(2,\), but examples have two",
+        ),
         (lambda x: [*x, np.full((4, 2), np.nan)], r"sequence 3 holds NaN or inf at step 0"),
     ],
 )

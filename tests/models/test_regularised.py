@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import isthmus as ist
 from isthmus.core.batch import Batch
+from isthmus.core.example import ExampleSpec
 from isthmus.corruptions import GaussianNoise, Masking, SaltAndPepper
 from isthmus.divergences import bernoulli_kl, squared_mmd
 from isthmus.models.contractive import jacobian_norm, layer_norm, projected_norm, sigmoid_layer
@@ -221,3 +223,76 @@ def test_sigmoid_codes_do_not_end_in_one_corner(learning_rate: float) -> None:
         learning_rate=learning_rate, batch_size=64, epochs=8, random_state=1
     ).fit(x)
     assert model.transform(x).std(0).min() > 0.1
+
+
+@pytest.mark.parametrize("target", [0.02, 0.3])
+def test_units_at_their_target_are_alive_whatever_it_is(target: float) -> None:
+    model = ist.SparseAE(latent_dim=4, sparsity="kl", target=target, hidden=(), epochs=10)
+    bottleneck = model.build((4,)).bottleneck.train()
+    logit = math.log(target / (1 - target))
+    with torch.no_grad():
+        bottleneck.linear.weight.zero_()
+        bottleneck.linear.bias[:] = logit + torch.tensor([-0.1, 0.1, 0.0, -8.0])
+    code = bottleneck(torch.rand(50, 4))
+    assert code.terms["active"].mean() == pytest.approx(0.25, abs=0.26)  # above the target
+    assert bottleneck.close_epoch() == {"dead": 0.25}  # the last one, which is far below
+    assert bottleneck.linear.bias[:3].tolist() == pytest.approx(
+        [logit - 0.1, logit + 0.1, logit], abs=1e-5
+    )
+
+
+def test_renewing_no_working_unit_reaches_a_lower_cost(digits: ist.data.Data) -> None:
+    model = ist.SparseAE(sparsity="kl", target=0.02, epochs=10, random_state=0).fit(digits.train)
+    assert max(row["dead"] for row in model.history_) == 0
+
+
+@pytest.mark.parametrize(
+    ("member", "what"),
+    [
+        (ist.WAE(batch_size=1), "WAE estimates how far the codes of a batch are from the prior"),
+        (ist.BetaTCVAE(batch_size=1), "BetaTCVAE estimates the density of the codes of a batch"),
+        (ist.SparseAE(sparsity="kl", batch_size=1), "SparseAE estimates the mean activation"),
+    ],
+)
+def test_what_a_batch_of_one_cannot_say_is_refused(
+    member: ist.Estimator, what: str, few: np.ndarray
+) -> None:
+    with pytest.raises(ist.InputError, match=rf"{what}.*, of which batch_size=1 says nothing"):
+        member.fit(few)
+
+
+def test_a_single_example_says_nothing_of_a_discrepancy(few: np.ndarray) -> None:
+    model = ist.WAE(epochs=1, random_state=0).fit(few)
+    with pytest.raises(ist.InputError, match=r"of which X with 1 example says nothing"):
+        model.partial_fit(few[:1])
+    with pytest.raises(ist.InputError, match=r"of which validation_data with 1 example says"):
+        ist.WAE(epochs=1).fit(few, validation_data=few[:1])
+    assert set(model.terms(few[:1])) == {"distortion"}
+    assert set(model.terms(few[:2])) == {"distortion", "mmd"}
+    with pytest.raises(ist.InputError, match=r"^a sample of 1 has no pairs to compare it by"):
+        squared_mmd(torch.zeros(1, 2), torch.zeros(1, 2))
+
+
+def test_networks_that_normalise_by_the_batch_need_two(few: np.ndarray) -> None:
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8))
+    with pytest.raises(ist.InputError, match=r"a batch of one example has no variance: give a ba"):
+        ist.AE(encoder=encoder, batch_size=1).fit(few)
+    with pytest.raises(ist.InputError, match=r"LFQ compares how often a batch chooses its entri"):
+        ist.VQVAE(quantizer="lfq", network="mlp", tokens=1, batch_size=1).fit(few)
+
+
+def test_codes_of_small_data_are_told_apart() -> None:
+    codes = torch.randn(50, 3)
+    bottleneck = ist.AE(latent_dim=3).build((4,)).bottleneck
+    for scale in (1e-8, 1.0, 1e8):
+        assert bottleneck.diagnostics((scale * codes,)) == []
+        assert len(bottleneck.diagnostics((scale * torch.ones(50, 3),))) == 1
+
+
+def test_a_scale_that_is_given_is_taken_as_it_is() -> None:
+    x, mu = torch.full((1, 3), 2e-4), torch.zeros(1, 3)
+    likelihood = ist.likelihoods.Gaussian(scale=1e-4, output="linear").build(
+        ExampleSpec("vector", (3,))
+    )
+    expected = -torch.distributions.Normal(mu, 1e-4).log_prob(x).sum(1)
+    torch.testing.assert_close(likelihood.nll(mu, x), expected)

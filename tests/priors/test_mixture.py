@@ -81,3 +81,12 @@ def test_each_class_has_a_mixture_of_its_own() -> None:
 def test_codes_that_do_not_vary() -> None:
     prior = Mixture().fit(torch.ones(20, 2))
     torch.testing.assert_close(prior.sample(3), torch.ones(3, 2))
+
+
+def test_the_density_follows_the_scale_of_the_codes(codes: torch.Tensor) -> None:
+    """p(c z) = p(z) / c^d, also where the variances are smaller than any fixed floor."""
+    scale = 1e-9
+    prior = Mixture(components=4).fit(codes, seed=0)
+    small = Mixture(components=4).fit(scale * codes, seed=0)
+    expected = prior.log_prob(codes) - 3 * np.log(scale)
+    torch.testing.assert_close(small.log_prob(scale * codes), expected, rtol=1e-3, atol=1e-2)

@@ -220,3 +220,31 @@ def test_a_model_that_ignores_its_code_says_so(few: np.ndarray) -> None:
         ist.LearningWarning, match=r"all 2 dimensions .*posterior collapse.*lower beta \(it is 50\)"
     ):
         ist.VAE(beta=50.0, epochs=20, random_state=0).fit(few)
+
+
+@pytest.mark.parametrize("name", ["ae", "vae", "aae", "vqvae"])
+@pytest.mark.parametrize(("epochs", "rate"), [(1, 1e38), (1, 1e20), (3, 1e38)])
+def test_weights_that_the_last_step_of_an_epoch_spoilt_are_not_kept(
+    name: str, epochs: int, rate: float, few: np.ndarray
+) -> None:
+    # One step an epoch: its own loss is good, and only what comes after it shows the damage.
+    values = {"batch_size": 1000, "random_state": 0, "epochs": epochs}
+    model = ist.MEMBERS[name](learning_rate=rate, **values)
+    with pytest.raises(ist.DivergenceError, match=r"is not finite (after the last step|at step 1)"):
+        model.fit(few)
+    untouched = ist.MEMBERS[name](learning_rate=1e-30, **(values | {"epochs": 1})).fit(few)
+    np.testing.assert_allclose(model.reconstruct(few), untouched.reconstruct(few), atol=1e-4)
+
+
+def test_weights_of_an_adversary_count_too(few: np.ndarray) -> None:
+    model = ist.AAE(critic_learning_rate=1e38, epochs=1, batch_size=1000, random_state=0)
+    with pytest.raises(ist.DivergenceError, match=r"after the last step of epoch 1\. Likely"):
+        model.fit(few)
+    assert np.isfinite(model.score_samples(few)).all()
+
+
+def test_the_last_look_changes_no_numbers(few: np.ndarray) -> None:
+    # It draws noise and damage, which must not move what is drawn afterwards.
+    before = torch.get_rng_state()
+    model = ist.VAE(epochs=1, random_state=0).fit(few).partial_fit(few)
+    assert torch.equal(before, torch.get_rng_state()) and len(model.history_) == 2

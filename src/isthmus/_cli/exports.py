@@ -26,22 +26,39 @@ ARRAY, TABLES, PICTURE = ".npy", (".csv", ".parquet"), ".png"
 FIGURES, REPORTS = (PICTURE, ".svg", ".pdf"), (".html", ".json")
 
 
-def check_target(path: Path, endings: Sequence[str]) -> None:
-    """Refuse a file that cannot be written, before anything is computed for it."""
+def check_target(path: Path, endings: Sequence[str], *, or_folder: bool = False) -> None:
+    """Refuse a file that cannot be written, before anything is computed for it.
+
+    ``or_folder`` where images from files could go into a folder.
+    """
     if path.suffix.lower() not in endings:
+        folder = "; or, for images from files, a folder" if or_folder else ""
         raise InputError(
-            f"{path} cannot be written: give a name that ends in {', '.join(endings)}."
+            f"{path} cannot be written: give a name that ends in {', '.join(endings)}{folder}."
         )
     if path.is_dir():
         raise InputError(f"{path} is a folder: give the name of a file.")
 
 
-def write_codes(path: Path, codes: np.ndarray, names: Sequence[str]) -> None:
-    """Write codes ``(n, latent_dim)`` as an array, or a table with one named column a dimension."""
+def write_codes(
+    path: Path, codes: np.ndarray, names: Sequence[str], files: Sequence[str] | None = None
+) -> None:
+    """Write codes ``(n, latent_dim)`` as an array, or a table with one named column a dimension.
+
+    Codes of images that come from ``files`` say which: in a first column, or, beside an array, in a
+    text of its name, a line each.
+    """
     if path.suffix.lower() == ARRAY:
         write_array(path, codes)
-    else:
-        write_table(path, dict(zip(names, codes.reshape(len(codes), -1).T, strict=True)))
+        beside = path.with_suffix(".files.txt")
+        if files is not None:
+            write_bytes(beside, "".join(f"{name}\n" for name in files).encode())
+        else:
+            beside.unlink(missing_ok=True)  # it would tell of codes that are no longer there
+        return
+    first = {} if files is None else {"file": list(files)}
+    columns = dict(zip(names, codes.reshape(len(codes), -1).T, strict=True))
+    write_table(path, first | columns)
 
 
 def write_array(path: Path, values: np.ndarray) -> None:
@@ -128,6 +145,18 @@ def write_report(path: Path, synthetic: DataFrame, real: Data, seed: int) -> Tab
     )
     held_out = test if len(test) else None
     return write_quality(path, train, synthetic, held_out, name=real.name, random_state=seed)
+
+
+def write_shares(path: Path, shares: Any, columns: Sequence[str] | None = None) -> None:
+    """Write what each value of the examples adds to the cost: an array as it is, a table with a
+    column a value, in the order of its axes.
+    """
+    if path.suffix.lower() == ARRAY:
+        write_array(path, np.asarray(shares))
+        return
+    flat = np.asarray(shares).reshape(len(shares), -1)
+    names = columns or ["x" + "_".join(map(str, place)) for place in np.ndindex(shares.shape[1:])]
+    write_table(path, dict(zip(names, flat.T, strict=True)))
 
 
 def interleave(originals: np.ndarray, reconstructions: np.ndarray, per_row: int) -> np.ndarray:

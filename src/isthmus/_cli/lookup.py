@@ -39,7 +39,8 @@ def data_command(as_json: Json = False) -> None:
     """List the data sets that are known by name."""
     known = {name: described(DATA, name) for name in DATA}
     say(
-        listing(known) + "\nor a path: .npy, .npz, .csv, .parquet, or a folder of images",
+        listing(known)
+        + "\nor a path: .npy, .npz, .h5, .zarr, .csv, .tsv, .parquet, or a folder of images",
         known,
         as_json,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from isthmus.data import Data
     from isthmus.data.rows import Rows
 
-SOURCES = f"{', '.join(DATA)}; or a .npy, .npz, .csv, .parquet file, or a folder of images"
+SOURCES = (
+    f"{', '.join(DATA)}; or a .npy, .npz, .h5, .zarr, .csv, .tsv, .parquet file, or a folder of"
+    " images"
+)
 Source = Annotated[str, typer.Option("--data", help=SOURCES)]
 DataDir = Annotated[
     Path | None,
@@ -29,8 +33,17 @@ Label = Annotated[
     str | None, typer.Option("--label", help="the column of a table that holds the classes")
 ]
 Size = Annotated[
-    int | None,
-    typer.Option("--size", help="height and width to which the images of a folder are brought"),
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="PIXELS",
+        help="height and width to which images are brought, such as 64 or 48,64; a run knows its"
+        " own",
+    ),
+]
+Skip = Annotated[
+    bool,
+    typer.Option("--skip-unreadable", help="leave out images that cannot be read, and list them"),
 ]
 Condition = Annotated[
     str | None,
@@ -47,7 +60,8 @@ Run = Annotated[
 Input = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="a file, a folder of images, or the name of a data set (its test part)"
+        metavar="DATA",
+        help="a file, an image or a folder of images, or the name of a data set (its test part)",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="where to write")]
@@ -61,22 +75,63 @@ def described(registry: Registry, name: str) -> str:
         return str(error)
 
 
-def data_from(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Data:
-    """A data set in two parts."""
+def data_from(source: str, like: Any = None, **options: Any) -> Data:
+    """A data set in two parts, read with options that :func:`options_of` made.
+
+    What a run, ``like``, is used on is brought to its size.
+    """
     from isthmus.data import load
 
-    return load(source, data_dir=data_dir, label=label, size=size)
+    data = load(source, like=like, **options)
+    _tell(data.notes)
+    return data
 
 
-def rows_from(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Rows:
+def rows_from(source: str, like: Any = None, **options: Any) -> Rows:
     """All rows of a path in their own order; of a named data set, the test part."""
     from isthmus.data import read
     from isthmus.data.rows import Rows
 
     if source in DATA:
-        test = data_from(source, data_dir, label, size)
+        test = data_from(source, **options)
         return Rows(test.test.x, test.test.y, test.classes, test.columns)
-    return read(source, data_dir=data_dir, label=label, size=size)
+    rows = read(source, like=like, **options)
+    _tell(rows.notes)
+    return rows
+
+
+def options_of(
+    data_dir: Path | None, label: str | None, size: str | None, skip_unreadable: bool
+) -> dict[str, Any]:
+    """How data are to be read, as arguments of :func:`isthmus.data.load`; what is given alone."""
+    given = {
+        "data_dir": data_dir,
+        "label": label,
+        "size": None if size is None else _size(size),
+        "skip_unreadable": skip_unreadable or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _size(text: str) -> int | tuple[int, ...]:
+    """``64``, or ``48,64`` for a height and a width; messages write ``48x64``, which is as good."""
+    words = text.lower().replace("x", ",").split(",")
+    try:
+        sides = tuple(int(word) for word in words)
+    except ValueError:
+        sides = ()
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise InputError(
+            f"--size {text!r} is not usable: give a number of pixels, or a height and a width, such"
+            " as 48,64."
+        )
+    return sides[0] if len(sides) == 1 else sides
+
+
+def _tell(notes: Sequence[str]) -> None:
+    """Say on stderr what was recognised in a source."""
+    for note in notes:
+        print(f"isthmus: {note}", file=sys.stderr)
 
 
 def examples_for(model: Any, rows: Rows, source: str, *, needed: bool = True) -> Any:
@@ -142,7 +197,18 @@ def _covariates(text: str, known: Any) -> list[float]:
 
 
 def open_run(run: Path) -> Any:
-    """The member that a run holds."""
+    """The member that a run holds; a detector is refused."""
+    model = open_run_or_detector(run)
+    if not hasattr(model, "transform"):
+        raise InputError(
+            f"{run} holds a detector, of which isthmus outliers makes use: name one of its members,"
+            f" such as {run / 'member-0'}."
+        )
+    return model
+
+
+def open_run_or_detector(run: Path) -> Any:
+    """The member or the detector that a folder holds."""
     from isthmus.io import runs
 
     return runs.load_run(run)
@@ -158,11 +224,16 @@ def say(text: str, result: Mapping[str, Any], as_json: bool) -> None:
     print(json.dumps(result, indent=2, default=str) if as_json else text)
 
 
-def wrote(out: Path, values: np.ndarray, as_json: bool) -> None:
-    """Say what was written, and of which shape."""
-    say(
-        f"{out}: {' × '.join(map(str, values.shape))}", {"out": out, "shape": values.shape}, as_json
-    )
+def wrote(out: Path, values: np.ndarray, as_json: bool, unread: Sequence[str] = ()) -> None:
+    """Say what was written, and of which shape; and which files could not be read."""
+    result = {"out": out, "shape": values.shape, **({"unread": unread} if unread else {})}
+    say(f"{out}: {' × '.join(map(str, values.shape))}", result, as_json)
+
+
+def wrote_images(found: Mapping[str, Any], as_json: bool) -> None:
+    """Say how many images were written, and of which shape."""
+    images = f"{found['images']} image{'s' * (found['images'] > 1)}"
+    say(f"{found['out']}: {images} of {' × '.join(map(str, found['shape']))}", found, as_json)
 
 
 def listing(lines: Mapping[str, Any]) -> str:

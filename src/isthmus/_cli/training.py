@@ -17,9 +17,11 @@ from isthmus._cli.shared import (
     Out,
     Run,
     Size,
+    Skip,
     Source,
     data_from,
     open_run,
+    options_of,
     require_labels,
     say,
 )
@@ -55,6 +57,7 @@ def trainer(member: str) -> Callable[..., None]:
         data_dir: DataDir = None,
         label: Label = None,
         size: Size = None,
+        skip_unreadable: Skip = False,
         log: Annotated[
             str | None,
             typer.Option(
@@ -73,15 +76,14 @@ def trainer(member: str) -> Callable[..., None]:
         from isthmus.io import runs
 
         runs.refuse_target(out, overwrite)
-        given = {"source": data, "data_dir": data_dir, "label": label, "size": size}
-        given = {key: value for key, value in given.items() if value is not None}
+        given = options_of(data_dir, label, size, skip_unreadable)
         model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
         if log is not None:
             model.callbacks = _loggers(log, out)
         if data is None and start is None:
             raise InputError(f"--data is missing: give one of {SOURCES}.")
-        source = getattr(model, "source_", None)
-        _train(model, _trained_on(start or out, source, given), out, as_json)
+        like = None if start is None else model
+        _train(model, _trained_on(start or out, like, data, given), out, as_json)
 
     return command
 
@@ -151,6 +153,7 @@ def compare_command(
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
+    skip_unreadable: Skip = False,
     snapshots: Annotated[
         int, typer.Option(help="moments of training that the animation shows")
     ] = 24,
@@ -163,7 +166,7 @@ def compare_command(
             raise unknown("member", name, MEMBERS)
     from isthmus.report import compare
 
-    loaded = data_from(data, data_dir, label, size)
+    loaded = data_from(data, **options_of(data_dir, label, size, skip_unreadable))
     result = compare(
         members, loaded, out, snapshots=snapshots, overrides={"random_state": SEED, **values}
     )
@@ -180,6 +183,7 @@ def fit_prior_command(
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
+    skip_unreadable: Skip = False,
     as_json: Json = False,
     **values: Any,
 ) -> None:
@@ -198,10 +202,8 @@ def fit_prior_command(
     name = resolved(values.pop("prior", "auto"), model.module_.bottleneck.levels)
     settings = {key.removeprefix("prior__"): value for key, value in values.items()}
     _refuse_others(name, settings)
-    given = {"source": data, "data_dir": data_dir, "label": label, "size": size}
-    loaded = _trained_on(
-        run, model.source_, {key: value for key, value in given.items() if value is not None}
-    )
+    given = options_of(data_dir, label, size, skip_unreadable)
+    loaded = _trained_on(run, model, data, given)
     is_told = condition_of(model) is not None
     if is_told:
         require_labels(loaded.train.y, loaded.name)
@@ -238,13 +240,17 @@ def _refuse_others(prior: str, settings: Mapping[str, Any]) -> None:
             raise not_of(f"--{key.rpartition('__')[2]}".replace("_", "-"), owners, prior, "--prior")
 
 
-def _trained_on(run: Path, source: Mapping[str, Any] | None, given: Mapping[str, Any]) -> Data:
-    """The data that are given, or else those that the run says it was trained on."""
-    from isthmus.data import load
+def _trained_on(run: Path, like: Any, data: str | None, given: Mapping[str, Any]) -> Data:
+    """The data that are given, or else those that the run says it was trained on.
 
-    if "source" not in given and source is None:
+    ``like`` is the member that the run holds, or None where it is a new one.
+    """
+    if data is not None:
+        return data_from(data, like, **given)
+    known = getattr(like, "source_", None)
+    if known is None:
         raise InputError(
             f"{run} does not say what it was trained on: pass --data, and --label or --size, as"
             " they were for train."
         )
-    return load(**given if "source" in given else {**(source or {}), **given})
+    return data_from(**{**known, **given, "like": like})

@@ -17,6 +17,7 @@ from isthmus._cli.shared import (
     Label,
     Run,
     Size,
+    Skip,
     Source,
     as_number,
     columns_of,
@@ -25,17 +26,21 @@ from isthmus._cli.shared import (
     examples_for,
     listing,
     open_run,
+    open_run_or_detector,
+    options_of,
     require_labels,
     rows_from,
     say,
     wrote,
+    wrote_images,
 )
 from isthmus.core import declarations
 from isthmus.core.fields import Field
 from isthmus.errors import InputError
 
 if TYPE_CHECKING:
-    from isthmus.data import Data
+    from isthmus._cli.pictures import Target
+    from isthmus.data import Data, Rows
 
 
 def encode_command(
@@ -45,16 +50,18 @@ def encode_command(
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
+    skip_unreadable: Skip = False,
     as_json: Json = False,
 ) -> None:
-    """Write the codes of examples."""
+    """Write the codes of examples; of images, beside the names of their files."""
     from isthmus._cli import exports
 
     exports.check_target(out, (exports.ARRAY, *exports.TABLES))
-    model, rows = open_run(run), rows_from(data, data_dir, label, size)
+    model = open_run(run)
+    rows = rows_from(data, model, **options_of(data_dir, label, size, skip_unreadable))
     codes = model.transform(examples_for(model, rows, data))
-    exports.write_codes(out, codes, model.get_feature_names_out())
-    wrote(out, codes, as_json)
+    exports.write_codes(out, codes, model.get_feature_names_out(), rows.files)
+    wrote(out, codes, as_json, rows.unread)
 
 
 def decode_command(
@@ -73,74 +80,129 @@ def decode_command(
     from isthmus.data.frames import numbers_of
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
-    model, rows = open_run(run), rows_from(str(codes), None, None, None)
+    model, rows = open_run(run), rows_from(str(codes))
     told = condition_from(model, condition, needed=True)
     examples = model.inverse_transform(numbers_of(rows.x, str(codes)), **told)
     exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json)
 
 
+Restored = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT",
+        help=".npy, .png; .csv or .parquet for a table; a folder for images, each under its name",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="write into a folder that holds other files")
+]
+
+
 def reconstruct_command(
     run: Run,
     data: Input,
-    out: Annotated[
-        Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for a table")
-    ],
+    out: Restored,
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
+    skip_unreadable: Skip = False,
     condition: Condition = None,
-    columns: Annotated[int, typer.Option(help="examples side by side in a picture", min=1)] = 10,
+    columns: Annotated[
+        int | None, typer.Option(help="examples side by side in a picture; 10 if not given", min=1)
+    ] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write reconstructions; a picture shows the first hundred, below their examples.
 
-    A conditional member is told the labels of DATA. Under --condition it is told that while it
-    decodes: the same style as another class.
+    A photograph becomes a photograph; of a folder of images into another, every one. A conditional
+    member is told the labels of DATA. Under --condition it is told that while it decodes: the same
+    style as another class.
     """
-    from isthmus._cli import exports
+    from isthmus._cli import exports, pictures
 
-    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
-    model, rows = open_run(run), rows_from(data, data_dir, label, size)
-    if out.suffix.lower() == exports.PICTURE:
-        rows = rows.first(100)
+    target = _checked_target(data, out, columns, overwrite)
+    model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
     told = condition_from(model, condition)
-    examples = model.reconstruct(examples_for(model, rows, data, needed=not told), **told)
-    if out.suffix.lower() == exports.PICTURE:
+
+    def restore(rows: Rows) -> Any:
+        return model.reconstruct(examples_for(model, rows, data, needed=not told), **told)
+
+    if target != "file":
+        found = pictures.restore_images(
+            *(model, data, out, restore), command="reconstruct", overwrite=overwrite, **options
+        )
+        wrote_images(found, as_json)
+        return
+    rows = rows_from(data, model, **options)
+    is_picture = out.suffix.lower() == exports.PICTURE
+    rows = rows.first(100) if is_picture else rows
+    examples = restore(rows)
+    if is_picture:
         from isthmus.figures import as_images
 
-        exports.write_picture(
-            out,
-            exports.interleave(as_images(rows.x), as_images(examples), columns),
-            columns,
-        )
+        originals, per_row = as_images(rows.x), columns or 10
+        tiles = exports.interleave(originals, as_images(examples), per_row)
+        exports.write_picture(out, tiles, per_row)
     else:
         exports.write_examples(out, examples, columns_of(model))
-    wrote(out, examples, as_json)
+    wrote(out, examples, as_json, rows.unread)
 
 
 def denoise_command(
     run: Run,
     data: Input,
-    out: Annotated[
-        Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for a table")
-    ],
+    out: Restored,
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
+    skip_unreadable: Skip = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Write cleaned examples, by a denoising member."""
-    from isthmus._cli import exports
+    """Write cleaned examples, by a denoising member; of a folder of images, every one."""
+    from isthmus._cli import exports, pictures
     from isthmus.data.rows import with_columns
 
-    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
-    model, rows = open_run(run), rows_from(data, data_dir, label, size)
+    target = _checked_target(data, out, None, overwrite)
+    model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
     if not hasattr(model, "denoise"):
         raise InputError(f"{type(model).__name__} does not clean examples: train 'denoising'.")
-    examples = model.denoise(with_columns(rows.x, rows.columns))
+
+    def restore(rows: Rows) -> Any:
+        return model.denoise(with_columns(rows.x, rows.columns))
+
+    if target != "file":
+        found = pictures.restore_images(
+            *(model, data, out, restore), command="denoise", overwrite=overwrite, **options
+        )
+        wrote_images(found, as_json)
+        return
+    rows = rows_from(data, model, **options)
+    examples = restore(rows)
     exports.write_examples(out, examples, columns_of(model))
-    wrote(out, examples, as_json)
+    wrote(out, examples, as_json, rows.unread)
+
+
+def _checked_target(data: str, out: Path, columns: int | None, overwrite: bool) -> Target:
+    """What is to be written; refused where it cannot be, or where an option says nothing of it."""
+    from isthmus._cli import exports, pictures
+
+    target = pictures.target_of(data, out)
+    if target == "file":
+        endings = (exports.ARRAY, exports.PICTURE, *exports.TABLES)
+        exports.check_target(out, endings, or_folder=True)
+    is_grid = target == "file" and out.suffix.lower() == exports.PICTURE
+    if columns is not None and not is_grid:
+        raise InputError(
+            f"--columns {columns} is for a picture of many examples, not for {out}: leave it out."
+        )
+    if overwrite and target != "folder":
+        raise InputError(
+            f"--overwrite is for a folder of images; {out} is replaced anyway: leave it out."
+        )
+    return target
 
 
 def sample_command(
@@ -223,23 +285,44 @@ def outliers_command(
     figure: Annotated[
         Path | None, typer.Option("--figure", help="also draw the extremes: .png, .svg or .pdf")
     ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain", help="also write what each value adds to the cost: .csv, .parquet or .npy"
+        ),
+    ] = None,
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
+    skip_unreadable: Skip = False,
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Write how typical each example is, and which are outliers by the scores of DATA."""
+    """Write how typical each example is, and which are outliers by the scores of DATA.
+
+    RUN may be a detector that was saved: it brings its own threshold and criterion.
+    """
     from isthmus._cli import exports
     from isthmus.estimators.outliers import OutlierDetector, table
 
     exports.check_target(out, exports.TABLES)
     if figure is not None:
         exports.check_target(figure, exports.FIGURES)
-    model, rows = open_run(run), rows_from(data, data_dir, label, size)
-    detector = OutlierDetector.from_run(model, **values).fit(examples_for(model, rows, data))
-    found = table(detector, rows)
+    if explain is not None:
+        exports.check_target(explain, (*exports.TABLES, exports.ARRAY))
+    model = open_run_or_detector(run)
+    member = model.member_ if isinstance(model, OutlierDetector) else model
+    rows = rows_from(data, member, **options_of(data_dir, label, size, skip_unreadable))
+    x = examples_for(member, rows, data)
+    if isinstance(model, OutlierDetector):
+        detector = model
+        _refuse_settled(run, detector, values)
+    else:
+        detector = OutlierDetector.from_run(model, **values).fit(x)
+    found = table(detector, rows, detector.score_samples(x))
     exports.write_table(out, found)
+    if explain is not None:
+        exports.write_shares(explain, detector.explain(x), columns_of(member))
     if figure is not None:
         exports.write_extremes(figure, detector, rows, Path(data).name)
     count, least = int(found["outlier"].sum()), int(found["rank"].argmin())
@@ -254,8 +337,20 @@ def outliers_command(
         "outliers": count,
         "threshold": detector.offset_,
         "least_typical": least,
+        **({"unread": rows.unread} if rows.unread else {}),
     }
     say(text, result, as_json)
+
+
+def _refuse_settled(run: Path, detector: Any, values: dict[str, Any]) -> None:
+    """Refuse an option that a saved detector has settled already, in another way."""
+    for name, value in values.items():
+        if value not in ("auto", getattr(detector, name)):
+            raise InputError(
+                f"--{name} {value}: the detector at {run} was fitted with {name}"
+                f" {getattr(detector, name)}: leave it out, or name the run of a member, such as"
+                f" {run / 'member-0'}."
+            )
 
 
 def judging() -> dict[str, Field]:
@@ -273,13 +368,15 @@ def evaluate_command(
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
+    skip_unreadable: Skip = False,
     as_json: Json = False,
 ) -> None:
     """Measure a run on a data set: reconstruction, likelihood, and what the codes are good for."""
     from isthmus import metrics
     from isthmus.data.datasets import condition_of
 
-    model, loaded = open_run(run), data_from(data, data_dir, label, size)
+    model = open_run(run)
+    loaded = data_from(data, model, **options_of(data_dir, label, size, skip_unreadable))
     if condition_of(model) is not None:
         require_labels(loaded.test.y, data)
     measures = metrics.evaluate(model, loaded)

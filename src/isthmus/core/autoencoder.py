@@ -29,7 +29,9 @@ from isthmus.core.objectives import (
 from isthmus.core.reductions import full
 from isthmus.likelihoods.base import Likelihood
 
-_STILL = 1e-4  # a standard deviation of codes over examples below which they are the same
+# a standard deviation of codes over examples, as a share of the largest of them, up to which they
+# are the same
+_STILL = 1e-4
 
 
 class Bottleneck(nn.Module, ABC):
@@ -72,8 +74,8 @@ class Bottleneck(nn.Module, ABC):
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         """What went wrong in training, and the remedy, judged by the posterior of some examples."""
-        spread = posterior[0].flatten(1).float().std(0)  # indices are whole numbers
-        if len(posterior[0]) < 2 or bool((spread > _STILL).any()):
+        codes = posterior[0].flatten(1).float()  # indices are whole numbers
+        if len(codes) < 2 or bool((codes.std(0) > _STILL * codes.abs().amax(0)).any()):
             return []
         return [
             "all examples have the same code, so nothing is told apart: lower learning_rate, or"
@@ -112,7 +114,7 @@ def single_sample(
 ) -> Loss:
     """Distortion under one code, plus whatever the bottleneck adds: the loss of most members."""
     code = module.code(features, batch.condition, noise)
-    parameters = module.parameters_of(code.z, batch.condition)
+    parameters = module.parameters_of(code.z, batch.condition, batch)
     distortion = module.likelihood.nll(parameters, batch.x, batch.mask)
     objective = distortion if code.penalty is None else distortion + code.penalty
     made = Pass(batch, features, code, parameters)
@@ -128,7 +130,7 @@ class Autoencoder(TrainableModule):
         decoder: z to the parameters of the likelihood; under a condition, z with the condition
             behind it (as further channels, where z is a grid).
         likelihood: p(x | z).
-        corruption: what is done to x before the encoder sees it, in :meth:`loss`; the target stays
+        corruption: what is done in :meth:`loss` to what the encoder sees of x; the target stays
             clean.
         penalty: what is charged for the encoder's behaviour, in :meth:`loss`.
         loss_function: how distortion and code make a cost.
@@ -160,15 +162,27 @@ class Autoencoder(TrainableModule):
         self.conditioning = conditioning
         self.hiding = hiding
 
+    def seen(self, batch: Batch) -> Batch:
+        """Examples as the encoder sees them, by the likelihood: of counts, log (1 + x)."""
+        return batch._replace(x=self.likelihood.encoded(batch.x, batch.mask))
+
     def features(self, batch: Batch) -> Tensor:
         """What the encoder makes of examples, ``(n, *features)``."""
+        return self.features_of(self.seen(batch))
+
+    def features_of(self, seen: Batch) -> Tensor:
+        """What the encoder makes of what it sees, ``(n, *features)``."""
         if self.conditioning is not None:
-            batch = batch._replace(x=batch.x + self.conditioning(required(batch.condition)))
-        return encoded(self.encoder, batch)
+            seen = seen._replace(x=seen.x + self.conditioning(required(seen.condition)))
+        return encoded(self.encoder, seen)
 
     def encode(self, batch: Batch) -> tuple[Tensor, ...]:
         """The posterior of each example, a named tuple; nothing is drawn."""
-        return self.bottleneck.posterior(self.features(batch), **self.context(batch.condition))
+        return self.encode_seen(self.seen(batch))
+
+    def encode_seen(self, seen: Batch) -> tuple[Tensor, ...]:
+        """The posterior of each example as a function of what the encoder sees of it."""
+        return self.bottleneck.posterior(self.features_of(seen), **self.context(seen.condition))
 
     def code(
         self, features: Tensor, condition: Tensor | None = None, noise: Tensor | None = None
@@ -177,42 +191,58 @@ class Autoencoder(TrainableModule):
         code: Code = self.bottleneck(features, noise, **self.context(condition))
         return code
 
-    def parameters_of(self, passed: Tensor, condition: Tensor | None = None) -> Tensor:
-        """What the decoder says of what the bottleneck passes, ``(n, *passed_shape)``.
+    def parameters_of(
+        self, passed: Tensor, condition: Tensor | None = None, examples: Batch | None = None
+    ) -> Tensor:
+        """What is said of x, ``(n, *parameter_shape)``, by what the bottleneck passes of it.
 
-        Several draws of each example, one after another, share its condition.
+        That is ``(n, *passed_shape)``. Several draws of each example, one after another, share its
+        condition. The size of ``examples``, where the likelihood asks for it, is their own.
         """
         if self.conditioning is not None:
             passed = with_condition(passed, required(condition))
-        return full(self.decoder(passed))
+        return self.likelihood.sized(full(self.decoder(passed)), examples)
 
-    def parameters_at(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """What is said of x by codes ``(n, *code_shape)``."""
-        return self.parameters_of(self.bottleneck.expand(z, **self.context(condition)), condition)
+    def parameters_at(
+        self, z: Tensor, condition: Tensor | None = None, examples: Batch | None = None
+    ) -> Tensor:
+        """What is said of x by codes ``(n, *code_shape)``, of ``examples`` if they are theirs."""
+        passed = self.bottleneck.expand(z, **self.context(condition))
+        return self.parameters_of(passed, condition, examples)
 
     def distortion(self, passed: Tensor, batch: Batch) -> Tensor:
         """−log p(x | z) of examples, ``(n,)``, of what the bottleneck passes of each."""
-        return self.likelihood.nll(self.parameters_of(passed, batch.condition), batch.x, batch.mask)
+        parameters = self.parameters_of(passed, batch.condition, batch)
+        return self.likelihood.nll(parameters, batch.x, batch.mask)
 
-    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """The expected x of each code: ``(n, *code_shape)`` to ``(n, *shape)``."""
-        return self.likelihood.mean(self.parameters_at(z, condition))
+    def decode(
+        self, z: Tensor, condition: Tensor | None = None, examples: Batch | None = None
+    ) -> Tensor:
+        """The expected x of each code: ``(n, *code_shape)`` to ``(n, *shape)``.
 
-    def forward(self, batch: Batch) -> Tensor:
-        """The reconstruction of x through its first-named code; the same at every call."""
-        return self.decode(self.encode(batch)[0], batch.condition)
+        ``examples``, where the codes are theirs, tell their size; else it is the typical one.
+        """
+        return self.likelihood.mean(self.parameters_at(z, condition, examples))
+
+    def forward(self, batch: Batch, condition: Tensor | None = None) -> Tensor:
+        """The reconstruction of x through its first-named code; the same at every call.
+
+        ``condition`` is what the decoder is told, where it is another than the encoder is told.
+        """
+        condition = batch.condition if condition is None else condition
+        return self.decode(self.encode(batch)[0], condition, batch)
 
     def loss(self, batch: Batch, noise: Tensor | None = None) -> Loss:
         """What examples cost in training, each by itself.
 
         ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
         """
-        seen = batch
+        seen = self.seen(batch)
         if self.corruption is not None:
-            seen = batch._replace(x=batch.observed(self.corruption(batch.x)))
+            seen = seen._replace(x=seen.observed(self.corruption(seen.x)))
         if self.hiding is not None:
             seen = self.hiding(seen)
-        loss = self.cost(self.features(seen), batch, noise)
+        loss = self.cost(self.features_of(seen), batch, noise)
         if self.penalty is None:
             return loss
         charge: Loss = self.penalty(self, seen)

@@ -45,7 +45,8 @@ def latent_grid(space: str, codes: np.ndarray, side: int = 15) -> LatentGrid:
     has_plane = codes.shape[1] > 2 and len(codes) > 2
     with np.errstate(invalid="ignore", divide="ignore"):
         # Codes that are all the same have no principal components: the grid is then one point.
-        pca = PCA(2).fit(codes) if has_plane else None
+        # and of arrays, whatever scikit-learn is set to give out
+        pca = PCA(2).set_output(transform="default").fit(codes) if has_plane else None
     flat = codes if pca is None else pca.transform(codes)
     (right, over), (up, _) = (
         _ticks(space if pca is None else "data", flat[:, axis], side) for axis in (0, 1)

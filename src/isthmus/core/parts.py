@@ -7,6 +7,7 @@ dataclass with declared fields of its own, which builds what does the work.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -16,7 +17,7 @@ from sklearn.base import BaseEstimator
 
 from isthmus.core import fields
 from isthmus.core.fields import Field
-from isthmus.errors import InputError
+from isthmus.errors import InputError, InputTypeError, unknown
 from isthmus.registry import Registry
 
 _Part = TypeVar("_Part")
@@ -29,6 +30,16 @@ class Configurable(BaseEstimator):
     A slot that holds a name has the parameters of the part that the name stands for, so that
     ``set_params(likelihood__scale=0.2)`` works for ``likelihood="gaussian"`` too.
     """
+
+    def __new__(cls, *args: Any, **values: Any) -> Self:
+        """A name that no field has is refused with the nearest one, before the fields are set."""
+        known = inspect.signature(cls.__init__).parameters
+        if all(each.kind is not each.VAR_KEYWORD for each in known.values()):
+            for name in values:
+                if name not in known:
+                    names = [each for each in known if each != "self"]
+                    raise InputTypeError(str(unknown("field", name, names, cls.__name__)))
+        return super().__new__(cls)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The values of all fields; with ``deep``, those of parts too, as ``slot__field``."""
@@ -43,8 +54,11 @@ class Configurable(BaseEstimator):
         """Set fields, and ``slot__field`` of the parts in its slots; a name becomes its part first.
 
         Raises:
-            InputError: for a field of a part where the slot holds none.
+            InputError: for a name that is no field, and for a field of a part where the slot holds
+                none.
         """
+        for key in params:
+            self._require_field(key)
         super().set_params(**{key: value for key, value in params.items() if "__" not in key})
         nested = {key: value for key, value in params.items() if "__" in key}
         inside = {key.partition("__")[0] for key in nested}
@@ -62,6 +76,20 @@ class Configurable(BaseEstimator):
                 )
         super().set_params(**nested)
         return self
+
+    def _require_field(self, key: str) -> None:
+        """Refuse ``name`` or ``name__field`` where there is no such field, or no part in it."""
+        name, _, inner = key.partition("__")
+        known = self.get_params(deep=False)
+        if name not in known:
+            raise unknown("field", name, known, type(self).__name__)
+        declaration = fields.declared(type(self)).get(name)
+        is_slot = declaration is not None and declaration.registry is not None
+        if inner and not is_slot and not hasattr(known[name], "set_params"):
+            raise InputError(
+                f"{key} is a field of a part, but {name}={known[name]!r} is none: leave out"
+                f" {'__' + inner!r}."
+            )
 
 
 @dataclass(repr=False)

@@ -168,9 +168,10 @@ def _sparse_extent(x: Any, name: str) -> Extent:
 def _not_finite(value: Any, place: tuple[int, ...], name: str) -> InputError:
     what = "NaN" if np.isnan(value) else "inf"
     where = f"row {place[0]}, column {', '.join(str(i) for i in place[1:])}"
+    wanted = "what is missing or masked" if np.isnan(value) else "the value"
     return InputError(
-        f"{name} holds {what} (row and column from 0: {where}): remove the row, or fill in the"
-        " value."
+        f"{name} holds {what} (row and column from 0: {where}): remove the row, or fill in"
+        f" {wanted}."
     )
 
 

@@ -1,20 +1,22 @@
-"""The preprocessor for data: a name or a path goes in, examples come out."""
+"""A name or a path goes in, examples come out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from isthmus.core.declarations import first_paragraph
 from isthmus.data._sources.arrays import read_npy, read_npz
-from isthmus.data._sources.images import read_folder
-from isthmus.data._sources.tables import read_csv, read_parquet
+from isthmus.data._sources.containers import is_zarr, read_hdf5, read_zarr
+from isthmus.data._sources.folders import SUFFIXES, first_file, is_image
+from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
+from isthmus.data._sources.tables import PARQUET, read_delimited, read_parquet
 from isthmus.data._splitting import check_fraction, split
 from isthmus.data.datasets import Data
 from isthmus.data.frames import joined
@@ -25,11 +27,32 @@ from isthmus.registry import DATA
 Location: TypeAlias = str | os.PathLike[str]
 Size: TypeAlias = int | Sequence[int]
 
-_ARRAYS: dict[str, Callable[[Path], Rows]] = {".npy": read_npy, ".npz": read_npz}
-_TABLES: dict[str, Callable[[Path, str | None], Rows]] = {
-    ".csv": read_csv,
-    ".parquet": read_parquet,
+_ARRAYS: dict[str, Callable[[Path], Rows]] = {
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".zarr": read_zarr,
 }
+_TABLES: dict[str, Callable[[Path, str | None], Rows]] = {
+    ".csv": read_delimited,
+    ".csv.gz": read_delimited,
+    ".tsv": read_delimited,
+    ".tsv.gz": read_delimited,
+    **dict.fromkeys(PARQUET, read_parquet),
+}
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How a source is read; what is None was not given."""
+
+    data_dir: Location | None = None
+    label: str | None = None
+    size: Size | None = None
+    like: Any = None
+    skip_unreadable: bool | None = None
+    strict: bool = True
 
 
 def load_data(
@@ -38,6 +61,8 @@ def load_data(
     data_dir: Location | None = None,
     label: str | None = None,
     size: Size | None = None,
+    like: Any = None,
+    skip_unreadable: bool = False,
     test_fraction: float = 0.2,
 ) -> Data:
     """Load a data set, split into a training part and a test part.
@@ -55,6 +80,10 @@ def load_data(
         label: the column of a table that holds the classes.
         size: a height and width, or one number for both, to which the images of a folder are
             resized.
+        like: a trained member: images are brought to the size, the colours and the layout that it
+            was trained on, and need no ``size``. Other sources are read as ever.
+        skip_unreadable: whether images that cannot be read are left out, with a warning that lists
+            them (also in ``unread``), and not refused.
         test_fraction: the share of your rows to test on; 0 trains on all of them and leaves the
             test part empty.
 
@@ -62,15 +91,15 @@ def load_data(
         InputError: what cannot be used, with the place and the remedy.
     """
     check_fraction(test_fraction)
+    options = _Options(data_dir, label, size, like, skip_unreadable or None)
     if isinstance(source, str) and source in DATA:
-        return replace(_known(source, data_dir, label, size), source={"source": source})
-    data = split(
-        Path(source).resolve().name, _read_path(source, data_dir, label, size), test_fraction
-    )
+        return replace(_known(source, options), source={"source": source})
+    data = split(Path(source).resolve().name, _read_path(source, options), test_fraction)
     given = {
         "source": os.fspath(source),
         "label": label,
         "size": size,
+        "skip_unreadable": skip_unreadable or None,
         "test_fraction": test_fraction,
     }
     return replace(data, source={name: value for name, value in given.items() if value is not None})
@@ -82,17 +111,49 @@ def read_rows(
     data_dir: Location | None = None,
     label: str | None = None,
     size: Size | None = None,
+    like: Any = None,
+    skip_unreadable: bool = False,
 ) -> Rows:
     """Read all rows of a source in its own order, without splitting them.
 
-    A path may be an ``.npy`` array, an ``.npz`` file (``x`` and perhaps ``y``; or ``x_train``,
-    ``x_test`` and perhaps their labels; or one array), a folder of images whose sub-folders are
-    classes, or a ``.csv`` or ``.parquet`` table of numbers. Where the source has a split of its
-    own, the training rows come first. The arguments are those of :func:`isthmus.data.load`.
+    A path may be an ``.npy`` array; an ``.npz``, ``.h5`` or ``.zarr`` file (``x`` and perhaps
+    ``y``; or ``x_train``, ``x_test`` and perhaps their labels; or one array); a folder of images
+    whose sub-folders are classes, or a single image; a ``.csv`` or ``.tsv`` table, perhaps
+    compressed (``.csv.gz``), a ``.parquet`` file, or a folder of these. Where the source has a
+    split of its own, the training rows come first. The arguments are those of
+    :func:`isthmus.data.load`; with ``like``, images need not lie in folders of classes.
     """
+    options = _Options(data_dir, label, size, like, skip_unreadable or None, like is None)
     if isinstance(source, str) and source in DATA:
-        return _together(_known(source, data_dir, label, size))
-    return _read_path(source, data_dir, label, size)
+        return _together(_known(source, options))
+    return _read_path(source, options)
+
+
+def holds_images(source: Location) -> bool:
+    """Whether a source is an image, or a folder that is read as one of images."""
+    if isinstance(source, str) and source in DATA:
+        return False
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return not is_zarr(path) and first_file(path, SUFFIXES) is not None
+    return path.is_file() and is_image(path.name)
+
+
+def open_images(
+    source: Location,
+    *,
+    like: Any,
+    data_dir: Location | None = None,
+    label: str | None = None,
+    size: Size | None = None,
+    skip_unreadable: bool = False,
+) -> Images:
+    """The images of a path, looked at but not yet read, as :func:`read_rows` would read them."""
+    path = Path(source).expanduser()
+    options = _Options(data_dir, label, size, like, skip_unreadable)
+    kind = "a folder of images" if path.is_dir() else "an image"
+    _refuse_idle(str(source), kind, options, "data_dir", "label")
+    return looked_at(path, wanted_for(like, size), skip_unreadable, strict=False)
 
 
 def known_names() -> dict[str, str]:
@@ -100,9 +161,10 @@ def known_names() -> dict[str, str]:
     return {name: first_paragraph(DATA[name].__doc__) for name in DATA}
 
 
-def _known(name: str, data_dir: Location | None, label: str | None, size: Size | None) -> Data:
-    _refuse_idle(name, "a known data set", label=label, size=size)
-    data: Data = DATA[name](None if data_dir is None else Path(data_dir))
+def _known(name: str, options: _Options) -> Data:
+    _refuse_idle(name, "a known data set", options, "label", "size", "skip_unreadable")
+    folder = options.data_dir
+    data: Data = DATA[name](None if folder is None else Path(folder))
     return data
 
 
@@ -116,14 +178,12 @@ def _together(data: Data) -> Rows:
     return Rows(x, y, data.classes, data.columns, train_rows=len(data.train))
 
 
-def _read_path(
-    source: Location, data_dir: Location | None, label: str | None, size: Size | None
-) -> Rows:
+def _read_path(source: Location, options: _Options) -> Rows:
     path = Path(source).expanduser()
     if not path.exists():
         raise _missing(str(source), path)
-    _refuse_idle(str(source), "a path", data_dir=data_dir)
-    reader = _reader(path, label, size)
+    _refuse_idle(str(source), "a path", options, "data_dir")
+    reader = _reader(path, options)
     try:
         return reader()
     except InputError:
@@ -134,20 +194,41 @@ def _read_path(
         ) from error
 
 
-def _reader(path: Path, label: str | None, size: Size | None) -> Callable[[], Rows]:
-    suffix = path.suffix.lower()
-    if path.is_dir():
-        _refuse_idle(str(path), "a folder of images", label=label)
-        return partial(read_folder, path, size)
-    if suffix in _TABLES:
-        _refuse_idle(str(path), "a table", size=size)
-        return partial(_TABLES[suffix], path, label)
-    if suffix in _ARRAYS:
-        _refuse_idle(str(path), "a file of arrays", label=label, size=size)
-        return partial(_ARRAYS[suffix], path)
+def _reader(path: Path, options: _Options) -> Callable[[], Rows]:
+    if path.is_dir() and (is_zarr(path) or path.suffix.lower() == ".zarr"):
+        _refuse_idle(str(path), "a file of arrays", options, "label", "size", "skip_unreadable")
+        return partial(read_zarr, path)
+    if path.is_dir() and first_file(path, SUFFIXES) is None and first_file(path, PARQUET):
+        _refuse_idle(str(path), "a table", options, "size", "skip_unreadable")
+        return partial(read_parquet, path, options.label)
+    if path.is_dir() or is_image(path.name):
+        kind = "a folder of images" if path.is_dir() else "an image"
+        _refuse_idle(str(path), kind, options, "label")
+        return partial(_read_images, path, options)
+    if ending := _ending(path, _TABLES):
+        _refuse_idle(str(path), "a table", options, "size", "skip_unreadable")
+        return partial(_TABLES[ending], path, options.label)
+    if ending := _ending(path, _ARRAYS):
+        _refuse_idle(str(path), "a file of arrays", options, "label", "size", "skip_unreadable")
+        return partial(_ARRAYS[ending], path)
     raise InputError(
-        f"{path} cannot be read: give {', '.join((*_ARRAYS, *_TABLES))} or a folder of images."
+        f"{path} cannot be read: give {', '.join((*_ARRAYS, *_TABLES))}, an image or a folder of"
+        " images."
     )
+
+
+def _read_images(path: Path, options: _Options) -> Rows:
+    wanted = wanted_for(options.like, options.size)
+    skip = bool(options.skip_unreadable)
+    rows = read_images(path, wanted, skip_unreadable=skip, strict=options.strict)
+    if options.like is None or wanted.channels is None:
+        return rows
+    return replace(rows, x=options.like.preprocessor_.layout.inverse_transform(rows.x))
+
+
+def _ending(path: Path, known: dict[str, Any]) -> str | None:
+    """The ending of a name that is known, such as ``.csv`` or ``.csv.gz``."""
+    return next((ending for ending in known if path.name.lower().endswith(ending)), None)
 
 
 def _missing(source: str, path: Path) -> InputError:
@@ -158,9 +239,10 @@ def _missing(source: str, path: Path) -> InputError:
     return unknown("data set or path", source, DATA)
 
 
-def _refuse_idle(source: str, kind: str, **arguments: object) -> None:
+def _refuse_idle(source: str, kind: str, options: _Options, *names: str) -> None:
     """An argument that would change nothing is a mistake, not a wish to be ignored."""
-    for name, value in arguments.items():
+    for name in names:
+        value = getattr(options, name)
         if value is not None:
             raise InputError(
                 f"{name}={value!r} means nothing for {source!r}, which is {kind}: leave it out."

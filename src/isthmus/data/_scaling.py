@@ -214,8 +214,10 @@ def support_of(x: Any, scaling: Scaling, example: Kind) -> Support:
         if all(map(_are_ends, scaled)):
             return "binary"
         return "intensity" if example == "image" or scaling.kind == "pixels" else "unit"
-    is_count = scaling.kind == "none" and all(_are_counts(block) for _, block in blocks(x))
-    return "count" if is_count else "real"
+    if scaling.kind != "none":
+        return "real"
+    are_counts = all((is_count(block) | np.isnan(block)).all() for _, block in blocks(x))
+    return "count" if are_counts else "real"
 
 
 def _are_ends(x: np.ndarray) -> bool:
@@ -224,6 +226,7 @@ def _are_ends(x: np.ndarray) -> bool:
     return not bool((distance > _ROUNDING).any())
 
 
-def _are_counts(x: np.ndarray) -> bool:
-    """Whether all values are whole numbers from 0 on."""
-    return not bool(((x < 0) | (np.abs(x - np.rint(x)) > 0)).any())
+def is_count(x: np.ndarray) -> np.ndarray:
+    """Whether each value is a whole number from 0 on."""
+    found: np.ndarray = (x >= 0) & (x == np.rint(x))
+    return found

@@ -30,7 +30,15 @@ def split(name: str, rows: Rows, test_fraction: float = 0.2) -> Data:
         raise InputError(f"{name}: {len(rows)} row to train and test on: at least 2 are needed.")
     train, test = _selections(rows, test_fraction)
     whole = Part(rows.x, rows.y)
-    return Data(name, whole.take(train), whole.take(test), rows.classes, rows.columns)
+    return Data(
+        name,
+        whole.take(train),
+        whole.take(test),
+        rows.classes,
+        rows.columns,
+        unread=rows.unread,
+        notes=rows.notes,
+    )
 
 
 def check_fraction(test_fraction: object) -> None:

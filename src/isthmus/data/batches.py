@@ -84,15 +84,18 @@ class StoreBatches:
         return inference_rows(self._store.shape)
 
     def chunks(self, size: int | None = None) -> Iterator[Batch]:
-        """All examples in their order, in chunks that are ready for the model."""
-        size = size or self.rows
-        for start in range(0, len(self), size):
-            some = slice(start, start + size)
+        """All examples in their order, in chunks that are ready for the model.
+
+        A single last example joins the chunk before it, because some terms compare examples.
+        """
+        size, last = size or self.rows, len(self) - 1
+        for start in range(0, max(last, 1), size):
+            stop = start + size if start + size < last else len(self)
+            some = slice(start, stop)
             condition, weight = (
                 None if part is None else part[some] for part in (self._condition, self._weight)
             )
-            x = self._store.slice(start, start + size)
-            yield self.ready(Batch(x, condition, None, weight))
+            yield self.ready(Batch(self._store.slice(start, stop), condition, None, weight))
 
     def ready(self, stored: Batch) -> Batch:
         """What is kept, on the device, in the model's units; masked and binarised if asked."""

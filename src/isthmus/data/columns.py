@@ -57,7 +57,8 @@ class ColumnCode(ABC):
         """The cells that numbers stand for, in the type of the column."""
         from pandas import Series
 
-        return Series(self.decode(numbers), name=self.name).astype(self.dtype)
+        cells: Any = Series(self.decode(numbers), name=self.name)
+        return cells.astype(self.dtype)
 
     def bounded(self, numbers: np.ndarray) -> np.ndarray:
         """Numbers ``(n, size)`` within the reach of the training cells, where there is one."""
@@ -93,7 +94,8 @@ class NumberColumn(ColumnCode):
         numbers = _numbers(cells)
         known = numbers[~np.isnan(numbers)]
         is_whole = bool((known == np.rint(known)).all())
-        return cls(cells.name, str(cells.dtype), float(known.min()), float(known.max()), is_whole)
+        reach = float(known.min()), float(known.max())
+        return cls(name_of(cells), str(cells.dtype), *reach, is_whole)
 
     def encode(self, cells: Series) -> np.ndarray:
         return _numbers(cells)[:, None]
@@ -221,7 +223,8 @@ class DateColumn(ColumnCode):
         """The code of a training column."""
         known = microseconds(cells.dropna())
         step = next(step for step in _STEPS if not (known % step).any())
-        return cls(cells.name, str(cells.dtype), int(known.min()), int(known.max()), step)
+        reach = int(known.min()), int(known.max())
+        return cls(name_of(cells), str(cells.dtype), *reach, step)
 
     def encode(self, cells: Series) -> np.ndarray:
         if not is_date(cells):
@@ -254,6 +257,12 @@ class DateColumn(ColumnCode):
         micro = (micro + self.step // 2) // self.step * self.step
         dates = DatetimeIndex(micro.view("datetime64[us]"))
         return dates.tz_localize("UTC") if "," in self.dtype else dates
+
+
+def name_of(cells: Series) -> str | int:
+    """What the frame calls a column."""
+    name: Any = cells.name
+    return name
 
 
 def is_date(cells: Series) -> bool:

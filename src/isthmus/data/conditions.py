@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from isthmus.data.incoming import incoming
 from isthmus.data.labels import LabelSet
 from isthmus.errors import InputError
 
@@ -133,10 +135,10 @@ def fit_condition(kind: str, values: Any, n: int) -> Condition:
             f"condition='covariates': y has the shape {np.shape(values)}, but there are {n}"
             " examples: give (n, covariates)."
         )
-    scale = given.std(0)
-    return CovariateCondition(
-        tuple(given.mean(0).tolist()), tuple(np.where(scale > 0, scale, 1.0).tolist())
-    )
+    mean, scale = given.mean(0), given.std(0)
+    # a covariate that does not vary has the deviation that its mean was rounded by
+    varies = scale > 10 * np.finfo(np.float64).eps * np.abs(mean)
+    return CovariateCondition(tuple(mean.tolist()), tuple(np.where(varies, scale, 1.0).tolist()))
 
 
 def condition_from_json(values: dict[str, Any]) -> Condition:
@@ -149,8 +151,9 @@ def condition_from_json(values: dict[str, Any]) -> Condition:
 
 
 def _numbers(values: Any) -> np.ndarray:
+    known = values if isinstance(values, Number) else incoming(values, "covariates")
     try:
-        given = np.asarray(values, dtype=np.float64)
+        given = np.asarray(known, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"covariates cannot be read as numbers ({error}): give floats.") from error
     if not np.isfinite(given).all():

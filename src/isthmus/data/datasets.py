@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from isthmus.data._scaling import PIXELS
 from isthmus.data.frames import Values, numbers_of, rows_of
+from isthmus.data.rows import narrowed, number_labels, read_labels, with_columns
+from isthmus.errors import InputError, unknown
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Data:
         columns: the names of the columns of a table, or None.
         source: the arguments with which :func:`isthmus.data.load` gives it again, where it came
             from there; no folder that only this machine has.
+        unread: the files of a folder that were left out because they cannot be read.
+        notes: what was recognised in a text whose form is not the usual one, a sentence each.
     """
 
     name: str
@@ -60,11 +65,15 @@ class Data:
     classes: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
     source: Mapping[str, Any] | None = None
+    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("train", "test"):  # a part that stands alone still knows its classes
-            part = replace(getattr(self, name), classes=self.classes)
-            object.__setattr__(self, name, part)
+        parts, classes = _numbered([self.train, self.test], self.classes)
+        object.__setattr__(self, "classes", classes)
+        for name, part in zip(("train", "test"), parts, strict=True):
+            # a part that stands alone still knows its classes
+            object.__setattr__(self, name, replace(part, classes=classes))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,12 +82,15 @@ class Data:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The least and greatest stored value of the training part; uint8 counts as [0, 255].
+        """The least and greatest stored value of the training part; pixels count as all
+        that their type holds, [0, 255] for uint8.
 
         Missing cells of a table do not count.
         """
         x = numbers_of(self.train.x, self.name)
-        return (0.0, 255.0) if x.dtype == np.uint8 else (float(np.nanmin(x)), float(np.nanmax(x)))
+        if x.dtype in PIXELS:
+            return 0.0, PIXELS[x.dtype]
+        return float(np.nanmin(x)), float(np.nanmax(x))
 
     def __repr__(self) -> str:
         labels = f", {len(self.classes)} classes" if self.classes else ""
@@ -88,14 +100,50 @@ class Data:
         )
 
 
+def _numbered(
+    parts: Sequence[Part], classes: tuple[str, ...] | None
+) -> tuple[Sequence[Part], tuple[str, ...] | None]:
+    """The parts of a data set with labels that index its classes, whatever they are handed in as;
+    and those classes.
+    """
+    given = [None if part.y is None else read_labels(part.y) for part in parts]
+    known = [y for y in given if y is not None]
+    if any(y.dtype.kind not in "iuf" and len(y) for y in known):  # floats are covariates
+        numbers, names = number_labels(narrowed(np.concatenate(known)), "y")
+        if classes is not None and (foreign := sorted(set(names) - set(map(str, classes)))):
+            raise unknown("class", foreign[0], map(str, classes))
+        places = names if classes is None else [str(name) for name in classes]
+        numbers = np.array([places.index(name) for name in names])[numbers]
+        ends = np.cumsum([0 if y is None else len(y) for y in given])[:-1]
+        given = [
+            None if y is None else found
+            for y, found in zip(given, np.split(numbers, ends), strict=True)
+        ]
+        classes = tuple(places)
+    return [replace(part, y=y) for part, y in zip(parts, given, strict=True)], classes
+
+
+def require_data(data: Any) -> None:
+    """Refuse anything but a whole data set where both of its parts are needed."""
+    if not isinstance(data, Data):
+        raise InputError(
+            f"data is a {type(data).__name__}, but a data set with its parts is needed: give what"
+            " isthmus.data.load gives, or Data(name, Part(x, y), Part(x_test, y_test))."
+        )
+
+
 def known_of(model: Any, part: Part) -> dict[str, Any]:
     """What a conditional model must be told of a part, as an argument; nothing for any other."""
     return {"condition": part.labels} if condition_of(model) is not None else {}
 
 
-def named_for(model: Any, x: Values) -> Values:
-    """Examples as a model takes them: a frame without its names where it was trained without."""
-    return x if hasattr(model, "feature_names_in_") else numbers_of(x)
+def named_for(model: Any, x: Values, data: Data | None = None) -> Values:
+    """Examples of a data set as a model takes them: with the names of its columns where it was
+    trained with names, and without them where it was trained without.
+    """
+    if not hasattr(model, "feature_names_in_"):
+        return numbers_of(x)
+    return x if data is None or data.columns is None else with_columns(x, data.columns)
 
 
 def typical_of(model: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from isthmus.data.batches import StoreBatches
+from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store, fingerprint
 from isthmus.errors import InputError
@@ -57,8 +58,9 @@ def weights_of(sample_weight: Any, n: int) -> Tensor | None:
     """Weights of n examples, 1 on the average; None where none are given."""
     if sample_weight is None:
         return None
+    given = incoming(sample_weight, "sample_weight")
     try:
-        weight = np.asarray(sample_weight, dtype=np.float64)
+        weight = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"sample_weight holds no numbers ({error}): give one for each.") from error
     if weight.shape != (n,):

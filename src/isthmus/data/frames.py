@@ -55,9 +55,9 @@ def numbers_of(x: Values, name: str = "X") -> np.ndarray:
 
 
 def _check_numeric(column: Any, name: str) -> None:
-    from pandas.api.types import is_numeric_dtype
+    from pandas.api.types import is_complex_dtype, is_numeric_dtype
 
-    if not is_numeric_dtype(column.dtype):
+    if not is_numeric_dtype(column.dtype) or is_complex_dtype(column.dtype):
         shown = next((value for value in column if value == value), None)
         raise InputError(
             f"{name}: column {column.name!r} holds {shown!r} ({column.dtype}), which is no number:"

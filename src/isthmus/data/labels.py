@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.data.rows import number_labels
+from isthmus.data.rows import number_labels, read_labels
 from isthmus.errors import InputError, unknown
 
 
@@ -28,7 +28,7 @@ class LabelSet:
     @classmethod
     def of(cls, labels: Any, n: int) -> tuple[Self, Tensor]:
         """The classes of n examples' labels, and the index of each example's class, ``(n,)``."""
-        given = np.asarray(labels)
+        given = read_labels(labels)
         if given.shape != (n,):
             raise InputError(
                 f"labels have the shape {given.shape}, but there are {n} examples: give one label"
@@ -39,7 +39,7 @@ class LabelSet:
 
     def indices(self, labels: Any, n: int) -> Tensor:
         """The index of one label's class, n times, or of one label for each example, ``(n,)``."""
-        given = np.asarray(labels)
+        given = read_labels(labels)
         if given.shape not in ((), (n,)):
             raise InputError(
                 f"label has the shape {given.shape}: give one label, or one for each of the {n}"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
 from isthmus.core.parts import named
-from isthmus.data._grids import grid_of, off_grid
+from isthmus.data._grids import grid_of, no_count, off_grid
 from isthmus.data._layout import Extent, Layout, as_numbers, extent, layout_of
 from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
 from isthmus.data._sequences import steps
@@ -37,20 +37,25 @@ class Preprocessor:
         spec: what an example is inside a model.
         layout: the shape of an example outside and inside.
         scaling: the units outside and inside.
+        strict: whether values outside [0, 1] are refused, because they are intensities, and the
+            likelihood has no place for others.
         table: how rows of a frame become numbers; None where examples are arrays of numbers.
         condition: how what is known beside an example becomes numbers; None where nothing is.
         bins: how many values 0, 1/(bins - 1), ..., 1 the likelihood can charge for; None for any.
         blank: the mean of the training examples inside, ``(*shape)``, which stands for missing
             values; None where that is 0.
+        counts: whether the likelihood can charge for whole numbers from 0 on alone.
     """
 
     spec: ExampleSpec
     layout: Layout
     scaling: Scaling
+    strict: bool = False
     table: Table | None = None
     condition: Condition | None = None
     bins: int | None = None
     blank: np.ndarray | None = None
+    counts: bool = False
 
     def transform(self, x: Any, *, gaps: bool = False) -> Store:
         """Examples as they will be kept, ``(n, *shape)``: of an array, a frame, or sparse rows.
@@ -71,7 +76,7 @@ class Preprocessor:
             _refuse_order(self.spec.kind)
         is_padded = self.spec.kind == "sequence" and x.dtype.kind == "f"
         reach = extent(steps(x) if is_padded else x, gaps=gaps or self.spec.may_lack_values)
-        if self._is_picture and x.dtype not in PIXELS:
+        if self.strict and x.dtype not in PIXELS:
             self._require_unit(reach)
         scaling = self._scaling_of(x.dtype, reach)
         return kept(x, self.layout, scaling, has_gaps=is_padded or reach.has_gaps)
@@ -116,10 +121,15 @@ class Preprocessor:
         return off_grid(inside, self.scaling, bins)
 
     def require_grid(self, inside: Store) -> None:
-        """Refuse transformed examples with values between those that the likelihood knows.
+        """Refuse transformed examples with values beside those that the likelihood knows.
 
         They have no probability mass.
         """
+        if self.counts and (value := no_count(inside)) is not None:
+            raise InputError(
+                f"X holds {value:g}, but the likelihood knows only whole numbers from 0 on: give"
+                " counts, or take another likelihood."
+            )
         if self.bins is None or (value := self.off_grid(inside, self.bins)) is None:
             return
         fitting = grid_of(inside)
@@ -144,9 +154,11 @@ class Preprocessor:
             "missing": self.spec.missing,
             "layout": asdict(self.layout),
             "scaling": self.scaling.to_json(),
+            "strict": self.strict,
             "table": None if self.table is None else self.table.to_json(),
             "bins": self.bins,
             "blank": None if self.blank is None else self.blank.tolist(),
+            "counts": self.counts,
             "condition": None if self.condition is None else self.condition.to_json(),
         }
 
@@ -176,17 +188,13 @@ class Preprocessor:
             ),
             Layout(outer, shape, layout["channels"]),
             scaling,
+            bool(values["strict"]) and (kind == "image" or scaling.kind == "pixels"),
             known,
             None if condition is None else condition_from_json(condition),
             None if values.get("bins") is None else int(values["bins"]),
-            None if values.get("blank") is None else np.float32(values["blank"]),
+            None if values.get("blank") is None else np.asarray(values["blank"], np.float32),
+            bool(values.get("counts", False)),
         )
-
-    @property
-    def _is_picture(self) -> bool:
-        """Whether values are intensities in [0, 1], which nothing may lie outside of."""
-        is_image = self.spec.kind == "image" and self.scaling.kind == "none"
-        return self.scaling.kind == "pixels" or (is_image and self.spec.unit_range)
 
     def _require_unit(self, reach: Extent) -> None:
         if reach.low < -_SLACK or reach.high > 1 + _SLACK:
@@ -204,7 +212,10 @@ class Preprocessor:
             if dtype in PIXELS:
                 return replace(scaling, scale=np.full(1, PIXELS[dtype]))
             return replace(scaling, kind="none", scale=np.ones(1))
-        if self._is_picture and dtype in PIXELS and reach.high > 1:
+        if self.counts:  # a 1 is a 1, as uint8 too
+            return scaling
+        is_image = self.spec.kind == "image" and self.spec.unit_range
+        if scaling.kind == "none" and is_image and dtype in PIXELS and reach.high > 1:
             return replace(scaling, kind="pixels", scale=np.full(1, PIXELS[dtype]))
         return scaling
 
@@ -248,15 +259,25 @@ def fit_preprocessor(
         values = steps(x) if kind == "sequence" else layout.transform(x)
     unscaled = ExampleSpec(kind, layout.shape)
     reach = extent(values, gaps=unscaled.may_lack_values)
+    counts = likelihood is not None and likelihood.requires_counts
+    if likelihood is not None and counts:
+        scaling = _unscaled(scaling, likelihood)
     fitted = fit_scaling(scaling, values, reach, example=kind)
     spec = replace(unscaled, support=support_of(values, fitted, kind), missing=reach.missing)
     _require_fit(likelihood, spec, reach)
     bins = None if likelihood is None else likelihood.required_bins
+    unbounded = replace(spec, support="count" if counts else "real")
+    is_bounded = likelihood is None or likelihood.accepts(unbounded) is not None
+    is_picture = fitted.kind == "pixels" or (
+        kind == "image" and fitted.kind == "none" and spec.unit_range
+    )
     is_padded = kind == "sequence" and x.dtype.kind == "f"
     store = kept(x, layout, fitted, has_gaps=is_padded or reach.has_gaps)
     lacks = spec.may_lack_values and fitted.kind != "standard"
     blank = _mean_inside(values, fitted) if lacks else None
-    return Preprocessor(spec, layout, fitted, bins=bins, blank=blank), store
+    strict = is_picture and is_bounded
+    preprocessor = Preprocessor(spec, layout, fitted, strict, bins=bins, blank=blank, counts=counts)
+    return preprocessor, store
 
 
 def _mean_inside(x: Any, scaling: Scaling) -> np.ndarray:
@@ -279,7 +300,7 @@ def _fit_table(
     _require_fit(likelihood, spec, reach)
     layout = Layout((len(table.names),), (table.width,), "table")
     inside = fitted.transform(numbers)
-    preprocessor = Preprocessor(spec, layout, fitted, table, blank=np.nanmean(inside, axis=0))
+    preprocessor = Preprocessor(spec, layout, fitted, table=table, blank=np.nanmean(inside, axis=0))
     return preprocessor, ArrayStore(inside, has_gaps=reach.has_gaps)
 
 
@@ -292,6 +313,16 @@ def _require_fit(likelihood: LikelihoodPart | None, spec: ExampleSpec, reach: Ex
             f" likelihood={named(likelihood, LIKELIHOODS)!r} {lack}, or another likelihood"
             f" ({others})."
         )
+
+
+def _unscaled(scaling: str, likelihood: LikelihoodPart) -> str:
+    """The scaling of counts, which is none; another one is refused."""
+    if scaling not in ("auto", "none"):
+        raise InputError(
+            f"scaling={scaling!r} leaves no counts, which"
+            f" likelihood={named(likelihood, LIKELIHOODS)!r} needs: pass scaling='none' or 'auto'."
+        )
+    return "none"
 
 
 def _require_examples(x: Any) -> None:

@@ -20,6 +20,7 @@ from isthmus.data.columns import (
     code_from_json,
     is_date,
     listed,
+    name_of,
 )
 from isthmus.data.frames import is_frame
 from isthmus.errors import DataWarning, InputError, missing_extra, unknown
@@ -318,7 +319,7 @@ def _is_categorical(cells: Series, known: Series) -> bool:
 
 def _code(cells: Series, kind: ColumnKind) -> ColumnCode:
     """The code of a column as one of a kind; refuses cells that are not of it."""
-    name, dtype = cells.name, str(cells.dtype)
+    name, dtype = name_of(cells), str(cells.dtype)
     match kind:
         case "number":
             return NumberColumn.fitted(cells)
@@ -371,10 +372,11 @@ def _missing(n: int, dtype: str) -> Any:
     """A column of n cells without values, of the type where that can be."""
     from pandas import Series
 
+    empty: Any = Series([None] * n, dtype=object)
     try:
-        return Series([None] * n).astype(dtype)
+        return empty.astype(dtype)
     except (TypeError, ValueError):  # whole numbers have no missing value
-        return Series([None] * n, dtype=object)
+        return empty
 
 
 def as_frame(x: Any, names: Sequence[str | int] | None = None) -> DataFrame:

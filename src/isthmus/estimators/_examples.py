@@ -11,6 +11,7 @@ from torch import Tensor
 from isthmus.data._splitting import held_out_rows
 from isthmus.data.conditions import fit_condition
 from isthmus.data.examples import Examples
+from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
@@ -62,12 +63,13 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             return None
         is_pair = isinstance(examples, tuple) and len(examples) == 2
         X, y = examples if is_pair else (examples, None)
+        X = incoming(X, "validation_data or probes")
         if preprocessor.condition is not None and y is None and not has_labels(X):
             raise InputError(
                 "a conditional member must know the y of validation_data and probes too: give a"
                 " pair (X, y), or a part of a data set that has labels."
             )
-        inside = preprocessor.transform(self._array(X))
+        inside = preprocessor.transform(self._array(X, settled=preprocessor))
         return Examples(inside, self._known(preprocessor, X, y, len(inside)))
 
     def _hold_out(self, train: Examples, seed: int) -> tuple[Examples, Examples | None]:

@@ -16,6 +16,7 @@ from isthmus.core.reductions import beside
 from isthmus.data.batches import StoreBatches
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame
+from isthmus.data.incoming import incoming
 from isthmus.data.tables import filled_cells
 from isthmus.estimators.inference import InferenceMixin
 
@@ -51,15 +52,19 @@ class FillingMixin(InferenceMixin):
             P.-A. Mattei and J. Frellsen, MIWAE: deep generative modelling and imputation of
             incomplete data sets, ICML 2019.
         """
-        x = self._array(X)
-        batches = self._batches(X, condition, gaps=True)
+        X = incoming(X)
+        return self._imputed(self._array(X), X, condition)
+
+    def _imputed(self, x: Any, X: Any, condition: Any = None) -> Any:
+        """Checked examples with their missing values filled in, in the form of X."""
+        batches = self._batches(X, condition, gaps=True, checked=x)
         with self._inference(X) as module:
             filled = [
-                batch.filled(restored).cpu().numpy()
-                for batch, restored in self._expected(module, batches)
+                batch.filled(means).cpu().numpy()
+                for batch, means in self._expected(module, batches)
             ]
         found = self._given_back(np.concatenate(filled), X, is_bounded=True)
-        given = X.x if isinstance(X, Part) else X
+        given: Any = X.x if isinstance(X, Part) else X
         if is_frame(given) and is_frame(found):
             return filled_cells(given, found)
         return np.where(np.isnan(x), found, x).astype(found.dtype) if x.dtype.kind == "f" else found
@@ -86,7 +91,7 @@ def restored(module: Autoencoder, batch: Batch, rounds: int) -> Tensor:
     seen, best, least = batch, batch.x, None
     for _ in range(rounds):
         z = module.encode(seen)[0]
-        parameters = module.parameters_at(z, batch.condition)
+        parameters = module.parameters_at(z, batch.condition, batch)
         cost = module.likelihood.nll(parameters, batch.x, batch.mask)  # (n,)
         means = module.likelihood.mean(parameters)
         is_better = cost.isfinite() if least is None else cost < least

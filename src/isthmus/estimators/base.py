@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from torch import Tensor
 
 from isthmus.core import fields, files
@@ -21,12 +22,14 @@ from isthmus.core.latent_grid import latent_grid
 from isthmus.core.parts import named, plain_values
 from isthmus.data.batches import StoreBatches
 from isthmus.data.examples import Examples, as_batches, weights_of
+from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.estimators._earlier import Earlier
 from isthmus.estimators._examples import ExamplesMixin
 from isthmus.estimators._verdict import did_not_fall, learnt_little
 from isthmus.estimators.fitted import FittedEstimator
 from isthmus.networks._output_bias import init_output_bias
+from isthmus.networks._own import require_variance
 from isthmus.registry import LIKELIHOODS
 from isthmus.training.callbacks import Callback, assembled
 from isthmus.training.callbacks.checkpoints import CheckpointWriter
@@ -58,6 +61,9 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
     """Whether what is made small changes with the model itself, so that a rise says nothing about
     learning.
     """
+
+    judged_by: ClassVar[Literal["error", "density", "score", "distance"] | None] = None
+    """What an outlier detector judges by where nobody says it; None goes by the kind of data."""
 
     @property
     def warm_epoch(self) -> float:
@@ -106,6 +112,8 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
                 stacklevel=2,
             )
         earlier = self._earlier() if self.warm_start and hasattr(self, "module_") else None
+        if earlier is not None:
+            self._say_prior_is_dropped()
         whole = self if earlier is None else self._with(epochs=earlier.epochs + self.epochs)
         return self._train((X, y, sample_weight), whole, earlier, runtime, validation_data, probes)
 
@@ -130,6 +138,7 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
             runtime: as for :meth:`fit`.
         """
         earlier = self._earlier() if hasattr(self, "module_") else None
+        self._say_prior_is_dropped()
         whole = self._with(
             schedule="constant", validation=0.0, patience=None, snapshots=0, checkpoint_dir=None
         )
@@ -149,7 +158,7 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
         """Train on the X, y and weights that are given, by the settings of ``whole``, which say how
         long it is in all.
         """
-        X, y, sample_weight = given
+        X, y, sample_weight = incoming(given[0]), *given[1:]
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         if earlier is None:
             preprocessor, x = self._open(X, y)
@@ -169,6 +178,8 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
             fresh = earlier.seed
         seed = int(place.agreed([fresh if checkpoint is None else checkpoint.seed(fresh)])[0])
         train, held_out = whole._hold_out(train, seed) if measured is None else (train, measured)
+        count = None if held_out is None else len(held_out.x)
+        self._require_examples(len(train.x), count, is_first=earlier is None)
         probed = self._transformed(preprocessor, probes) or train
         self._seed = seed
         with torch.random.fork_rng():
@@ -177,12 +188,15 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
             if earlier is not None:
                 earlier.load_into(module)
             module = place.place(module)
+            require_variance(module, min(self.batch_size, len(train.x)))
             handed_out = partial(
                 as_batches, preprocessor, place.device, binarize=self.binarize == "dynamic"
             )
             batches = handed_out(train)
-            if earlier is None and self.decoder is None and not module.bottleneck.is_random:
-                init_output_bias(module.decoder, module.likelihood, batches.spread())
+            if earlier is None:
+                module.likelihood.settle(batches.spread())
+                if self.decoder is None and not module.bottleneck.is_random:
+                    init_output_bias(module.decoder, module.likelihood, batches.spread())
             stages = [stage for stage in whole._stages(module) if stage.epochs > 0]
             if is_portion:
                 done = 0 if earlier is None else earlier.epochs
@@ -227,6 +241,20 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
                 self._warn(batches)
         return self
 
+    def untrained(self, owner: str) -> Self:
+        """A copy with the same settings, not trained, for an ``owner`` that trains it; where this
+        one is trained, a warning says that its weights are not used.
+        """
+        if hasattr(self, "module_"):
+            warnings.warn(
+                f"{owner}: this {type(self).__name__} is trained already, but a copy of it is"
+                " trained from the start: pass sklearn.frozen.FrozenEstimator(member) to take it as"
+                " it is, where that is meant.",
+                stacklevel=3,
+            )
+        copied: Self = clone(self)
+        return copied
+
     # ------------------------------------------------------------------ what the above is made of
 
     def _callbacks(
@@ -257,6 +285,15 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
                 *([] if checkpoint is None else [CheckpointWriter(checkpoint)]),
             ],
         )
+
+    def _say_prior_is_dropped(self) -> None:
+        """Warn where further training moves the codes away from a prior that was fitted to them."""
+        if getattr(self, "prior_", None) is not None:
+            warnings.warn(
+                f"{type(self).__name__}: training goes on and moves the codes, so the prior that"
+                " fit_prior fitted to them is dropped: call fit_prior again afterwards.",
+                stacklevel=3,
+            )
 
     def _with(self, **values: Any) -> Self:
         """The same member with other settings, beside this one."""

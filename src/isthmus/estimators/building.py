@@ -88,6 +88,30 @@ class BuildingMixin(Settings, Configurable, ABC):
         """The parts put together; a member that corrupts or charges otherwise says so here."""
         return Autoencoder(encoder, bottleneck, decoder, likelihood)
 
+    @property
+    def _batch_estimate(self) -> str | None:
+        """What of the objective is estimated from the examples of a batch together, so that a
+        single one says nothing of it; None where each stands for itself.
+        """
+        return None
+
+    def _require_examples(self, n: int, measured: int | None, *, is_first: bool) -> None:
+        """Refuse to train on n examples, or to measure on some, where they are too few for what is
+        estimated of them; ``is_first`` where nothing was trained before.
+        """
+        if (wanted := self._batch_estimate) is None:
+            return
+        for size, given in (
+            (self.batch_size, f"batch_size={self.batch_size}"),
+            (n, f"X with {n} example"),
+            (2 if measured is None else measured, f"validation_data with {measured} example"),
+        ):
+            if size < 2:
+                raise InputError(
+                    f"{type(self).__name__} estimates {wanted}, of which {given} says nothing: give"
+                    " at least 2; a hundred or more are better."
+                )
+
     def _loss_function(self, spec: ExampleSpec) -> LossFunction:
         """How distortion and code make a cost; a member with a bound or a judge of its own says so
         here.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import ClassifierMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -24,10 +26,12 @@ from isthmus.core.fields import field
 from isthmus.core.objectives import Loss, Objective, Side, Stage, TrainableModule
 from isthmus.core.parts import Configurable
 from isthmus.data.datasets import Part
+from isthmus.data.incoming import incoming
+from isthmus.data.rows import is_missing, narrowed, read_labels
 from isthmus.data.stores import Store
-from isthmus.errors import InputError
+from isthmus.errors import DataWarning, InputError
 from isthmus.estimators.base import Estimator
-from isthmus.estimators.inference import like, precision_for
+from isthmus.estimators.inference import like, precision_for, require_finite
 from isthmus.registry import MEMBERS
 from isthmus.training.callbacks import assembled
 from isthmus.training.distributed import choose_runtime
@@ -49,10 +53,11 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
     \right]
 
     ``member`` is an estimator such as ``ist.AE(latent_dim=50)``, which is copied and kept, trained,
-    as ``member_``, or the name of one, taken with its default settings. With ``freeze`` the softmax
-    layer alone is trained. The other arguments are those of the fine-tuning; ``history_`` holds its
-    epochs. Labels may be of any kind; −1 marks an example without one. ``x: (n, *shape)``,
-    ``y: (n,)``; ``predict_proba`` gives ``(n, classes)``.
+    as ``member_``, or the name of one, taken with its default settings; a ``FrozenEstimator``
+    around a trained one saves the pretraining. With ``freeze`` the softmax layer alone is trained.
+    The other arguments are those of the fine-tuning; ``history_`` holds its epochs. Labels may be
+    of any kind; −1 marks an example without one, also among labels that are text.
+    ``x: (n, *shape)``, ``y: (n,)``; ``predict_proba`` gives ``(n, classes)``.
 
     Raises:
         InputError: at ``fit``, where fewer than two classes have a label, and for y of another
@@ -70,7 +75,9 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
     """
 
     member: Estimator | str = field(
-        "ae", "the autoencoder that is pretrained: an estimator, or the name of a member"
+        "ae",
+        "the autoencoder that is pretrained: an estimator, the name of a member, or a"
+        " FrozenEstimator around a trained one",
     )
     freeze: bool = field(False, "whether the encoder stays as pretraining left it")
 
@@ -82,15 +89,26 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         runtime = runtime or choose_runtime(self.device, self.precision)
         fresh = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         seed = int(runtime.agreed([fresh])[0])
-        labels = _labels(X.y if y is None and isinstance(X, Part) else y)
-        known = labels != UNLABELLED
-        self.classes_, y_known = np.unique(labels[known], return_inverse=True)
+        X = incoming(X)
+        known, labels, gaps = labelled(X.y if y is None and isinstance(X, Part) else y)
+        self.classes_, y_known = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
                 f"y names {len(self.classes_)} class(es), but a classifier needs at least 2: label"
                 " more examples."
             )
-        self.member_ = self._prepared(seed).fit(X, runtime=runtime)
+        if gaps:
+            warnings.warn(
+                f"y has no label for {gaps} of {len(known)} examples (None or NaN), which are used"
+                f" for pretraining alone: write {UNLABELLED} to say that this is meant.",
+                DataWarning,
+                stacklevel=2,
+            )
+        if isinstance(self.member, FrozenEstimator):
+            self.member_ = self.member.estimator
+            check_is_fitted(self.member_, "module_")
+        else:
+            self.member_ = self._prepared(seed).fit(X, runtime=runtime)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.member_, name):
                 setattr(self, name, getattr(self.member_, name))
@@ -99,9 +117,9 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         return self
 
     def __sklearn_tags__(self) -> Tags:
-        """What scikit-learn may hand in: sparse rows too."""
+        """What scikit-learn may hand in: sparse rows and rows that lack values too."""
         tags: Tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = tags.input_tags.allow_nan = True
         return tags
 
     def predict(self, X: Any) -> np.ndarray:
@@ -111,13 +129,16 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, ``(n, classes)``, in the order of ``classes_``."""
+        X = incoming(X)
         return like(self._logits(X).softmax(1).numpy(), X)
 
     def codes(self, X: Any) -> np.ndarray:
         """The fine-tuned code of each example, which the softmax layer sees, ``(n, features)``."""
+        X = incoming(X)
         return like(self._computed(X, lambda module, batch: module.code(batch)).numpy(), X)
 
     def _prepared(self, seed: int) -> Estimator:
+        """The member before it is trained; with a seed of ours where it has none."""
         if isinstance(self.member, str):
             built: Estimator = MEMBERS[self.member](
                 random_state=seed, verbose=self.verbose, device=self.device
@@ -133,7 +154,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
                 f"member={self.member!r} is told the condition that a classifier would have to"
                 " find: give a member with condition='none'."
             )
-        copied: Estimator = clone(self.member)
+        copied = self.member.untrained(type(self).__name__)
         return copied if copied.random_state is not None else copied.set_params(random_state=seed)
 
     def _fine_tune(
@@ -168,13 +189,16 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
 
     def _computed(self, X: Any, compute: Callable[[SoftmaxOnCode, Batch], Tensor]) -> Tensor:
         check_is_fitted(self, "module_")
+        X = incoming(X)
         module: SoftmaxOnCode = self.module_
         if precision_for(X, next(module.parameters()).device) == torch.float64:
             module = copy.deepcopy(module).double()
         with torch.inference_mode():
-            return torch.cat(
+            found = torch.cat(
                 [compute(module, batch).cpu() for batch in self.member_._batches(X).chunks()]
             )
+        require_finite(found.numpy(), "code")
+        return found
 
 
 class SoftmaxOnCode(TrainableModule):
@@ -190,6 +214,8 @@ class SoftmaxOnCode(TrainableModule):
             copy.deepcopy(autoencoder.encoder),
             copy.deepcopy(autoencoder.bottleneck),
         )
+        # it says how the encoder sees x, and is not trained
+        self.likelihood = copy.deepcopy(autoencoder.likelihood).requires_grad_(False)
         device = next(autoencoder.parameters()).device
         width = int(np.prod(autoencoder.bottleneck.code_shape))
         self.head = nn.Linear(width, classes, device=device)
@@ -199,7 +225,8 @@ class SoftmaxOnCode(TrainableModule):
 
     def code(self, batch: Batch) -> Tensor:
         """What the linear map sees, ``(n, features)``."""
-        code: Tensor = self.bottleneck.posterior(encoded(self.encoder, batch))[0]
+        seen = batch._replace(x=self.likelihood.encoded(batch.x, batch.mask))
+        code: Tensor = self.bottleneck.posterior(encoded(self.encoder, seen))[0]
         return code.flatten(1)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -216,7 +243,8 @@ class SoftmaxOnCode(TrainableModule):
 
     def objectives(self) -> tuple[Side, ...]:
         moved = self.head if self.freeze else self
-        return (Objective(tuple(moved.parameters()), self.loss),)
+        trained = tuple(p for p in moved.parameters() if p.requires_grad)
+        return (Objective(trained, self.loss),)
 
     def train(self, mode: bool = True) -> Self:
         """Training mode, in which a frozen encoder keeps its statistics."""
@@ -227,14 +255,36 @@ class SoftmaxOnCode(TrainableModule):
         return self
 
 
-def _labels(y: Any) -> np.ndarray:
+def labelled(y: Any) -> tuple[np.ndarray, np.ndarray, int]:
+    """Which examples have a label, ``(n,)``; the labels of those, of the type that they have; and
+    how many have none without being marked by −1.
+
+    Raises:
+        InputError: for no labels at all, and for labels that are no classes.
+    """
     if y is None:
         raise InputError(
             "AutoencoderClassifier requires y to be passed, but the target y is None: give a label,"
             " or −1, each."
         )
-    labels: np.ndarray = column_or_1d(y, warn=True)
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise InputError("y holds NaN or inf: give −1 to an example without a label.")
-    check_classification_targets(labels)
-    return labels
+    labels: np.ndarray = column_or_1d(read_labels(y), warn=True)
+    if labels.dtype.kind == "f" and np.isinf(labels).any():
+        raise InputError("y holds inf: give −1 to an example without a label.")
+    is_gap = np.zeros(len(labels), dtype=bool)
+    if labels.dtype.kind in "fO":
+        is_gap = np.array([is_missing(value) for value in labels], dtype=bool)
+    # in a list of text, the mark may have become text too
+    if labels.dtype.kind in "OU":
+        is_marked = np.array([str(value) in ("-1", "-1.0") for value in labels], dtype=bool)
+    else:
+        is_marked = labels == UNLABELLED
+    known = ~(is_marked | is_gap)
+    found = narrowed(labels[known])
+    if found.dtype.kind == "O" and len(found):
+        kinds = {type(value).__name__: value for value in found}
+        raise InputError(
+            f"y mixes labels of several types, such as {', '.join(map(repr, kinds.values()))}: give"
+            f" all of them as text or all as whole numbers, and {UNLABELLED} for none."
+        )
+    check_classification_targets(found)
+    return known, found, int(is_gap.sum())

@@ -21,10 +21,11 @@ from isthmus.core.reductions import squared_error
 from isthmus.data._sequences import as_list, is_ragged
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
+from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators._filling import FillingMixin
 from isthmus.estimators._sampling import SamplingMixin
-from isthmus.estimators.inference import has_labels, shared_noise
+from isthmus.estimators.inference import has_labels, scores_of, shared_noise
 from isthmus.io import runs
 from isthmus.priors.base import Prior, fitted
 from isthmus.training.settings import seed_of
@@ -92,10 +93,11 @@ class FittedEstimator(
         posterior = self._posterior(X, condition)
         return posterior[0] if len(posterior) == 1 else posterior
 
-    def decode(self, Z: Any, condition: Any = None) -> np.ndarray:
+    def decode(self, Z: Any, condition: Any = None) -> Any:
         """What the decoder says of codes, flat or ``(n, *code_shape)``: examples in the layout and
         units of the data.
         """
+        Z = incoming(Z, "codes")
         return self._decoded(torch.from_numpy(self._checked_codes(Z)), Z, condition)
 
     def reconstruct(self, X: Any, y: Any = None, *, condition: Any = None) -> Any:
@@ -109,21 +111,29 @@ class FittedEstimator(
             condition: what it is told while it decodes, ``y`` where it is None: another label than
                 their own gives the same style under that label.
         """
+        X = incoming(X)
         x = self._array(X)
         own = condition if y is None and not has_labels(X) else y
-        batches = self._batches(X, own)
+        restored = self._restored(x, X, own, condition)
+        if self.preprocessor_.spec.kind == "sequence" and np.isnan(x).any():
+            restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
+        return as_list(restored) if is_ragged(X) else restored
+
+    def _restored(self, x: Any, X: Any, own: Any = None, condition: Any = None) -> Any:
+        """What comes back of checked examples, ``(n, *outer)``, in the form of X.
+
+        ``own`` is what they are encoded under, ``condition`` what they are decoded under.
+        """
+        batches = self._batches(X, own, checked=x)
         wanted = self._condition(condition, len(batches)) if condition is not None else None
         decoded, start = [], 0
         with self._inference(X) as module:
             for batch in batches.chunks():
                 end = start + batch.size
                 given = batch.condition if wanted is None else wanted[start:end].to(batch.x)
-                decoded.append(module.decode(module.encode(batch)[0], given).cpu().numpy())
+                decoded.append(module(batch, given).cpu().numpy())
                 start = end
-        restored = self._given_back(np.concatenate(decoded), X)
-        if self.preprocessor_.spec.kind == "sequence" and np.isnan(x).any():
-            restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
-        return as_list(restored) if is_ragged(X) else restored
+        return self._given_back(np.concatenate(decoded), X)
 
     def terms(self, X: Any, condition: Any = None) -> dict[str, np.ndarray]:
         """The terms of the loss of each example, each ``(n,)``: ``"distortion"`` and, where there
@@ -132,8 +142,12 @@ class FittedEstimator(
         A code that is drawn is drawn 16 times, with the same noise for every example. In nats, in
         the model's units; under ``likelihood="mse"`` the distortion is the squared error.
         """
-        batches = self._batches(X, condition, charged=True)
-        with self._inference(X) as module:
+        X = incoming(X)
+        return scores_of(lambda is_wide: self._terms(X, condition, is_wide))
+
+    def _terms(self, X: Any, condition: Any, is_wide: bool) -> dict[str, np.ndarray]:
+        batches = self._batches(X, condition, charged=True, is_wide=is_wide)
+        with self._inference(X, is_wide=is_wide) as module:
             noise = shared_noise(module.bottleneck, next(module.parameters()))
             rows = []
             for batch in batches.chunks():
@@ -151,10 +165,15 @@ class FittedEstimator(
 
         Those are [0, 1] for pixels, and standard deviations for what is standardised.
         """
-        batches = self._batches(X, condition)
-        with self._inference(X) as module:
-            errors = [observed_error(module(batch), batch) for batch in batches.chunks()]
-        return torch.cat(errors).cpu().numpy()
+        X = incoming(X)
+
+        def compute(is_wide: bool) -> dict[str, np.ndarray]:
+            batches = self._batches(X, condition, is_wide=is_wide)
+            with self._inference(X, is_wide=is_wide) as module:
+                errors = [observed_error(module(batch), batch) for batch in batches.chunks()]
+            return {"squared error": torch.cat(errors).cpu().numpy()}
+
+        return scores_of(compute)["squared error"]
 
     def score_samples(self, X: Any, condition: Any = None) -> np.ndarray:
         """How well the model explains each example, ``(n,)``, higher is better: −distortion − rate.
@@ -190,7 +209,7 @@ class FittedEstimator(
                 f"{type(self).__name__} learns the prior of its codes in training, so there is none"
                 " to fit: call sample(n)."
             )
-        known = self._fitted() and self.preprocessor_.condition
+        known, X = self._fitted() and self.preprocessor_.condition, incoming(X)
         brought = (X.y if known is None else X.labels) if isinstance(X, Part) else None
         labels = brought if y is None else y
         codes, levels = self._codes_for_prior(X, labels if known else None), self._levels

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
@@ -24,9 +24,10 @@ from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame, numbers_of
+from isthmus.data.incoming import incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store, inference_rows
-from isthmus.errors import InputError
+from isthmus.errors import InputError, InputTypeError
 from isthmus.estimators.settings import Settings
 
 DRAWS = 16
@@ -43,11 +44,12 @@ def dtype_of(X: Any) -> Any:
     return np.result_type(*dtypes) if dtypes and is_numeric else None
 
 
-def precision_for(X: Any, device: torch.device) -> torch.dtype:
+def precision_for(X: Any, device: torch.device, *, is_wide: bool = False) -> torch.dtype:
     """float64 is answered in float64, so that a row's result is the same alone and among others;
-    float32 is faster.
+    float32 is faster. ``is_wide`` asks for float64 whatever X is.
     """
-    return torch.float64 if dtype_of(X) == np.float64 and device.type != "mps" else torch.float32
+    wanted = is_wide or dtype_of(X) == np.float64
+    return torch.float64 if wanted and device.type != "mps" else torch.float32
 
 
 def like(values: np.ndarray, X: Any) -> np.ndarray:
@@ -86,6 +88,42 @@ def shared_noise(bottleneck: Bottleneck, like: Tensor) -> list[Tensor | None]:
     return list(draws.reshape(DRAWS, 1, *bottleneck.code_shape).to(like))
 
 
+def require_finite(values: np.ndarray, what: str, name: str = "X") -> np.ndarray:
+    """What was computed of examples, ``(n, …)``, as it is.
+
+    Raises:
+        InputError: where it is not finite; examples themselves are, once they were let in.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.add.reduce(values, axis=None)):
+            return values
+    is_bad = ~np.isfinite(values).reshape(len(values), -1).all(1)
+    if not is_bad.any():  # the sum alone left the numbers
+        return values
+    raise InputError(
+        f"the {what} of row {int(is_bad.argmax())} of {name} (counted from 0) is not finite,"
+        " because the row lies too far outside the training data: leave it out, or bring its values"
+        " into the range of the others."
+    )
+
+
+def scores_of(compute: Callable[[bool], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Scores of examples, each ``(n,)``, under their names: in float64 where some leave float32.
+
+    A row far outside costs much, and not what cannot be said.
+
+    Args:
+        compute: gives them, in float64 where it is called with True.
+
+    Raises:
+        InputError: where a score is not finite in float64 either.
+    """
+    found = compute(False)
+    if not all(np.isfinite(values).all() for values in found.values()):
+        found = compute(True)
+    return {name: require_finite(values, name) for name, values in found.items()}
+
+
 def has_labels(X: Any) -> bool:
     """Whether X is a part of a data set that brings its labels."""
     return isinstance(X, Part) and X.y is not None
@@ -106,26 +144,29 @@ class InferenceMixin(Settings):
             return cast("Kind", self.kind)
         return self.default_kind if axes <= 2 else None
 
-    def _array(self, X: Any, reset: bool = False) -> Any:
+    def _array(self, X: Any, reset: bool = False, settled: Preprocessor | None = None) -> Any:
         """A table through scikit-learn's own checks (names, types), as an array or, where it is
         sparse, as sparse rows; anything with more axes as it is.
+
+        ``reset`` where X settles what examples are; else that is what ``settled`` says, or the last
+        training.
         """
-        x = X.x if isinstance(X, Part) else X.detach().cpu().numpy() if isinstance(X, Tensor) else X
+        given = incoming(X)
+        x = given.x if isinstance(given, Part) else given
         if is_ragged(x):
-            if not reset:
-                check_is_fitted(self, "module_")
-            longest = None if reset else self.preprocessor_.layout.outer[0]
-            if (self._kind(2) if reset else self.preprocessor_.spec.kind) != "sequence":
+            known = None if reset else settled or self._settled
+            longest = None if known is None else known.layout.outer[0]
+            if (self._kind(2) if known is None else known.spec.kind) != "sequence":
                 raise InputError(
                     "X is a list of sequences of unequal length: pass kind='sequence', or an array."
                 )
             x = padded(x, longest)
-        x = np.asarray(x) if isinstance(x, list) else x
+        require_rows(x)
         warn_of_large(x)
         if getattr(x, "ndim", 2) > 2:
             return np.asanyarray(x)
         kinds = [np.float64, np.float32, np.uint8]
-        is_table = is_frame(x) and self._reads_tables(reset)
+        is_table = is_frame(x) and self._reads_tables(reset, settled)
         if is_frame(x) and not is_table:
             numbers_of(x)  # refuses what is no number, with the name of its column
         try:
@@ -134,15 +175,25 @@ class InferenceMixin(Settings):
             return validate_data(
                 self, x, reset=reset, accept_sparse="csr", dtype=kinds, ensure_all_finite=False
             )
+        except TypeError as error:
+            raise InputTypeError(
+                f"X is a {type(x).__name__} of which no array of numbers can be made"
+                f" ({str(error).split('.')[0]}): give an array, a pandas.DataFrame or sparse rows."
+            ) from error
         except ValueError as error:  # the same words on one line, as an error of ours
             raise InputError(" ".join(str(error).split())) from error
 
-    def _reads_tables(self, reset: bool) -> bool:
+    def _reads_tables(self, reset: bool, settled: Preprocessor | None) -> bool:
         """Whether a frame is read as a table of columns of several kinds."""
         if reset:
             return self.image_shape is None and self._kind(1) in (None, "table")
+        return (settled or self._settled).table is not None
+
+    @property
+    def _settled(self) -> Preprocessor:
+        """What the last training settled."""
         check_is_fitted(self, "module_")
-        return self.preprocessor_.table is not None
+        return self.preprocessor_
 
     def _given_back(self, decoded: np.ndarray, X: Any = None, *, is_bounded: bool = False) -> Any:
         """Decoded examples ``(n, *shape)`` in the layout and units of the data, and in the form of
@@ -151,10 +202,14 @@ class InferenceMixin(Settings):
         Without X, rows of a table are a frame where the model was trained on one. Where it
         ``is_bounded``, numbers stay within the reach of the training examples.
         """
-        preprocessor, x = self.preprocessor_, X.x if isinstance(X, Part) else X
+        preprocessor = self.preprocessor_
+        x: Any = X.x if isinstance(X, Part) else X
         if preprocessor.table is None:
-            return preprocessor.inverse_transform(outside(decoded, x))
+            with np.errstate(over="ignore", invalid="ignore"):
+                found = preprocessor.inverse_transform(outside(decoded, x))
+            return require_finite(found, "reconstruction")
         numbers = preprocessor.inverse_transform(decoded.astype(np.float64))
+        require_finite(numbers, "reconstruction")
         if is_frame(x):
             return preprocessor.table.decode(numbers, x, is_bounded=is_bounded)
         frame = preprocessor.table.decode(numbers, is_bounded=is_bounded)
@@ -200,8 +255,11 @@ class InferenceMixin(Settings):
             ]
         examples = np.concatenate(decoded)
         if self.preprocessor_.table is not None:
+            require_finite(examples, "example", "the codes")
             return self._given_back(examples, is_bounded=drawn)
-        return like(self.preprocessor_.inverse_transform(examples), Z)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = like(self.preprocessor_.inverse_transform(examples), Z)
+        return require_finite(found, "example", "the codes")
 
     def _examples_of(
         self, module: Autoencoder, z: Tensor, condition: Tensor | None, drawn: bool
@@ -240,14 +298,22 @@ class InferenceMixin(Settings):
         return self.preprocessor_.transform(self._array(X))
 
     def _batches(
-        self, X: Any, condition: Any = None, *, charged: bool = False, gaps: bool = False
+        self,
+        X: Any,
+        condition: Any = None,
+        *,
+        charged: bool = False,
+        gaps: bool = False,
+        checked: Any = None,
+        is_wide: bool = False,
     ) -> StoreBatches:
         """Examples ready for the module; ``charged`` where the likelihood will be asked about them,
         which may know some values only; ``gaps`` where NaN marks what is to be filled in, in
-        examples of any kind.
+        examples of any kind; ``checked``, what :meth:`_array` made of X, if it was asked already;
+        ``is_wide``, in float64 whatever X is.
         """
         check_is_fitted(self, "module_")
-        x = self.preprocessor_.transform(self._array(X), gaps=gaps)
+        x = self.preprocessor_.transform(self._array(X) if checked is None else checked, gaps=gaps)
         if charged:
             self.preprocessor_.require_grid(x)
         if condition is None and self.preprocessor_.condition is not None and has_labels(X):
@@ -255,7 +321,7 @@ class InferenceMixin(Settings):
         return self.preprocessor_.batches(
             x,
             self._device,
-            precision_for(X, self._device),
+            precision_for(X, self._device, is_wide=is_wide),
             condition=self._condition(condition, len(x)),
         )
 
@@ -271,6 +337,7 @@ class InferenceMixin(Settings):
         """The codes that a prior is fitted on, ``(n, *code_shape)``: drawn once where the posterior
         is a distribution.
         """
+        X = incoming(X)
         batches = self._batches(X, condition)
         with self._inference(X) as module, torch.random.fork_rng():
             torch.manual_seed(0)
@@ -295,18 +362,22 @@ class InferenceMixin(Settings):
         return int(np.prod(self.module_.bottleneck.code_shape))
 
     @contextmanager
-    def _inference(self, X: Any = None) -> Iterator[Autoencoder]:
+    def _inference(self, X: Any = None, *, is_wide: bool = False) -> Iterator[Autoencoder]:
         check_is_fitted(self, "module_")
         module = self.module_.eval()
-        if precision_for(X, self._device) == torch.float64:
+        if precision_for(X, self._device, is_wide=is_wide) == torch.float64:
             module = copy.deepcopy(module).double()
         with torch.inference_mode():
             yield module
 
     def _posterior(self, X: Any, condition: Any = None) -> Any:
         """The posterior of each example, as the bottleneck's own named tuple, of arrays."""
+        X = incoming(X)
         batches = self._batches(X, condition)
         with self._inference(X) as module:
             chunks = [module.encode(batch) for batch in batches.chunks()]
-        arrays = (like(torch.cat(parts).cpu().numpy(), X) for parts in zip(*chunks, strict=True))
+        arrays = (
+            require_finite(like(torch.cat(parts).cpu().numpy(), X), "code")
+            for parts in zip(*chunks, strict=True)
+        )
         return type(chunks[0])(*arrays)

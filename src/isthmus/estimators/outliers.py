@@ -2,58 +2,77 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+import torch
+from scipy.special import expit
+from sklearn.base import OutlierMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import Tags
+from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core import fields
 from isthmus.core.fields import field
+from isthmus.core.parts import Configurable
+from isthmus.data._sequences import as_list, is_ragged
+from isthmus.data._statistics import is_sparse
+from isthmus.data.datasets import Part
+from isthmus.data.frames import is_frame
+from isthmus.data.incoming import incoming
 from isthmus.data.rows import Rows
+from isthmus.data.tables import Table
 from isthmus.errors import InputError
+from isthmus.estimators._suited import suited_members
 from isthmus.estimators.base import Estimator
-from isthmus.io import runs
+from isthmus.estimators.criteria import CRITERIA, Criterion
+from isthmus.io import detectors, runs
 from isthmus.registry import MEMBERS
+from isthmus.training.settings import seed_of
 
 _FENCE = 1.5  # quartile distances, after Tukey
 
 
 @dataclass(repr=False, eq=False)
-class OutlierDetector(OutlierMixin, BaseEstimator):
+class OutlierDetector(OutlierMixin, Configurable):
     r"""Tells examples that are unlike those it was fitted on: a member rebuilds them badly.
 
-    .. math:: s(x) = -\lVert x - g(f(x)) \rVert^2, \qquad x \text{ is an outlier where } s(x) < t
+    .. math:: s(x) = -\frac{1}{M} \sum_{i=1}^{M} m_i(x), \qquad
+              x \text{ is an outlier where } s(x) < t
 
-    t, the ``offset_``, comes from the scores of the examples given to ``fit``: their quantile at
-        ``contamination``, or, under
-    ``"auto"``, the lower fence Q1 − 1.5 (Q3 − Q1). ``x: (n, *shape)`` in any layout that a member
-    takes; scores ``(n,)`` in the model's units (or in nats, under ``criterion="score"``), higher
-    being more typical. A member rebuilds what it was
-    trained on better than anything else, so that t is strict for new examples: where it matters,
-        train on one part of the
+    m is what an example costs by the ``criterion``, for each of the M members: its squared error,
+    how far it lies from where examples are dense, the member's own score, or the distance of its
+    code from a centre. Sequences are charged by the step. t, the ``offset_``, comes from the scores
+    of the examples given to ``fit``: their quantile at ``contamination``, or, under ``"auto"``, the
+    lower fence Q1 − 1.5 (Q3 − Q1). ``x: (n, *shape)`` in any layout that a member takes; scores
+    ``(n,)``, higher being more typical. A member rebuilds what it was trained on better than
+    anything else, so that t is strict for new examples: where it matters, train on one part of the
     data and fit the threshold on another, with :meth:`from_run`.
 
     Args:
-        member: an estimator, which is copied and trained at ``fit``; a ``FrozenEstimator`` around a
+        member: ``"auto"`` for members that suit the data: three denoising autoencoders of rows of
+            numbers, one autoencoder of pictures, each with a code as wide as the data ask; or an
+            estimator, which is copied and trained at ``fit``; a ``FrozenEstimator`` around a
             trained one, which is taken as it is; or a registered name, which stands for that member
-            with its defaults.
+            with its defaults, and standardised columns.
 
     Attributes:
-        member_: the trained member.
+        members_: the trained members; ``member_`` is the first.
+        criterion_: what they judge by.
         offset_: the score below which an example is an outlier.
         scores_: the scores of the examples given to ``fit``, ``(n,)``.
+        classes_: what :meth:`predict` gives, 1 and −1, in the order of :meth:`predict_proba`.
 
     Raises:
         InputError: at ``fit``, for a member, a field or data that cannot be used.
 
-    Reference:
+    References:
         M. Sakurada and T. Yairi, Anomaly detection using autoencoders with nonlinear dimensionality
-        reduction, MLSDA 2014.
+        reduction, MLSDA 2014. For the criteria, see :mod:`isthmus.estimators.criteria`.
 
     Example:
         >>> import isthmus as ist
@@ -62,10 +81,14 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         >>> detector = ist.OutlierDetector(base, contamination=0.1).fit(digits.train)
         >>> detector.predict(1 - digits.test.x[:3]).tolist()  # black on white
         [-1, -1, -1]
+        >>> detector.explain(digits.test.x[:3]).shape  # which pixels
+        (3, 1, 8, 8)
     """
 
     member: Estimator | str = field(
-        "ae", "the member that learns what is typical: an estimator, or a registered name"
+        "auto",
+        "the member that learns what is typical: 'auto' for what suits the data, an estimator, or a"
+        " registered name",
     )
     _: KW_ONLY
     contamination: float | Literal["auto"] = field(
@@ -75,52 +98,58 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         above=0,
         high=0.5,
     )
-    criterion: Literal["error", "score"] = field(
-        "error",
-        "what an example is judged by: its squared error, or the member's own score, a bound in"
-        " nats for a VAE",
+    criterion: Literal["auto", "error", "density", "score", "distance"] = field(
+        "auto",
+        "what an example is judged by: its squared error; how far residual, code and the values"
+        " themselves lie from where they are dense; the member's own score, a bound in nats for a"
+        " VAE; the distance of its code from the centre; 'auto' is density for rows of numbers,"
+        " error for others, and distance for DeepSVDD",
     )
+    random_state: int | None = field(
+        None, "seed of members that are not given as estimators of your own"
+    )
+
+    classes_: ClassVar[np.ndarray] = np.array([1, -1])
 
     @classmethod
     def from_run(cls, run: str | Path | Estimator, **values: Any) -> Self:
         """A detector around a trained member, or the folder of its run; ``fit`` then settles the
-        threshold alone.
+        threshold, and what is usual, alone.
         """
         model = run if isinstance(run, Estimator) else runs.load_run(run)
         check_is_fitted(model, "module_")
         return cls(FrozenEstimator(model), **values)
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train the member on examples, unless it is trained already, and settle the threshold by
-        their scores.
+        """Train the members on examples, unless they are trained already, and settle the threshold
+        by their scores.
 
         Args:
             X: an array ``(n, *shape)``, or a part of a data set, such as ``data.train``.
             y: ignored; there for pipelines.
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
-        self.member_ = self._trained(X)
+        X = incoming(X)
+        self.members_ = self._trained(X)
+        self.criterion_ = self._chosen()
+        self._judges = [CRITERIA[self.criterion_]() for _ in self.members_]
+        for judge, member in zip(self._judges, self.members_, strict=True):
+            judge.settle(member, X)
         self.scores_ = self.score_samples(X)
         self.offset_ = self._threshold()
         return self
 
     def __sklearn_tags__(self) -> Tags:
-        """What scikit-learn may hand in: sparse rows too."""
+        """What scikit-learn may hand in: sparse rows and rows that lack values too."""
         tags: Tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = tags.input_tags.allow_nan = True
+        tags.classifier_tags = ClassifierTags(multi_class=False)  # asked of all with predict_proba
         return tags
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """How typical each example is, ``(n,)``: minus its squared error, or the member's own
-        score.
-        """
+        """How typical each example is, ``(n,)``: minus what it costs, the mean of all members."""
         check_is_fitted(self)
-        scores = (
-            -self.member_.squared_error(X)
-            if self.criterion == "error"
-            else self.member_.score_samples(X)
-        )
-        return np.asarray(scores, dtype=np.float64)
+        return -self._mean(lambda judge, member: judge.costs(member, X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """How far the score of each example lies above the threshold, ``(n,)``; below 0 for an
@@ -132,6 +161,91 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         """1 for each typical example and −1 for each outlier, ``(n,)``."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    def predict_proba(self, X: Any) -> np.ndarray:
+        r"""How likely each example is typical, and an outlier, ``(n, 2)``.
+
+        .. math:: P(\text{outlier}) = \left( 1 + e^{(s(x) - t) / w} \right)^{-1}, \qquad
+                  w = (\text{median} - Q_1) / \log 3
+
+        It is 1/2 at the threshold t, so that it agrees with :meth:`predict`. The width w is that of
+        the logistic distribution with the lower quartile distance of the scores given to ``fit``.
+        It is a scale from 0 to 1 that can be compared between detectors, and no frequency: nobody
+        told which examples are outliers.
+        """
+        return self.probability_of(self.score_samples(X))
+
+    def probability_of(self, scores: np.ndarray) -> np.ndarray:
+        """What :meth:`predict_proba` gives for scores ``(n,)`` that are known, ``(n, 2)``."""
+        distance = (scores - self.offset_) / self._width()
+        return np.column_stack([expit(distance), expit(-distance)])
+
+    def explain(self, X: Any) -> Any:
+        """What each value of the examples adds to the cost, in the layout of X.
+
+        Columns of a table, pixels, or steps: the larger, the stranger. Under ``"error"`` and
+        ``"density"`` they sum to minus the score of the example; under ``"score"`` where the member
+        draws no code. NaN where X has no value; a list for a list of sequences.
+
+        Raises:
+            InputError: for ``criterion="distance"``, which judges the code alone.
+        """
+        check_is_fitted(self)
+        inside = self._mean(lambda judge, member: judge.shares(member, X))
+        known = self.member_.preprocessor_
+        if known.table is not None:
+            shares = by_column(inside, known.table)
+        else:
+            shares = known.layout.inverse_transform(inside)
+        x = self.member_._array(X)
+        if not is_sparse(x):
+            shares = np.where(_missing(x), np.nan, shares)
+        return as_list(shares) if is_ragged(X) else shares
+
+    def save(self, path: str | Path) -> Path:
+        """Write the detector to a folder: its members, each a run, its threshold and what it
+        compares with. See :meth:`load`; :func:`isthmus.load` reads it too.
+        """
+        check_is_fitted(self)
+        tensors = {
+            f"{place}.{name}": value
+            for place, judge in enumerate(self._judges)
+            for name, value in judge.state().items()
+        }
+        kept = {"contamination": self.contamination, "random_state": self.random_state}
+        values = {
+            "fields": kept | {"criterion": self.criterion},
+            "member": self.member if isinstance(self.member, str) else None,
+            "criterion": self.criterion_,
+            "offset": self.offset_,
+        }
+        tensors["scores"] = torch.from_numpy(self.scores_)
+        return detectors.write(Path(path), "outliers", self.members_, values, tensors)
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "auto") -> Self:
+        """Read a detector that :meth:`save` wrote.
+
+        Raises:
+            RunError: for a folder that is missing, foreign or damaged.
+        """
+        members, values, tensors = detectors.read(Path(path), device)
+        name = values["member"]
+        detector = cls(FrozenEstimator(members[0]) if name is None else name, **values["fields"])
+        detector.members_, detector.criterion_ = members, values["criterion"]
+        detector.offset_, detector.scores_ = values["offset"], tensors["scores"].numpy()
+        detector._judges = [CRITERIA[detector.criterion_]() for _ in members]
+        for place, judge in enumerate(detector._judges):
+            own = f"{place}."
+            judge.restore({k.removeprefix(own): v for k, v in tensors.items() if k.startswith(own)})
+        return detector
+
+    @property
+    def member_(self) -> Estimator:
+        """The first of the trained members."""
+        if not hasattr(self, "members_"):
+            raise AttributeError("member_ is there once the detector is fitted")
+        return self.members_[0]
+
     @property
     def n_features_in_(self) -> int:
         """How many values an example has."""
@@ -142,16 +256,39 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         """The names of a table's columns; there only where it was fitted with names."""
         return np.asarray(self.member_.feature_names_in_)
 
-    def _trained(self, X: Any) -> Estimator:
+    def _trained(self, X: Any) -> list[Estimator]:
         if isinstance(self.member, FrozenEstimator):
-            return self.member.estimator
-        member = MEMBERS[self.member]() if isinstance(self.member, str) else self.member
-        if not isinstance(member, Estimator):
+            return [self.member.estimator]
+        seed = seed_of(self.random_state)
+        if self.member == "auto":
+            return [member.fit(X) for member in suited_members(X, seed)]
+        if isinstance(self.member, str):
+            member = MEMBERS[self.member](random_state=seed)
+            if np.ndim(X.x if isinstance(X, Part) else X) == 2:
+                member.set_params(scaling="standard")
+            return [member.fit(X)]
+        if not isinstance(self.member, Estimator):
             raise InputError(
-                f"member={member!r} is not usable: give a member such as AE(latent_dim=8), or its"
-                " name."
+                f"member={self.member!r} is not usable: give a member such as AE(latent_dim=8), or"
+                " its name."
             )
-        return clone(member).fit(X)
+        return [self.member.untrained(type(self).__name__).fit(X)]
+
+    def _chosen(self) -> str:
+        """The criterion that ``"auto"`` stands for."""
+        if self.criterion != "auto":
+            return self.criterion
+        if self.member_.judged_by is not None:
+            return self.member_.judged_by
+        is_rows = self.member_.preprocessor_.spec.kind in ("vector", "table")
+        return "density" if is_rows else "error"
+
+    def _mean(self, found: Callable[[Criterion, Estimator], np.ndarray]) -> np.ndarray:
+        """What all members find, on the average."""
+        each = [
+            found(judge, member) for judge, member in zip(self._judges, self.members_, strict=True)
+        ]
+        return np.asarray(np.mean(each, axis=0))
 
     def _threshold(self) -> float:
         if not isinstance(self.contamination, str):
@@ -159,22 +296,49 @@ class OutlierDetector(OutlierMixin, BaseEstimator):
         lower, upper = np.quantile(self.scores_, [0.25, 0.75])
         return float(lower - _FENCE * (upper - lower))
 
+    def _width(self) -> float:
+        """How far from the threshold the odds change by a factor of e."""
+        lower, median = np.quantile(self.scores_, [0.25, 0.5])
+        least = np.finfo(np.float64).eps * max(1.0, abs(float(median)))
+        return max(float(median - lower) / math.log(3), least)
 
-def table(detector: OutlierDetector, rows: Rows) -> dict[str, np.ndarray]:
-    """What a detector that was fitted on some rows says of each, as named columns in their order.
+
+def by_column(inside: np.ndarray, known: Table) -> np.ndarray:
+    """Shares of the values that a row has inside, as shares of its columns, ``(n, columns)``.
+
+    A category has a value for each of its kinds; a column that is not seen has no share.
+    """
+    shares, start = np.zeros((len(inside), len(known.names))), 0
+    for code in known.codes:
+        stop = start + code.size
+        shares[:, known.names.index(code.column.name)] = inside[:, start:stop].sum(1)
+        start = stop
+    return shares
+
+
+def _missing(x: Any) -> Any:
+    """Where an array or a frame holds no value."""
+    if is_frame(x):
+        return x.isna().to_numpy()
+    return np.isnan(x) if x.dtype.kind == "f" else False
+
+
+def table(detector: OutlierDetector, rows: Rows, scores: np.ndarray) -> dict[str, np.ndarray]:
+    """What a detector says of some rows by their scores ``(n,)``, as named columns in their order.
 
     ``row`` counts from 0, ``file`` is there for a folder of images, ``rank`` is 1 for the least
     typical.
     """
-    order = np.argsort(detector.scores_, kind="stable")
+    order = np.argsort(scores, kind="stable")
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(1, len(order) + 1)
     names = {} if rows.files is None else {"file": np.asarray(rows.files)}
-    outlier = detector.scores_ < detector.offset_
+    outlier = scores < detector.offset_
     return {
         "row": np.arange(len(order)),
         **names,
-        "score": detector.scores_,
+        "score": scores,
+        "probability": detector.probability_of(scores)[:, 1],
         "rank": rank,
         "outlier": outlier,
     }

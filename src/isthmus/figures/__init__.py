@@ -10,6 +10,7 @@ from isthmus.figures._animation import evolution_gif
 from isthmus.figures._codes import plane
 from isthmus.figures._decoded import grid, reconstructions, samples, styles, walk
 from isthmus.figures._evolution import evolution
+from isthmus.figures._explanation import explanation
 from isthmus.figures._images import as_images, mosaic
 from isthmus.figures._outliers import outliers
 from isthmus.figures._training import curves
@@ -19,6 +20,7 @@ __all__ = [
     "curves",
     "evolution",
     "evolution_gif",
+    "explanation",
     "grid",
     "mosaic",
     "outliers",

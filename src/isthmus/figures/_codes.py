@@ -11,7 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from isthmus.data.datasets import Data, Part, known_of, named_for, typical_of
+from isthmus.data.datasets import Data, Part, known_of, named_for, require_data, typical_of
 from isthmus.errors import InputError
 from isthmus.figures._classes import (
     NO_CLASSES,
@@ -47,7 +47,7 @@ def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = N
         title: a title of your own; an empty one leaves it out.
     """
     part = shown(data, points)
-    codes = codes_of(model, part)
+    codes = codes_of(model, part, data)
     flat = codes.reshape(len(codes), -1)
     classes, projection = classes_of(data), project(flat)
     figure = new_figure(5.6, 4.6 if flat.shape[1] > 1 else 3.4)
@@ -101,7 +101,7 @@ def project(codes: np.ndarray) -> Projection:
         return Projection(("$z_1$", "$z_2$")[:dimensions], None, None)
     # codes that are all the same have no variance to share
     with np.errstate(invalid="ignore", divide="ignore"):
-        pca = PCA(2).fit(codes)
+        pca = PCA(2).set_output(transform="default").fit(codes)
     shares = tuple(np.nan_to_num(pca.explained_variance_ratio_).tolist())
     return Projection(
         (f"PC 1 of the {dimensions}-d code", f"PC 2 of the {dimensions}-d code"), shares, pca
@@ -110,6 +110,7 @@ def project(codes: np.ndarray) -> Projection:
 
 def shown(data: Data, points: int = POINTS) -> Part:
     """The examples that figures show: at most ``points``, of the test part unless it is empty."""
+    require_data(data)
     part = data.test if len(data.test) else data.train
     if len(part) <= points:
         return part
@@ -121,15 +122,15 @@ def kind_of(data: Data) -> str:
     return "test" if len(data.test) else "training"
 
 
-def codes_of(model: Any, part: Part) -> np.ndarray:
-    """The codes of examples, ``(n, *code_shape)``."""
+def codes_of(model: Any, part: Part, data: Data) -> np.ndarray:
+    """The codes of examples of a part of a data set, ``(n, *code_shape)``."""
     if not hasattr(model, "transform"):
         raise InputError(
             f"{type(model).__name__} has no transform, so it has no codes to draw: give a fitted"
             " model."
         )
     encode = getattr(model, "codes", model.transform)
-    return np.asarray(encode(named_for(model, part.x), **known_of(model, part)))
+    return np.asarray(encode(named_for(model, part.x, data), **known_of(model, part)))
 
 
 def decoded_by(model: Any, codes: np.ndarray) -> np.ndarray:
@@ -166,7 +167,8 @@ def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
             cloud.set_clip_on(False)  # a point on the edge stays whole
     else:
         half = half if space == "data" else np.full(2, half.max())
-        half = np.where(half > 1e-6, 1.05 * half, 1.0)  # codes that are all the same have no scale
+        # codes that are all the same, but for rounding, have no scale
+        half = np.where(half > 1e-6 * np.abs(middle), 1.05 * half, 1.0)
     axes.set_xlim(middle[0] - half[0], middle[0] + half[0])
     if dimensions > 1:
         axes.set_ylim(middle[1] - half[1], middle[1] + half[1])

@@ -39,7 +39,7 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
         side: points along an axis.
         title: a title of your own; an empty one leaves it out.
     """
-    codes, tiles = codes_of(model, shown(data)), tiles_for(model, data)
+    codes, tiles = codes_of(model, shown(data), data), tiles_for(model, data)
     flat = codes.reshape(len(codes), -1)
     lattice = latent_grid(space_of(model), flat, side)
     decoded = decoded_by(model, lattice.codes.reshape(-1, *codes.shape[1:]))
@@ -76,7 +76,7 @@ def reconstructions(
     part, tiles = _by_class(shown(data), columns), tiles_for(model, data)
     figure, axes = _sheet(tiles, max(len(part), 6), 2.1, WIDTH)
     tiles.draw(axes, part.x, 1, len(part), pad=1)
-    restored = model.reconstruct(named_for(model, part.x), **known_of(model, part))
+    restored = model.reconstruct(named_for(model, part.x, data), **known_of(model, part))
     tiles.draw(axes, restored, 1, len(part), top=1.1, pad=1)
     axes.set_yticks([0.5, 1.6], labels=["original", "reconstruction"])
     if part.y is not None:
@@ -143,7 +143,7 @@ def walk(
         title: a title of your own; an empty one leaves it out.
     """
     pair, tiles = _pair(data, between), tiles_for(model, data)
-    first, last = codes_of(model, pair)
+    first, last = codes_of(model, pair, data)
     # (steps, 1, ..., 1), so that it multiplies codes of any shape
     share = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * first.ndim)
     decoded = decoded_by(model, first + share * (last - first))
@@ -189,7 +189,7 @@ def styles(
             " style cannot be told apart: train it with condition='label'."
         )
     part, tiles, names = _by_class(shown(data), rows), tiles_for(model, data), known.labels.names
-    codes, own = codes_of(model, part), known_of(model, part)["condition"]
+    codes, own = codes_of(model, part, data), known_of(model, part)["condition"]
     figure, axes = _sheet(tiles, len(names) + 1.3, len(part), WIDTH)
     tiles.draw(axes, part.x, len(part), 1, pad=1)
     decoded = [
@@ -222,10 +222,11 @@ def _finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
 def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
     """Label up to five tiles of an axis with their codes, to about a hundredth of its span."""
     places = np.unique(np.linspace(0, len(values) - 1, 5).round().astype(int))
-    span = np.ptp(values)
-    decimals = int(np.clip(np.ceil(1.5 - np.log10(span)), 0, 6)) if span > 1e-6 else 1
+    span = float(np.ptp(values))
+    decimals = int(np.clip(np.ceil(1.5 - np.log10(span)), 0, 12)) if span > 0 else 1
     rounded = values.round(decimals) + 0.0  # which makes -0.0 zero
-    set_ticks(places + 0.5, labels=[f"{rounded[i]:.{decimals}f}".replace("-", "−") for i in places])
+    kind = f".{decimals}f" if decimals <= 6 else ".2g"
+    set_ticks(places + 0.5, labels=[f"{rounded[i]:{kind}}".replace("-", "−") for i in places])
 
 
 def _by_class(part: Part, count: int) -> Part:

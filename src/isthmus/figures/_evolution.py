@@ -177,18 +177,18 @@ def _labels_of(model: Any, data: Data, codes: np.ndarray) -> np.ndarray | None:
         if (
             part.y is not None
             and len(part) >= len(codes)
-            and _is_of(model, part.take(slice(len(codes))), codes)
+            and _is_of(model, part.take(slice(len(codes))), data, codes)
         ):
             return part.y[: len(codes)]
     return None
 
 
-def _is_of(model: Any, part: Part, codes: np.ndarray) -> bool:
+def _is_of(model: Any, part: Part, data: Data, codes: np.ndarray) -> bool:
     """Whether codes are those of a part.
 
     The last snapshot may be some epochs younger than the weights that were kept.
     """
-    own = codes_of(model, part)
+    own = codes_of(model, part, data)
     if own.shape != codes.shape:
         return False
     by_chance = 2 * codes.var(axis=0).mean()  # of codes that have nothing in common

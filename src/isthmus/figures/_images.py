@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isthmus.data._layout import layout_of
+from isthmus.data._scaling import PIXELS
 from isthmus.data.frames import Values
 from isthmus.errors import InputError
 
@@ -24,8 +25,8 @@ def as_images(
         channels: ``"first"`` or ``"last"`` settles which axis is the colour, where the shape alone
             does not.
         image_shape: (channels, height, width) of the image that a flat row holds.
-        span: the values that become black and white; what lies beyond is clipped. uint8 always
-            spans 0 to 255.
+        span: the values that become black and white; what lies beyond is clipped. uint8 and
+            uint16 always span 0 to the greatest that they hold.
 
     Raises:
         InputError: for examples that are no images.
@@ -42,8 +43,8 @@ def as_images(
             f"x of shape {x.shape} holds no images: {inside.shape[1]} channels, but images have 1,"
             " 3 or 4."
         )
-    low, high = (0.0, 255.0) if x.dtype == np.uint8 else span
-    scaled = np.nan_to_num((inside.astype(np.float32) - low) / max(high - low, 1e-12)).clip(0, 1)
+    low, high = (0.0, PIXELS[x.dtype]) if x.dtype in PIXELS else span
+    scaled = np.nan_to_num((inside.astype(np.float32) - low) / ((high - low) or 1.0)).clip(0, 1)
     return scaled[:, 0] if inside.shape[1] == 1 else np.moveaxis(scaled[:, :3], 1, -1)
 
 

@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from isthmus.data.datasets import Data, Part, known_of
+from isthmus.data.datasets import Data, Part, known_of, named_for, require_data
 from isthmus.data.frames import Values, rows_of
-from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import kind_of
@@ -31,7 +30,12 @@ from isthmus.figures._style import (
 from isthmus.figures._tiles import Tiles, tiles_for
 
 _ALARM = PALETTE[2]
-_SCORES = {"error": "score: minus the squared error", "score": "score: the model's own"}
+_SCORES = {
+    "error": "score: minus the squared error",
+    "density": "score: minus the distance of residual and code from the usual",
+    "score": "score: the model's own",
+    "distance": "score: minus the squared distance of the code from the centre",
+}
 
 
 def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = None) -> Figure:
@@ -49,10 +53,8 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
         InputError: for a model that gives no score.
     """
     member = getattr(model, "member_", model)
-    part = data.test if len(data.test) else data.train
-    names = data.columns if hasattr(member, "feature_names_in_") else None
-    # A part of a data set brings the labels that a conditional member must be told.
-    x = part if known_of(member, part) else with_columns(part.x, names)
+    require_data(data)
+    part, x = judged(member, data)
     scores, order = (values := _scores(model, x)), np.argsort(values, kind="stable")
     count, tiles = min(columns, max(1, len(part) // 2)), tiles_for(member, data)
     figure = new_figure(WIDTH, 2 * WIDTH * 2.1 * tiles.aspect / max(count, 6) + 1.6)
@@ -62,8 +64,7 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
         (order[:count], order[::-1][:count]),
         strict=True,
     ):
-        some = x.take(rows) if isinstance(x, Part) else rows_of(x, rows)
-        restored = member.reconstruct(some)
+        restored = member.reconstruct(taken(x, rows))
         limit = getattr(model, "offset_", -np.inf)
         _draw(axes, tiles, rows_of(part.x, rows), restored, scores[rows], limit)
         head(axes, text, TEXT)
@@ -80,6 +81,18 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
     )
     over(figure, figure_title(title, member, data.name, "least and most typical examples"))
     return trim(figure)
+
+
+def judged(member: Any, data: Data) -> tuple[Part, Any]:
+    """The part of a data set whose examples are judged, and these as a member takes them."""
+    part = data.test if len(data.test) else data.train
+    # A part of a data set brings the labels that a conditional member must be told.
+    return part, part if known_of(member, part) else named_for(member, part.x, data)
+
+
+def taken(x: Part | Values, rows: np.ndarray) -> Part | Values:
+    """Some of these examples."""
+    return x.take(rows) if isinstance(x, Part) else rows_of(x, rows)
 
 
 def _scores(model: Any, x: Any) -> np.ndarray:
@@ -124,7 +137,7 @@ def _name(axes: Axes, names: list[str]) -> None:
 
 def _caption(model: Any, scores: np.ndarray, examples: str) -> str:
     """What the numbers are, and where the threshold lies."""
-    what = _SCORES[getattr(model, "criterion", "error")]
+    what = _SCORES[getattr(model, "criterion_", "error")]
     if not hasattr(model, "offset_"):
         return f"{what}, of {examples}"
     limit = model.offset_
@@ -136,6 +149,8 @@ def _caption(model: Any, scores: np.ndarray, examples: str) -> str:
 
 def _numbers(scores: np.ndarray) -> list[str]:
     """Scores with the same number of decimals, which leaves the largest about three digits."""
-    largest = max(float(np.abs(scores).max()), 1e-6)
-    decimals = int(np.clip(2 - np.floor(np.log10(largest)), 0, 6))
+    largest = float(np.abs(scores).max())
+    if 0 < largest < 1e-4:
+        return [f"{score:.2g}".replace("-", "−") for score in scores]
+    decimals = int(np.clip(2 - np.floor(np.log10(largest or 1.0)), 0, 6))
     return [f"{score:,.{decimals}f}".replace("-", "−") for score in scores]

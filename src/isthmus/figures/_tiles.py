@@ -11,7 +11,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from isthmus.data.datasets import Data
+from isthmus.data._scaling import PIXELS
+from isthmus.data.datasets import Data, require_data
 from isthmus.data.frames import Values, numbers_of
 from isthmus.errors import InputError
 from isthmus.figures._images import as_images, mosaic
@@ -57,14 +58,14 @@ class Pictures:
     Attributes:
         aspect: height over width.
         span: the values that are black and white.
-        pixels: whether the examples are stored as uint8.
+        white: the greatest value of pixels, as they are stored; None for what is no pixels.
         channels, image_shape: how the examples hold an image; see
             :func:`~isthmus.figures._images.as_images`.
     """
 
     aspect: float
     span: tuple[float, float]
-    pixels: bool
+    white: float | None
     channels: str
     image_shape: tuple[int, ...] | None
     caption: str = ""
@@ -102,7 +103,9 @@ class Pictures:
 
     def _span(self, x: np.ndarray) -> tuple[float, float]:
         """Decoded pixels lie in [0, 1], unless the model was told to work in 0 to 255."""
-        return (0.0, 255.0) if self.pixels and x.size and x.max() > _PIXELS_FROM else self.span
+        if self.white is None or not x.size or x.max() <= _PIXELS_FROM:
+            return self.span
+        return 0.0, self.white
 
 
 @dataclass(frozen=True)
@@ -158,14 +161,15 @@ def tiles_for(model: Any, data: Data) -> Tiles:
         "channels": getattr(model, "channels", "auto"),
         "image_shape": getattr(model, "image_shape", None),
     }
+    require_data(data)
     step = math.ceil(len(data.train) / _SEEN)
     x = numbers_of(data.train.take(slice(None, None, step)).x, data.name)
     aspect = _aspect(x[:1], hints)
     if not 1 / _LONGEST <= aspect <= _LONGEST:
         return _profiles(x.reshape(len(x), -1))
-    low, high = (0.0, 1.0) if x.dtype == np.uint8 else (float(x.min()), float(x.max()))
+    low, high = (0.0, 1.0) if x.dtype in PIXELS else (float(x.min()), float(x.max()))
     span = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
-    return Pictures(aspect, span, x.dtype == np.uint8, **hints)
+    return Pictures(aspect, span, PIXELS.get(x.dtype), **hints)
 
 
 def _aspect(x: np.ndarray, hints: dict[str, Any]) -> float:

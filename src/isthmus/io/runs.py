@@ -18,7 +18,7 @@ from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, unknown
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
-from isthmus.registry import MEMBERS
+from isthmus.registry import DETECTORS, MEMBERS
 from isthmus.training.callbacks.snapshots import Snapshot
 from isthmus.training.checkpoint import FILE
 from isthmus.version import __version__
@@ -43,6 +43,11 @@ def save(model: Estimator, path: Path) -> Path:
     run only when it is whole.
     """
     module = model._fitted()
+    if (bad := files.not_finite(dict(module.named_parameters()))) is not None:
+        raise InputError(
+            f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
+            " saved: train it again, with a smaller learning_rate."
+        )
     files.refuse_foreign(path, (CONFIG, CHECKPOINT))
     config = {
         "format": FORMAT,
@@ -81,6 +86,9 @@ def load_run(
 ) -> Estimator:
     """Read a run that :meth:`~isthmus.estimators.base.Estimator.save` wrote: a fitted member.
 
+    A folder that :meth:`isthmus.OutlierDetector.save` wrote gives that detector, whose own ``load``
+    says its type.
+
     Args:
         path: the folder, or ``"pretrained:NAME"`` for one that comes with the package.
         networks: what the run has of the user's own code, such as
@@ -93,6 +101,12 @@ def load_run(
         RunError: for a folder that is missing, foreign, damaged, or of a newer format.
     """
     path = run_folder(path)
+    detector = read_any(path).get("detector")
+    if detector is not None:
+        if detector not in DETECTORS:
+            raise unknown("detector", detector, DETECTORS)
+        found: Estimator = DETECTORS[detector].load(path, device=device)
+        return found
     config = _read_config(path)
     cls = MEMBERS[config["member"]]
     values = _read_fields(config["fields"], cls, path)
@@ -134,7 +148,8 @@ def refuse_target(path: Path, overwrite: bool) -> None:
         )
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_any(path: Path) -> dict[str, Any]:
+    """The configuration of a member's run, or of a detector's, whose format this isthmus reads."""
     if not path.is_dir():
         raise RunError(
             f"there is no run at {path}:"
@@ -158,6 +173,16 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{path} has format {version}, which isthmus {__version__} no longer reads: train it"
             " again."
         )
+    return dict(config)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    config = read_any(path)
+    if "detector" in config:
+        raise RunError(
+            f"{path} holds a detector, which is no member: load it with isthmus.load, or name one"
+            f" of its members, such as {path / 'member-0'}."
+        )
     missing = {"member", "fields", "networks", "data", "columns", "sha256"} - set(config)
     if missing:
         raise RunError(
@@ -174,7 +199,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         )
     if config["member"] not in MEMBERS:
         raise unknown("member", config["member"], MEMBERS)
-    return dict(config)
+    return config
 
 
 def _read_preprocessor(values: dict[str, Any], path: Path) -> Preprocessor:

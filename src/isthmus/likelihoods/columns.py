@@ -56,13 +56,14 @@ class ColumnsLikelihood(Likelihood):
         return self._joined(lambda part, of: part.encoded(of), x)
 
     def settle(self, examples: Batch) -> None:
-        masks = (
+        masks: Sequence[Tensor | None] = (
             [None] * len(self.sizes)
             if examples.mask is None
             else examples.mask.split(self.sizes, dim=-1)
         )
         values = examples.x.split(self.sizes, dim=-1)
         for part, x, mask in zip(self.parts, values, masks, strict=True):
+            assert isinstance(part, Likelihood)
             part.settle(examples._replace(x=x, mask=mask))
 
     def _joined(self, result: Callable[..., Tensor], *values: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from isthmus.likelihoods.base import Likelihood, LikelihoodPart
 
 _STEEP = 20.0  # from e²⁰ times what is typical on, a rate grows in a straight line
 _LEAST = 1e-4  # the mean that stands for what was never counted
-_FEW = 8.0  # from here on, three terms of Stirling's series are exact in float32
 
 
 class CountLikelihood(Likelihood, ABC):
@@ -44,11 +43,10 @@ class CountLikelihood(Likelihood, ABC):
         single-cell transcriptomics, Nature Methods 2018.
     """
 
-    counts = True
-
     def __init__(self, shape: Shape = (), library: bool = False) -> None:
         super().__init__()
         self.library = library
+        self.counts = not library  # the mass of x given ℓ is none of x alone
         is_one = library or len(shape) == 3  # an image has one scale
         self.register_buffer("log_typical", torch.zeros(() if is_one else shape))
         self.log_typical: Tensor
@@ -74,7 +72,8 @@ class CountLikelihood(Likelihood, ABC):
             shown = seen.mask | ~seen.mask.any(axes, keepdim=True)
             observed = drawn.masked_fill(~shown, -math.inf)
         shares = drawn - observed.logsumexp([1 + axis for axis in axes], keepdim=True)
-        size = seen.x.sum(axes, keepdim=True).clamp(min=_LEAST)
+        counted = seen.x if seen.mask is None else seen.x.masked_fill(~seen.mask, 0.0)
+        size = counted.sum(axes, keepdim=True).clamp(min=_LEAST)
         return (shares + size.log()).flatten(0, 1)
 
     def mean(self, parameters: Tensor) -> Tensor:
@@ -107,7 +106,7 @@ class CountPart(LikelihoodPart, ABC):
     def accepts(self, spec: ExampleSpec) -> str | None:
         if spec.support in ("count", "binary"):
             return None
-        return "needs counts, which are whole numbers from 0 on: round X"
+        return "needs whole numbers from 0 on: give counts"
 
 
 def scale_shape(spec: ExampleSpec) -> Shape:
@@ -125,17 +124,6 @@ def scale_shape(spec: ExampleSpec) -> Shape:
             return spec.shape
 
 
-def log_factorial_rest(x: Tensor) -> Tensor:
-    """log x! − x log x + x, exact in float32 for counts of any size."""
-    positive = x.where(x > 0, 1.0)
-    return (log_gamma_rest(positive) + positive.log()).where(x > 0, 0.0)
-
-
-def log_gamma_rest(a: Tensor) -> Tensor:
-    """log Γ(a) − a log a + a for a > 0: small where the three are large, and differ little."""
-    few, many = a.clamp(max=_FEW), a.clamp(min=_FEW)
-    direct = few.lgamma() - few * few.log() + few
-    inverse = 1 / many
-    square = inverse * inverse
-    series = inverse * (1 / 12 - square * (1 / 360 - square / 1260))
-    return torch.where(a < _FEW, direct, series - 0.5 * (many.log() - math.log(2 * math.pi)))
+def widened(values: Tensor) -> Tensor:
+    """The same in float64, where large logarithms may cancel; mps has none."""
+    return values if values.device.type == "mps" else values.double()

@@ -13,6 +13,8 @@ from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.likelihoods.base import Likelihood, LikelihoodPart, logits
 
+_LEAST = -6.0  # the logarithm of a scale that is learnt: below it, gradients would blow up
+
 
 class GaussianLikelihood(Likelihood):
     r"""Independent Gaussians of one common scale, or one for each value, fixed or learnt.
@@ -21,7 +23,8 @@ class GaussianLikelihood(Likelihood):
               + \tfrac12 \log 2\pi
 
     Args:
-        scale: σ in units of x (after scaling); None learns it, starting at 1 and kept above e⁻⁶.
+        scale: σ in units of x (after scaling), taken as it is; None learns it, starting at 1 and
+            kept above e⁻⁶.
         unit_range: whether the mean is squashed into (0, 1).
         shape: of σ, which broadcasts to an example: ``(columns,)`` for one each a column.
     """
@@ -31,6 +34,7 @@ class GaussianLikelihood(Likelihood):
     ) -> None:
         super().__init__()
         self.unit_range = unit_range
+        self.least = _LEAST if scale is None else -math.inf
         start = torch.full(shape, 0.0 if scale is None else math.log(scale))
         if scale is None:
             self.log_scale = nn.Parameter(start)
@@ -38,7 +42,7 @@ class GaussianLikelihood(Likelihood):
             self.register_buffer("log_scale", start)
 
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
-        log_scale = self.log_scale.clamp(min=-6.0)
+        log_scale = self.log_scale.clamp(min=self.least)
         squares = F.mse_loss(self.mean(parameters), x, reduction="none")
         return 0.5 * squares * (-2 * log_scale).exp() + (log_scale + 0.5 * math.log(2 * math.pi))
 
@@ -50,7 +54,7 @@ class GaussianLikelihood(Likelihood):
 
     def draw(self, parameters: Tensor) -> Tensor:
         mean = self.mean(parameters)
-        return mean + self.log_scale.clamp(min=-6.0).exp() * torch.randn_like(mean)
+        return mean + self.log_scale.clamp(min=self.least).exp() * torch.randn_like(mean)
 
 
 class SquaredErrorLikelihood(Likelihood):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from isthmus.core.example import ExampleSpec
-from isthmus.likelihoods.counts import CountLikelihood, CountPart, log_factorial_rest, scale_shape
+from isthmus.likelihoods.counts import CountLikelihood, CountPart, scale_shape, widened
 
 
 class PoissonLikelihood(CountLikelihood):
@@ -16,8 +16,7 @@ class PoissonLikelihood(CountLikelihood):
 
     .. math:: -\log p(x \mid z) = \sum_i \lambda_i - x_i \log \lambda_i + \log x_i!
 
-    It is computed around its least value, as :math:`x (r + e^{-r} - 1)` with
-    :math:`r = \log (x / \lambda)`, so that counts in the millions lose nothing in float32. See
+    It is computed in float64, so that counts in the millions lose nothing. See
     :class:`~isthmus.likelihoods.counts.CountLikelihood` for the rates and the arguments.
 
     Example:
@@ -29,10 +28,9 @@ class PoissonLikelihood(CountLikelihood):
     """
 
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
-        log_rate = self._log_rate(parameters)
-        ratio = x.clamp(min=1).log() - log_rate
-        around = x * (ratio + torch.expm1(-ratio)) + log_factorial_rest(x)
-        return torch.where(x > 0, around, log_rate.exp())
+        log_rate, counted = widened(self._log_rate(parameters)), widened(x)
+        nats = log_rate.exp() - counted * log_rate + (counted + 1).lgamma()
+        return nats.to(parameters.dtype)
 
     def draw(self, parameters: Tensor) -> Tensor:
         return torch.poisson(self.mean(parameters))

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from sklearn.base import is_clusterer
 
-from isthmus.data.datasets import Data, Part, known_of
+from isthmus.data.datasets import Data, Part, known_of, named_for, require_data
 from isthmus.data.frames import Values
 from isthmus.data.preprocessing import Preprocessor
-from isthmus.data.rows import with_columns
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
@@ -56,11 +55,12 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Me
     Raises:
         InputError: where the test part is empty.
     """
+    require_data(data)
     if len(data.test) == 0:
         raise InputError(
             f"{data.name} has no test part to measure on: load it with test_fraction=0.2."
         )
-    test, known = _named(model, data.test.x, data), known_of(model, data.test)
+    test, known = named_for(model, data.test.x, data), known_of(model, data.test)
     dimensions = math.prod(model.preprocessor_.layout.shape)
     return {
         **_reconstruction(model, test, dimensions, known),
@@ -88,6 +88,8 @@ def _cleaning(model: Any, x: Values, seed: int) -> dict[str, Measure]:
     """What a member that trains on damaged images makes of images damaged in the same way."""
     module: Any = getattr(model, "module_", None)
     if getattr(module, "corruption", None) is None or not _is_picture(model):
+        return {}
+    if model.preprocessor_.counts:  # whose logarithms are damaged
         return {}
     batches = model.preprocessor_.batches(
         model.preprocessor_.transform(x), next(module.parameters()).device
@@ -118,7 +120,9 @@ def _has_masses(model: Any, inside: Store) -> bool:
 
     For grey values, a Bernoulli is none.
     """
-    bins = model.module_.likelihood.bins
+    bins, counts = model.module_.likelihood.bins, model.module_.likelihood.counts
+    if counts:  # no other values have come so far
+        return True
     return bins is not None and model.preprocessor_.off_grid(inside, bins) is None
 
 
@@ -146,12 +150,12 @@ def _representation(
         found["knn5"] = representation.knn5(train, test)
         found["kmeans_nmi"] = representation.kmeans_nmi(train, test, seed)
         if is_clusterer(model):
-            clusters = model.predict(_named(model, data.test.x, data))
+            clusters = model.predict(named_for(model, data.test.x, data))
             found["cluster_accuracy"] = clustering.cluster_accuracy(data.test.y, clusters)
             found["cluster_nmi"] = clustering.cluster_nmi(data.test.y, clusters)
     points = _some(data.test, _TEST_POINTS, random)
     if len(points) > 2 * representation.NEIGHBOURS:
-        codes = _flat(model.transform(_named(model, points.x, data), **known_of(model, points)))
+        codes = _flat(model.transform(named_for(model, points.x, data), **known_of(model, points)))
         found["trustworthiness"] = representation.trustworthiness(_inside(model, points.x), codes)
     return found
 
@@ -165,7 +169,9 @@ def _posterior(model: Any, test: Any, known: Mapping[str, Any]) -> dict[str, Mea
     spans_volume = is_gaussian or len(mu) > mu.shape[1]  # fewer points than dimensions do not
     if model.code_space == "normal" and spans_volume:
         var = np.exp(_flat(posterior.log_var)) if is_gaussian else np.zeros_like(mu)
-        found["prior_gap"] = representation.prior_gap(mu, var)
+        gap = representation.prior_gap(mu, var)
+        if math.isfinite(gap.value):  # codes of which a direction is empty have no density
+            found["prior_gap"] = gap
     if is_gaussian:
         found["active_units"] = representation.active_units(mu)
     return found
@@ -174,7 +180,7 @@ def _posterior(model: Any, test: Any, known: Mapping[str, Any]) -> dict[str, Mea
 def _labelled(model: Any, data: Data, part: Part) -> Labelled:
     assert part.y is not None
     return Labelled(
-        _flat(model.transform(_named(model, part.x, data), **known_of(model, part))), part.y
+        _flat(model.transform(named_for(model, part.x, data), **known_of(model, part))), part.y
     )
 
 
@@ -185,18 +191,15 @@ def _some(part: Part, limit: int, random: np.random.Generator) -> Part:
     return part.take(np.sort(random.choice(len(part), limit, replace=False)))
 
 
-def _named(model: Any, x: Values, data: Data) -> Any:
-    """Rows with the names of their columns where the model was trained with names."""
-    return with_columns(x, data.columns if hasattr(model, "feature_names_in_") else None)
-
-
 def _inside(model: Model, x: Values) -> np.ndarray:
     """Examples in the model's units, ``(n, dimensions)``."""
     batches = model.preprocessor_.batches(model.preprocessor_.transform(x), torch.device("cpu"))
     return torch.cat([chunk.x.flatten(1) for chunk in batches.chunks()]).numpy()
 
 
-def _flat(values: np.ndarray) -> np.ndarray:
+def _flat(values: Any) -> np.ndarray:
+    """Codes as rows; a frame, where scikit-learn is set to give frames out, as an array."""
+    values = np.asarray(values)
     return values.reshape(len(values), -1).astype(np.float64)
 
 

@@ -112,6 +112,10 @@ def prior_gap(mu: np.ndarray, var: np.ndarray) -> Measure:
     r"""KL(N(m, S) ‖ N(0, I)), with m and S the mean and covariance of all examples' codes.
 
     .. math:: \tfrac12 \left( \mathrm{tr} S + m^\top m - d - \log \det S \right)
+              = \tfrac12 m^\top m + \tfrac12 \sum_i (\lambda_i - 1 - \log \lambda_i)
+
+    with the eigenvalues λ of S: no term of the second form is below 0. It is infinite where codes
+    leave a direction empty.
 
     Args:
         mu, var: mean and variance of each posterior, ``(n, latent_dim)``; a variance of 0 for a
@@ -119,7 +123,9 @@ def prior_gap(mu: np.ndarray, var: np.ndarray) -> Measure:
     """
     mean = mu.mean(0)
     spread = np.atleast_2d(np.cov(mu, rowvar=False, bias=True)) + np.diag(var.mean(0))
-    gap = 0.5 * (np.trace(spread) + mean @ mean - len(mean) - np.linalg.slogdet(spread).logabsdet)
+    beyond = np.linalg.eigvalsh(spread) - 1
+    is_empty = bool((1 + beyond <= len(mean) * np.finfo(np.float64).eps * spread.max()).any())
+    gap = math.inf if is_empty else 0.5 * (mean @ mean + (beyond - np.log1p(beyond)).sum())
     return Measure(
         "Gap to the prior",
         float(gap),

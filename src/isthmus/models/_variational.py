@@ -19,10 +19,12 @@ from isthmus.core.example import Shape
 from isthmus.core.forward import Code
 from isthmus.core.reductions import beside, full
 from isthmus.data.batches import StoreBatches
+from isthmus.data.incoming import incoming
 from isthmus.divergences import gaussian_kl
 from isthmus.errors import InputError
 from isthmus.estimators._filling import rounds_of
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.inference import scores_of
 from isthmus.estimators.settings import Conditional
 
 # looked at together: with more of them, they leave the cache before they meet their next draws
@@ -63,8 +65,18 @@ class Variational(Conditional, Estimator, ABC):
         """
         if not isinstance(samples, int | np.integer) or isinstance(samples, bool) or samples < 1:
             raise InputError(f"samples={samples!r} is not usable: give a whole number, at least 1.")
-        batches = self._batches(X, condition, charged=True)
-        with self._inference(X) as module, torch.random.fork_rng():
+        X = incoming(X)
+
+        def compute(is_wide: bool) -> dict[str, np.ndarray]:
+            return {"likelihood": self._nll(X, samples, random_state, condition, is_wide)}
+
+        return scores_of(compute)["likelihood"]
+
+    def _nll(
+        self, X: Any, samples: int, random_state: int, condition: Any, is_wide: bool
+    ) -> np.ndarray:
+        batches = self._batches(X, condition, charged=True, is_wide=is_wide)
+        with self._inference(X, is_wide=is_wide) as module, torch.random.fork_rng():
             if not module.likelihood.normalised:
                 raise InputError(
                     "likelihood='mse' is no density, so there is no likelihood of x: train with"
@@ -73,16 +85,13 @@ class Variational(Conditional, Estimator, ABC):
             torch.manual_seed(random_state)
             # few samples leave room for more examples
             size = min(batches.rows, max(_EXAMPLES, batches.rows // int(samples)))
-            return (
-                torch.cat(
-                    [
-                        -_log_evidence(module, batch, samples, batches.rows)
-                        for batch in batches.chunks(size)
-                    ]
-                )
-                .cpu()
-                .numpy()
+            found = torch.cat(
+                [
+                    -_log_evidence(module, batch, samples, batches.rows)
+                    for batch in batches.chunks(size)
+                ]
             )
+        return np.asarray(found.cpu().numpy())
 
     def _expected(
         self, module: Autoencoder, batches: StoreBatches
@@ -123,7 +132,7 @@ def drawn(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> Dr
     assert isinstance(module.bottleneck, StochasticBottleneck)
     # (s * n, *passed_shape), (s, n)
     z, log_ratio = module.bottleneck.draw(features, noise, **module.context(batch.condition))
-    parameters = module.parameters_of(z, batch.condition).unflatten(0, noise.shape[:2])
+    parameters = module.parameters_of(z, batch.condition, batch).unflatten(0, noise.shape[:2])
     nll = module.likelihood.nll(parameters, batch.x, batch.mask)
     return Draws(log_ratio, nll, parameters)
 

@@ -35,6 +35,9 @@ class BetaTCVAE(Variational):
     stratified sampling. The history shows all three terms and the ``rate`` that they add up to on
     the average. ``x: (n, *shape)``, ``z: (n, latent_dim)``.
 
+    Raises:
+        InputError: at ``fit``, for batches of a single example.
+
     Reference:
         R. T. Q. Chen, X. Li, R. Grosse and D. Duvenaud, Isolating sources of disentanglement in
         variational autoencoders, NeurIPS 2018.
@@ -49,6 +52,10 @@ class BetaTCVAE(Variational):
 
     latent_dim: int = field(10, "size of the code", low=1)
     beta: float = field(6.0, "weight of the total correlation; 1 is the evidence bound", low=0)
+
+    @property
+    def _batch_estimate(self) -> str:
+        return "the density of the codes of a batch"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return TotalCorrelationBottleneck(features, self.latent_dim, self.beta)

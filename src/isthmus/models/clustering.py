@@ -20,6 +20,7 @@ from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Batches, Loss, Objective, Stage
+from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.inference import like
@@ -81,16 +82,20 @@ class ClusteringAE(ClusterMixin, Estimator):
 
     def fit(self, X: Any, y: Any = None, **others: Any) -> Self:
         """Train, and assign the training examples to clusters: see :meth:`Estimator.fit`."""
+        X = incoming(X)
         super().fit(X, y, **others)
         self.labels_ = self.predict(X)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """The cluster of each example, ``(n,)``: whole numbers from 0."""
-        return np.asarray(self.transform(X).argmin(1).astype(np.int64))
+        return np.asarray(self._distances(X).argmin(1).astype(np.int64))
 
     def transform(self, X: Any, condition: Any = None) -> np.ndarray:
         """The distance of each example's code to every centre, ``(n, n_clusters)``."""
+        return self._distances(X)
+
+    def _distances(self, X: Any) -> np.ndarray:
         codes = self.codes(X)
         return np.linalg.norm(codes[:, None] - self.cluster_centers_.astype(codes.dtype), axis=2)
 
@@ -102,7 +107,7 @@ class ClusteringAE(ClusterMixin, Estimator):
         """
         self._fitted()
         distances, centres = (
-            np.asarray(X, dtype=np.float64),
+            np.asarray(incoming(X), dtype=np.float64),
             self.cluster_centers_.astype(np.float64),
         )
         if distances.ndim != 2 or distances.shape[1] != len(centres):
@@ -116,6 +121,14 @@ class ClusteringAE(ClusterMixin, Estimator):
             0
         ].T
         return like(self.decode(solved + centres[0]), X)
+
+    def _require_examples(self, n: int, measured: int | None, *, is_first: bool) -> None:
+        super()._require_examples(n, measured, is_first=is_first)
+        if is_first and n < self.n_clusters:
+            raise InputError(
+                f"n_clusters={self.n_clusters} needs at least as many examples, but X holds {n}:"
+                " ask for fewer."
+            )
 
     @property
     def cluster_centers_(self) -> np.ndarray:
@@ -188,10 +201,10 @@ class ClusteringBottleneck(Bottleneck):
         """Place the centres where k-means finds them among the codes of all examples."""
         codes = torch.cat([module.encode(some)[0] for some in batches.chunks()])
         count = len(self.centres)
-        if len(codes) < count:
+        if (distinct := len(codes.unique(dim=0))) < count:
             raise InputError(
-                f"n_clusters={count} needs at least as many examples, but X holds {len(codes)}: ask"
-                " for fewer."
+                f"n_clusters={count} needs at least as many different codes, but the examples of X"
+                f" have {distinct}: ask for fewer, or pretrain for longer (pretrain_epochs)."
             )
         seed = int(torch.randint(2**31, ()))
         found = (
@@ -207,7 +220,9 @@ class ClusteringBottleneck(Bottleneck):
         self.anchor.inner.load_state_dict(self.inner.state_dict())
         self.anchor.centres.copy_(self.centres)
         self.anchor.sums.copy_(
-            torch.stack([self.anchor.assigned(x).sum(0) for x in batches.chunks()]).sum(0)
+            torch.stack(
+                [self.anchor.assigned(module.seen(x)).sum(0) for x in batches.chunks()]
+            ).sum(0)
         )
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
@@ -236,13 +251,13 @@ class Anchor(nn.Module):
         self.centres: Tensor
         self.sums: Tensor
 
-    def assigned(self, batch: Batch) -> Tensor:
-        """q of examples, ``(n, n_clusters)``."""
-        return assignment(self.inner.posterior(encoded(self.encoder, batch)).z, self.centres)
+    def assigned(self, seen: Batch) -> Tensor:
+        """q of examples as an encoder sees them, ``(n, n_clusters)``."""
+        return assignment(self.inner.posterior(encoded(self.encoder, seen)).z, self.centres)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """p of examples, the targets, ``(n, n_clusters)``."""
-        return sharpened(self.assigned(batch), self.sums)
+    def forward(self, seen: Batch) -> Tensor:
+        """p of examples as an encoder sees them, the targets, ``(n, n_clusters)``."""
+        return sharpened(self.assigned(seen), self.sums)
 
     def train(self, mode: bool = True) -> Self:
         """Never in training mode: what is kept is judged as it is."""
@@ -267,7 +282,7 @@ class ClusteringLoss:
         assert isinstance(bottleneck, ClusteringBottleneck)
         z = bottleneck.posterior(features).z
         with torch.no_grad():
-            p = bottleneck.anchor(batch)
+            p = bottleneck.anchor(module.seen(batch))
         q = assignment(z, bottleneck.centres)  # (n, n_clusters)
         clustering = (p * (p.clamp(min=_LEAST).log() - q.clamp(min=_LEAST).log())).sum(1)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.weight is not None):

@@ -92,7 +92,7 @@ class Contraction(Penalty):
         What was not observed does not count as something that may change.
         """
         if (layer := sigmoid_layer(module)) is not None:
-            return layer_norm(layer, module.encode(seen)[0], seen.mask)
+            return layer_norm(layer, module.encode_seen(seen)[0], seen.mask)
         if self.probes is None:
             return jacobian_norm(module, seen)
         return torch.stack([projected_norm(module, seen) for _ in range(self.probes)]).mean(0)
@@ -136,15 +136,15 @@ def jacobian_norm(module: Autoencoder, seen: Batch) -> Tensor:
 
 def projected_norm(module: Autoencoder, seen: Batch) -> Tensor:
     """An unbiased estimate, ``(n,)``: the squared length of Jᵀv with a normal vector v."""
-    pulled = torch.func.vjp(lambda x: module.encode(seen._replace(x=x))[0], seen.x)
+    pulled = torch.func.vjp(lambda x: module.encode_seen(seen._replace(x=x))[0], seen.x)
     z, pull_back = pulled[0], pulled[1]
     pulled_back = pull_back(sharding.randn_like(z))[0]
     return sum_dimensions((pulled_back if seen.mask is None else pulled_back * seen.mask).square())
 
 
 def code_of(module: Autoencoder, one: Batch) -> Tensor:
-    """The code of one example ``(*shape)``, as a function of nothing else."""
-    return module.encode(one.each(lambda part: part[None]))[0][0]
+    """The code of one example ``(*shape)`` as the encoder sees it, and of nothing else."""
+    return module.encode_seen(one.each(lambda part: part[None]))[0][0]
 
 
 @contextmanager

@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.fields import field, slot
 from isthmus.core.parts import part_of
 from isthmus.corruptions import Corruption
+from isthmus.data._scaling import PIXELS
 from isthmus.data._statistics import is_sparse
 from isthmus.data.datasets import Part
+from isthmus.data.frames import is_frame
+from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import AE
 from isthmus.registry import CORRUPTIONS
-
-_ROUNDS = 5  # of filling in: each starts from what the one before it made of the missing values
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -55,45 +57,46 @@ class DenoisingAE(AE):
         " to a damaged one",
     )
 
-    def denoise(self, X: Any, missing: Any = None) -> np.ndarray:
+    def denoise(self, X: Any, missing: Any = None) -> Any:
         """Clean examples, in the layout and units of the data (pixels in [0, 1]).
 
-        Values that are NaN, or that ``missing`` (booleans of X's shape) marks, are filled in, and
-        all others are given back as they were. Without missing values the whole example is cleaned.
-        Noise may carry pixels beyond [0, 1]: they are brought back to it first.
+        Values that are NaN, or that ``missing`` (booleans of X's shape) marks, are filled in as by
+        :meth:`impute`, and all others are given back as they were. Without missing values the whole
+        example is cleaned. Noise may carry pixels beyond [0, 1]: they are brought back to it first.
         """
-        given: Any = X.x if isinstance(X, Part) else X
-        x: np.ndarray = given.toarray() if is_sparse(given) else np.array(given)
-        unknown = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, dtype=bool)
+        check_is_fitted(self, "module_")
+        X = incoming(X)
+        x: Any = X.x if isinstance(X, Part) else X
+        if is_frame(x):
+            x = x if missing is None else x.mask(_marks(missing, x.shape))
+            return self.impute(x) if x.isna().any(axis=None) else self.reconstruct(x)
+        given = self._array(X)
         if missing is not None:
-            if np.shape(missing) != x.shape:
-                raise InputError(
-                    f"missing has the shape {np.shape(missing)}, X has {x.shape}: mark every value"
-                    " of X."
-                )
-            unknown |= np.asarray(missing, dtype=bool)
-        if (
-            self._fitted()
-            and x.dtype.kind == "f"
-            and self.preprocessor_.scaling.kind in ("none", "pixels")
-            and self.preprocessor_.strict
-        ):
-            x = x.clip(0, 1)
-        return self._filled(x, unknown) if unknown.any() else self.reconstruct(x)
+            given = self._without(given, _marks(missing, given.shape))
+        if is_sparse(given) or given.dtype.kind != "f":
+            return self._restored(given, X)
+        if self.preprocessor_.strict:
+            given = given.clip(0, 1)
+        return self._imputed(given, X) if np.isnan(given).any() else self._restored(given, X)
 
-    def _filled(self, x: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-        """Put in the zero that masking leaves, then what the model says, a few times over."""
-        known = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x
-        blank = self.preprocessor_.inverse_transform(
-            np.zeros((1, *self.preprocessor_.layout.shape), dtype=known.dtype)
-        )
-        filled = np.where(unknown, blank, known)
-        for _ in range(_ROUNDS):
-            filled = np.where(unknown, self.reconstruct(filled), known)
-        return filled
+    def _without(self, x: Any, gone: np.ndarray) -> np.ndarray:
+        """Checked examples with NaN in place of what is marked as missing."""
+        x = x.toarray() if is_sparse(x) else x
+        if x.dtype in PIXELS and self.preprocessor_.spec.unit_range:
+            x = x / np.float32(PIXELS[x.dtype])
+        return np.where(gone, np.nan, x).astype(np.float32 if x.dtype == np.float32 else np.float64)
 
     def _assembled(
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
     ) -> Autoencoder:
         corruption: Callable[[Tensor], Tensor] = part_of(self.corruption, CORRUPTIONS)
         return Autoencoder(encoder, bottleneck, decoder, likelihood, corruption=corruption)
+
+
+def _marks(missing: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """What is marked as missing, as booleans of the shape of X."""
+    if np.shape(missing) != shape:
+        raise InputError(
+            f"missing has the shape {np.shape(missing)}, X has {shape}: mark every value of X."
+        )
+    return np.asarray(missing, dtype=bool)

@@ -16,7 +16,7 @@ from isthmus.core.forward import Code, Point
 from isthmus.divergences import bernoulli_kl
 from isthmus.estimators.base import Estimator
 
-_FIRES = {"l1": 0.0, "topk": 0.0, "kl": 0.1}  # above this a unit counts as active
+_ASLEEP = 0.1  # of the target under kl: a unit that never rises above it is dead
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -35,8 +35,9 @@ class SparseAE(Estimator):
     ``z: (n, latent_dim)``.
 
     The history shows ``active`` (units that an example uses, of all units, a share) and ``dead``
-    (units that no example of the epoch used, a share). Dead units start anew with fresh weights,
-    until the last tenth of the epochs.
+    (units that no example of the epoch used, a share). A unit is used where it is above 0, and
+    under ``"kl"`` above its target ρ; there it is dead where it never reached a tenth of ρ. Dead
+    units start anew with fresh weights, until the last tenth of the epochs.
 
     References:
         A. Ng, Sparse autoencoder, CS294A lecture notes, 2011 (``"kl"``).
@@ -55,6 +56,10 @@ class SparseAE(Estimator):
     sparsity_weight: float = field(0.1, "weight of the penalty under l1 and kl (lambda)", low=0)
     target: float = field(0.05, "mean activation of a unit that kl aims at (rho)", above=0, below=1)
     k: int = field(8, "units of an example that topk keeps", low=1)
+
+    @property
+    def _batch_estimate(self) -> str | None:
+        return "the mean activation of a unit over a batch" if self.sparsity == "kl" else None
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         renewed_until = math.floor(0.9 * self.epochs)
@@ -104,9 +109,11 @@ class Sparse(Bottleneck):
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.posterior(features).z
-        active = (z > _FIRES[self.kind]).detach()
+        level = self.target if self.kind == "kl" else 0.0
+        active = (z > level).detach()
         if self.training:
-            self.fired += sharding.all_sum(active.sum(0))
+            awake = (z > _ASLEEP * level).detach() if level > 0 else active
+            self.fired += sharding.all_sum(awake.sum(0))
         terms = {"active": active.to(z.dtype).mean(1)}
         if self.kind == "topk":
             return Code(z, None, terms)

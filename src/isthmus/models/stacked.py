@@ -103,7 +103,7 @@ class Layer:
     Args:
         below: the encoding layers under this one; none under the lowest, whose input is x.
         encode, decode: this one.
-        likelihood: judges the lowest one.
+        likelihood: says how an encoder sees x, and judges the lowest one.
     """
 
     def __init__(
@@ -114,20 +114,20 @@ class Layer:
         likelihood: Likelihood,
     ) -> None:
         self.below, self.encode, self.decode = below, encode, decode
-        self.likelihood = None if below else likelihood
+        self.likelihood = likelihood
         moved = [*encode, *decode] if below else [*encode, *decode, likelihood]
         self.parameters = tuple(parameter for part in moved for parameter in part.parameters())
 
     def loss(self, batch: Batch) -> Loss:
         """What this layer loses of its input, per example."""
         with torch.no_grad():
-            seen = _through(self.below, batch.x)
+            seen = _through(self.below, self.likelihood.encoded(batch.x, batch.mask))
         decoded = full(_through(self.decode, _through(self.encode, seen)))
-        distortion = (
-            squared_error(decoded, seen)
-            if self.likelihood is None
-            else self.likelihood.nll(decoded, batch.x, batch.mask)
-        )
+        if self.below:
+            distortion = squared_error(decoded, seen)
+        else:
+            parameters = self.likelihood.sized(decoded, batch)
+            distortion = self.likelihood.nll(parameters, batch.x, batch.mask)
         return Loss(distortion, {"distortion": distortion})
 
 

@@ -110,11 +110,11 @@ class LearntSimilarity(nn.Module):
     ) -> Loss:
         similar, fooling, pixels = self.weights
         code = module.code(features, batch.condition, noise)
-        parameters = module.parameters_of(code.z, batch.condition)
+        parameters = module.parameters_of(code.z, batch.condition, batch)
         distortion = module.likelihood.nll(parameters, batch.x, batch.mask)
         restored = batch.observed(module.likelihood.mean(parameters))
-        seen = self.discriminator(restored)[0]
-        similarity = 0.5 * squared_error(seen, self.discriminator(batch.x)[0])
+        seen, own = (self.discriminator(_seen(module, x, batch))[0] for x in (restored, batch.x))
+        similarity = 0.5 * squared_error(seen, own)
         fooled = self._fooled(module, code.z.detach(), batch)  # the encoder does not play
         objective = similar * similarity + fooling * fooled + pixels * distortion
         terms = {"distortion": distortion, "similarity": similarity, "fooling": fooled}
@@ -130,7 +130,10 @@ class LearntSimilarity(nn.Module):
             restored = made.batch.observed(module.likelihood.mean(made.parameters))
             with torch.no_grad():
                 new = _decoded(module, sharding.randn_like(made.code.z), made.batch)
-            real, *fakes = (self.discriminator(x)[1] for x in (made.batch.x, restored, new))
+            real, *fakes = (
+                self.discriminator(_seen(module, x, made.batch))[1]
+                for x in (made.batch.x, restored, new)
+            )
             told = F.softplus(-real) + 0.5 * sum(F.softplus(fake) for fake in fakes)
             return Loss(told, {"discriminator": told})
 
@@ -140,8 +143,8 @@ class LearntSimilarity(nn.Module):
         """−log D of what is decoded from codes and from noise, ``(n,)``, in nats."""
         return sum(
             (
-                F.softplus(-self.discriminator(_decoded(module, code, batch))[1])
-                for code in (z, sharding.randn_like(z))
+                F.softplus(-self.discriminator(_seen(module, made, batch))[1])
+                for made in (_decoded(module, code, batch) for code in (z, sharding.randn_like(z)))
             ),
             z.new_zeros(len(z)),
         )
@@ -149,4 +152,9 @@ class LearntSimilarity(nn.Module):
 
 def _decoded(module: Autoencoder, z: Tensor, batch: Batch) -> Tensor:
     """What codes become, but for the values that their examples lack."""
-    return batch.observed(module.likelihood.mean(module.parameters_of(z, batch.condition)))
+    return batch.observed(module.likelihood.mean(module.parameters_of(z, batch.condition, batch)))
+
+
+def _seen(module: Autoencoder, x: Tensor, batch: Batch) -> Tensor:
+    """Examples, or what became of them, as encoder and discriminator see them."""
+    return module.seen(batch._replace(x=x)).x

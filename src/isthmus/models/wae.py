@@ -30,6 +30,9 @@ class WAE(Conditional, Estimator):
     deterministic. Use batches of a hundred or more: small ones see little of the codes.
     ``x: (n, *shape)``, ``z: (n, latent_dim)``.
 
+    Raises:
+        InputError: at ``fit``, for batches of a single example.
+
     Reference:
         I. Tolstikhin, O. Bousquet, S. Gelly and B. Schölkopf, Wasserstein auto-encoders, ICLR 2018.
 
@@ -47,6 +50,10 @@ class WAE(Conditional, Estimator):
     @property
     def code_space(self) -> str:
         return "normal"
+
+    @property
+    def _batch_estimate(self) -> str:
+        return "how far the codes of a batch are from the prior"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return MMDBottleneck(features, self.latent_dim, self.mmd_weight)
@@ -70,6 +77,8 @@ class MMDBottleneck(Bottleneck):
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.inner(features).z
         codes = sharding.gather(z)
+        if len(codes) < 2:  # never in training: there is nothing to compare, and nothing to report
+            return Code(z)
         # one number for the batch, carried by every example
         mmd = squared_mmd(codes, torch.randn_like(codes)).expand(len(z))
         return Code(z, self.weight * mmd, {"mmd": mmd})

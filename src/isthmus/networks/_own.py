@@ -34,6 +34,15 @@ def own_decoder(own: Own, code_shape: Shape, shape: Shape) -> nn.Module:
     return decoder
 
 
+def require_variance(module: nn.Module, batch_size: int) -> None:
+    """Refuse batches of one example where a network normalises by the variance of a batch."""
+    if batch_size < 2 and any(isinstance(layer, nn.BatchNorm1d) for layer in module.modules()):
+        raise InputError(
+            "the networks normalise by the batch (BatchNorm1d), and a batch of one example has no"
+            " variance: give a batch_size and examples of at least 2, or nn.LayerNorm."
+        )
+
+
 def _made(name: str, own: Own, *shapes: Shape) -> nn.Module:
     module: Any = copy.deepcopy(own) if isinstance(own, nn.Module) else own(*shapes)
     if not isinstance(module, nn.Module):

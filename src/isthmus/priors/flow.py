@@ -15,7 +15,7 @@ from isthmus.core.objectives import Batches
 from isthmus.errors import missing_extra
 from isthmus.priors._trained import Density, TrainedPrior
 
-_LEAST_SCALE = 1e-6
+_LEAST_SCALE = 1e-6  # of a coordinate, as a share of the widest one
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -93,7 +93,9 @@ class StandardisedFlow(Density):
         """Take over mean and standard deviation of the codes."""
         codes = torch.cat([batch.x.flatten(1) for batch in batches.chunks()])  # (n, size)
         self.mean.copy_(codes.mean(0))
-        self.scale.copy_(codes.std(0, correction=0).clamp_min(_LEAST_SCALE))
+        scale = codes.std(0, correction=0)
+        least = _LEAST_SCALE * scale.max()
+        self.scale.copy_(scale.clamp_min(least if least > 0 else _LEAST_SCALE))
 
     def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
         with torch.autocast(codes.device.type, enabled=False):  # a spline's knots need float32

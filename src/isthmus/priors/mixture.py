@@ -12,11 +12,14 @@ import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from isthmus.core import files
 from isthmus.core.fields import field
+from isthmus.errors import RunError
 from isthmus.priors.base import Prior
 
 _ITERATIONS = 1000
 _LEAST_VARIANCE = 1e-12  # codes that are all the same still have a density
+_LEAST_SHARE = 1e-12  # of the mean variance of codes that differ
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -50,7 +53,8 @@ class Mixture(Prior):
 
     def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:
         z = codes.detach().flatten(1).cpu().double().numpy()
-        floor = max(self.regularisation * float(z.var(0).mean()), _LEAST_VARIANCE)
+        variance = float(z.var(0).mean())
+        floor = max(self.regularisation, _LEAST_SHARE) * variance or _LEAST_VARIANCE
         groups = (
             [z]
             if classes is None
@@ -122,6 +126,8 @@ class Mixture(Prior):
         return learnt, {}
 
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+        if (bad := files.not_finite(tensors)) is not None:
+            raise RunError(f"the mixture of the run is not finite ({bad!r}): call fit_prior again.")
         self.owners_, self.weights_ = tensors["owners"], tensors["weights"]
         self.means_, self.factors_ = tensors["means"], tensors["factors"]
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from isthmus.core import sharding
 from isthmus.core.fields import field
 from isthmus.core.reductions import squared_error, sum_dimensions
+from isthmus.errors import InputError
 from isthmus.quantizers._scalars import ScalarQuantizer
 from isthmus.quantizers.base import Quantized, QuantizerPart
 
@@ -42,7 +43,7 @@ class LFQ(QuantizerPart):
 
     Example:
         >>> import torch
-        >>> quantizer = LFQ(bits=3).build(3, epochs=1)
+        >>> quantizer = LFQ(bits=3).build(3, epochs=1).eval()
         >>> found = quantizer(torch.tensor([[0.2, -3.0, 1.5]]))
         >>> found.indices.tolist(), found.passed.tolist()
         ([5], [[1.0, -1.0, 1.0]])
@@ -97,6 +98,11 @@ class LookupFreeQuantizer(ScalarQuantizer):
         on = logits.sigmoid()
         own = sum_dimensions(F.softplus(logits) - on * logits)  # (n,)
         places = math.prod(numbers.shape[1:-1])
+        if self.training and self.entropy > 0 and sharding.total(len(numbers)) * places < 2:
+            raise InputError(
+                "LFQ compares how often a batch chooses its entries, of which a single vector says"
+                " nothing: give a batch_size of at least 2, or entropy=0."
+            )
         mean = mean_choice(on.flatten(0, -2)).clamp(min=_TINY)
         return own - places * torch.special.entr(mean).sum()
 

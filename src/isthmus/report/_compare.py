@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from isthmus.core import files
-from isthmus.data.datasets import Data
+from isthmus.data.datasets import Data, require_data
 from isthmus.data.rows import with_columns
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator, LearningWarning
@@ -81,6 +81,7 @@ def compare(
             anything else; for conditional members and data without labels.
     """
     out, overrides = Path(out), dict(overrides or {})
+    require_data(data)
     if len(data.test) == 0:
         raise InputError(
             f"{data.name} has no test part to measure on: load it with test_fraction=0.2."

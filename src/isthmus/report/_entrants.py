@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.base import clone
-
 from isthmus.core import fields
 from isthmus.core.parts import plain_values
 from isthmus.errors import InputError, unknown
@@ -87,8 +85,7 @@ def _draft(member: str | Estimator) -> Estimator:
         built: Estimator = MEMBERS[member](random_state=_SEED)
         return built
     if isinstance(member, Estimator):
-        copied: Estimator = clone(member)
-        return copied
+        return member.untrained("compare")
     raise InputError(
         f"the member {member!r} is not usable: give a name ({', '.join(MEMBERS)}) or an estimator."
     )

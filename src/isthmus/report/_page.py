@@ -55,6 +55,10 @@ _WORDS = {
         "Outliers",
         "The test examples that the model rebuilds worst, and those that it rebuilds best.",
     ),
+    "explanation": (
+        "What makes them strange",
+        "The same worst examples, and how much each pixel or column adds to the error.",
+    ),
 }
 
 

@@ -47,10 +47,10 @@ def images_of(x: Values, model: Any, data: Data) -> np.ndarray | None:
     tiles = tiles_for(model, data)
     if not isinstance(tiles, Pictures):
         return None
-    # uint8 comes back in [0, 1], unless another scaling was asked for.
+    # pixels come back in [0, 1], unless another scaling was asked for.
     span = (
-        (0.0, 255.0)
-        if tiles.pixels and model.preprocessor_.scaling.kind != "pixels"
+        (0.0, tiles.white)
+        if tiles.white is not None and model.preprocessor_.scaling.kind != "pixels"
         else tiles.span
     )
     return as_images(x, channels=tiles.channels, image_shape=tiles.image_shape, span=span)

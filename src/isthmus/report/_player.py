@@ -102,7 +102,7 @@ def player_of(rows: Sequence[Row], data: Data, probes: Part) -> Player:
 
 def _panel(row: Row, data: Data, probes: Part) -> Panel:
     model = row.model
-    snapshots = model.snapshots_ or [_standstill(model, probes)]
+    snapshots = model.snapshots_ or [_standstill(model, probes, data)]
     last = _flat(snapshots[-1].codes)
     # codes that are all the same have no principal components
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -134,8 +134,8 @@ def _panel(row: Row, data: Data, probes: Part) -> Panel:
     )
 
 
-def _standstill(model: Any, probes: Part) -> Snapshot:
-    codes = codes_of(model, probes)
+def _standstill(model: Any, probes: Part, data: Data) -> Snapshot:
+    codes = codes_of(model, probes, data)
     lattice = latent_grid(model.code_space, _flat(codes))
     return Snapshot(0, codes, decoded_by(model, lattice.codes.reshape(-1, *codes.shape[1:])))
 
@@ -160,7 +160,7 @@ def _view(points: np.ndarray, space: str, is_plane: bool) -> tuple[float, float,
     if space == "normal":  # the prior stays in sight, also where codes have collapsed
         axes = 2 if is_plane else 1
         low[:axes], high[:axes] = np.minimum(low[:axes], -_SIGMAS), np.maximum(high[:axes], _SIGMAS)
-    middle, reach = (low + high) / 2, np.maximum(high - low, 1e-6) * 0.55
+    middle, reach = (low + high) / 2, np.where(high > low, high - low, 1e-6) * 0.55
     if is_plane:
         reach = np.repeat(reach.max(), 2)
     (left, bottom), (right, top) = middle - reach, middle + reach

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from isthmus.data.datasets import Part
 from isthmus.data.frames import numbers_of
+from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import fit_preprocessor
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
@@ -52,15 +53,15 @@ class PCAReference(TransformerMixin, BaseEstimator):
         count = min(len(inside), max(2, _VALUES // math.prod(inside.shape)))
         rows = np.linspace(0, len(inside) - 1, count).astype(int)
         x = self._rows(inside if len(rows) == len(inside) else inside.take(rows))
-        self.pca_ = PCA(min(self.latent_dim, *x.shape), random_state=0).fit(x)
+        components = min(self.latent_dim, *x.shape)
+        self.pca_ = PCA(components, random_state=0).set_output(transform="default").fit(x)
         self.history_: list[dict[str, float]] = []
         self.snapshots_: list[Snapshot] = []
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """The coordinates of each example along the principal components, ``(n, latent_dim)``."""
-        check_is_fitted(self)
-        return np.asarray(self.pca_.transform(self._inside(X)), dtype=np.float32)
+        return self._components(X)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """What codes ``(n, latent_dim)`` stand for, in the layout and units of the data."""
@@ -70,12 +71,16 @@ class PCAReference(TransformerMixin, BaseEstimator):
         x = x.reshape(len(x), *self.preprocessor_.layout.shape)
         return self.preprocessor_.inverse_transform(x)
 
-    encode = codes = transform
+    def _components(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return np.asarray(self.pca_.transform(self._inside(X)), dtype=np.float32)
+
+    encode = codes = _components
     decode = inverse_transform
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Examples projected on the principal components, in the layout and units of the data."""
-        return self.inverse_transform(self.transform(X))
+        return self.inverse_transform(self.codes(X))
 
     def squared_error(self, X: Any) -> np.ndarray:
         """The squared error of each projection, ``(n,)``, summed over the scaled dimensions."""
@@ -98,4 +103,5 @@ class PCAReference(TransformerMixin, BaseEstimator):
 
 
 def _array(X: Any) -> np.ndarray:
-    return numbers_of(X.x if isinstance(X, Part) else X)
+    given = incoming(X)
+    return numbers_of(given.x if isinstance(given, Part) else given)

@@ -10,7 +10,8 @@ from typing import Any
 
 from isthmus.metrics import Measure
 
-_ROUNDING = 1e-9  # a standard error below it is none
+_ROUNDING = 1e-9  # a standard error that is a smaller share of the value is none
+_SMALL = 1e-4  # what is smaller has too many zeros to be read
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,10 @@ class Line:
     @property
     def texts(self) -> list[str]:
         """The cells as people read them; those with standard errors have equally many decimals."""
-        largest = max(cell.error or 0.0 for cell in self.cells if cell is not None)
-        shared = _decimals(largest, 2) if largest > _ROUNDING else None
+        cells = [cell for cell in self.cells if cell is not None]
+        largest = max(cell.error or 0.0 for cell in cells)
+        least = _ROUNDING * max(abs(cell.value) for cell in cells)
+        shared = _decimals(largest, 2) if largest > least else None
         return ["" if cell is None else _written(cell, shared) for cell in self.cells]
 
 
@@ -136,6 +139,9 @@ def _decimals(value: float, digits: int) -> int:
 
 
 def _written(measure: Measure, shared: int | None) -> str:
+    if 0 < abs(measure.value) < _SMALL:
+        value = f"{measure.value:.2e}".replace("-", "−", int(measure.value < 0))
+        return value if measure.error is None else f"{value} ± {measure.error:.1e}"
     decimals = _decimals(measure.value, 3) if shared is None else shared
     value = f"{measure.value:,.{decimals}f}".replace("-", "−")
     return value if measure.error is None else f"{value} ± {measure.error:.{decimals}f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,11 +13,14 @@ from torch import Tensor
 from isthmus.core import sharding
 from isthmus.core.forward import Pass
 from isthmus.core.objectives import Adversary, Batches, Loss, Side, Stage, TrainableModule
-from isthmus.errors import InputError
+from isthmus.errors import DivergenceError, InputError
 from isthmus.training._gradients import Gradients, Ready, Seen
 from isthmus.training.optimizers import Optimizer, set_learning_rates
 from isthmus.training.runtimes import Runtime
 from isthmus.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from isthmus.training.loop import Trainer
 
 
 class Step:
@@ -154,6 +157,31 @@ def measure(
                 totals[name] = totals.get(name, 0.0) + float(counted.sum(dtype=torch.float64))
     module.train()
     return {name: total / count for name, total in totals.items()}
+
+
+@torch.no_grad()
+def is_usable(module: TrainableModule, loss_of: Callable[[Any], Loss], batch: Any) -> bool:
+    """Whether weights are finite, and the loss of a batch under them; the caller's random state is
+    left alone.
+    """
+    if not bool(torch.stack([weight.isfinite().all() for weight in module.parameters()]).all()):
+        return False
+    module.eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        objective = loss_of(batch).objective
+    module.train()
+    return bool(objective.isfinite().all())
+
+
+def diverged(what: str, trainer: Trainer, is_old: bool = False) -> DivergenceError:
+    """The error for a loss that is not finite; ``is_old`` where its weights are an epoch older."""
+    when = f"epoch {trainer.state.epoch}" if is_old else "this epoch"
+    return DivergenceError(
+        f"{what} of epoch {trainer.state.epoch + 1}. Likely causes: a learning rate that is too"
+        f" large (it is {trainer.settings.learning_rate:g}: try a tenth), data that are not scaled,"
+        f" or no clip_norm. The model keeps the weights from before {when}."
+    )
 
 
 def _gradients(

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from isthmus.core.objectives import Batches, Stage, TrainableModule
-from isthmus.errors import DivergenceError
-from isthmus.training._steps import Step, measure, order_of, steps_per_epoch
+from isthmus.training._steps import Step, diverged, is_usable, measure, order_of, steps_per_epoch
 from isthmus.training.callbacks.base import Callback
 from isthmus.training.checkpoint import State
 from isthmus.training.optimizers import Optimizer, make_optimizer
@@ -76,6 +75,7 @@ class Trainer:
         self.is_complete = False
         self.stop_reason: str | None = None
         self._good: dict[str, Tensor] = {}  # the weights from before the epoch under way
+        self._earlier: dict[str, Tensor] = {}  # and from before the one ahead of it
         # To call what does nothing would take time at every step.
         self._watchers = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
 
@@ -127,13 +127,10 @@ class Trainer:
         step = int((~log.isfinite()).any(dim=1).nonzero()[0])
         # The objective is bad whenever a term is: name the term.
         bad = [name for name, value in self._row(log[step]).items() if not math.isfinite(value)]
-        self.module.load_state_dict(self._good)
-        raise DivergenceError(
-            f"{bad[-1]} is not finite at step {step + 1} of epoch {self.state.epoch + 1}. Likely"
-            f" causes: a learning rate that is too large (it is {self.settings.learning_rate:g}:"
-            " try a tenth), data that are not scaled, or no clip_norm. The model keeps the weights"
-            " from before this epoch."
-        )
+        # What is bad at the first step was left behind by the last one of the epoch before.
+        is_old = step == 0 and bool(self._earlier)
+        self.module.load_state_dict(self._earlier if is_old else self._good)
+        raise diverged(f"{bad[-1]} is not finite at step {step + 1}", self, is_old)
 
     # ------------------------------------------------------------------ the loop
 
@@ -199,6 +196,7 @@ class Trainer:
         state = self.state
         if state.position == 0:
             self._look(self._stage.refresh)
+        self._earlier = self._good
         self._good = {name: value.clone() for name, value in self.module.state_dict().items()}
         start = time.monotonic() - state.seconds
         order = order_of(len(self.batches), state.seed, state.epoch, self.settings.batch_size)
@@ -216,6 +214,12 @@ class Trainer:
             state.seconds = time.monotonic() - start
             for callback in self._watchers:
                 callback.on_step(self)
+        # No later step would notice what the very last one did.
+        if state.epoch + 1 == self.ends[-1] and not is_usable(
+            self.module, self._stage.objectives[0].loss, self.batches.batch(order[-1])
+        ):
+            self.module.load_state_dict(self._good)
+            raise diverged("the loss is not finite after the last step", self)
         self._close(torch.tensor([len(rows) for rows in order]))
 
     def _close(self, sizes: Tensor) -> None:

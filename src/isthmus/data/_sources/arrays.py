@@ -14,7 +14,7 @@ from isthmus.data._layout import extent
 from isthmus.data.rows import Rows, number_labels
 from isthmus.errors import InputError
 
-_ON_DISK = 256 * 2**20  # bytes: a larger file stays on the disk, a smaller one is faster in memory
+ON_DISK = 256 * 2**20  # bytes: a larger file stays on the disk, a smaller one is faster in memory
 
 # What numpy raises where the bytes of a file were cut or changed.
 _DAMAGED = (
@@ -36,12 +36,16 @@ def read_npy(path: Path) -> Rows:
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
     _check(x, str(path))
-    return Rows(x if x.nbytes > _ON_DISK else np.array(x))
+    return Rows(x if x.nbytes > ON_DISK else np.array(x))
 
 
 def read_npz(path: Path) -> Rows:
     """Read ``x`` and perhaps ``y``, or ``x_train`` and ``x_test`` and labels, or the only array."""
-    arrays = _arrays(path)
+    return rows_of_arrays(path, _arrays(path))
+
+
+def rows_of_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> Rows:
+    """The rows that named arrays of one file hold: those of :func:`read_npz`."""
     if len(arrays) == 1:
         ((key, x),) = arrays.items()
         _check(x, f"{path} ({key})")

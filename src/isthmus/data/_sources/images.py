@@ -1,64 +1,164 @@
-"""A folder of images; its sub-folders are the classes."""
+"""Many image files as one array: what all are brought to, and which are left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
+from isthmus.data._sources.folders import ImageFile, Listing, labels_of, listed
+from isthmus.data._sources.pixels import Form, Head, Size, decoded, inspected, pixel_type
 from isthmus.data._sources.progress import track
-from isthmus.data.rows import Rows, number_labels
-from isthmus.errors import InputError
+from isthmus.data.rows import Rows
+from isthmus.errors import DataWarning, InputError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-_SPLIT = ("train", "test")
-_GREY = frozenset({"1", "L", "LA"})
-_ORIENTATION = 0x0112  # the EXIF tag; its values from 5 on turn the image by a quarter
-
-_Size = tuple[int, int]  # height, width
+_LISTED = 100  # as many unreadable files are named in one warning
 
 
 @dataclass(frozen=True)
-class _Found:
-    """An image file and the class that its sub-folder names, if it lies in one."""
+class Wanted:
+    """What was asked for; None where the files decide.
 
-    path: Path
-    label: str | None = None
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What the head of an image file says."""
-
-    size: _Size
-    grey: bool
-
-
-def read_folder(folder: Path, size: int | Sequence[int] | None = None) -> Rows:
-    """Read the images of a folder, sorted by name, as uint8 ``(n, channels, height, width)``.
-
-    Sub-folders are classes; if they are exactly ``train`` and ``test``, they are the two parts, and
-    the classes lie below them. Images are grey (1 channel) if all are, else RGB (3); transparency
-    is dropped, an animation gives its first frame. All must have one size, unless ``size`` (one
-    number, or height and width) resizes them.
+    Attributes:
+        size: (height, width).
+        channels: 1 for grey, 3 for colours.
     """
-    wanted = None if size is None else _checked_size(size)
-    parts = [_listed(part) for part in _part_folders(folder)]
-    found = [item for part in parts for item in part]
-    y, classes = _labels(folder, found)
-    x = _pixels([item.path for item in found], wanted)
-    files = tuple(item.path.relative_to(folder).as_posix() for item in found)
-    return Rows(x, y, classes, files=files, train_rows=len(parts[0]) if len(parts) == 2 else None)
+
+    size: Size | None = None
+    channels: int | None = None
 
 
-def _checked_size(size: int | Sequence[int]) -> _Size:
+@dataclass(frozen=True)
+class Images:
+    """Image files that were looked at, and what they will be brought to.
+
+    Attributes:
+        files: those whose heads can be read.
+        heads: what each head says.
+        form: what they are brought to.
+        train: how many at the front are the training part, where the folder has parts.
+        unread: the names of those that were left out because they cannot be read.
+    """
+
+    files: tuple[ImageFile, ...]
+    heads: tuple[Head, ...]
+    form: Form
+    train: int | None = None
+    unread: tuple[str, ...] = ()
+
+
+def read_images(
+    path: Path, wanted: Wanted, *, skip_unreadable: bool = False, strict: bool = True
+) -> Rows:
+    """Read one image, or all of a folder, as uint8 or uint16 ``(n, channels, height, width)``.
+
+    Images are grey (1 channel) if all are, else RGB (3); transparency is dropped, an animation
+    gives its first frame. All must have one size, unless ``wanted`` has one. Grey images with 16
+    bits are uint16. ``skip_unreadable`` leaves out what cannot be read, with a
+    :class:`~isthmus.errors.DataWarning`; ``strict`` is that of
+    :func:`isthmus.data._sources.folders.listed`.
+    """
+    rows = decoded_rows(looked_at(path, wanted, skip_unreadable, strict), skip_unreadable)
+    if not len(rows):
+        raise _none(path)
+    if rows.unread:
+        say_unread(rows.unread)
+    return rows
+
+
+def looked_at(
+    path: Path, wanted: Wanted, skip_unreadable: bool = False, strict: bool = True
+) -> Images:
+    """List one image or a folder, read all heads, and settle what the images are brought to."""
+    is_folder = path.is_dir()
+    listing = listed(path, strict=strict) if is_folder else Listing((ImageFile(path, path.name),))
+    kept: list[ImageFile] = []
+    heads: list[Head] = []
+    unread, train = [], 0
+    for place, file in enumerate(track(listing.images, "looking at images")):
+        try:
+            heads.append(inspected(file.path))
+        except InputError:
+            if not skip_unreadable:
+                raise
+            unread.append(file.name)
+        else:
+            kept.append(file)
+            train += listing.train is not None and place < listing.train
+    if not kept:
+        raise _none(path)
+    form = _form(path, kept, heads, wanted)
+    parts = None if listing.train is None else train
+    return Images(tuple(kept), tuple(heads), form, parts, tuple(unread))
+
+
+def decoded_rows(images: Images, skip_unreadable: bool = False) -> Rows:
+    """The pixels of all images, read straight into their place in one array.
+
+    What cannot be read is refused, or else in ``unread``.
+    """
+    form, unread, train = images.form, list(images.unread), 0
+    kept: list[ImageFile] = []
+    x = np.empty((len(images.files), form.channels, *form.size), pixel_type(form))
+    for place, file in enumerate(track(images.files, "reading images")):
+        try:
+            x[len(kept)] = decoded(file.path, form)
+        except InputError:
+            if not skip_unreadable:
+                raise
+            unread.append(file.name)
+        else:
+            kept.append(file)
+            train += images.train is not None and place < images.train
+    y, classes = labels_of(kept)
+    return Rows(
+        x[: len(kept)],
+        y,
+        classes,
+        files=tuple(file.name for file in kept),
+        train_rows=None if images.train is None else train,
+        unread=tuple(unread),
+    )
+
+
+def say_unread(names: Sequence[str]) -> None:
+    """Say which files were left out because they cannot be read."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    count = "1 file that cannot" if len(names) == 1 else f"{len(names)} files that cannot"
+    warnings.warn(
+        f"left out {count} be read as images: {', '.join(sorted(names)[:_LISTED])}{more}; replace"
+        " them if they are needed.",
+        DataWarning,
+        stacklevel=2,
+    )
+
+
+def wanted_for(like: Any = None, size: object = None) -> Wanted:
+    """What is asked for by a trained member, whose images have a form already, or by a size."""
+    given = None if size is None else _checked_size(size)
+    spec = None if like is None else like.preprocessor_.spec
+    if spec is None or spec.kind != "image":
+        return Wanted(given)
+    channels, height, width = spec.shape
+    if channels not in (1, 3):
+        raise InputError(
+            f"like={type(like).__name__} was trained on images of {channels} channels, but image"
+            " files give 1 or 3: hand in arrays."
+        )
+    if given not in (None, (height, width)):
+        raise InputError(
+            f"size={size!r} does not fit this {type(like).__name__}, which was trained on images of"
+            f" {height}x{width}: leave it out."
+        )
+    return Wanted((height, width), channels)
+
+
+def _checked_size(size: object) -> Size:
+    """A number, or height and width, as a pair."""
     pair = tuple(size) if isinstance(size, list | tuple) else (size, size)
     if len(pair) != 2 or not all(type(side) is int and side > 0 for side in pair):
         raise InputError(
@@ -67,122 +167,50 @@ def _checked_size(size: int | Sequence[int]) -> _Size:
     return pair[0], pair[1]
 
 
-def _part_folders(folder: Path) -> list[Path]:
-    return (
-        [folder / name for name in _SPLIT]
-        if {sub.name for sub in _subfolders(folder)} == set(_SPLIT)
-        else [folder]
-    )
+def _none(path: Path) -> InputError:
+    return InputError(f"{path} holds no image that can be read: name another.")
 
 
-def _listed(folder: Path) -> list[_Found]:
-    found = [_Found(path) for path in sorted(folder.iterdir()) if _is_image(path)]
-    for sub in _subfolders(folder):
-        inside = [_Found(path, sub.name) for path in sorted(sub.rglob("*")) if _is_image(path)]
-        if not inside:
-            raise InputError(
-                f"{sub} holds no images, but every sub-folder is a class: move it out of {folder}."
-            )
-        found += inside
-    if not found:
-        raise InputError(
-            f"{folder} holds no images ({', '.join(sorted(_SUFFIXES))}): name another folder."
+def _form(path: Path, files: Sequence[ImageFile], heads: Sequence[Head], wanted: Wanted) -> Form:
+    channels = wanted.channels or (1 if all(head.is_grey for head in heads) else 3)
+    size = wanted.size or _common_size(files, heads)
+    deep = sum(head.is_deep for head in heads)
+    if 0 < deep < len(heads):
+        becomes = "16, in which white is 65535" if channels == 1 else "8, as colours are"
+        warnings.warn(
+            f"{path}: {deep} of {len(heads)} images have 16 bits a pixel and the others 8: all are"
+            f" read as {becomes}; separate them if their greys do not mean the same.",
+            DataWarning,
+            stacklevel=2,
         )
-    return found
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(
-        sub for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith((".", "__"))
-    )
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
-def _labels(
-    folder: Path, found: Sequence[_Found]
-) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
-    labels = [item.label for item in found if item.label is not None]
-    if not labels:
-        return None, None
-    if len(labels) < len(found):
-        loose = next(item.path for item in found if item.label is None)
-        raise InputError(
-            f"{folder} holds images in sub-folders and beside them ({loose.name}): put every image"
-            " into the sub-folder of its class, or all into one folder without classes."
+    elif deep and channels == 3:
+        warnings.warn(
+            f"{path}: images with 16 bits of grey are read as colours with 8: train on grey images"
+            " to keep all 16.",
+            DataWarning,
+            stacklevel=2,
         )
-    return number_labels(np.array(labels), str(folder))
+    if cut := [file.name for file, head in zip(files, heads, strict=True) if head.is_cut]:
+        warnings.warn(
+            f"{path}: of 16 bits a colour, 8 are read ({len(cut)} files, such as {cut[0]}): save"
+            " them in grey, or as an .npy array, to keep all 16.",
+            DataWarning,
+            stacklevel=2,
+        )
+    return Form(channels, size, bool(deep) and channels == 1)
 
 
-def _pixels(paths: Sequence[Path], wanted: _Size | None) -> np.ndarray:
-    """Two passes, so that the pixels are read straight into their place in one array."""
-    seen = [_inspect(path) for path in track(paths, "looking at images")]
-    height, width = wanted or _common_size(paths, seen)
-    channels = 1 if all(item.grey for item in seen) else 3
-    x = np.empty((len(paths), channels, height, width), np.uint8)
-    for place, path in zip(x, track(paths, "reading images"), strict=True):
-        place[:] = _decoded(path, channels, (height, width))
-    return x
-
-
-def _common_size(paths: Sequence[Path], seen: Sequence[_Seen]) -> _Size:
-    first = seen[0].size
-    for path, item in zip(paths, seen, strict=True):
-        if item.size != first:
+def _common_size(files: Sequence[ImageFile], heads: Sequence[Head]) -> Size:
+    first = heads[0].size
+    for file, head in zip(files, heads, strict=True):
+        if head.size != first:
             raise InputError(
-                f"the images differ in size (height x width): {paths[0]} is {_text(first)}, {path}"
-                f" is {_text(item.size)}: pass size, such as size={min(first)}, to resize them all."
+                f"the images differ in size (height x width): {files[0].path} is {_text(first)},"
+                f" {file.path} is {_text(head.size)}: pass size, such as size={min(first)}, to"
+                " resize them all."
             )
     return first
 
 
-def _text(size: _Size) -> str:
+def _text(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
-
-
-def _inspect(path: Path) -> _Seen:
-    with _opened(path) as image:
-        if image.mode[0] in "IF":
-            raise InputError(
-                f"{path} has more than 8 bits a channel ({image.mode}): save it with 8, or as an"
-                " .npy array."
-            )
-        width, height = image.size
-        turned = image.getexif().get(_ORIENTATION, 1) >= 5
-        return _Seen((width, height) if turned else (height, width), image.mode in _GREY)
-
-
-def _decoded(path: Path, channels: int, size: _Size) -> np.ndarray:
-    """The pixels ``(channels, height, width)`` of one image, the right way up."""
-    from PIL import Image, ImageOps
-
-    with _opened(path) as image:
-        upright = _plain(ImageOps.exif_transpose(image), "L" if channels == 1 else "RGB")
-        if upright.size != (size[1], size[0]):
-            upright = upright.resize((size[1], size[0]), Image.Resampling.BICUBIC)
-        return np.asarray(upright).reshape(*size, channels).transpose(2, 0, 1)  # (c, h, w)
-
-
-def _plain(image: Image, mode: str) -> Image:
-    # Pillow warns where a palette with transparency is converted in one step
-    if "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert(mode)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image]:
-    """The opened image; whatever Pillow says of a bad one becomes an error that names the file."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            yield image
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path} cannot be read as an image ({error}): replace it, or take it out."
-        ) from error

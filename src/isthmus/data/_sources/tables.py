@@ -1,88 +1,66 @@
-"""Tables, ``.csv`` or ``.parquet``, one example a row: a data frame with its own types."""
+"""Tables, as text or as Parquet, one example a row: a data frame with its own types."""
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import replace
 from importlib.util import find_spec
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isthmus.data._sources.delimited import read_text, say_strays, unreadable
+from isthmus.data._sources.folders import all_files
 from isthmus.data.rows import Rows, number_labels
 from isthmus.errors import InputError, missing_extra, unknown
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+PARQUET = (".parquet", ".pq")
+
 _OFFSET = r"(Z|[+-]\d\d:?\d\d)"  # from UTC
 _ISO_DATE = rf"\d{{4}}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?{_OFFSET}?)?"
 
 
-def read_csv(path: Path, label: str | None = None) -> Rows:
-    """Read a table from comma-separated text whose first line names the columns."""
+def read_delimited(path: Path, label: str | None = None) -> Rows:
+    """Read a table from text, perhaps compressed, whose first line names the columns."""
     _need(path, "pandas")
-    import pandas
-
-    try:
-        head = pandas.read_csv(path, header=None, nrows=1)
-        # rows longer than the first line would lose their end with a warning only
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(path, index_col=False, low_memory=False)
-    except pandas.errors.ParserWarning as error:
-        raise InputError(
-            f"{path}: rows hold more values than the first line has names: name every column."
-        ) from error
-    except ValueError as error:  # the parser's other errors and the decoder's
-        raise _unreadable(path, error) from error
-    _check_head(path, head)
-    return _rows(path, frame, label)
+    frame, notes = read_text(path)
+    return replace(_rows(path, frame, label), notes=notes)
 
 
 def read_parquet(path: Path, label: str | None = None) -> Rows:
-    """Read a table from a Parquet file."""
+    """Read a table from a Parquet file, or from all that a folder holds, in the order of names.
+
+    A sub-folder such as ``year=2024`` adds a column.
+    """
     _need(path, "pandas", "pyarrow")
     import pandas
+    import pyarrow
 
     try:
-        frame = pandas.read_parquet(path, engine="pyarrow")
-    except (ValueError, OSError, KeyError) as error:
-        raise _unreadable(path, error) from error
+        is_folder = path.is_dir()
+        frame = _of_folder(path) if is_folder else pandas.read_parquet(path, engine="pyarrow")
+    except (ValueError, OSError, KeyError, TypeError, pyarrow.ArrowException) as error:
+        raise unreadable(path, error) from error
     return _rows(path, frame, label)
+
+
+def _of_folder(folder: Path) -> DataFrame:
+    from pyarrow import dataset, fs
+
+    # a file system of its own, so that no folder above this one adds a column
+    inside = fs.SubTreeFileSystem(str(folder.resolve()), fs.LocalFileSystem())
+    files = all_files(folder, PARQUET)
+    parts = dataset.dataset(files, format="parquet", partitioning="hive", filesystem=inside)
+    return parts.to_table().unify_dictionaries().to_pandas().reset_index(drop=True)
 
 
 def _need(path: Path, *packages: str) -> None:
     for package in packages:
         if find_spec(package) is None:
             raise missing_extra(package, "tables", f"reading {path.name}")
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    text = str(error).strip().splitlines()
-    return InputError(
-        f"{path} cannot be read as a table ({text[0] if text else type(error).__name__}): write it"
-        " again."
-    )
-
-
-def _check_head(path: Path, head: DataFrame) -> None:
-    """Refuse a first line that holds data or a name twice, or that begins a nameless index."""
-    names = list(head.iloc[0])
-    if names[0] != names[0]:  # an empty cell, which pandas reads as NaN
-        raise InputError(
-            f"{path}: the first column has no name: name it, or write the table without its index."
-        )
-    if all(isinstance(name, Real) for name in names) and names != list(range(len(names))):
-        raise InputError(
-            f"{path}: the first line holds numbers, not the names of the columns: add a line of"
-            " names."
-        )
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"{path} has two columns named {twice[0]!r}: give each its own name.")
-    if len(names) == 1 and any(mark in str(names[0]) for mark in ";\t"):
-        raise InputError(f"{path}: the columns are not separated by commas: write it with commas.")
 
 
 def _rows(path: Path, frame: DataFrame, label: str | None) -> Rows:
@@ -148,7 +126,10 @@ def _of_objects(path: Path, column: Series) -> Series:
         case "date" | "datetime":
             return pandas.to_datetime(column)
         case "string":
-            return _dates(column) if present.str.fullmatch(_ISO_DATE).all() else column
+            if present.str.fullmatch(_ISO_DATE).all():
+                return _dates(column)
+            say_strays(path, column)
+            return column
     raise InputError(
         f"{path}: column {column.name!r} holds {present.iloc[0]!r} (row"
         f" {int(column.notna().to_numpy().argmax()) + 1}), which is no number, text, truth value"

@@ -1,0 +1,79 @@
+"""Arrays in HDF5 and zarr files, named as those of an ``.npz`` file."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.data._sources.arrays import ON_DISK, rows_of_arrays
+from isthmus.data.rows import Rows
+from isthmus.errors import InputError, missing_extra
+
+
+def read_hdf5(path: Path) -> Rows:
+    """Read the arrays at the top of an HDF5 file; groups are not looked into.
+
+    One of more than 256 MB that is stored in one piece and uncompressed stays on the disk.
+    """
+    _need(path, "h5py")
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            arrays = {
+                name: _of_hdf5(path, item, h5py.check_string_dtype(item.dtype) is not None)
+                for name, item in file.items()
+                if isinstance(item, h5py.Dataset)
+            }
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return rows_of_arrays(path, arrays)
+
+
+def read_zarr(path: Path) -> Rows:
+    """Read the arrays at the top of a zarr group, or a zarr array by itself."""
+    _need(path, "zarr")
+    import zarr
+
+    try:
+        root = zarr.open(str(path), mode="r")
+        found = dict(root.arrays()) if isinstance(root, zarr.Group) else {path.stem: root}
+        arrays = {name: _of_zarr(item) for name, item in found.items()}
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise _unreadable(path, error) from error
+    return rows_of_arrays(path, arrays)
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder was written by zarr."""
+    return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
+
+
+def _of_hdf5(path: Path, stored: Any, is_text: bool) -> np.ndarray:
+    if is_text:
+        return np.asarray(stored.asstr()[()], dtype=str)
+    offset = stored.id.get_offset()  # None where it is compressed or in chunks
+    if offset is None or stored.nbytes <= ON_DISK:
+        return np.asarray(stored[()])
+    return np.memmap(path, stored.dtype, "r", offset, stored.shape)
+
+
+def _of_zarr(stored: Any) -> np.ndarray:
+    values = np.asarray(stored[...])
+    return values.astype(str) if values.dtype.kind in "OT" else values
+
+
+def _need(path: Path, package: str) -> None:
+    if find_spec(package) is None:
+        raise missing_extra(package, package, f"reading {path.name}")
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    text = str(error).strip().splitlines()
+    return InputError(
+        f"{path} is damaged or incomplete ({text[0] if text else type(error).__name__}): write or"
+        " copy it again."
+    )
