@@ -39,7 +39,8 @@ class FillingMixin(InferenceMixin):
 
         .. math:: x_{\text{mis}} \leftarrow \mathbb{E}[x_{\text{mis}} \mid x_{\text{obs}}]
                   \approx \sum_s w_s \, \mathbb{E}[x_{\text{mis}} \mid z_s], \quad
-                  w_s \propto \frac{p(x_{\text{obs}} \mid z_s) \, p(z_s)}{q(z_s \mid x_{\text{obs}})}
+                  w_s \propto
+                  \frac{p(x_{\text{obs}} \mid z_s) \, p(z_s)}{q(z_s \mid x_{\text{obs}})}
 
         It is the better the more the member has learnt of how columns depend on each other. Train
         on rows with gaps, or with ``hide=0.3`` on rows without.
