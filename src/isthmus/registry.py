@@ -322,6 +322,7 @@ FIGURES = Registry(
         "styles": "isthmus.figures._decoded:styles",
         "walk": "isthmus.figures._decoded:walk",
         "outliers": "isthmus.figures._outliers:outliers",
+        "series_outliers": "isthmus.figures._series:series_outliers",
         "evolution": "isthmus.figures._evolution:evolution",
     },
 )

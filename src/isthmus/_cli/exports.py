@@ -19,6 +19,7 @@ from isthmus.errors import InputError, missing_extra
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from isthmus.data.steps import StepScores
     from isthmus.estimators.outliers import OutlierDetector
     from isthmus.metrics import TableQuality
 
@@ -128,6 +129,16 @@ def write_report(path: Path, synthetic: DataFrame, real: Data, seed: int) -> Tab
     )
     held_out = test if len(test) else None
     return write_quality(path, train, synthetic, held_out, name=real.name, random_state=seed)
+
+
+def write_steps(path: Path, found: StepScores, name: str) -> None:
+    """Write the figure of a long series with its unusual stretches."""
+    from isthmus.figures import series_outliers
+
+    nothing, buffer = Part(np.empty((0, 1))), io.BytesIO()
+    figure = series_outliers(found, Data(name, nothing, nothing))
+    figure.savefig(buffer, format=path.suffix[1:].lower())
+    write_bytes(path, buffer.getvalue())
 
 
 def interleave(originals: np.ndarray, reconstructions: np.ndarray, per_row: int) -> np.ndarray:

@@ -40,6 +40,17 @@ Condition = Annotated[
         " between",
     ),
 ]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        "--window",
+        help="read a file as one long series, a step in each row, in windows of so many steps",
+        min=1,
+    ),
+]
+Stride = Annotated[
+    int | None, typer.Option("--stride", help="steps from one window to the next", min=1)
+]
 Json = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="the folder of a trained member, or pretrained:NAME")
@@ -61,11 +72,13 @@ def described(registry: Registry, name: str) -> str:
         return str(error)
 
 
-def data_from(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Data:
-    """A data set in two parts."""
+def data_from(
+    source: str, data_dir: Path | None, label: str | None, size: int | None, **cut: Any
+) -> Data:
+    """A data set in two parts; ``cut``, how a series becomes windows."""
     from isthmus.data import load
 
-    return load(source, data_dir=data_dir, label=label, size=size)
+    return load(source, data_dir=data_dir, label=label, size=size, **cut)
 
 
 def rows_from(source: str, data_dir: Path | None, label: str | None, size: int | None) -> Rows:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus._cli import series
 from isthmus._cli.options import SEED
 from isthmus._cli.shared import (
     Condition,
@@ -18,6 +19,8 @@ from isthmus._cli.shared import (
     Run,
     Size,
     Source,
+    Stride,
+    Window,
     as_number,
     columns_of,
     condition_from,
@@ -47,12 +50,16 @@ def encode_command(
     size: Size = None,
     as_json: Json = False,
 ) -> None:
-    """Write the codes of examples."""
+    """Write the codes of examples; of a run that was trained on windows, those of a series."""
     from isthmus._cli import exports
 
     exports.check_target(out, (exports.ARRAY, *exports.TABLES))
-    model, rows = open_run(run), rows_from(data, data_dir, label, size)
-    codes = model.transform(examples_for(model, rows, data))
+    model = open_run(run)
+    if series.windows_of(model):
+        examples = series.series_for(model, data, label)
+    else:
+        examples = examples_for(model, rows_from(data, data_dir, label, size), data)
+    codes = model.transform(examples)
     exports.write_codes(out, codes, model.get_feature_names_out())
     wrote(out, codes, as_json)
 
@@ -95,13 +102,18 @@ def reconstruct_command(
 ) -> None:
     """Write reconstructions; a picture shows the first hundred, below their examples.
 
-    A conditional member is told the labels of DATA. Under --condition it is told that while it
-    decodes: the same style as another class.
+    A run that was trained on windows of a series rebuilds every step of one. A conditional member
+    is told the labels of DATA. Under --condition it is told that while it decodes: the same style
+    as another class.
     """
     from isthmus._cli import exports
 
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
-    model, rows = open_run(run), rows_from(data, data_dir, label, size)
+    model = open_run(run)
+    if series.windows_of(model):
+        series.rebuild(model, data, label, out, as_json)
+        return
+    rows = rows_from(data, data_dir, label, size)
     if out.suffix.lower() == exports.PICTURE:
         rows = rows.first(100)
     told = condition_from(model, condition)
@@ -226,17 +238,27 @@ def outliers_command(
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
+    window: Window = None,
+    stride: Stride = None,
     as_json: Json = False,
     **values: Any,
 ) -> None:
-    """Write how typical each example is, and which are outliers by the scores of DATA."""
+    """Write how typical each example is, and which are outliers by the scores of DATA.
+
+    A run that was trained on windows of a series (or --window) reads DATA as one, and judges every
+    step.
+    """
     from isthmus._cli import exports
     from isthmus.estimators.outliers import OutlierDetector, table
 
     exports.check_target(out, exports.TABLES)
     if figure is not None:
         exports.check_target(figure, exports.FIGURES)
-    model, rows = open_run(run), rows_from(data, data_dir, label, size)
+    model = open_run(run)
+    if cut := series.cut_by(model, window, stride):
+        series.mark(model, data, label, cut, (out, figure), as_json, values)
+        return
+    rows = rows_from(data, data_dir, label, size)
     detector = OutlierDetector.from_run(model, **values).fit(examples_for(model, rows, data))
     found = table(detector, rows)
     exports.write_table(out, found)
@@ -279,7 +301,8 @@ def evaluate_command(
     from isthmus import metrics
     from isthmus.data.datasets import condition_of
 
-    model, loaded = open_run(run), data_from(data, data_dir, label, size)
+    model = open_run(run)
+    loaded = data_from(data, data_dir, label, size, **series.windows_of(model))
     if condition_of(model) is not None:
         require_labels(loaded.test.y, data)
     measures = metrics.evaluate(model, loaded)

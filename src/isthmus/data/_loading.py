@@ -7,18 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from isthmus.core.declarations import first_paragraph
 from isthmus.data._sources.arrays import read_npy, read_npz
 from isthmus.data._sources.images import read_folder
+from isthmus.data._sources.series import read_series
 from isthmus.data._sources.tables import read_csv, read_parquet
 from isthmus.data._splitting import check_fraction, split
 from isthmus.data.datasets import Data
 from isthmus.data.frames import joined
 from isthmus.data.rows import Rows
+from isthmus.data.series import TimeKind, load_windows
 from isthmus.errors import InputError, unknown
 from isthmus.registry import DATA
 
@@ -39,6 +41,9 @@ def load_data(
     label: str | None = None,
     size: Size | None = None,
     test_fraction: float = 0.2,
+    window: int | None = None,
+    stride: int = 1,
+    kind: TimeKind = "signal",
 ) -> Data:
     """Load a data set, split into a training part and a test part.
 
@@ -57,11 +62,22 @@ def load_data(
             resized.
         test_fraction: the share of your rows to test on; 0 trains on all of them and leaves the
             test part empty.
+        window: reads a path as one long series, a step in each row, and cuts it into windows of so
+            many steps (:func:`isthmus.data.windows`). Its end is the test part.
+        stride: steps from one window to the next.
+        kind: what windows are, ``"signal"`` or ``"sequence"``.
 
     Raises:
         InputError: what cannot be used, with the place and the remedy.
     """
     check_fraction(test_fraction)
+    if window is not None:
+        _refuse_idle(str(source), "one long series", data_dir=data_dir, size=size)
+        cut: dict[str, Any] = {"stride": stride, "kind": kind, "test_fraction": test_fraction}
+        path = _existing(source)
+        loaded = load_windows(path.resolve().name, read_series(path, label), window, **cut)
+        said = {"source": os.fspath(source), "label": label, "window": window, **cut}
+        return replace(loaded, source={k: value for k, value in said.items() if value is not None})
     if isinstance(source, str) and source in DATA:
         return replace(_known(source, data_dir, label, size), source={"source": source})
     data = split(
@@ -95,6 +111,19 @@ def read_rows(
     return _read_path(source, data_dir, label, size)
 
 
+def read_series_of(source: Location, *, label: str | None = None) -> Any:
+    """One long series of a path, a step in each row: a frame of a table, an array of ``.npy``.
+
+    The first column of a table is the time, and becomes the index, where it has no name, holds
+    dates or text, or numbers that only rise, and is not alone. Cells without a value are NaN.
+
+    Args:
+        source: a ``.csv``, ``.parquet`` or ``.npy`` file.
+        label: a column that is left out.
+    """
+    return read_series(_existing(source), label)
+
+
 def known_names() -> dict[str, str]:
     """The data sets that are known by name, each with a line that says what it is."""
     return {name: first_paragraph(DATA[name].__doc__) for name in DATA}
@@ -119,9 +148,7 @@ def _together(data: Data) -> Rows:
 def _read_path(
     source: Location, data_dir: Location | None, label: str | None, size: Size | None
 ) -> Rows:
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise _missing(str(source), path)
+    path = _existing(source)
     _refuse_idle(str(source), "a path", data_dir=data_dir)
     reader = _reader(path, label, size)
     try:
@@ -148,6 +175,13 @@ def _reader(path: Path, label: str | None, size: Size | None) -> Callable[[], Ro
     raise InputError(
         f"{path} cannot be read: give {', '.join((*_ARRAYS, *_TABLES))} or a folder of images."
     )
+
+
+def _existing(source: Location) -> Path:
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise _missing(str(source), path)
+    return path
 
 
 def _missing(source: str, path: Path) -> InputError:

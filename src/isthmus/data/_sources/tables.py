@@ -22,6 +22,13 @@ _ISO_DATE = rf"\d{{4}}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?{_OFFSET}?)?
 
 def read_csv(path: Path, label: str | None = None) -> Rows:
     """Read a table from comma-separated text whose first line names the columns."""
+    frame, head = csv_frame(path)
+    _check_head(path, head)
+    return _rows(path, frame, label)
+
+
+def csv_frame(path: Path) -> tuple[DataFrame, DataFrame]:
+    """The cells of comma-separated text, and its first line by itself."""
     _need(path, "pandas")
     import pandas
 
@@ -37,20 +44,23 @@ def read_csv(path: Path, label: str | None = None) -> Rows:
         ) from error
     except ValueError as error:  # the parser's other errors and the decoder's
         raise _unreadable(path, error) from error
-    _check_head(path, head)
-    return _rows(path, frame, label)
+    return frame, head
 
 
 def read_parquet(path: Path, label: str | None = None) -> Rows:
     """Read a table from a Parquet file."""
+    return _rows(path, parquet_frame(path), label)
+
+
+def parquet_frame(path: Path) -> DataFrame:
+    """The cells of a Parquet file, with the index that it keeps."""
     _need(path, "pandas", "pyarrow")
     import pandas
 
     try:
-        frame = pandas.read_parquet(path, engine="pyarrow")
+        return pandas.read_parquet(path, engine="pyarrow")
     except (ValueError, OSError, KeyError) as error:
         raise _unreadable(path, error) from error
-    return _rows(path, frame, label)
 
 
 def _need(path: Path, *packages: str) -> None:
