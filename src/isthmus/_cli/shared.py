@@ -53,6 +53,17 @@ Condition = Annotated[
         " between",
     ),
 ]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        "--window",
+        help="read a file as one long series, a step in each row, in windows of so many steps",
+        min=1,
+    ),
+]
+Stride = Annotated[
+    int | None, typer.Option("--stride", help="steps from one window to the next", min=1)
+]
 Json = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="the folder of a trained member, or pretrained:NAME")
@@ -78,7 +89,8 @@ def described(registry: Registry, name: str) -> str:
 def data_from(source: str, like: Any = None, **options: Any) -> Data:
     """A data set in two parts, read with options that :func:`options_of` made.
 
-    What a run, ``like``, is used on is brought to its size.
+    What a run, ``like``, is used on is brought to its size. Further options say how a series
+    becomes windows.
     """
     from isthmus.data import load
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from torch import nn
@@ -32,8 +33,8 @@ class BuildingMixin(Settings, Configurable, ABC):
     """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
     table_scaling: ClassVar[str] = "standard"
     """The scaling that ``"auto"`` takes for the numbers of a table."""
-    image_network: ClassVar[str | None] = None
-    """The network that ``"auto"`` takes for images; None lets it choose by their size."""
+    grid_network: ClassVar[str | None] = None
+    """The network that ``"auto"`` takes for images and signals; None lets it choose by the size."""
 
     def build(
         self, shape: Shape | ExampleSpec, *, unit_range: bool = True, condition_size: int = 0
@@ -53,19 +54,14 @@ class BuildingMixin(Settings, Configurable, ABC):
         )
         likelihood = self._likelihood(spec).build(spec)
         parameters = likelihood.parameter_shape(spec.shape)
-        if spec.kind == "signal" and self._network(spec.shape).reads_sequences:
-            raise InputError(
-                f"network={self.network!r} reads step by step, but X is read as {spec}: pass"
-                " kind='sequence' and (n, time, features)."
-            )
-        features = self._encoder(spec.shape)
+        features = self._encoder(spec)
         bottleneck = self._initialised(self._bottleneck(features.shape))
         passed, conditioning = bottleneck.passed_shape, None
         if condition_size:
             passed = conditioned_shape(passed, condition_size)
             conditioning = ConditionShift(condition_size, spec.shape)
             bottleneck.add_condition(condition_size)
-        decoder = self._decoder(spec.shape, passed, parameters)
+        decoder = self._decoder(spec, passed, parameters)
         module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
         module.conditioning = conditioning
         module.loss_function = self._loss_function(spec)
@@ -143,19 +139,20 @@ class BuildingMixin(Settings, Configurable, ABC):
         rule: Initialization = part_of(self.initialization, INITIALIZATIONS)
         return rule.apply(module)
 
-    def _network(self, shape: Shape) -> Network:
-        return choose(self.network, shape, self.hidden, self.activation, self.image_network)
+    def _network(self, spec: ExampleSpec) -> Network:
+        return choose(self.network, spec, self.hidden, self.activation, self.grid_network)
 
-    def _encoder(self, shape: Shape) -> Features:
+    def _encoder(self, spec: ExampleSpec) -> Features:
         if self.encoder is None:
-            features = self._network(shape).encoder(shape)
+            features = self._network(spec).encoder(spec)
             return Features(self._initialised(features.encoder), features.shape)
-        return own_encoder(self.encoder, shape)
+        return own_encoder(self.encoder, spec.shape)
 
-    def _decoder(self, shape: Shape, code_shape: Shape, parameters: Shape) -> nn.Module:
-        """What turns codes into parameters, by the network that reads examples of ``shape``."""
+    def _decoder(self, spec: ExampleSpec, code_shape: Shape, parameters: Shape) -> nn.Module:
+        """What turns codes into parameters, by the network that reads such examples."""
         if self.decoder is None:
-            return self._initialised(self._network(shape).decoder(code_shape, parameters))
+            said = replace(spec, shape=parameters)
+            return self._initialised(self._network(spec).decoder(code_shape, said))
         return own_decoder(self.decoder, code_shape, parameters)
 
     def _build_for(self, preprocessor: Preprocessor) -> Autoencoder:

@@ -164,6 +164,9 @@ def tiles_for(model: Any, data: Data) -> Tiles:
     require_data(data)
     step = math.ceil(len(data.train) / _SEEN)
     x = numbers_of(data.train.take(slice(None, None, step)).x, data.name)
+    spec = getattr(getattr(model, "preprocessor_", None), "spec", None)
+    if spec is not None and spec.has_time:
+        return _profiles(x.reshape(len(x), -1), "value")
     aspect = _aspect(x[:1], hints)
     if not 1 / _LONGEST <= aspect <= _LONGEST:
         return _profiles(x.reshape(len(x), -1))
@@ -181,14 +184,14 @@ def _aspect(x: np.ndarray, hints: dict[str, Any]) -> float:
     return float(h / w)
 
 
-def _profiles(x: np.ndarray) -> Profiles:
+def _profiles(x: np.ndarray, word: str = "column") -> Profiles:
     """As a model scales: what lies in [0, 1] is left alone, all else is standardised."""
     columns = x.shape[1]
     step = math.ceil(columns / _BARS)
     bars = (
-        f"bars: {columns:,} column{'s' * (columns > 1)}"
+        f"bars: {columns:,} {word}{'s' * (columns > 1)}"
         if step == 1
-        else f"bars: one in {step} of {columns:,} columns"
+        else f"bars: one in {step} of {columns:,} {word}s"
     )
     x = np.ma.masked_invalid(x)  # cells that are missing
     if x.min() >= 0 and x.max() <= 1:
