@@ -50,7 +50,7 @@ Condition = Annotated[
     typer.Option(
         "--condition",
         help="what a conditional member is told of the examples: a label, or covariates with commas"
-        " between",
+        " between; of a table, cells that new rows have: column=value,…",
     ),
 ]
 Window = Annotated[
@@ -187,12 +187,25 @@ def condition_from(model: Any, text: str | None, *, needed: bool = False) -> dic
         )
     if text is None:
         return {}
+    if known is None and model.preprocessor_.table is not None:
+        return {"condition": _cells(text)}
     if known is None:
         raise InputError(
             f"--condition {text} means nothing to this {type(model).__name__}, which was trained"
             " without one: leave it out, or train with --condition label."
         )
     return {"condition": text if isinstance(known, LabelCondition) else _covariates(text, known)}
+
+
+def _cells(text: str) -> dict[str, str]:
+    """Cells of a table, of ``column=value,column=value``."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(equals for _, equals, _ in pairs):
+        raise InputError(
+            f"--condition {text!r} is not usable: say what new rows hold, as column=value, with"
+            " commas between."
+        )
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _covariates(text: str, known: Any) -> list[float]:

@@ -146,7 +146,7 @@ def _train(model: Any, data: Data, out: Path, as_json: bool) -> None:
     runs.save(model, out)
     (out / runs.CHECKPOINT).unlink(missing_ok=True)
     last = model.history_[-1]
-    chosen = " (chosen by the range of the data)" if model.likelihood == "auto" else ""
+    chosen = " (chosen by the data)" if model.likelihood == "auto" else ""
     terms = ", ".join(
         f"{name} {value:.4g}" for name, value in last.items() if name not in ("epoch", "seconds")
     )

@@ -200,6 +200,27 @@ def denoise_command(
     wrote(out, examples, as_json, rows.unread)
 
 
+def impute_command(
+    run: Run,
+    data: Input,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=".npy; .csv or .parquet for a table")],
+    data_dir: DataDir = None,
+    label: Label = None,
+    condition: Condition = None,
+    as_json: Json = False,
+) -> None:
+    """Write examples with their missing values filled in; all others stay as they are."""
+    from isthmus._cli import exports
+
+    exports.check_target(out, (exports.ARRAY, *exports.TABLES))
+    model = open_run(run)
+    rows = rows_from(data, model, **options_of(data_dir, label, None, False))
+    told = condition_from(model, condition)
+    examples = model.impute(examples_for(model, rows, data, needed=not told), **told)
+    exports.write_examples(out, examples, columns_of(model))
+    wrote(out, examples, as_json)
+
+
 def _checked_target(data: str, out: Path, columns: int | None, overwrite: bool) -> Target:
     """What is to be written; refused where it cannot be, or where an option says nothing of it."""
     from isthmus._cli import exports, pictures
