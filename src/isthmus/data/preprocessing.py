@@ -230,6 +230,7 @@ def fit_preprocessor(
     kind: Kind | None = None,
     columns: Mapping[str, str] | None = None,
     table_scaling: str = "standard",
+    as_probabilities: bool = False,
 ) -> tuple[Preprocessor, Store]:
     """Settle kind, layout and scaling by training examples, an array, a frame or sparse rows; gives
     these as they are inside too.
@@ -237,7 +238,8 @@ def fit_preprocessor(
     ``likelihood`` is the one that was asked for, None where the data decide. Sequences and signals
     may end in steps of NaN. Each feature of a sequence and each channel of a signal is scaled by
     itself, over all steps that are there, and so is each column of a table; ``columns`` says of
-    which kind some are, and ``table_scaling`` what ``"auto"`` stands for there.
+    which kind some are, and ``table_scaling`` what ``"auto"`` stands for there. Values in [0, 1]
+    stay as they are under ``"auto"`` ``as_probabilities``, or where the likelihood needs them there.
     """
     if kind is None and is_frame(x) and image_shape is None:
         kind = "table"
@@ -265,6 +267,9 @@ def fit_preprocessor(
     counts = likelihood is not None and likelihood.requires_counts
     if likelihood is not None and counts:
         scaling = _unscaled(scaling, likelihood)
+    needs_unit = likelihood is not None and likelihood.accepts(unscaled) is not None
+    if scaling == "auto" and (needs_unit or as_probabilities) and x.dtype not in PIXELS:
+        scaling = "none" if reach.low >= 0 and reach.high <= 1 else scaling
     fitted = fit_scaling(scaling, values, reach, example=kind)
     spec = replace(unscaled, support=support_of(inside, fitted, kind))
     _require_fit(likelihood, spec, reach)

@@ -39,6 +39,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             kind=self._kind(x.ndim - 1, X),
             columns=self.columns,
             table_scaling=self.table_scaling,
+            as_probabilities=self.binarize == "dynamic",
         )
         if isinstance(X, Windows):
             preprocessor = replace(preprocessor, stride=X.stride)

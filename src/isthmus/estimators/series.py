@@ -91,7 +91,7 @@ def score_steps(
         >>> cut = ist.data.windows(wave, length=32, stride=4)
         >>> member = ist.AE(latent_dim=2, network="mlp", epochs=60, random_state=0).fit(cut)
         >>> found = ist.score_steps(member, cut)
-        >>> 400 <= found.scores.argmin() < 404
+        >>> bool(400 <= found.scores.argmin() < 404)
         True
     """
     if not isinstance(member, Estimator):
