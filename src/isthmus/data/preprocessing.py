@@ -239,7 +239,8 @@ def fit_preprocessor(
     may end in steps of NaN. Each feature of a sequence and each channel of a signal is scaled by
     itself, over all steps that are there, and so is each column of a table; ``columns`` says of
     which kind some are, and ``table_scaling`` what ``"auto"`` stands for there. Values in [0, 1]
-    stay as they are under ``"auto"`` ``as_probabilities``, or where the likelihood needs them there.
+    stay as they are under ``"auto"`` where they are meant ``as_probabilities``, or where the
+    likelihood needs them there.
     """
     if kind is None and is_frame(x) and image_shape is None:
         kind = "table"
