@@ -134,6 +134,9 @@ class CountColumn(NumberColumn):
             )
         return numbers[:, None]
 
+    def decode(self, numbers: np.ndarray) -> np.ndarray:
+        return super().decode(numbers.clip(min=0))
+
 
 @dataclass(frozen=True)
 class BinaryColumn(ColumnCode):
