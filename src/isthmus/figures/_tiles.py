@@ -171,7 +171,7 @@ def tiles_for(model: Any, data: Data) -> Tiles:
     spec, table = getattr(preprocessor, "spec", None), getattr(preprocessor, "table", None)
     x = _numbers(data.train.take(slice(None, None, step)).x, table, data.name)
     if table is not None:
-        return _profiles(x, "value", table)
+        return _profiles(x, "column" if table.is_plain else "value", table)
     if spec is not None and spec.has_time:
         return _profiles(x.reshape(len(x), -1), "value")
     aspect = _aspect(x[:1], hints)
