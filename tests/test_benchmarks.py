@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import course, data_specific, learnt, lossy, properties
+from benchmarks import course, data_specific, learnt, lossy, pages, properties, series
 from isthmus.data import Data, Part
 
 
@@ -131,3 +131,29 @@ def test_an_unknown_property_is_refused() -> None:
         match="no property 'losy': choose among data-specific, lossy, learnt-from-examples",
     ):
         properties.main(["losy"])
+
+
+def test_the_page_of_series_has_the_numbers_that_were_measured() -> None:
+    text = series.PAGE.read_text()
+    assert pages.filled(text, series.numbers()) == text
+    assert len(pages.MARKED.findall(text)) > 20
+
+
+def test_anomalies_are_put_into_a_series_as_it_is_said() -> None:
+    clean = np.sin(np.arange(600) / 5)
+    values, is_anomaly = series.with_anomalies(clean, 36, 0)
+    assert is_anomaly.sum() == 2 * (1 + 6 + 6)
+    assert is_anomaly.reshape(6, 100).any(axis=1).all()  # one in each sixth
+    np.testing.assert_array_equal(values[~is_anomaly], clean[~is_anomaly])
+
+
+def test_the_components_of_series_leave_out_what_is_missing() -> None:
+    draw = np.random.default_rng(0)
+    x = series.padded([draw.standard_normal((2, 9)) for _ in range(8)], 9)
+    inside = (x - x.mean((0, 2), keepdims=True)) / x.std((0, 2), keepdims=True)
+    flat = inside.reshape(8, -1)
+    left = np.linalg.svd(flat - flat.mean(0), compute_uv=False)[4:]  # beside four components
+    errors = series.Components().fit(x).errors(x)
+    assert errors.sum() == pytest.approx(np.square(left).sum())
+    short = series.padded([one[:, :5] for one in x], 9)
+    assert not series.Components().fit(x).errors(short)[:, :, 5:].any()

@@ -381,6 +381,51 @@ def test_outliers_are_explained_and_a_saved_detector_brings_its_threshold(
     assert (status, "holds a detector" in diagnostic) == (2, True)
 
 
+def test_a_long_series_from_training_to_its_marked_steps(isthmus: Command, tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    hours = pd.date_range("2026-01-01", periods=400, freq="h", name="time")
+    load = np.sin(np.arange(400) / 3)
+    load[250:254] = 0
+    frame = pd.DataFrame({"load": load, "is_odd": 0}, index=hours)
+    file, run, table = tmp_path / "series.csv", tmp_path / "run", tmp_path / "marks.csv"
+    frame.to_csv(file)
+    options = ("--window", 16, "--stride", 4, "--label", "is_odd", "--network", "mlp")
+    train = ("train", "ae", "--data", file, "--out", run, "--epochs", 60, *options)
+    assert isthmus(*train)[0] == 0
+    spec = ist.load(run).preprocessor_.spec
+    assert (spec.kind, spec.shape) == ("signal", (1, 16))
+    picture = tmp_path / "marks.png"
+    marking = ("outliers", run, file, "--label", "is_odd", "--out", table, "--figure", picture)
+    status, printed, _ = isthmus(*marking)
+    assert status == 0
+    with Image.open(picture) as drawn:
+        assert drawn.format == "PNG"
+    marks = pd.read_csv(table, parse_dates=["time"])
+    assert list(marks.columns) == ["time", "load", "score", "outlier"] and len(marks) == 400
+    np.testing.assert_allclose(marks["load"], load)
+    least = marks["time"][marks["score"].idxmin()]
+    assert (
+        hours[250] <= least < hours[254]
+        and f"the least typical is time {least:%Y-%m-%dT%H}" in printed
+    )
+    found = json.loads(isthmus(*marking, "--contamination", 0.02, "--json")[1])
+    assert (found["steps"], found["outliers"]) == (400, 8)
+    restored = tmp_path / "restored.csv"
+    assert isthmus("reconstruct", run, file, restored, "--label", "is_odd")[0] == 0
+    again = pd.read_csv(restored)
+    assert list(again.columns) == ["time", "load"]
+    assert np.square(again["load"] - load).mean() < 0.1 * load.var()
+    assert isthmus("encode", run, file, tmp_path / "z.npy", "--label", "is_odd")[0] == 0
+    assert np.load(tmp_path / "z.npy").shape == (97, 2)
+    assert isthmus("evaluate", run, "--data", file, "--label", "is_odd")[0] == 0
+    assert isthmus("fit-prior", run, "--components", 2)[0] == 0  # of what the run says
+    status, _, said = isthmus(*marking, "--window", 20)
+    assert (status, "--window 20 does not fit this AE" in said) == (2, True)
+    other = ("train", "ae", "--data", file, "--out", tmp_path / "other", "--stride", 4)
+    status, _, said = isthmus(*other)
+    assert (status, "--stride 4 means nothing without --window: give both" in said) == (2, True)
+
+
 def test_outliers_in_a_folder_of_images_are_named_by_their_files(
     isthmus: Command, tmp_path: Path
 ) -> None:

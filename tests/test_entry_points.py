@@ -43,18 +43,18 @@ class Wide(Network):
 
     units: int = field(48, "how wide", low=1)
 
-    def encoder(self, shape):
+    def encoder(self, spec):
         size = 1
-        for side in shape:
+        for side in spec.shape:
             size *= side
         return Features(nn.Sequential(nn.Flatten(), nn.Linear(size, self.units)), (self.units,))
 
-    def decoder(self, code_shape, shape):
+    def decoder(self, code_shape, spec):
         size = 1
-        for side in shape:
+        for side in spec.shape:
             size *= side
         return nn.Sequential(
-            nn.Flatten(), nn.Linear(code_shape[0], size), nn.Unflatten(1, tuple(shape))
+            nn.Flatten(), nn.Linear(code_shape[0], size), nn.Unflatten(1, spec.shape)
         )
 
 

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 import isthmus as ist
+from isthmus.core.autoencoder import encoded
 from isthmus.core.batch import Batch
+from isthmus.core.example import ExampleSpec
 from isthmus.likelihoods import (
     BernoulliLikelihood,
     Likelihood,
@@ -36,9 +38,10 @@ def layers(module: nn.Module, kind: type[nn.Module]) -> list[nn.Module]:
     ],
 )
 def test_auto_chooses_by_shape(shape: tuple[int, ...], kind: str) -> None:
-    assert type(choose("auto", shape, None, "relu")).__name__ == kind
+    spec = ExampleSpec.of(shape)
+    assert type(choose("auto", spec, None, "relu")).__name__ == kind
     named = "Residual" if len(shape) == 3 else kind
-    assert type(choose("auto", shape, None, "relu", images="residual")).__name__ == named
+    assert type(choose("auto", spec, None, "relu", grids="residual")).__name__ == named
 
 
 def test_the_decoder_mirrors_the_encoder() -> None:
@@ -67,24 +70,27 @@ def test_no_hidden_layer_is_a_linear_map() -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [(1, 28, 28), (1, 27, 27), (3, 33, 20), (3, 100, 75), (1, 1, 1), (2, 5, 64)]
+    "shape",
+    [(1, 28, 28), (1, 27, 27), (3, 33, 20), (3, 100, 75), (1, 1, 1), (2, 5, 64), (1, 64), (3, 37)],
 )
 @pytest.mark.parametrize("widths", [(4,), (4, 8), (4, 8, 8)])
 @pytest.mark.parametrize("name", ["conv", "residual"])
 def test_convolutions_come_back_to_any_size(
     name: str, shape: tuple[int, ...], widths: tuple[int, ...]
 ) -> None:
-    network = choose(name, shape, widths, "relu")
-    features = network.encoder(shape)
+    spec = ExampleSpec("signal", shape) if len(shape) == 2 else ExampleSpec.of(shape)
+    network = choose(name, spec, widths, "relu")
+    features = network.encoder(spec)
     given = features.encoder(torch.rand(2, *shape))
     assert given.shape[1:] == features.shape
     for code in ((6,), (6, *features.shape[1:]), (6, 3), (2, 3, 9)):
-        assert network.decoder(code, shape)(torch.rand(2, *code)).shape == (2, *shape)
+        assert network.decoder(code, spec)(torch.rand(2, *code)).shape == (2, *shape)
 
 
 def test_a_grid_of_the_coarse_size_enters_by_position() -> None:
     # Changing one place of a grid changes what is around it, and nothing far away.
-    decoder = choose("residual", (1, 64, 64), (4, 8), "relu").decoder((3, 16, 16), (1, 64, 64))
+    spec = ExampleSpec.of((1, 64, 64))
+    decoder = choose("residual", spec, (4, 8), "relu").decoder((3, 16, 16), spec)
     grid = torch.rand(1, 3, 16, 16)
     moved = grid.clone()
     moved[..., 0, 0] += 1
@@ -93,8 +99,53 @@ def test_a_grid_of_the_coarse_size_enters_by_position() -> None:
     assert float(change[32:, 32:].max()) == 0
 
 
+def test_a_signal_is_convolved_over_its_time() -> None:
+    # The layers are those of an image of height 1 whose kernels see one row.
+    torch.manual_seed(0)
+    spec = ExampleSpec("signal", (2, 13))
+    network = choose("auto", spec, (4, 6), "relu")
+    encoder = network.encoder(spec).encoder
+    decoder = network.decoder((3,), spec)
+    (first, second), x = layers(encoder, nn.Conv1d), torch.randn(5, 2, 13)
+
+    def image(h: torch.Tensor, layer: nn.Module) -> torch.Tensor:
+        wide = {"stride": (1, 2), "padding": (0, 1)}
+        return torch.conv2d(h, layer.weight[:, :, None], layer.bias, **wide).relu()
+
+    padded = torch.cat([x, torch.zeros(5, 2, 3)], dim=2)[:, :, None]  # to a multiple of four
+    torch.testing.assert_close(encoder(x), image(image(padded, first), second)[:, :, 0])
+    assert len(layers(decoder, nn.ConvTranspose1d)) == 2
+    assert decoder(torch.randn(5, 3)).shape == (5, 2, 13)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+@pytest.mark.parametrize("name", ["conv", "residual"])
+def test_a_short_signal_has_the_same_features_however_far_it_is_padded(
+    name: str, activation: str
+) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, 2, 20)
+
+    def features(time: int, steps: int) -> torch.Tensor:
+        spec = ExampleSpec("signal", (2, time))
+        encoder = choose(name, spec, (4, 6), activation).encoder(spec).encoder
+        encoder.load_state_dict(weights)
+        padded = torch.full((3, 2, time), 7.0)
+        padded[..., :steps] = x[..., :steps]
+        mask = torch.arange(time).expand(3, 2, -1) < steps
+        return encoded(encoder, Batch(padded, mask=mask))
+
+    spec = ExampleSpec("signal", (2, 20))
+    whole = choose(name, spec, (4, 6), activation).encoder(spec).encoder
+    weights = whole.state_dict()
+    torch.testing.assert_close(features(48, 20)[..., :5], whole(x))
+    assert not features(48, 20)[..., 5:].any()
+    torch.testing.assert_close(features(48, 17)[..., :5], features(24, 17)[..., :5])
+    torch.testing.assert_close(features(20, 17), features(24, 17)[..., :5])
+
+
 def test_a_block_adds_to_what_passes_it() -> None:
-    block = Block(4, "relu")
+    block = Block((4, 5, 5), "relu")
     x = torch.randn(2, 4, 5, 5)
     inner = torch.conv2d(x.relu(), block.change[1].weight, block.change[1].bias, padding=1)
     outer = torch.conv2d(inner.relu(), block.change[3].weight, block.change[3].bias)
@@ -114,6 +165,8 @@ def test_residual_networks_serve_any_member(few: np.ndarray) -> None:
 def test_convolutions_need_images() -> None:
     with pytest.raises(ist.InputError, match=r"network='conv' needs images.*\(64,\).*image_shape="):
         ist.AE(network="conv").build((64,))
+    with pytest.raises(ist.InputError, match=r"read as sequences of up to 9 × 2.*kind='signal'"):
+        ist.AE(network="conv").build((9, 2))
 
 
 @pytest.mark.parametrize(
@@ -134,6 +187,7 @@ def test_every_activation_can_be_named(name: str) -> None:
         ("recurrent", (7, 3), (0, 1)),
         ("recurrent", (6,), (0, 1)),
         ("recurrent", (2, 4, 5), (0, 2)),
+        ("conv", (4, 4), (0, 2)),
     ],
 )
 @pytest.mark.parametrize(
@@ -144,7 +198,9 @@ def test_a_decoder_that_hears_nothing_says_the_mean(
     name: str, shape: tuple[int, ...], over: tuple[int, ...], likelihood: Likelihood
 ) -> None:
     x = torch.rand(50, *shape) ** 2
-    decoder = choose(name, shape, (8,), "relu").decoder((3,), shape)
+    is_signal = name == "conv" and len(shape) == 2
+    spec = ExampleSpec("signal", shape) if is_signal else ExampleSpec.of(shape)
+    decoder = choose(name, spec, (8,), "relu").decoder((3,), spec)
     init_output_bias(decoder, likelihood, Batch(x))
     *_, last = (layer for layer in decoder.modules() if hasattr(layer, "weight"))
     nn.init.zeros_(last.weight)
@@ -156,7 +212,8 @@ def test_a_decoder_that_hears_nothing_says_the_mean(
 def test_padding_does_not_count_for_the_mean() -> None:
     x = torch.rand(20, 5, 3)
     x[:10, 3:] = float("nan")
-    decoder = choose("recurrent", (5, 3), (8,), "relu").decoder((2,), (5, 3))
+    spec = ExampleSpec.of((5, 3))
+    decoder = choose("recurrent", spec, (8,), "relu").decoder((2,), spec)
     init_output_bias(decoder, SquaredErrorLikelihood(), Batch(x.nan_to_num(), mask=~x.isnan()))
     torch.testing.assert_close(decoder.last[-1].bias.detach(), x[~x.isnan().any(2)].mean(0))
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import isthmus as ist
 from isthmus import registry
+from isthmus.core.example import ExampleSpec
 from isthmus.core.fields import declared, field
 from isthmus.core.parts import from_plain, part_of, plain_values
 from isthmus.corruptions import Masking
@@ -42,13 +43,13 @@ class Own(Network):
 
     units: int = field(5, "how wide", low=1)
 
-    def encoder(self, shape: tuple[int, ...]) -> Features:
-        size = int(np.prod(shape))
+    def encoder(self, spec: ExampleSpec) -> Features:
+        size = int(np.prod(spec.shape))
         return Features(nn.Sequential(nn.Flatten(), nn.Linear(size, self.units)), (self.units,))
 
-    def decoder(self, code_shape: tuple[int, ...], shape: tuple[int, ...]) -> nn.Module:
-        size = int(np.prod(shape))
-        return nn.Sequential(nn.Linear(code_shape[0], size), nn.Unflatten(1, shape))
+    def decoder(self, code_shape: tuple[int, ...], spec: ExampleSpec) -> nn.Module:
+        size = int(np.prod(spec.shape))
+        return nn.Sequential(nn.Linear(code_shape[0], size), nn.Unflatten(1, spec.shape))
 
 
 class SignsModule(Quantizer):

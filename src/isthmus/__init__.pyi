@@ -21,6 +21,7 @@ from isthmus import quantizers as quantizers
 from isthmus import registry as registry
 from isthmus import report as report
 from isthmus.corruptions import Corruption
+from isthmus.data.steps import StepScores as StepScores
 from isthmus.errors import DataWarning as DataWarning
 from isthmus.errors import DivergenceError as DivergenceError
 from isthmus.errors import InputError as InputError
@@ -29,6 +30,8 @@ from isthmus.estimators.base import Estimator as Estimator
 from isthmus.estimators.base import LearningWarning as LearningWarning
 from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderClassifier
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
+from isthmus.estimators.series import score_steps as score_steps
+from isthmus.estimators.series import windows_for as windows_for
 from isthmus.likelihoods import LikelihoodPart
 from isthmus.metrics import evaluate as evaluate
 from isthmus.models.aae import AAE as _AAE
@@ -88,6 +91,7 @@ __all__ = [
     "RunError",
     "SparseAE",
     "StackedAE",
+    "StepScores",
     "__version__",
     "compare",
     "corruptions",
@@ -105,6 +109,8 @@ __all__ = [
     "quantizers",
     "registry",
     "report",
+    "score_steps",
+    "windows_for",
 ]
 
 _Activation: TypeAlias = Literal[

@@ -326,6 +326,7 @@ FIGURES = Registry(
         "walk": "isthmus.figures._decoded:walk",
         "outliers": "isthmus.figures._outliers:outliers",
         "explanation": "isthmus.figures._explanation:explanation",
+        "series_outliers": "isthmus.figures._series:series_outliers",
         "evolution": "isthmus.figures._evolution:evolution",
     },
 )

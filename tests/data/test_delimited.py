@@ -109,6 +109,7 @@ def test_a_tsv_without_tabs_is_refused(table):
         gzip.compress(b""),
         b"",
     ],
+    ids=["text", "cut", "bytes", "nothing", "empty"],
 )
 def test_a_damaged_compressed_table_is_named(tmp_path, content):
     (tmp_path / "t.csv.gz").write_bytes(content)

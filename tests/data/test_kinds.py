@@ -64,9 +64,11 @@ def test_columns_with_names_are_a_table() -> None:
 def test_a_kind_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ist.InputError, match=r"kind='image' does not fit examples of shape \(6,\)"):
         ist.AE(kind="image").fit(RNG.random((5, 6)))
-    with pytest.raises(ist.InputError, match=r"reads step by step, but X is read as signals of 2"):
+    with pytest.raises(
+        ist.InputError, match=r"reads step by step, but X is read as signals of up to 2"
+    ):
         ist.AE(kind="signal", network="recurrent").fit(RNG.random((5, 2, 30)))
-    with pytest.raises(ist.InputError, match=r"unequal length: pass kind='sequence', or an array"):
+    with pytest.raises(ist.InputError, match=r"unequal length: pass kind='signal' for \(channels"):
         ist.AE().fit([np.zeros((4, 2)), np.zeros((3, 2))])
 
 

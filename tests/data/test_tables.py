@@ -103,15 +103,20 @@ def test_what_is_drawn_stays_within_the_reach_of_training_and_is_as_whole(
 
 def test_some_cells_of_a_row_can_be_known(people: pd.DataFrame) -> None:
     table = fit_table(people)
-    row = table.partial({"city": "Rome", "age": 30, "since": "2023-11-15"})
+    cells = table.parsed({"city": "Rome", "age": "30", "since": "2023-11-15"})
+    row = table.partial(cells | {"member": table.parsed({"member": "yes"})["member"]})
     known = {code.name for code, span in table.spans() if not np.isnan(row[:, span]).any()}
-    assert known == {"city", "age", "since"}
+    assert known == {"city", "age", "since", "member"}
     with pytest.raises(InputError, match="unknown value of column 'city' 'Rom': did you mean 'Rom"):
-        table.partial({"city": "Rom"})
+        table.parsed({"city": "Rom"})
     with pytest.raises(InputError, match="unknown column 'town'"):
-        table.partial({"town": "Rome"})
+        table.parsed({"town": "Rome"})
     with pytest.raises(InputError, match="column 'since' holds dates, but 'soon' is none"):
-        table.partial({"since": "soon"})
+        table.parsed({"since": "soon"})
+    with pytest.raises(InputError, match="column 'age' holds numbers, but 'old' is none"):
+        table.parsed({"age": "old"})
+    with pytest.raises(InputError, match=r"column 'zoned' has the type .* without a time zone"):
+        table.parsed({"zoned": "2020-03-01"})
 
 
 def test_a_new_category_is_said_and_counts_as_missing(people: pd.DataFrame) -> None:
@@ -140,7 +145,7 @@ def test_identifiers_and_empty_columns_are_left_out_and_said() -> None:
     texts = " ".join(str(warning.message) for warning in said)
     assert [code.name for code in table.codes] == ["constant", "x"]
     for part in (
-        "column 'id' counts the rows from 1 to 40",
+        "column 'id' holds another whole number in each row, from 1 to 40",
         "column 'name' holds 40 values in 40 rows",
         "column 'empty' holds no value",
         "column 'constant' holds 3.5 throughout",

@@ -69,3 +69,8 @@ def test_what_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
 def test_two_channels_are_no_image() -> None:
     with pytest.raises(InputError, match="2 channels, but images have 1, 3 or 4"):
         as_images(np.zeros((5, 2, 8, 8)), channels="first")
+
+
+def test_sixteen_bits_span_all_that_they_hold() -> None:
+    x = np.array([[[0, 65535], [32768, 257]]], np.uint16)
+    np.testing.assert_allclose(as_images(x)[0], [[0, 1], [32768 / 65535, 1 / 255]], atol=1e-6)

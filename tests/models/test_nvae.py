@@ -11,6 +11,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 import isthmus as ist
+from isthmus.core.example import ExampleSpec
 from isthmus.divergences import gaussian_kl, kl_between
 from isthmus.models._hierarchy import HierarchicalBottleneck, balance
 from isthmus.models._ladder import LadderConfig
@@ -234,8 +235,8 @@ def test_groups_that_carry_nothing_are_named(
 
 
 def test_images_get_convolutions_however_small() -> None:
-    assert type(choose("auto", (1, 8, 8), None, "relu", "conv")).__name__ == "Conv"
-    assert type(choose("auto", (64,), None, "relu", "conv")).__name__ == "MLP"
+    assert type(choose("auto", ExampleSpec.of((1, 8, 8)), None, "relu", "conv")).__name__ == "Conv"
+    assert type(choose("auto", ExampleSpec.of((64,)), None, "relu", "conv")).__name__ == "MLP"
     assert ist.NVAE().build((1, 8, 8)).bottleneck.passed_shape == (32, 2, 2)
     assert ist.NVAE(network="mlp").build((1, 8, 8)).bottleneck.passed_shape == (32,)
 

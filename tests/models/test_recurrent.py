@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import isthmus as ist
 from isthmus.core.batch import Batch
+from isthmus.core.example import ExampleSpec
 from isthmus.data._sequences import as_list, padded, steps
 from isthmus.networks.recurrent import Recurrent, as_steps, from_steps
 
@@ -63,7 +64,7 @@ def test_the_encoder_gives_the_last_state_that_torch_gives(
     cell: str, widths: tuple[int, ...]
 ) -> None:
     torch.manual_seed(0)
-    encoder = Recurrent(widths, cell=cell).encoder((7, 2)).encoder
+    encoder = Recurrent(widths, cell=cell).encoder(ExampleSpec.of((7, 2))).encoder
     x, lengths = torch.randn(4, 7, 2), torch.tensor([7, 4, 1, 6])
 
     def last_state(lengths: torch.Tensor) -> torch.Tensor:
@@ -198,5 +199,5 @@ def test_a_recurrent_vae(waves: list[np.ndarray]) -> None:
     x = np.stack([wave[:6] for wave in waves])
     model = ist.VAE(network="recurrent", hidden=(16, 8), epochs=2, random_state=0).fit(x)
     assert model.sample(3, random_state=0).shape == (3, 6, 2)
-    features = Recurrent((16, 8)).encoder((1, 6, 2))
+    features = Recurrent((16, 8)).encoder(ExampleSpec.of((1, 6, 2)))
     assert features.shape == (8,)

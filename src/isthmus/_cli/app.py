@@ -93,6 +93,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "decode": using.decode_command,
             "reconstruct": using.reconstruct_command,
             "denoise": using.denoise_command,
+            "impute": using.impute_command,
             "sample": using.sample_command,
             "outliers": filled(using.outliers_command, using.judging()),
             "evaluate": using.evaluate_command,

@@ -19,6 +19,7 @@ from isthmus.errors import InputError, missing_extra
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from isthmus.data.steps import StepScores
     from isthmus.estimators.outliers import OutlierDetector
     from isthmus.metrics import TableQuality
 
@@ -157,6 +158,16 @@ def write_shares(path: Path, shares: Any, columns: Sequence[str] | None = None) 
     flat = np.asarray(shares).reshape(len(shares), -1)
     names = columns or ["x" + "_".join(map(str, place)) for place in np.ndindex(shares.shape[1:])]
     write_table(path, dict(zip(names, flat.T, strict=True)))
+
+
+def write_steps(path: Path, found: StepScores, name: str) -> None:
+    """Write the figure of a long series with its unusual stretches."""
+    from isthmus.figures import series_outliers
+
+    nothing, buffer = Part(np.empty((0, 1))), io.BytesIO()
+    figure = series_outliers(found, Data(name, nothing, nothing))
+    figure.savefig(buffer, format=path.suffix[1:].lower())
+    write_bytes(path, buffer.getvalue())
 
 
 def interleave(originals: np.ndarray, reconstructions: np.ndarray, per_row: int) -> np.ndarray:

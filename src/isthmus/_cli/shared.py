@@ -50,8 +50,19 @@ Condition = Annotated[
     typer.Option(
         "--condition",
         help="what a conditional member is told of the examples: a label, or covariates with commas"
-        " between",
+        " between; of a table, cells that new rows have: column=value,…",
     ),
+]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        "--window",
+        help="read a file as one long series, a step in each row, in windows of so many steps",
+        min=1,
+    ),
+]
+Stride = Annotated[
+    int | None, typer.Option("--stride", help="steps from one window to the next", min=1)
 ]
 Json = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Run = Annotated[
@@ -78,7 +89,8 @@ def described(registry: Registry, name: str) -> str:
 def data_from(source: str, like: Any = None, **options: Any) -> Data:
     """A data set in two parts, read with options that :func:`options_of` made.
 
-    What a run, ``like``, is used on is brought to its size.
+    What a run, ``like``, is used on is brought to its size. Further options say how a series
+    becomes windows.
     """
     from isthmus.data import load
 
@@ -175,12 +187,25 @@ def condition_from(model: Any, text: str | None, *, needed: bool = False) -> dic
         )
     if text is None:
         return {}
+    if known is None and model.preprocessor_.table is not None:
+        return {"condition": _cells(text)}
     if known is None:
         raise InputError(
             f"--condition {text} means nothing to this {type(model).__name__}, which was trained"
             " without one: leave it out, or train with --condition label."
         )
     return {"condition": text if isinstance(known, LabelCondition) else _covariates(text, known)}
+
+
+def _cells(text: str) -> dict[str, str]:
+    """Cells of a table, of ``column=value,column=value``."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(equals for _, equals, _ in pairs):
+        raise InputError(
+            f"--condition {text!r} is not usable: say what new rows hold, as column=value, with"
+            " commas between."
+        )
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _covariates(text: str, known: Any) -> list[float]:

@@ -19,6 +19,8 @@ from isthmus._cli.shared import (
     Size,
     Skip,
     Source,
+    Stride,
+    Window,
     data_from,
     open_run,
     options_of,
@@ -58,6 +60,8 @@ def trainer(member: str) -> Callable[..., None]:
         label: Label = None,
         size: Size = None,
         skip_unreadable: Skip = False,
+        window: Window = None,
+        stride: Stride = None,
         log: Annotated[
             str | None,
             typer.Option(
@@ -78,6 +82,8 @@ def trainer(member: str) -> Callable[..., None]:
         runs.refuse_target(out, overwrite)
         given = options_of(data_dir, label, size, skip_unreadable)
         model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
+        kind = model.default_kind or model.kind if model.kind == "auto" else model.kind
+        given |= _cut(kind, window, stride)
         if log is not None:
             model.callbacks = _loggers(log, out)
         if data is None and start is None:
@@ -103,6 +109,15 @@ def _untrained(member: str, start: Path | None, values: dict[str, Any]) -> Any:
     return model.set_params(**values, warm_start=True)
 
 
+def _cut(kind: str, window: int | None, stride: int | None) -> dict[str, Any]:
+    """How a series is to be cut, as arguments of ``load``; nothing without windows."""
+    if window is None:
+        if stride is not None:
+            raise InputError(f"--stride {stride} means nothing without --window: give both.")
+        return {}
+    return {"window": window, "stride": stride or 1, "kind": "signal" if kind == "auto" else kind}
+
+
 def _loggers(names: str, out: Path) -> list[Any]:
     """The loggers of a list of names, which write beside the run."""
     from isthmus.registry import CALLBACKS
@@ -115,14 +130,14 @@ def _loggers(names: str, out: Path) -> list[Any]:
 
 
 def _train(model: Any, data: Data, out: Path, as_json: bool) -> None:
-    from isthmus.data.rows import with_columns
     from isthmus.io import runs
     from isthmus.training.runtimes import is_main
 
     is_told = getattr(model, "condition", "none") != "none"
     if is_told:
         require_labels(data.train.y, data.name)
-    model.fit(with_columns(data.train.x, data.columns), data.train.labels if is_told else None)
+    x, labels = with_names(data.train, data)
+    model.fit(x, labels if is_told else None)
     if not is_main():  # torchrun's first process writes
         return
     model.source_ = data.source
@@ -131,7 +146,7 @@ def _train(model: Any, data: Data, out: Path, as_json: bool) -> None:
     runs.save(model, out)
     (out / runs.CHECKPOINT).unlink(missing_ok=True)
     last = model.history_[-1]
-    chosen = " (chosen by the range of the data)" if model.likelihood == "auto" else ""
+    chosen = " (chosen by the data)" if model.likelihood == "auto" else ""
     terms = ", ".join(
         f"{name} {value:.4g}" for name, value in last.items() if name not in ("epoch", "seconds")
     )
@@ -154,6 +169,8 @@ def compare_command(
     label: Label = None,
     size: Size = None,
     skip_unreadable: Skip = False,
+    window: Window = None,
+    stride: Stride = None,
     snapshots: Annotated[
         int, typer.Option(help="moments of training that the animation shows")
     ] = 24,
@@ -166,7 +183,8 @@ def compare_command(
             raise unknown("member", name, MEMBERS)
     from isthmus.report import compare
 
-    loaded = data_from(data, **options_of(data_dir, label, size, skip_unreadable))
+    cut = _cut(values.get("kind", "auto"), window, stride)
+    loaded = data_from(data, **options_of(data_dir, label, size, skip_unreadable), **cut)
     result = compare(
         members, loaded, out, snapshots=snapshots, overrides={"random_state": SEED, **values}
     )
@@ -225,9 +243,9 @@ def fit_prior_command(
 
 def with_names(part: Part, data: Data) -> tuple[Any, Any]:
     """The examples of a part with their columns' names, and labels as their classes' names."""
-    from isthmus.data.rows import with_columns
+    from isthmus.data.series import examples_of
 
-    return with_columns(part.x, data.columns), part.labels
+    return examples_of(part, data.columns), part.labels
 
 
 def _refuse_others(prior: str, settings: Mapping[str, Any]) -> None:

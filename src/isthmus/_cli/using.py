@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isthmus._cli import series
 from isthmus._cli.options import SEED
 from isthmus._cli.shared import (
     Condition,
@@ -19,6 +20,8 @@ from isthmus._cli.shared import (
     Size,
     Skip,
     Source,
+    Stride,
+    Window,
     as_number,
     columns_of,
     condition_from,
@@ -53,11 +56,19 @@ def encode_command(
     skip_unreadable: Skip = False,
     as_json: Json = False,
 ) -> None:
-    """Write the codes of examples; of images, beside the names of their files."""
+    """Write the codes of examples; of images, beside the names of their files.
+
+    Of a run that was trained on windows, those of a series.
+    """
     from isthmus._cli import exports
 
     exports.check_target(out, (exports.ARRAY, *exports.TABLES))
     model = open_run(run)
+    if series.windows_of(model):
+        codes = model.transform(series.series_for(model, data, label))
+        exports.write_codes(out, codes, model.get_feature_names_out())
+        wrote(out, codes, as_json)
+        return
     rows = rows_from(data, model, **options_of(data_dir, label, size, skip_unreadable))
     codes = model.transform(examples_for(model, rows, data))
     exports.write_codes(out, codes, model.get_feature_names_out(), rows.files)
@@ -116,14 +127,18 @@ def reconstruct_command(
 ) -> None:
     """Write reconstructions; a picture shows the first hundred, below their examples.
 
-    A photograph becomes a photograph; of a folder of images into another, every one. A conditional
-    member is told the labels of DATA. Under --condition it is told that while it decodes: the same
-    style as another class.
+    A photograph becomes a photograph; of a folder of images into another, every one. A run that was
+    trained on windows of a series rebuilds every step of one. A conditional member is told the
+    labels of DATA. Under --condition it is told that while it decodes: the same style as another
+    class.
     """
     from isthmus._cli import exports, pictures
 
-    target = _checked_target(data, out, columns, overwrite)
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
+    if series.windows_of(model):
+        series.rebuild(model, data, label, out, as_json)
+        return
+    target = _checked_target(data, out, columns, overwrite)
     told = condition_from(model, condition)
 
     def restore(rows: Rows) -> Any:
@@ -183,6 +198,27 @@ def denoise_command(
     examples = restore(rows)
     exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json, rows.unread)
+
+
+def impute_command(
+    run: Run,
+    data: Input,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help=".npy; .csv or .parquet for a table")],
+    data_dir: DataDir = None,
+    label: Label = None,
+    condition: Condition = None,
+    as_json: Json = False,
+) -> None:
+    """Write examples with their missing values filled in; all others stay as they are."""
+    from isthmus._cli import exports
+
+    exports.check_target(out, (exports.ARRAY, *exports.TABLES))
+    model = open_run(run)
+    rows = rows_from(data, model, **options_of(data_dir, label, None, False))
+    told = condition_from(model, condition)
+    examples = model.impute(examples_for(model, rows, data, needed=not told), **told)
+    exports.write_examples(out, examples, columns_of(model))
+    wrote(out, examples, as_json)
 
 
 def _checked_target(data: str, out: Path, columns: int | None, overwrite: bool) -> Target:
@@ -295,12 +331,15 @@ def outliers_command(
     label: Label = None,
     size: Size = None,
     skip_unreadable: Skip = False,
+    window: Window = None,
+    stride: Stride = None,
     as_json: Json = False,
     **values: Any,
 ) -> None:
     """Write how typical each example is, and which are outliers by the scores of DATA.
 
-    RUN may be a detector that was saved: it brings its own threshold and criterion.
+    RUN may be a detector that was saved: it brings its own threshold and criterion. A run that was
+    trained on windows of a series (or --window) reads DATA as one, and judges every step.
     """
     from isthmus._cli import exports
     from isthmus.estimators.outliers import OutlierDetector, table
@@ -311,10 +350,14 @@ def outliers_command(
     if explain is not None:
         exports.check_target(explain, (*exports.TABLES, exports.ARRAY))
     model = open_run_or_detector(run)
-    member = model.member_ if isinstance(model, OutlierDetector) else model
+    is_settled = isinstance(model, OutlierDetector)
+    member = model.member_ if is_settled else model
+    if not is_settled and (cut := series.cut_by(model, window, stride)):
+        series.mark(model, data, label, cut, (out, figure), as_json, values)
+        return
     rows = rows_from(data, member, **options_of(data_dir, label, size, skip_unreadable))
     x = examples_for(member, rows, data)
-    if isinstance(model, OutlierDetector):
+    if is_settled:
         detector = model
         _refuse_settled(run, detector, values)
     else:
@@ -376,7 +419,8 @@ def evaluate_command(
     from isthmus.data.datasets import condition_of
 
     model = open_run(run)
-    loaded = data_from(data, model, **options_of(data_dir, label, size, skip_unreadable))
+    options = options_of(data_dir, label, size, skip_unreadable)
+    loaded = data_from(data, model, **options, **series.windows_of(model))
     if condition_of(model) is not None:
         require_labels(loaded.test.y, data)
     measures = metrics.evaluate(model, loaded)

@@ -40,8 +40,8 @@ class ExampleSpec:
 
     Attributes:
         kind: ``"vector"`` (columns,), ``"image"`` (channels, height, width), ``"signal"``
-            (channels, time), ``"sequence"`` (time, features), of which examples may have fewer
-            steps, or ``"table"`` (values,), a row of columns of several kinds.
+            (channels, time), ``"sequence"`` (time, features), of both of which examples may have
+            fewer steps, or ``"table"`` (values,), a row of columns of several kinds.
         shape: its shape inside a model.
         columns: the columns of a table, in their order inside.
         support: the values that x has inside a model: ``"real"`` any, ``"unit"`` in [0, 1],
@@ -72,13 +72,18 @@ class ExampleSpec:
         """Whether NaN marks a value that is missing, as it does in rows of columns."""
         return self.kind in ("vector", "table")
 
+    @property
+    def has_time(self) -> bool:
+        """Whether examples are made of steps, of which some may have fewer than others."""
+        return self.kind in ("signal", "sequence")
+
     def __str__(self) -> str:
         sizes = " × ".join(map(str, self.shape))
         match self.kind:
             case "image":
                 return f"images of {sizes} (channels × height × width)"
             case "signal":
-                return f"signals of {sizes} (channels × time)"
+                return f"signals of up to {sizes} (channels × time)"
             case "sequence":
                 return f"sequences of up to {sizes} (time × features)"
             case "table":

@@ -5,7 +5,9 @@ from __future__ import annotations
 from isthmus.data._loading import known_names as names
 from isthmus.data._loading import load_data as load
 from isthmus.data._loading import read_rows as read
+from isthmus.data._loading import read_series_of as read_series
 from isthmus.data.datasets import Data, Part
 from isthmus.data.rows import Rows
+from isthmus.data.series import Windows, windows
 
-__all__ = ["Data", "Part", "Rows", "load", "names", "read"]
+__all__ = ["Data", "Part", "Rows", "Windows", "load", "names", "read", "read_series", "windows"]

@@ -16,11 +16,13 @@ from isthmus.data._sources.arrays import read_npy, read_npz
 from isthmus.data._sources.containers import is_zarr, read_hdf5, read_zarr
 from isthmus.data._sources.folders import SUFFIXES, first_file, is_image
 from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
+from isthmus.data._sources.series import read_series
 from isthmus.data._sources.tables import PARQUET, read_delimited, read_parquet
 from isthmus.data._splitting import check_fraction, split
 from isthmus.data.datasets import Data
 from isthmus.data.frames import joined
 from isthmus.data.rows import Rows
+from isthmus.data.series import TimeKind, load_windows
 from isthmus.errors import InputError, unknown
 from isthmus.registry import DATA
 
@@ -64,6 +66,9 @@ def load_data(
     like: Any = None,
     skip_unreadable: bool = False,
     test_fraction: float = 0.2,
+    window: int | None = None,
+    stride: int = 1,
+    kind: TimeKind = "signal",
 ) -> Data:
     """Load a data set, split into a training part and a test part.
 
@@ -86,12 +91,23 @@ def load_data(
             them (also in ``unread``), and not refused.
         test_fraction: the share of your rows to test on; 0 trains on all of them and leaves the
             test part empty.
+        window: reads a path as one long series, a step in each row, and cuts it into windows of so
+            many steps (:func:`isthmus.data.windows`). Its end is the test part.
+        stride: steps from one window to the next.
+        kind: what windows are, ``"signal"`` or ``"sequence"``.
 
     Raises:
         InputError: what cannot be used, with the place and the remedy.
     """
     check_fraction(test_fraction)
     options = _Options(data_dir, label, size, like, skip_unreadable or None)
+    if window is not None:
+        _refuse_idle(str(source), "one long series", options, "data_dir", "size", "skip_unreadable")
+        cut: dict[str, Any] = {"stride": stride, "kind": kind, "test_fraction": test_fraction}
+        path = _existing(source)
+        loaded = load_windows(path.resolve().name, read_series(path, label), window, **cut)
+        said = {"source": os.fspath(source), "label": label, "window": window, **cut}
+        return replace(loaded, source={k: value for k, value in said.items() if value is not None})
     if isinstance(source, str) and source in DATA:
         return replace(_known(source, options), source={"source": source})
     data = split(Path(source).resolve().name, _read_path(source, options), test_fraction)
@@ -156,6 +172,19 @@ def open_images(
     return looked_at(path, wanted_for(like, size), skip_unreadable, strict=False)
 
 
+def read_series_of(source: Location, *, label: str | None = None) -> Any:
+    """One long series of a path, a step in each row: a frame of a table, an array of ``.npy``.
+
+    The first column of a table is the time, and becomes the index, where it has no name, holds
+    dates or text, or numbers that only rise, and is not alone. Cells without a value are NaN.
+
+    Args:
+        source: a ``.csv``, ``.parquet`` or ``.npy`` file.
+        label: a column that is left out.
+    """
+    return read_series(_existing(source), label)
+
+
 def known_names() -> dict[str, str]:
     """The data sets that are known by name, each with a line that says what it is."""
     return {name: first_paragraph(DATA[name].__doc__) for name in DATA}
@@ -179,9 +208,7 @@ def _together(data: Data) -> Rows:
 
 
 def _read_path(source: Location, options: _Options) -> Rows:
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise _missing(str(source), path)
+    path = _existing(source)
     _refuse_idle(str(source), "a path", options, "data_dir")
     reader = _reader(path, options)
     try:
@@ -229,6 +256,13 @@ def _read_images(path: Path, options: _Options) -> Rows:
 def _ending(path: Path, known: dict[str, Any]) -> str | None:
     """The ending of a name that is known, such as ``.csv`` or ``.csv.gz``."""
     return next((ending for ending in known if path.name.lower().endswith(ending)), None)
+
+
+def _existing(source: Location) -> Path:
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise _missing(str(source), path)
+    return path
 
 
 def _missing(source: str, path: Path) -> InputError:

@@ -147,7 +147,7 @@ def fit_scaling(kind: str, x: Any, extent: Extent, *, example: Kind = "vector") 
             offset, scale = robust_spread(x, axis)
             curve = SmoothClip()
         case "quantile":
-            by_column = x.ndim == 2
+            by_column = x.ndim == 2 and not per_channel
             curve = fit_normal_quantiles(x, by_column=by_column)
             offset, scale = nothing, one
         case _:

@@ -1,4 +1,7 @@
-"""Sequences of unequal length as one array: each is followed by steps of NaN, up to the longest."""
+"""Sequences and signals of unequal length as one array: NaN stands behind the end of each.
+
+A sequence is ``(time, features)`` and a signal ``(channels, time)``; either may be ``(time,)``.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.example import Kind
 from isthmus.errors import InputError
 
 
 def is_ragged(X: Any) -> bool:
-    """Whether X is a list of sequences, arrays or lists of steps, and no list of table rows."""
+    """Whether X is a list of sequences or signals, arrays or lists, and no list of table rows."""
     if not isinstance(X, list | tuple):
         return False
     sized = [row for row in X if _is_sized(row)]
@@ -23,15 +27,21 @@ def is_ragged(X: Any) -> bool:
     )
 
 
-def padded(sequences: Any, longest: int | None = None) -> np.ndarray:
-    """Sequences ``(time_i, features)`` or ``(time_i,)`` as one array, with an axis of examples.
-
-    ``(n, time, features)`` or ``(n, time)``.
+def padded(
+    sequences: Any, longest: int | None = None, kind: Kind | None = "sequence"
+) -> np.ndarray:
+    """Sequences or signals as one array, with an axis of examples in front.
 
     Args:
-        sequences: at least one; all with the same features.
+        sequences: at least one; all with the same features, or channels.
         longest: the length to pad to; that of the longest if none is given.
+        kind: ``"signal"`` where the time is the last axis.
     """
+    if kind == "signal":
+        turned = [
+            np.moveaxis(_numbers(signal, place), -1, 0) for place, signal in enumerate(sequences)
+        ]
+        return np.moveaxis(padded(turned, longest), 1, -1)
     arrays = [_numbers(sequence, place) for place, sequence in enumerate(sequences)]
     kinds = {array.shape[1:] for array in arrays}
     if len(kinds) > 1:
@@ -85,14 +95,19 @@ def check_finite(sequence: np.ndarray, name: str) -> None:
         )
 
 
-def steps(x: np.ndarray) -> np.ndarray:
-    """All steps of padded sequences ``(n, time, *features)`` as a table ``(steps, features)``.
+def lacks_steps(x: np.ndarray, kind: Kind) -> bool:
+    """Whether some of the examples ``(n, *shape)`` may be shorter than others: X holds NaN."""
+    return kind in ("signal", "sequence") and x.dtype.kind == "f" and bool(np.isnan(x).any())
+
+
+def steps(x: np.ndarray, kind: Kind = "sequence") -> np.ndarray:
+    """All steps of padded sequences or signals as a table ``(steps, features)``.
 
     The padding is left out.
 
     NaN that something follows, and steps of which a part is NaN, are refused: they are no padding.
     """
-    table = x.reshape(*x.shape[:2], -1)  # (n, time, features)
+    table = _time_second(x, kind)
     missing: np.ndarray = (
         np.isnan(table) if x.dtype.kind == "f" else np.zeros(table.shape, dtype=bool)
     )
@@ -103,13 +118,21 @@ def steps(x: np.ndarray) -> np.ndarray:
     if wrong.any():
         row, step = (int(place) for place in np.argwhere(wrong)[0])
         raise InputError(
-            f"X holds NaN in sequence {row}, step {step} (counted from 0), which is no padding"
+            f"X holds NaN in {kind} {row}, step {step} (counted from 0), which is no padding"
             " behind its end: fill it in."
         )
     return table[~gone]
 
 
-def as_list(x: np.ndarray) -> list[np.ndarray]:
-    """Padded sequences as a list of sequences of their own lengths."""
-    known = ~np.isnan(x.reshape(*x.shape[:2], -1)).all(2)
-    return [sequence[: int(present.sum())] for sequence, present in zip(x, known, strict=True)]
+def as_list(x: np.ndarray, kind: Kind = "sequence") -> list[np.ndarray]:
+    """Padded sequences or signals as a list, each of its own length."""
+    lengths = (~np.isnan(_time_second(x, kind)).all(2)).sum(1)
+    if kind == "signal":
+        return [signal[..., :length] for signal, length in zip(x, lengths, strict=True)]
+    return [sequence[:length] for sequence, length in zip(x, lengths, strict=True)]
+
+
+def _time_second(x: np.ndarray, kind: Kind) -> np.ndarray:
+    """Examples of either kind as ``(n, time, features)``."""
+    turned = np.moveaxis(x, -1, 1) if kind == "signal" else x
+    return turned.reshape(*turned.shape[:2], -1)

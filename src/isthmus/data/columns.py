@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from isthmus.core.example import Column, ColumnKind
-from isthmus.errors import InputError
+from isthmus.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from pandas import DatetimeIndex, Series
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MICROSECONDS = 1_000_000
 _STEPS = (86_400 * _MICROSECONDS, _MICROSECONDS, 1)
 _WHOLE = 2.0**62  # what whole numbers of 64 bits reach
+_TRUE, _FALSE = {"true", "yes", "1", "1.0"}, {"false", "no", "0", "0.0"}
 _SHOWN = 3  # values that a message names
 
 
@@ -64,9 +65,9 @@ class ColumnCode(ABC):
         """Numbers ``(n, size)`` within the reach of the training cells, where there is one."""
         return numbers
 
-    def parsed(self, cells: Series) -> Series:
-        """Cells that a user wrote as text, in the type of the column."""
-        return cells
+    def parsed(self, cell: Any) -> Any:
+        """A cell that may be written as text, in the type of the column."""
+        return cell
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``."""
@@ -107,6 +108,14 @@ class NumberColumn(ColumnCode):
     def bounded(self, numbers: np.ndarray) -> np.ndarray:
         return numbers.clip(self.low, self.high)
 
+    def parsed(self, cell: Any) -> Any:
+        try:
+            return float(cell)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"column {self.name!r} holds numbers, but {cell!r} is none: give one."
+            ) from error
+
 
 @dataclass(frozen=True)
 class CountColumn(NumberColumn):
@@ -124,6 +133,9 @@ class CountColumn(NumberColumn):
                 f" up, or pass columns={{{self.name!r}: 'number'}}."
             )
         return numbers[:, None]
+
+    def decode(self, numbers: np.ndarray) -> np.ndarray:
+        return super().decode(numbers.clip(min=0))
 
 
 @dataclass(frozen=True)
@@ -145,6 +157,12 @@ class BinaryColumn(ColumnCode):
 
     def decode(self, numbers: np.ndarray) -> np.ndarray:
         return numbers[:, 0] >= 0.5
+
+    def parsed(self, cell: Any) -> Any:
+        text = str(cell).lower()
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+        raise InputError(f"column {self.name!r} is true or false, but {cell!r} is neither.")
 
 
 @dataclass(frozen=True)
@@ -185,6 +203,12 @@ class CategoryColumn(ColumnCode):
         """The values among the cells that training did not see, in the order of their coming."""
         new = cells[(self.places(cells) < 0) & cells.notna().to_numpy()]
         return list(dict.fromkeys(new))
+
+    def parsed(self, cell: Any) -> Any:
+        same = [value for value in self.values if value == cell or str(value) == str(cell)]
+        if not same:
+            raise unknown(f"value of column {self.name!r}", cell, map(str, self.values))
+        return same[0]
 
     def decode(self, numbers: np.ndarray) -> Any:
         chosen = np.empty(self.size, dtype=object)
@@ -239,16 +263,22 @@ class DateColumn(ColumnCode):
     def bounded(self, numbers: np.ndarray) -> np.ndarray:
         return numbers.clip(0, (self.last - self.origin) / _MICROSECONDS)
 
-    def parsed(self, cells: Series) -> Series:
+    def parsed(self, cell: Any) -> Any:
         from pandas import to_datetime
 
         try:
-            return to_datetime(cells)
+            date = to_datetime(cell)
         except (ValueError, TypeError) as error:
             raise InputError(
-                f"column {self.name!r} holds dates, but {cells[0]!r} is none: write it as"
-                " 2024-01-31."
+                f"column {self.name!r} holds dates, but {cell!r} is none: write it as 2024-01-31."
             ) from error
+        has_zone = "," in self.dtype
+        if (date.tzinfo is None) == has_zone:
+            raise InputError(
+                f"column {self.name!r} has the type {self.dtype}, but {cell!r} is given"
+                f" {'without' if has_zone else 'with'} a time zone: write it as the column does."
+            )
+        return date
 
     def decode(self, numbers: np.ndarray) -> DatetimeIndex:
         from pandas import DatetimeIndex

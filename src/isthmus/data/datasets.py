@@ -142,7 +142,8 @@ def named_for(model: Any, x: Values, data: Data | None = None) -> Values:
     trained with names, and without them where it was trained without.
     """
     if not hasattr(model, "feature_names_in_"):
-        return numbers_of(x)
+        is_table = getattr(getattr(model, "preprocessor_", None), "table", None) is not None
+        return x if is_table else numbers_of(x)
     return x if data is None or data.columns is None else with_columns(x, data.columns)
 
 

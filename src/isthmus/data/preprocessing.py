@@ -15,7 +15,7 @@ from isthmus.core.parts import named
 from isthmus.data._grids import grid_of, no_count, off_grid
 from isthmus.data._layout import Extent, Layout, as_numbers, extent, layout_of
 from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
-from isthmus.data._sequences import steps
+from isthmus.data._sequences import lacks_steps, steps
 from isthmus.data._statistics import is_sparse, moments
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import Condition, condition_from_json
@@ -45,6 +45,8 @@ class Preprocessor:
         blank: the mean of the training examples inside, ``(*shape)``, which stands for missing
             values; None where that is 0.
         counts: whether the likelihood can charge for whole numbers from 0 on alone.
+        stride: steps from one window to the next, where examples are windows of a long series; None
+            where they are not.
     """
 
     spec: ExampleSpec
@@ -56,6 +58,7 @@ class Preprocessor:
     bins: int | None = None
     blank: np.ndarray | None = None
     counts: bool = False
+    stride: int | None = None
 
     def transform(self, x: Any, *, gaps: bool = False) -> Store:
         """Examples as they will be kept, ``(n, *shape)``: of an array, a frame, or sparse rows.
@@ -72,10 +75,12 @@ class Preprocessor:
                 f"X has examples of shape {tuple(x.shape[1:])}, but the model was trained on"
                 f" {self.layout.outer}, read as {self.spec}: bring them into that shape."
             )
+        kind = self.spec.kind
         if is_sparse(x):
-            _refuse_order(self.spec.kind)
-        is_padded = self.spec.kind == "sequence" and x.dtype.kind == "f"
-        reach = extent(steps(x) if is_padded else x, gaps=gaps or self.spec.may_lack_values)
+            _refuse_order(kind)
+        is_padded = lacks_steps(x, kind)
+        values = steps(x, kind) if is_padded else x
+        reach = extent(values, gaps=gaps or self.spec.may_lack_values)
         if self.strict and x.dtype not in PIXELS:
             self._require_unit(reach)
         scaling = self._scaling_of(x.dtype, reach)
@@ -159,6 +164,7 @@ class Preprocessor:
             "bins": self.bins,
             "blank": None if self.blank is None else self.blank.tolist(),
             "counts": self.counts,
+            "stride": self.stride,
             "condition": None if self.condition is None else self.condition.to_json(),
         }
 
@@ -194,6 +200,7 @@ class Preprocessor:
             None if values.get("bins") is None else int(values["bins"]),
             None if values.get("blank") is None else np.asarray(values["blank"], np.float32),
             bool(values.get("counts", False)),
+            None if values.get("stride") is None else int(values["stride"]),
         )
 
     def _require_unit(self, reach: Extent) -> None:
@@ -230,14 +237,17 @@ def fit_preprocessor(
     kind: Kind | None = None,
     columns: Mapping[str, str] | None = None,
     table_scaling: str = "standard",
+    as_probabilities: bool = False,
 ) -> tuple[Preprocessor, Store]:
     """Settle kind, layout and scaling by training examples, an array, a frame or sparse rows; gives
     these as they are inside too.
 
-    ``likelihood`` is the one that was asked for, None where the data decide. Sequences may end in
-    steps of NaN: their features are scaled over all steps that are there. Each channel of a signal
-    and each column of a table is scaled by itself; ``columns`` says of which kind some are, and
-    ``table_scaling`` what ``"auto"`` stands for there.
+    ``likelihood`` is the one that was asked for, None where the data decide. Sequences and signals
+    may end in steps of NaN. Each feature of a sequence and each channel of a signal is scaled by
+    itself, over all steps that are there, and so is each column of a table; ``columns`` says of
+    which kind some are, and ``table_scaling`` what ``"auto"`` stands for there. Values in [0, 1]
+    stay as they are under ``"auto"`` where they are meant ``as_probabilities``, or where the
+    likelihood needs them there.
     """
     if kind is None and is_frame(x) and image_shape is None:
         kind = "table"
@@ -254,16 +264,23 @@ def fit_preprocessor(
     _require_two(x)
     if is_sparse(x):
         _refuse_order(kind)
-        values = x if len(layout.shape) == 1 else x.reshape(-1, 1).tocsr()  # images: as a whole
+        inside = x if len(layout.shape) == 1 else x.reshape(-1, 1).tocsr()  # images: as a whole
+        values, is_padded = inside, False
     else:
-        values = steps(x) if kind == "sequence" else layout.transform(x)
+        inside = layout.transform(x)
+        is_padded = lacks_steps(inside, kind)
+        values = steps(inside, kind) if is_padded or kind == "sequence" else inside
     unscaled = ExampleSpec(kind, layout.shape)
     reach = extent(values, gaps=unscaled.may_lack_values)
     counts = likelihood is not None and likelihood.requires_counts
     if likelihood is not None and counts:
         scaling = _unscaled(scaling, likelihood)
+    needs_unit = likelihood is not None and likelihood.accepts(unscaled) is not None
+    if scaling == "auto" and (needs_unit or as_probabilities) and x.dtype not in PIXELS:
+        scaling = "none" if reach.low >= 0 and reach.high <= 1 else scaling
     fitted = fit_scaling(scaling, values, reach, example=kind)
-    spec = replace(unscaled, support=support_of(values, fitted, kind), missing=reach.missing)
+    support = support_of(inside, fitted, kind)
+    spec = replace(unscaled, support=support, missing=reach.missing)
     _require_fit(likelihood, spec, reach)
     bins = None if likelihood is None else likelihood.required_bins
     unbounded = replace(spec, support="count" if counts else "real")
@@ -271,7 +288,6 @@ def fit_preprocessor(
     is_picture = fitted.kind == "pixels" or (
         kind == "image" and fitted.kind == "none" and spec.unit_range
     )
-    is_padded = kind == "sequence" and x.dtype.kind == "f"
     store = kept(x, layout, fitted, has_gaps=is_padded or reach.has_gaps)
     lacks = spec.may_lack_values and fitted.kind != "standard"
     blank = _mean_inside(values, fitted) if lacks else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 SKIPPED = "skip"
 _MANY = 1000  # values of one category beyond which it is left out
 _FEW = 20  # rows below which nothing is taken for an identifier
+_ID = re.compile(
+    r"(^|[_\W])(id|index|key|no|nr|number)$|[a-z](Id|ID|Key|No)$|^(ID|Id)$|^Unnamed", re.A
+)
 _COUNT_LIMIT = 1000  # what is counted seldom goes beyond
 
 
@@ -128,27 +132,28 @@ class Table:
             frame[name] = like[name] if like is not None else _missing(len(frame), dtype)
         return frame[list(self.names)]
 
-    def partial(self, cells: Mapping[str, Any]) -> np.ndarray:
-        """One row of which some cells are known, as numbers ``(1, width)``, NaN for all others.
+    def parsed(self, cells: Mapping[str, Any]) -> dict[str, Any]:
+        """Some cells of a row, which may be written as text, in the types of their columns.
 
         Raises:
             InputError: for columns and values that training did not see.
         """
-        from pandas import Series
-
-        seen = [str(code.name) for code in self.codes]
+        seen = {str(code.name): code for code in self.codes}
         for name in cells:
             if name not in seen:
                 raise unknown("column", name, seen)
-        parts = []
-        for code in self.codes:
-            if str(code.name) not in cells:
-                parts.append(np.full((1, code.size), np.nan))
-                continue
-            cell = Series([cells[str(code.name)]], name=code.name)
-            if isinstance(code, CategoryColumn) and code.unseen(cell):
-                raise unknown(f"value of column {code.name!r}", cell[0], map(str, code.values))
-            parts.append(code.encode(code.parsed(cell)))
+        return {name: seen[name].parsed(cell) for name, cell in cells.items()}
+
+    def partial(self, cells: Mapping[str, Any]) -> np.ndarray:
+        """One row of which some cells are known, as numbers ``(1, width)``, NaN for all others."""
+        from pandas import Series
+
+        parts = [
+            code.encode(Series([cells[str(code.name)]], name=code.name))
+            if str(code.name) in cells
+            else np.full((1, code.size), np.nan)
+            for code in self.codes
+        ]
         return np.concatenate(parts, axis=1)
 
     def dtype_of(self, name: str) -> str:
@@ -284,11 +289,12 @@ def _kind_of_numbers(name: Any, known: Series, rows: int) -> str:
         return "binary"
     # a gap makes floats of whole numbers
     is_whole = known.dtype.kind in "iu" or len(known) < rows
-    if is_whole and len(values) >= _FEW and _count_on(distinct, len(values)):
+    is_other_everywhere = is_whole and len(values) >= _FEW and len(distinct) == len(values)
+    if is_other_everywhere and (_count_on(distinct) or _ID.search(str(name))):
         _warn(
-            f"column {name!r} counts the rows from {distinct[0]:g} to {distinct[-1]:g}, as an"
-            f" identifier would: it is left out; pass columns={{{str(name)!r}: 'number'}} if it"
-            " is none."
+            f"column {name!r} holds another whole number in each row, from {distinct[0]:g} to"
+            f" {distinct[-1]:g}, as an identifier does: it is left out; pass"
+            f" columns={{{str(name)!r}: 'number'}} if it is none."
         )
         return SKIPPED
     if is_whole and 0 <= distinct[0] <= 1 and len(distinct) >= 3 and distinct[-1] < _COUNT_LIMIT:
@@ -296,9 +302,9 @@ def _kind_of_numbers(name: Any, known: Series, rows: int) -> str:
     return "number"
 
 
-def _count_on(distinct: np.ndarray, rows: int) -> bool:
-    """Whether so many rows have whole numbers that follow each other, each once."""
-    return len(distinct) == rows and bool(distinct[-1] - distinct[0] == rows - 1)
+def _count_on(distinct: np.ndarray) -> bool:
+    """Whether whole numbers follow each other."""
+    return bool(distinct[-1] - distinct[0] == len(distinct) - 1)
 
 
 def _skewness(values: np.ndarray) -> float:

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from isthmus.data._splitting import held_out_rows
 from isthmus.data.conditions import fit_condition
+from isthmus.data.datasets import Part
 from isthmus.data.examples import Examples
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.data.series import Windows, check_rows
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.estimators.building import BuildingMixin
@@ -26,6 +28,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
         """What stands between data and module, settled by the training examples, and those as they
         are inside, ``(n, *shape)``.
         """
+        check_rows(X.x if isinstance(X, Part) else X, self._kind(1, X))
         x = self._array(X, reset=True)
         preprocessor, inside = fit_preprocessor(
             x,
@@ -33,10 +36,13 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             likelihood=self._chosen_likelihood,
             channels=self.channels,
             image_shape=self.image_shape,
-            kind=self._kind(x.ndim - 1),
+            kind=self._kind(x.ndim - 1, X),
             columns=self.columns,
             table_scaling=self.table_scaling,
+            as_probabilities=self.binarize == "dynamic",
         )
+        if isinstance(X, Windows):
+            preprocessor = replace(preprocessor, stride=X.stride)
         if self.binarize == "dynamic" and not preprocessor.spec.unit_range:
             raise InputError(
                 "binarize='dynamic' reads values as probabilities, but X is not in [0, 1]: pass"

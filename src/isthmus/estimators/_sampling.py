@@ -100,6 +100,7 @@ class SamplingMixin(InferenceMixin):
             if table is None or not cells:
                 codes = self._new_codes(n, label, given, temperature)
                 return self._decoded(codes, given=given, drawn=table is not None)
+            cells = table.parsed(cells)
             codes = self._agreeing(n, cells, table, label, temperature)
             rows = self._decoded(codes, drawn=True)
             for name, value in cells.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from torch import nn
@@ -38,8 +39,8 @@ class BuildingMixin(Settings, Configurable, ABC):
     """The scaling that ``"auto"`` takes for the numbers of a table."""
     hides_gaps: ClassVar[bool] = True
     """Whether values are hidden in training where the data have gaps and the user says nothing."""
-    image_network: ClassVar[str | None] = None
-    """The network that ``"auto"`` takes for images; None lets it choose by their size."""
+    grid_network: ClassVar[str | None] = None
+    """The network that ``"auto"`` takes for images and signals; None lets it choose by the size."""
 
     def build(
         self, shape: Shape | ExampleSpec, *, unit_range: bool = True, condition_size: int = 0
@@ -59,20 +60,15 @@ class BuildingMixin(Settings, Configurable, ABC):
         )
         likelihood = self._likelihood(spec).build(spec)
         parameters = likelihood.parameter_shape(spec.shape)
-        if spec.kind == "signal" and self._network(spec.shape).reads_sequences:
-            raise InputError(
-                f"network={self.network!r} reads step by step, but X is read as {spec}: pass"
-                " kind='sequence' and (n, time, features)."
-            )
         hiding = self._hiding(spec)
-        features = self._encoder(spec.shape, is_told=hiding is not None)
+        features = self._encoder(spec, is_told=hiding is not None)
         bottleneck = self._initialised(self._bottleneck(features.shape))
         passed, conditioning = bottleneck.passed_shape, None
         if condition_size:
             passed = conditioned_shape(passed, condition_size)
             conditioning = ConditionShift(condition_size, spec.shape)
             bottleneck.add_condition(condition_size)
-        decoder = self._decoder(spec.shape, passed, parameters)
+        decoder = self._decoder(spec, passed, parameters)
         module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
         module.conditioning, module.hiding = conditioning, hiding
         module.loss_function = self._loss_function(spec)
@@ -150,8 +146,8 @@ class BuildingMixin(Settings, Configurable, ABC):
         rule: Initialization = part_of(self.initialization, INITIALIZATIONS)
         return rule.apply(module)
 
-    def _network(self, shape: Shape) -> Network:
-        return choose(self.network, shape, self.hidden, self.activation, self.image_network)
+    def _network(self, spec: ExampleSpec) -> Network:
+        return choose(self.network, spec, self.hidden, self.activation, self.grid_network)
 
     def _hiding(self, spec: ExampleSpec) -> Hiding | None:
         """What is hidden from the encoder in training, as asked for, or because values lack."""
@@ -164,19 +160,20 @@ class BuildingMixin(Settings, Configurable, ABC):
         share = suggested if self.hide is None else self.hide
         return Hiding(share, spec) if share > 0 else None
 
-    def _encoder(self, shape: Shape, is_told: bool = False) -> Features:
+    def _encoder(self, spec: ExampleSpec, is_told: bool = False) -> Features:
         """What reads examples; ``is_told`` which values were observed, but for the user's own."""
         if self.encoder is not None:
-            return own_encoder(self.encoder, shape)
-        seen = with_mask(shape) if is_told else shape
-        features = self._network(shape).encoder(seen)
+            return own_encoder(self.encoder, spec.shape)
+        seen = replace(spec, shape=with_mask(spec.shape)) if is_told else spec
+        features = self._network(spec).encoder(seen)
         encoder = self._initialised(features.encoder)
         return Features(GapEncoder(encoder) if is_told else encoder, features.shape)
 
-    def _decoder(self, shape: Shape, code_shape: Shape, parameters: Shape) -> nn.Module:
-        """What turns codes into parameters, by the network that reads examples of ``shape``."""
+    def _decoder(self, spec: ExampleSpec, code_shape: Shape, parameters: Shape) -> nn.Module:
+        """What turns codes into parameters, by the network that reads such examples."""
         if self.decoder is None:
-            return self._initialised(self._network(shape).decoder(code_shape, parameters))
+            said = replace(spec, shape=parameters)
+            return self._initialised(self._network(spec).decoder(code_shape, said))
         return own_decoder(self.decoder, code_shape, parameters)
 
     def _build_for(self, preprocessor: Preprocessor) -> Autoencoder:

@@ -48,13 +48,20 @@ def passes(member: Estimator, X: Any, *, charged: bool = False) -> Iterator[Seen
 
 
 def observed_steps(member: Estimator, X: Any) -> np.ndarray | None:
-    """How many steps of each sequence were observed, ``(n,)``; None of anything but sequences."""
+    """How many steps of each series were observed, ``(n,)``; None of what has no steps."""
     spec = member.preprocessor_.spec
-    if spec.kind != "sequence":
+    if not spec.has_time:
         return None
-    masks = [batch.mask for batch in member._batches(X).chunks()]
-    counts = [mask.any(2).sum(1).double() for mask in masks if mask is not None]  # (n, time, f)
-    return torch.cat(counts).cpu().numpy() if counts else np.full(len(X), float(spec.shape[0]))
+    # (n, time, features) of sequences, (n, channels, time) of signals
+    beside, steps = (1, 1) if spec.kind == "signal" else (2, 0)
+    batches = list(member._batches(X).chunks())
+    counts = [
+        torch.full((batch.size,), float(spec.shape[steps]))
+        if batch.mask is None
+        else batch.mask.any(beside).sum(1).cpu().float()
+        for batch in batches
+    ]
+    return torch.cat(counts).double().numpy()
 
 
 class Criterion(ABC):

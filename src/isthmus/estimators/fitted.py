@@ -18,7 +18,7 @@ from torch import Tensor
 from isthmus.core.batch import Batch
 from isthmus.core.parts import Configurable
 from isthmus.core.reductions import squared_error
-from isthmus.data._sequences import as_list, is_ragged
+from isthmus.data._sequences import as_list, is_ragged, lacks_steps
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.data.incoming import incoming
@@ -115,9 +115,10 @@ class FittedEstimator(
         x = self._array(X)
         own = condition if y is None and not has_labels(X) else y
         restored = self._restored(x, X, own, condition)
-        if self.preprocessor_.spec.kind == "sequence" and np.isnan(x).any():
+        kind = self.preprocessor_.spec.kind
+        if lacks_steps(x, kind):
             restored = np.where(np.isnan(x), np.nan, restored).astype(restored.dtype)
-        return as_list(restored) if is_ragged(X) else restored
+        return as_list(restored, kind) if is_ragged(X) else restored
 
     def _restored(self, x: Any, X: Any, own: Any = None, condition: Any = None) -> Any:
         """What comes back of checked examples, ``(n, *outer)``, in the form of X.

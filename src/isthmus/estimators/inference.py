@@ -26,6 +26,7 @@ from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.incoming import incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
+from isthmus.data.series import Windows
 from isthmus.data.stores import Store, inference_rows
 from isthmus.errors import InputError, InputTypeError
 from isthmus.estimators.settings import Settings
@@ -138,11 +139,20 @@ class InferenceMixin(Settings):
     default_kind: ClassVar[Kind | None] = None
     """What arrays of one or two axes an example are, where neither user nor data say it."""
 
-    def _kind(self, axes: int) -> Kind | None:
-        """What examples of so many axes are by what the user and the member say; None: as usual."""
-        if self.kind != "auto":
-            return cast("Kind", self.kind)
-        return self.default_kind if axes <= 2 else None
+    def _kind(self, axes: int, X: Any = None) -> Kind | None:
+        """What examples of so many axes are by what the user, the member and windows say; None: as
+        usual.
+        """
+        said = None if self.kind == "auto" else cast("Kind", self.kind)
+        wanted = said or (self.default_kind if axes <= 2 else None)
+        if not isinstance(X, Windows):
+            return wanted
+        if wanted not in (None, X.kind):
+            raise InputError(
+                f"X holds windows that were cut for kind={X.kind!r}, but {type(self).__name__}"
+                f" reads kind={wanted!r}: cut them by ist.data.windows(..., kind={wanted!r})."
+            )
+        return X.kind
 
     def _array(self, X: Any, reset: bool = False, settled: Preprocessor | None = None) -> Any:
         """A table through scikit-learn's own checks (names, types), as an array or, where it is
@@ -155,12 +165,7 @@ class InferenceMixin(Settings):
         x = given.x if isinstance(given, Part) else given
         if is_ragged(x):
             known = None if reset else settled or self._settled
-            longest = None if known is None else known.layout.outer[0]
-            if (self._kind(2) if known is None else known.spec.kind) != "sequence":
-                raise InputError(
-                    "X is a list of sequences of unequal length: pass kind='sequence', or an array."
-                )
-            x = padded(x, longest)
+            x = self._padded(x, known)
         require_rows(x)
         warn_of_large(x)
         if getattr(x, "ndim", 2) > 2:
@@ -182,6 +187,18 @@ class InferenceMixin(Settings):
             ) from error
         except ValueError as error:  # the same words on one line, as an error of ours
             raise InputError(" ".join(str(error).split())) from error
+
+    def _padded(self, x: Any, known: Preprocessor | None) -> np.ndarray:
+        """A list of sequences or of signals as an array, NaN behind the end of each."""
+        kind = self._kind(2) if known is None else known.spec.kind
+        if kind not in ("signal", "sequence"):
+            raise InputError(
+                "X is a list of examples of unequal length: pass kind='signal' for (channels,"
+                " time), kind='sequence' for (time, features), or an array."
+            )
+        place = -1 if kind == "signal" else 0
+        longest = None if known is None else known.layout.outer[place]
+        return padded(x, longest, kind)
 
     def _reads_tables(self, reset: bool, settled: Preprocessor | None) -> bool:
         """Whether a frame is read as a table of columns of several kinds."""

@@ -13,6 +13,7 @@ from isthmus.figures._evolution import evolution
 from isthmus.figures._explanation import explanation
 from isthmus.figures._images import as_images, mosaic
 from isthmus.figures._outliers import outliers
+from isthmus.figures._series import series_outliers
 from isthmus.figures._training import curves
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "plane",
     "reconstructions",
     "samples",
+    "series_outliers",
     "styles",
     "walk",
 ]

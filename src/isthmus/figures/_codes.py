@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from isthmus.data.datasets import Data, Part, known_of, named_for, require_data, typical_of
+from isthmus.data.frames import is_frame
 from isthmus.errors import InputError
 from isthmus.figures._classes import (
     NO_CLASSES,
@@ -134,9 +135,13 @@ def codes_of(model: Any, part: Part, data: Data) -> np.ndarray:
 
 
 def decoded_by(model: Any, codes: np.ndarray) -> np.ndarray:
-    """What a model makes of codes ``(n, *code_shape)``, under its commonest condition if any."""
+    """What a model makes of codes ``(n, *code_shape)``, under its commonest condition if any.
+
+    Rows of a table are the numbers that its cells are inside.
+    """
     decode = getattr(model, "decode", model.inverse_transform)
-    return np.asarray(decode(codes, **typical_of(model)))
+    found = decode(codes, **typical_of(model))
+    return model.preprocessor_.table.encode(found) if is_frame(found) else np.asarray(found)
 
 
 def space_of(model: Any) -> str:

@@ -56,7 +56,7 @@ def explanation(model: Any, data: Data, *, columns: int = 6, title: str | None =
         InputError: for a model that explains nothing.
     """
     member = getattr(model, "member_", model)
-    if not hasattr(member, "preprocessor_"):
+    if not hasattr(member, "module_"):
         raise InputError(
             f"{type(model).__name__} has nothing to explain by: give a fitted OutlierDetector, or a"
             " fitted member."

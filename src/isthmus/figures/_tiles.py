@@ -13,7 +13,8 @@ from matplotlib.collections import PolyCollection
 
 from isthmus.data._scaling import PIXELS
 from isthmus.data.datasets import Data, require_data
-from isthmus.data.frames import Values, numbers_of
+from isthmus.data.frames import Values, is_frame, numbers_of
+from isthmus.data.tables import Table
 from isthmus.errors import InputError
 from isthmus.figures._images import as_images, mosaic
 from isthmus.figures._style import PALETTE, PAPER
@@ -117,12 +118,14 @@ class Profiles:
             ``(columns,)``.
         base: where the base line is, from 0 (bottom) to 1 (top).
         caption: what the height means.
+        table: how cells become the numbers that are drawn; None where examples are numbers.
     """
 
     centre: np.ndarray
     scale: np.ndarray
     base: float
     caption: str
+    table: Table | None = None
     aspect: float = 1.0
 
     def draw(
@@ -139,7 +142,8 @@ class Profiles:
         place = np.arange(len(x))
         corner = np.stack([left + place % columns, top + place // columns], axis=1)
         corner = corner[:, None]  # (n, 1, 2)
-        parts = (np.broadcast_to(_SHEET, (len(x), 4, 2)), *self._outlines(numbers_of(x)))
+        numbers = _numbers(x, self.table)
+        parts = (np.broadcast_to(_SHEET, (len(x), 4, 2)), *self._outlines(numbers))
         outlines = [outline for part in parts for outline in corner + 0.04 + 0.92 * part]
         colours = [colour for colour in (PAPER, PALETTE[0], PALETTE[2]) for _ in place]
         return axes.add_collection(PolyCollection(outlines, facecolor=colours, linewidth=0))
@@ -163,7 +167,13 @@ def tiles_for(model: Any, data: Data) -> Tiles:
     }
     require_data(data)
     step = math.ceil(len(data.train) / _SEEN)
-    x = numbers_of(data.train.take(slice(None, None, step)).x, data.name)
+    preprocessor = getattr(model, "preprocessor_", None)
+    spec, table = getattr(preprocessor, "spec", None), getattr(preprocessor, "table", None)
+    x = _numbers(data.train.take(slice(None, None, step)).x, table, data.name)
+    if table is not None:
+        return _profiles(x, "column" if table.is_plain else "value", table)
+    if spec is not None and spec.has_time:
+        return _profiles(x.reshape(len(x), -1), "value")
     aspect = _aspect(x[:1], hints)
     if not 1 / _LONGEST <= aspect <= _LONGEST:
         return _profiles(x.reshape(len(x), -1))
@@ -181,18 +191,23 @@ def _aspect(x: np.ndarray, hints: dict[str, Any]) -> float:
     return float(h / w)
 
 
-def _profiles(x: np.ndarray) -> Profiles:
+def _numbers(x: Values, table: Table | None, name: str = "X") -> np.ndarray:
+    """Examples as numbers; the cells of a table as a model sees them, without its scaling."""
+    return table.encode(x) if table is not None and is_frame(x) else numbers_of(x, name)
+
+
+def _profiles(x: np.ndarray, word: str = "column", table: Table | None = None) -> Profiles:
     """As a model scales: what lies in [0, 1] is left alone, all else is standardised."""
     columns = x.shape[1]
     step = math.ceil(columns / _BARS)
     bars = (
-        f"bars: {columns:,} column{'s' * (columns > 1)}"
+        f"bars: {columns:,} {word}{'s' * (columns > 1)}"
         if step == 1
-        else f"bars: one in {step} of {columns:,} columns"
+        else f"bars: one in {step} of {columns:,} {word}s"
     )
     x = np.ma.masked_invalid(x)  # cells that are missing
     if x.min() >= 0 and x.max() <= 1:
-        return Profiles(np.zeros(columns), np.ones(columns), 0.0, f"{bars}, from 0 to 1")
+        return Profiles(np.zeros(columns), np.ones(columns), 0.0, f"{bars}, from 0 to 1", table)
     scale = x.std(axis=0, dtype=np.float64).filled(0)
     caption = f"{bars}, from −{_REACH:g} to {_REACH:g} standard deviations"
     return Profiles(
@@ -200,4 +215,5 @@ def _profiles(x: np.ndarray) -> Profiles:
         np.where(scale > 0, scale, 1) * 2 * _REACH,
         0.5,
         caption,
+        table,
     )

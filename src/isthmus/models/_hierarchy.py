@@ -60,9 +60,9 @@ class HierarchicalBottleneck(StochasticBottleneck):
               q(z \mid x) = \prod_l \mathcal{N}(z_l; \mu_l + \Delta\mu_l(z_{<l}, x),
               \sigma_l \cdot \Delta\sigma_l(z_{<l}, x))
 
-    Features ``(n, c, h, w)`` give states ``(n, width, h, w)``; anything else is a grid of one
-    place, and gives ``(n, width)``. A code is flat: the groups one after another, from the
-    coarsest.
+    Features ``(n, c, h, w)`` give states ``(n, width, h, w)``; those of a signal, ``(n, c, w)``,
+    are a grid of height 1, and a vector is a grid of one place, which gives ``(n, width)``. A code
+    is flat: the groups one after another, from the coarsest.
 
     Args:
         features: the shape of the features of one example.
@@ -83,14 +83,15 @@ class HierarchicalBottleneck(StochasticBottleneck):
         balanced: bool = True,
     ) -> None:
         super().__init__()
-        is_grid = len(features) == 3
-        self.grid = features if is_grid else (math.prod(features), 1, 1)
-        floors = scales((self.grid[1], self.grid[2]), plan)
+        channels, *sides = features
+        height, width = [1, 1, *sides][-2:]
+        self.grid = (channels, height, width)
+        floors = scales((height, width), plan)
         self.shapes = [
             (plan.latent_dim, *floor.size) for floor in floors[::-1] for _ in range(floor.groups)
         ]
         self.code_shape = (sum(map(math.prod, self.shapes)),)
-        self._passed: Shape = (plan.width, *floors[0].size) if is_grid else (plan.width,)
+        self._passed: Shape = (plan.width, *sides)
         self.stem = nn.Conv2d(self.grid[0], plan.width, 1)
         self.bottom_up = nn.ModuleList(bottom_up(floors, plan))
         self.context: nn.Linear | None = None  # how a condition enters the top of the ladder

@@ -24,6 +24,7 @@ from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
+from isthmus.networks.conv import convolutions
 from isthmus.quantizers.base import Quantized, Quantizer, QuantizerPart
 from isthmus.registry import QUANTIZERS
 
@@ -35,7 +36,7 @@ _FEW = 0.25
 class Quantised(Conditional, Estimator, ABC):
     """A member whose code is made of entries of finite sets: it is a grid of whole numbers."""
 
-    image_network = "residual"
+    grid_network = "residual"
 
     latent_dim: int = field(
         16, "size of the vectors that are quantised, and of what stands for them", low=1
@@ -278,8 +279,9 @@ def to_vectors(features: Shape, dim: int, tokens: int) -> tuple[nn.Module, Shape
 
     The grid is that of the features, or ``(tokens,)``.
     """
-    if len(features) == 3:
-        return nn.Conv2d(features[0], dim, 1), features[1:]
+    if len(features) > 1:
+        convolution, _ = convolutions(features)
+        return convolution(features[0], dim, 1), features[1:]
     return nn.Sequential(
         nn.Flatten(), nn.Linear(math.prod(features), dim * tokens), nn.Unflatten(1, (dim, tokens))
     ), (tokens,)

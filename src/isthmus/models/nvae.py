@@ -34,7 +34,8 @@ class NVAE(Variational):
     of the encoder, a group at the finest scale has ``(latent_dim, h, w)`` values, at the next
     ``(latent_dim, ⌈h/2⌉, ⌈w/2⌉)``. ``transform`` lays all of them out flat, from the coarsest
     group, each at its mean; ``encode`` gives means, standard deviations and divergences in nats.
-    Features that are a vector (tables, ``network="mlp"``) count as a grid of one place.
+    Features of a signal count as a grid of height 1, and those that are a vector (tables,
+    ``network="mlp"``) as one of a single place.
 
     The first three tenths of training are a warm-up, in which the weight of the rate grows and
     groups are kept at similar rates: without it the codes collapse before the towers have learnt to
@@ -63,7 +64,7 @@ class NVAE(Variational):
         (359, 20)
     """
 
-    image_network = "conv"
+    grid_network = "conv"
     learns_prior = True
 
     groups: tuple[int, ...] = field(

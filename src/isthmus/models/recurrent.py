@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isthmus.core.autoencoder import Bottleneck
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field, slot
 from isthmus.core.parts import part_of
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.models.ae import DeterministicBottleneck
-from isthmus.networks.base import Network
+from isthmus.networks.base import Network, choose
 from isthmus.registry import NETWORKS
 
 
@@ -52,14 +52,14 @@ class RecurrentAE(Estimator):
     latent_dim: int = field(16, "size of the code", low=1)
     network: str | Network = slot("recurrent", NETWORKS, "kind of network; a recurrent one")
 
-    def _network(self, shape: Shape) -> Network:
+    def _network(self, spec: ExampleSpec) -> Network:
         part: Network = part_of(self.network, NETWORKS)
         if not part.reads_sequences:
             raise InputError(
                 f"network={self.network!r} cannot read sequences of unequal length: pass"
                 " network='recurrent'."
             )
-        return part.filled(None if self.hidden is None else tuple(self.hidden), self.activation)
+        return choose(self.network, spec, self.hidden, self.activation)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return DeterministicBottleneck(features, self.latent_dim)

@@ -21,7 +21,9 @@ from isthmus.estimators.base import Estimator
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import DeterministicBottleneck
 
-_Weighted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+_Convolution = nn.Conv1d | nn.Conv2d
+_Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d
+_Weighted = nn.Linear | _Convolution | _Transposed
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -173,7 +175,7 @@ def _mirrors(source: nn.Module, layer: nn.Module) -> bool:
     """Whether a decoding layer is what an encoding layer with transposed weights is."""
     if isinstance(source, nn.Linear):
         return isinstance(layer, nn.Linear) and layer.weight.shape == source.weight.shape[::-1]
-    is_pair = isinstance(source, nn.Conv2d) and isinstance(layer, nn.ConvTranspose2d)
+    is_pair = isinstance(source, _Convolution) and isinstance(layer, _Transposed)
     return is_pair and layer.weight.shape == source.weight.shape
 
 
@@ -190,7 +192,8 @@ class Tied(nn.Module):
         source = self._source[0]
         if isinstance(source, nn.Linear):
             return F.linear(h, source.weight.T, self.bias)
-        return F.conv_transpose2d(
+        transposed = F.conv_transpose1d if source.weight.dim() == 3 else F.conv_transpose2d
+        return transposed(
             h, source.weight, self.bias, stride=source.stride[0], padding=int(source.padding[0])
         )
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isthmus.core import sharding
-from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.autoencoder import Autoencoder, Bottleneck, encoded
 from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
@@ -68,22 +68,26 @@ class VAEGAN(Variational):
         return GaussianBottleneck(features, self.latent_dim, self.beta)
 
     def _loss_function(self, spec: ExampleSpec) -> LearntSimilarity:
-        looks = self._network(spec.shape).encoder(spec.shape)
+        looks = self._network(spec).encoder(spec)
         judge = self._initialised(Discriminator(looks))
         weights = (self.similarity_weight, self.adversary_weight, self.pixel_weight)
         return LearntSimilarity(judge, weights, self.discriminator_learning_rate)
 
 
 class Discriminator(nn.Module):
-    """From examples ``(n, *shape)`` to features ``(n, f)`` and the logit of being real ``(n,)``."""
+    """From examples ``(n, *shape)`` to features ``(n, f)`` and the logit of being real ``(n,)``.
+
+    It reads no more of them than an encoder does, so that no padding tells what is real.
+    """
 
     def __init__(self, looks: Features) -> None:
         super().__init__()
         self.encoder = nn.Sequential(looks.encoder, nn.Flatten())
         self.head = nn.Sequential(nn.Linear(math.prod(looks.shape), 1), nn.Flatten(0))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features: Tensor = self.encoder(x)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        looks, flat = self.encoder
+        features: Tensor = flat(encoded(looks, Batch(x, mask=mask)))
         return features, self.head(features)
 
 
@@ -113,7 +117,9 @@ class LearntSimilarity(nn.Module):
         parameters = module.parameters_of(code.z, batch.condition, batch)
         distortion = module.likelihood.nll(parameters, batch.x, batch.mask)
         restored = batch.observed(module.likelihood.mean(parameters))
-        seen, own = (self.discriminator(_seen(module, x, batch))[0] for x in (restored, batch.x))
+        seen, own = (
+            self.discriminator(_seen(module, x, batch), batch.mask)[0] for x in (restored, batch.x)
+        )
         similarity = 0.5 * squared_error(seen, own)
         fooled = self._fooled(module, code.z.detach(), batch)  # the encoder does not play
         objective = similar * similarity + fooling * fooled + pixels * distortion
@@ -131,7 +137,7 @@ class LearntSimilarity(nn.Module):
             with torch.no_grad():
                 new = _decoded(module, sharding.randn_like(made.code.z), made.batch)
             real, *fakes = (
-                self.discriminator(_seen(module, x, made.batch))[1]
+                self.discriminator(_seen(module, x, made.batch), made.batch.mask)[1]
                 for x in (made.batch.x, restored, new)
             )
             told = F.softplus(-real) + 0.5 * sum(F.softplus(fake) for fake in fakes)
@@ -143,7 +149,7 @@ class LearntSimilarity(nn.Module):
         """−log D of what is decoded from codes and from noise, ``(n,)``, in nats."""
         return sum(
             (
-                F.softplus(-self.discriminator(_seen(module, made, batch))[1])
+                F.softplus(-self.discriminator(_seen(module, made, batch), batch.mask)[1])
                 for made in (_decoded(module, code, batch) for code in (z, sharding.randn_like(z)))
             ),
             z.new_zeros(len(z)),

@@ -42,8 +42,9 @@ class VQVAE(Quantised):
     much). Unused entries start anew after each epoch, until the last tenth of them.
 
     ``x: (n, *shape)``; ``encode`` gives indices ``(n, h, w)`` for images, whose sides every layer
-    of the encoder halves, and ``(n, tokens)`` for anything else; ``decode`` takes them.
-    ``transform`` gives the entries as rows of latent_dim · h · w.
+    of the encoder halves, ``(n, places)`` for signals, whose time is halved likewise, and
+    ``(n, tokens)`` for anything else; ``decode`` takes them. ``transform`` gives the entries as
+    rows of latent_dim · h · w.
 
     Raises:
         InputError: at ``decode``, for indices that the codebook does not have; at ``sample``,
@@ -83,11 +84,11 @@ class SingleLevelBottleneck(QuantizedBottleneck):
     def __init__(self, features: Shape, quantizer: Quantizer, dim: int, tokens: int) -> None:
         project, grid = to_vectors(features, dim, tokens)
         super().__init__([quantizer], [grid], dim)
-        self.project = project
+        self.project, self.is_grid = project, len(features) > 1
 
     @property
     def passed_shape(self) -> Shape:
-        return self.code_shape if len(self.code_shape) == 3 else (math.prod(self.code_shape),)
+        return self.code_shape if self.is_grid else (math.prod(self.code_shape),)
 
     def propose(self, features: Tensor, coarser: Sequence[Tensor]) -> Tensor:
         return self.project(features)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.models._quantised import Quantised, QuantizedBottleneck, to_vectors
-from isthmus.networks.conv import Crop, Pad
+from isthmus.networks.conv import Crop, Pad, convolutions
 from isthmus.networks.residual import Block
 from isthmus.quantizers.base import Quantizer
 
@@ -43,9 +43,9 @@ class VQVAE2(Quantised):
     ``usage_bottom`` and ``perplexity_bottom``.
 
     ``x: (n, *shape)``; ``encode`` gives ``top: (n, h / 2, w / 2)`` and ``bottom: (n, h, w)`` as a
-    named tuple, which ``decode`` takes; for tables, and under ``network="mlp"``,
-    ``(n, tokens / 2)`` and ``(n, tokens)``. ``transform`` gives the entries of both as rows, top
-    first.
+    named tuple, which ``decode`` takes; for signals ``(n, places / 2)`` and ``(n, places)``; for
+    tables, and under ``network="mlp"``, ``(n, tokens / 2)`` and ``(n, tokens)``. ``transform``
+    gives the entries of both as rows, top first.
 
     Raises:
         InputError: at ``decode``, for indices that the codebooks do not have; at ``sample``, before
@@ -72,7 +72,7 @@ class VQVAE2(Quantised):
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         quantizers, dim = self._quantizers(2)
-        if len(features) == 3:
+        if len(features) > 1:
             return GridBottleneck(features, quantizers, dim, self.activation)
         return TokenBottleneck(features, quantizers, dim, self.tokens)
 
@@ -109,7 +109,10 @@ class TwoLevelBottleneck(QuantizedBottleneck):
 
 
 class GridBottleneck(TwoLevelBottleneck):
-    """Grids: ``features: (n, channels, h, w)``; the top is half as high and wide, rounded up."""
+    """Grids: ``features: (n, channels, h, w)``, of signals ``(n, channels, places)``.
+
+    The top has half as many places along each side, rounded up.
+    """
 
     def __init__(
         self,
@@ -119,17 +122,17 @@ class GridBottleneck(TwoLevelBottleneck):
         nonlinearity: str = "relu",
     ) -> None:
         channels, *sides = features
-        height, width = (math.ceil(side / 2) for side in sides)
-        super().__init__(quantizers, [(height, width), tuple(sides)], dim)
+        halves, (convolution, _) = [math.ceil(side / 2) for side in sides], convolutions(features)
+        super().__init__(quantizers, [tuple(halves), tuple(sides)], dim)
         self.passed = (2 * dim, *sides)
         self.down = nn.Sequential(
-            Pad((2 * height, 2 * width)),
-            nn.Conv2d(channels, channels, 4, stride=2, padding=1),
-            Block(channels, nonlinearity),
-            nn.Conv2d(channels, dim, 1),
+            Pad(tuple(2 * half for half in halves)),
+            convolution(channels, channels, 4, stride=2, padding=1),
+            Block(features, nonlinearity),
+            convolution(channels, dim, 1),
         )
         self.hint, self.lift = _doubling(dim, channels, sides), _doubling(dim, dim, sides)
-        self.beside, self.flat = nn.Conv2d(2 * channels, dim, 1), nn.Identity()
+        self.beside, self.flat = convolution(2 * channels, dim, 1), nn.Identity()
 
     @property
     def passed_shape(self) -> Shape:
@@ -154,6 +157,5 @@ class TokenBottleneck(TwoLevelBottleneck):
 
 def _doubling(inputs: int, outputs: int, sides: Sequence[int]) -> nn.Module:
     """A transposed convolution that doubles a grid, cut to ``sides``."""
-    return nn.Sequential(
-        nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), Crop(tuple(sides))
-    )
+    _, transposed = convolutions((inputs, *sides))
+    return nn.Sequential(transposed(inputs, outputs, 4, stride=2, padding=1), Crop(tuple(sides)))

@@ -1,7 +1,7 @@
-"""Encoders and decoders, by the shape of the data.
+"""Encoders and decoders, by the kind and the shape of the data.
 
-A network is a pair of builders: ``encoder(shape)`` maps x to features,
-``decoder(code_shape, shape)`` maps a code to the parameters of a likelihood.
+A network is a pair of builders: ``encoder(spec)`` maps x to features,
+``decoder(code_shape, spec)`` maps a code to the parameters of a likelihood.
 :data:`isthmus.registry.NETWORKS` lists them.
 """
 

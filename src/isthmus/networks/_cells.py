@@ -92,8 +92,14 @@ def convolution(
     inputs: int, outputs: int, size: tuple[int, int], *, reach: int = 3, groups: int = 1
 ) -> nn.Conv2d:
     """A convolution that keeps the size; its kernel is no larger than what a small grid shows."""
-    kernel = min(reach, 2 * max(size) - 1)
-    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups)
+    kernel, padding = _kernel(reach, size)
+    return nn.Conv2d(inputs, outputs, kernel, padding=padding, groups=groups)
+
+
+def _kernel(reach: int, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The sides of a kernel, and the padding that keeps a grid's size."""
+    height, width = (min(reach, 2 * side - 1) for side in size)
+    return (height, width), (height // 2, width // 2)
 
 
 class Halve(nn.Module):
@@ -101,8 +107,8 @@ class Halve(nn.Module):
 
     def __init__(self, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
-        kernel = min(3, 2 * max(size) - 1)
-        self.convolution = nn.Conv2d(channels, 2 * channels, kernel, stride=2, padding=kernel // 2)
+        kernel, padding = _kernel(3, size)
+        self.convolution = nn.Conv2d(channels, 2 * channels, kernel, stride=2, padding=padding)
 
     def forward(self, state: Tensor) -> Tensor:
         return self.convolution(F.silu(state))

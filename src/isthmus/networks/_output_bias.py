@@ -20,23 +20,26 @@ def init_output_bias(decoder: nn.Module, likelihood: Likelihood, examples: Batch
     given error later. For codes that are drawn it is the other way round: where the mean is said
     already, the prior pulls at them before they say anything, and more of them fall silent.
 
-    A decoder whose last bias is neither one number per value, per step nor per channel is left as
-    it is.
+    A decoder whose last bias is neither one number per value, per step nor per channel (of a
+    convolution: per channel) is left as it is.
     """
-    biases = [
-        bias
+    layers = [
+        layer
         for layer in decoder.modules()
-        if isinstance(bias := getattr(layer, "bias", None), nn.Parameter)
+        if isinstance(getattr(layer, "bias", None), nn.Parameter)
     ]
-    if not biases:
+    if not layers:
         return
+    bias = layers[-1].bias
+    assert isinstance(bias, nn.Parameter)
     x = examples.x
     axes = range(1, x.dim())
     step = 2 if x.dim() == 4 else 1  # an image is a sequence of its rows
     per_value, per_step, per_channel = (0,), (0, step), (0, *axes[1:])
-    for over in (per_value, per_step, per_channel):
+    is_convolution = isinstance(layers[-1], nn.modules.conv._ConvNd)
+    for over in (per_channel,) if is_convolution else (per_value, per_step, per_channel):
         shape = tuple(1 if axis in over else x.shape[axis] for axis in axes)
-        if math.prod(likelihood.parameter_shape(shape)) == biases[-1].numel():
+        if math.prod(likelihood.parameter_shape(shape)) == bias.numel():
             mean = examples.averaged(x, shape)
-            biases[-1].copy_(likelihood.parameters_for(mean).flatten())
+            bias.copy_(likelihood.parameters_for(mean).flatten())
             return

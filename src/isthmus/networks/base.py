@@ -1,4 +1,4 @@
-"""What every kind of network offers, and how one is chosen for a shape of data."""
+"""What every kind of network offers, and how one is chosen for a kind of examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from torch import nn
 
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.core.parts import SlotPart, part_of
 from isthmus.errors import InputError, unknown
@@ -29,7 +29,11 @@ _ACTIVATION = "relu"
 
 @dataclass(frozen=True)
 class Features:
-    """An encoder and the shape of the features that it gives for one example."""
+    """An encoder and the shape of the features that it gives for one example.
+
+    Features with axes behind the first, (channels, places) or (channels, height, width), are a
+    grid.
+    """
 
     encoder: nn.Module
     shape: Shape
@@ -58,8 +62,8 @@ class Network(SlotPart, ABC):
         choices=("relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"),
     )
 
-    def accepts(self, shape: Shape) -> str | None:
-        """Why data of a shape do not fit, with the remedy; None where they do."""
+    def accepts(self, spec: ExampleSpec) -> str | None:
+        """Why such examples do not fit, with the remedy; None where they do."""
         return None
 
     def filled(self, widths: tuple[int, ...] | None, activation: str) -> Self:
@@ -68,12 +72,15 @@ class Network(SlotPart, ABC):
         return type(self)(**(given | {k: v for k, v in vars(self).items() if v is not None}))
 
     @abstractmethod
-    def encoder(self, shape: Shape) -> Features:
-        """A network from x ``(n, *shape)`` to features."""
+    def encoder(self, spec: ExampleSpec) -> Features:
+        """A network from x ``(n, *spec.shape)`` to features."""
 
     @abstractmethod
-    def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
-        """A network from a code ``(n, *code_shape)`` to parameters ``(n, *shape)``."""
+    def decoder(self, code_shape: Shape, spec: ExampleSpec) -> nn.Module:
+        """A network from a code ``(n, *code_shape)`` to parameters ``(n, *spec.shape)``.
+
+        ``spec`` has the kind of the examples and the shape of their parameters.
+        """
 
 
 def activation(name: str | None) -> nn.Module:
@@ -86,27 +93,35 @@ def activation(name: str | None) -> nn.Module:
 
 def choose(
     network: str | Network,
-    shape: Shape,
+    spec: ExampleSpec,
     widths: tuple[int, ...] | None,
     activation: str,
-    images: str | None = None,
+    grids: str | None = None,
 ) -> Network:
-    """The network that a slot stands for, for data of a shape.
+    """The network that a slot stands for, for examples as ``spec`` says.
 
-    ``"auto"`` takes ``images`` for every image where one is named. Else it takes ``conv`` for
-    images with colour or with more than 32 pixels a side, and ``mlp`` for the others: on MNIST that
-    is seven times faster on two cores and, after as many epochs, no worse. Widths and activation
-    are those of the network where it has its own, else those that are given.
+    ``"auto"`` takes ``grids`` for every image and signal where one is named. Else it takes ``conv``
+    for signals, and for images with colour or with more than 32 pixels a side, and ``mlp`` for the
+    others: on MNIST that is seven times faster on two cores and, after as many epochs, no worse.
+    Widths and activation are those of the network where it has its own, else those that are given.
 
     Raises:
-        InputError: for a network that does not fit data of this shape.
+        InputError: for a network that does not fit such examples.
     """
-    is_image = len(shape) == 3
     if network == "auto":
-        is_large = is_image and min(shape[1:]) >= 16 and (shape[0] > 1 or max(shape[1:]) > 32)
-        network = images if is_image and images else "conv" if is_large else "mlp"
+        is_grid = spec.kind in ("image", "signal")
+        network = (grids or _convolved(spec)) if is_grid else "mlp"
     part: Network = part_of(network, NETWORKS)
-    if (refusal := part.accepts(shape)) is not None:
+    if (refusal := part.accepts(spec)) is not None:
         shown = network if isinstance(network, str) else part
         raise InputError(f"network={shown!r} {refusal}.")
     return part.filled(None if widths is None else tuple(widths), activation)
+
+
+def _convolved(spec: ExampleSpec) -> str:
+    """Whether ``"auto"`` convolves a signal or an image, by the name of the network."""
+    if spec.kind == "signal":
+        return "conv"
+    channels, *sides = spec.shape
+    is_large = min(sides) >= 16 and (channels > 1 or max(sides) > 32)
+    return "conv" if is_large else "mlp"

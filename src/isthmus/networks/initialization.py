@@ -39,7 +39,7 @@ class Glorot(Initialization):
 
     def apply(self, module: Module) -> Module:
         for layer in module.modules():
-            if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
                 # Drawn in the order of the indices: a seed gives the same weights whatever their
                 # order in memory.
                 layer.weight.data.copy_(nn.init.xavier_uniform_(torch.empty(layer.weight.shape)))

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.networks.base import Features, Network, activation
 
 
@@ -19,21 +19,20 @@ class MLP(Network):
     With ``widths=()`` there is no hidden layer: encoder and decoder are then linear.
     """
 
-    def encoder(self, shape: Shape) -> Features:
-        sizes = [math.prod(shape), *self._widths]
+    def encoder(self, spec: ExampleSpec) -> Features:
+        sizes = [math.prod(spec.shape), *self._widths]
         layers = [
             layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)
         ]
         return Features(nn.Sequential(nn.Flatten(), *layers), (sizes[-1],))
 
-    def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
+    def decoder(self, code_shape: Shape, spec: ExampleSpec) -> nn.Module:
         sizes = [math.prod(code_shape), *reversed(self._widths)]
         layers = [
             layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)
         ]
-        return nn.Sequential(
-            nn.Flatten(), *layers, nn.Linear(sizes[-1], math.prod(shape)), nn.Unflatten(1, shape)
-        )
+        last = nn.Linear(sizes[-1], math.prod(spec.shape))
+        return nn.Sequential(nn.Flatten(), *layers, last, nn.Unflatten(1, spec.shape))
 
     @property
     def _widths(self) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.networks.base import Features, Network, activation
 
@@ -31,14 +31,24 @@ class Recurrent(Network):
 
     cell: str = field("gru", "what the recurrent layers are made of", choices=("gru", "lstm"))
 
-    def encoder(self, shape: Shape) -> Features:
+    def accepts(self, spec: ExampleSpec) -> str | None:
+        if spec.kind != "signal":
+            return None
+        return (
+            f"reads step by step, but X is read as {spec}: pass kind='sequence' and (n, time,"
+            " features)"
+        )
+
+    def encoder(self, spec: ExampleSpec) -> Features:
+        shape = spec.shape
         features = math.prod(shape) // steps_of(shape)
         first = nn.Sequential(nn.Linear(features, self._widths[0]), activation(self.activation))
         return Features(
             SequenceEncoder(shape, first, self._cells(self._widths)), (self._widths[-1],)
         )
 
-    def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
+    def decoder(self, code_shape: Shape, spec: ExampleSpec) -> nn.Module:
+        shape = spec.shape
         widths = self._widths[::-1]
         features = math.prod(shape) // steps_of(shape)
         entry = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(code_shape), widths[0]))

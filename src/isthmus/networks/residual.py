@@ -1,4 +1,4 @@
-"""Residual networks on a coarse grid, for images of any size: those of the VQ-VAE."""
+"""Residual networks on a coarse grid, for images and signals: those of the VQ-VAE."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.networks.base import Features, activation
-from isthmus.networks.conv import Strided
+from isthmus.networks.conv import Strided, convolutions
 
 _BLOCKS = 2
 
 
 @dataclass(repr=False)
 class Residual(Strided):
-    """Strided 4×4 convolutions that halve the image for every width, then two residual blocks.
+    """Strided convolutions that halve every side for every width, then two residual blocks.
 
     The decoder is its mirror: residual blocks, then transposed convolutions. With a code that is a
     grid of the coarse size it is the network of the VQ-VAE; the paper's is ``widths=(256, 256)``.
@@ -26,15 +26,15 @@ class Residual(Strided):
         NeurIPS 2017.
     """
 
-    def encoder(self, shape: Shape) -> Features:
-        features = super().encoder(shape)
+    def encoder(self, spec: ExampleSpec) -> Features:
+        features = super().encoder(spec)
         return Features(_colours_innermost(features.encoder), features.shape)
 
-    def decoder(self, code_shape: Shape, shape: Shape) -> nn.Module:
-        return _colours_innermost(super().decoder(code_shape, shape))
+    def decoder(self, code_shape: Shape, spec: ExampleSpec) -> nn.Module:
+        return _colours_innermost(super().decoder(code_shape, spec))
 
-    def _coarse_layers(self, channels: int) -> list[nn.Module]:
-        return [Block(channels, self.activation) for _ in range(_BLOCKS)]
+    def _coarse_layers(self, features: Shape) -> list[nn.Module]:
+        return [Block(features, self.activation) for _ in range(_BLOCKS)]
 
 
 def _colours_innermost(module: nn.Module) -> nn.Module:
@@ -48,18 +48,32 @@ def _colours_innermost(module: nn.Module) -> nn.Module:
 class Block(nn.Module):
     """x + f(x); f is activation, 3×3 convolution to half the channels, activation, 1×1 one back.
 
-    ``x: (n, channels, height, width)``, and so is what comes out.
+    ``x: (n, channels, height, width)``, and so is what comes out; of signals ``(n, channels,
+    places)``, with kernels of 3 places and of 1.
+
+    Args:
+        features: the shape of x of one example.
+        nonlinearity: the name of the activation.
     """
 
-    def __init__(self, channels: int, nonlinearity: str | None) -> None:
+    reads_mask = True
+
+    def __init__(self, features: Shape, nonlinearity: str | None) -> None:
         super().__init__()
+        channels, (convolution, _) = features[0], convolutions(features)
         inner = max(1, channels // 2)
         self.change = nn.Sequential(
             activation(nonlinearity),
-            nn.Conv2d(channels, inner, 3, padding=1),
+            convolution(channels, inner, 3, padding=1),
             activation(nonlinearity),
-            nn.Conv2d(inner, channels, 1),
+            convolution(inner, channels, 1),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.change(x)
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        if seen is None:
+            return x + self.change(x)
+        nonlinear, *others = self.change
+        change = nonlinear(x) * seen  # of 0 it need not be 0
+        for layer in others:
+            change = layer(change)
+        return x + change

@@ -13,7 +13,7 @@ from typing import Any
 
 from isthmus.core import files
 from isthmus.data.datasets import Data, require_data
-from isthmus.data.rows import with_columns
+from isthmus.data.series import examples_of
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator, LearningWarning
 from isthmus.io import runs
@@ -143,11 +143,11 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
     """Train; gives back what training has to say about learning, and passes other warnings on."""
     is_told = is_conditional(model)
     first = data.test.take(slice(PROBES))
-    probes = with_columns(first.x, data.columns)
+    probes = examples_of(first, data.columns)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", LearningWarning)
         model.fit(
-            with_columns(data.train.x, data.columns),
+            examples_of(data.train, data.columns),
             data.train.labels if is_told else None,
             probes=(probes, first.labels) if is_told else probes,
         )

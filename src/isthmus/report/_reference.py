@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.data.datasets import Part
-from isthmus.data.frames import numbers_of
+from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import fit_preprocessor
 from isthmus.data.stores import Store
@@ -63,13 +63,14 @@ class PCAReference(TransformerMixin, BaseEstimator):
         """The coordinates of each example along the principal components, ``(n, latent_dim)``."""
         return self._components(X)
 
-    def inverse_transform(self, X: Any) -> np.ndarray:
+    def inverse_transform(self, X: Any) -> Any:
         """What codes ``(n, latent_dim)`` stand for, in the layout and units of the data."""
         check_is_fitted(self)
         x = self.pca_.inverse_transform(np.asarray(X, dtype=np.float32)).astype(np.float32)
         # (n, dimensions) -> (n, *shape)
         x = x.reshape(len(x), *self.preprocessor_.layout.shape)
-        return self.preprocessor_.inverse_transform(x)
+        found, table = self.preprocessor_.inverse_transform(x), self.preprocessor_.table
+        return found if table is None else table.decode(found)
 
     def _components(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
@@ -78,7 +79,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
     encode = codes = _components
     decode = inverse_transform
 
-    def reconstruct(self, X: Any) -> np.ndarray:
+    def reconstruct(self, X: Any) -> Any:
         """Examples projected on the principal components, in the layout and units of the data."""
         return self.inverse_transform(self.codes(X))
 
@@ -102,6 +103,8 @@ class PCAReference(TransformerMixin, BaseEstimator):
         return torch.cat([chunk.x.flatten(1) for chunk in chunks]).numpy()
 
 
-def _array(X: Any) -> np.ndarray:
+def _array(X: Any) -> Any:
+    """Examples as an array, or as a frame."""
     given = incoming(X)
-    return numbers_of(given.x if isinstance(given, Part) else given)
+    x = given.x if isinstance(given, Part) else given
+    return x if is_frame(x) else numbers_of(x)

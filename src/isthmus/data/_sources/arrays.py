@@ -30,13 +30,19 @@ _LAYOUTS: tuple[_Pairs, ...] = ((("x", "y"),), (("x_train", "y_train"), ("x_test
 
 def read_npy(path: Path) -> Rows:
     """Read an array ``(n, *shape)``; one of more than 256 MB stays on the disk, as a memory map."""
-    _check_start(path, b"\x93NUMPY", "numpy.save")
-    try:
-        x = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _DAMAGED as error:
-        raise _unreadable(path, error) from error
+    x = array_of(path)
     _check(x, str(path))
     return Rows(x if x.nbytes > ON_DISK else np.array(x))
+
+
+def array_of(path: Path) -> np.ndarray:
+    """The array of a file, as a memory map."""
+    _check_start(path, b"\x93NUMPY", "numpy.save")
+    try:
+        x: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
+    return x
 
 
 def read_npz(path: Path) -> Rows:

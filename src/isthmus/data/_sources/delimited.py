@@ -34,10 +34,11 @@ _WHOLE = rf"[+-]?(?:\d+{_EXPONENT}|\d{{1,3}}(?:\.\d{{3}})+)"  # 1234 and 1.234 f
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?"  # 1,234 and 1,234.5
 
 
-def read_text(path: Path) -> tuple[DataFrame, tuple[str, ...]]:
+def read_text(path: Path, *, may_lack_name: bool = False) -> tuple[DataFrame, tuple[str, ...]]:
     """Read a text, perhaps compressed, whose first line names the columns.
 
-    Gives the table, and what was recognised where it is not commas and decimal points.
+    Gives the table, and what was recognised where it is not commas and decimal points. The first
+    column ``may_lack_name``, as an index does that was written along.
 
     Raises:
         InputError: for what is no table, and for what can be read in two ways.
@@ -46,7 +47,8 @@ def read_text(path: Path) -> tuple[DataFrame, tuple[str, ...]]:
 
     try:
         sign = _sign(path, _first_lines(path))
-        _check_head(path, pandas.read_csv(path, sep=sign, header=None, nrows=1), sign)
+        head = pandas.read_csv(path, sep=sign, header=None, nrows=1)
+        _check_head(path, head, sign, may_lack_name)
         frame = _parsed(path, sign)
         if sign == ",":
             return frame, ()
@@ -159,10 +161,13 @@ def _agree(lines: Sequence[str], sign: str) -> bool:
     return len({len(cells) for cells in whole}) == 1
 
 
-def _check_head(path: Path, head: DataFrame, sign: str) -> None:
+def _check_head(path: Path, head: DataFrame, sign: str, may_lack_name: bool) -> None:
     """Refuse a first line that holds data or a name twice, or that begins a nameless index."""
     names = list(head.iloc[0])
-    if names[0] != names[0]:  # an empty cell, which pandas reads as NaN
+    is_nameless = names[0] != names[0]  # an empty cell, which pandas reads as NaN
+    if is_nameless and may_lack_name:
+        names = names[1:]
+    elif is_nameless:
         raise InputError(
             f"{path}: the first column has no name: name it, or write the table without its index."
         )

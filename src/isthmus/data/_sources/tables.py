@@ -30,21 +30,31 @@ def read_delimited(path: Path, label: str | None = None) -> Rows:
     return replace(_rows(path, frame, label), notes=notes)
 
 
+def delimited_frame(path: Path) -> DataFrame:
+    """The cells of text, whose first column, of the time, may lack a name."""
+    _need(path, "pandas")
+    return read_text(path, may_lack_name=True)[0]
+
+
 def read_parquet(path: Path, label: str | None = None) -> Rows:
     """Read a table from a Parquet file, or from all that a folder holds, in the order of names.
 
     A sub-folder such as ``year=2024`` adds a column.
     """
+    return _rows(path, parquet_frame(path), label)
+
+
+def parquet_frame(path: Path) -> DataFrame:
+    """The cells of a Parquet file or of a folder of them, with the index that they keep."""
     _need(path, "pandas", "pyarrow")
     import pandas
     import pyarrow
 
     try:
         is_folder = path.is_dir()
-        frame = _of_folder(path) if is_folder else pandas.read_parquet(path, engine="pyarrow")
+        return _of_folder(path) if is_folder else pandas.read_parquet(path, engine="pyarrow")
     except (ValueError, OSError, KeyError, TypeError, pyarrow.ArrowException) as error:
         raise unreadable(path, error) from error
-    return _rows(path, frame, label)
 
 
 def _of_folder(folder: Path) -> DataFrame:

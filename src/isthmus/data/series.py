@@ -1,0 +1,324 @@
+"""Long series cut into windows, and what is known of windows folded back to steps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from isthmus.data.datasets import Data, Part
+from isthmus.data.frames import is_frame, numbers_of
+from isthmus.data.rows import with_columns
+from isthmus.errors import DataWarning, InputError
+
+TimeKind = Literal["signal", "sequence"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Windows(Part):
+    """Windows of long series, as the examples of a data set; made by :func:`windows`.
+
+    Members take it as they take any part of a data set, and know its kind.
+
+    Attributes:
+        x: ``(n, channels, length)`` of ``kind="signal"``, ``(n, length, channels)`` of
+            ``"sequence"``.
+        kind: what an example is.
+        stride: steps from one window to the next.
+        starts: the step at which each window begins, ``(n,)``.
+        places: which of the series each window was cut from, ``(n,)``, counted from 0.
+        series: the series, as they were given.
+        is_list: whether a list of series was given.
+    """
+
+    x: np.ndarray
+    kind: TimeKind
+    stride: int
+    starts: np.ndarray
+    places: np.ndarray
+    series: tuple[Any, ...]
+    is_list: bool = False
+
+    @property
+    def length(self) -> int:
+        """How many steps a window has."""
+        return int(self.x.shape[2 if self.kind == "signal" else 1])
+
+    def __repr__(self) -> str:
+        return f"Windows({len(self)} of {self.length} steps, stride={self.stride}, {self.kind!r})"
+
+    @property
+    def channels(self) -> int:
+        """How many values a step has."""
+        return int(self.x.shape[1 if self.kind == "signal" else 2])
+
+    def take(self, rows: np.ndarray | slice) -> Windows:
+        """Some of the windows; they fold to the steps that they cover."""
+        return replace(self, x=self.x[rows], starts=self.starts[rows], places=self.places[rows])
+
+    def fold(self, values: Any) -> Any:
+        r"""What is known of windows, at the steps of the series: its mean over the windows of each.
+
+        .. math:: v_t = \frac{1}{|W_t|} \sum_{w \in W_t} v_w[t - s_w], \quad
+                  W_t = \{ w : s_w \le t < s_w + \text{length} \}
+
+        Args:
+            values: one number a window, ``(n,)``, such as a score; one a step of each,
+                ``(n, length)``; or the shape of ``x``, such as reconstructions.
+
+        Returns:
+            ``(time,)`` for numbers and steps, ``(time, channels)`` for reconstructions, as a
+            series or frame with the index of what was cut, where that had one; a list of them
+            where a list was cut. Steps that no window covers are NaN.
+
+        Raises:
+            InputError: for values of another shape.
+
+        Example:
+            >>> import numpy as np
+            >>> from isthmus.data import windows
+            >>> cut = windows(np.arange(5.0), length=3, stride=2)
+            >>> cut.fold([1.0, 5.0])  # the middle step lies in both windows
+            array([1., 1., 3., 5., 5.])
+        """
+        found, shape = np.asarray(values), self.x.shape
+        n, length = len(self), self.length
+        if found.shape not in ((n,), (n, length), shape) or n == 0:
+            raise InputError(
+                f"values have the shape {found.shape}, but there are {n} windows: give {(n,)},"
+                f" {(n, length)} or {shape}."
+            )
+        is_whole = found.ndim == 3
+        if is_whole and self.kind == "signal":
+            found = np.moveaxis(found, 1, 2)  # (n, length, channels)
+        steps = found.reshape(n, -1, self.channels if is_whole else 1)
+        steps = np.broadcast_to(steps, (n, length, steps.shape[2]))
+        folded = [
+            _like(one, self._folded(steps, place, len(one)), is_whole)
+            for place, one in enumerate(self.series)
+        ]
+        return folded if self.is_list else folded[0]
+
+    def _folded(self, steps: np.ndarray, place: int, time: int) -> np.ndarray:
+        """The means of one series, ``(time, channels)``, of ``(n, length, channels)``."""
+        own = self.places == place
+        at = (self.starts[own, None] + np.arange(self.length)).ravel()
+        counts = np.bincount(at, minlength=time)
+        sums = [
+            np.bincount(at, weights=steps[own, :, channel].ravel(), minlength=time)
+            for channel in range(steps.shape[2])
+        ]
+        with np.errstate(invalid="ignore"):  # 0 / 0 where nothing covers a step
+            means: np.ndarray = np.stack(sums, axis=1) / counts[:, None]
+        return means.astype(np.result_type(steps.dtype, np.float32), copy=False)
+
+
+def windows(series: Any, length: int, stride: int = 1, *, kind: TimeKind = "signal") -> Windows:
+    """Cut a long series into windows of one length, from which a member can learn.
+
+    Window i starts at step i · stride. The last one ends with the series, so that no step is left
+    out: it may overlap the one before it by more. Windows that hold NaN are left out, which a
+    :class:`~isthmus.DataWarning` says. Scores and reconstructions of windows come back to the steps
+    of the series by :meth:`Windows.fold`.
+
+    Args:
+        series: an array ``(time,)`` or ``(time, channels)``, a pandas Series or DataFrame with a
+            step in each row, or a list of such series, of any lengths.
+        length: steps of a window.
+        stride: steps from one window to the next; as long as a window, they do not overlap.
+        kind: ``"signal"`` gives examples ``(n, channels, length)``, ``"sequence"``, for recurrent
+            networks, ``(n, length, channels)``.
+
+    Raises:
+        InputError: for a series that is shorter than a window, holds infinity or no numbers, or has
+            other channels than the first; where every window holds NaN.
+
+    Example:
+        >>> import numpy as np
+        >>> from isthmus.data import windows
+        >>> cut = windows(np.arange(10.0), length=4, stride=3)
+        >>> cut.x[:, 0].tolist()
+        [[0.0, 1.0, 2.0, 3.0], [3.0, 4.0, 5.0, 6.0], [6.0, 7.0, 8.0, 9.0]]
+    """
+    for name, value in {"length": length, "stride": stride}.items():
+        if not _is_count(value):
+            raise InputError(f"{name}={value!r} is not usable: give a whole number from 1 up.")
+    if kind not in ("signal", "sequence"):
+        raise InputError(f"kind={kind!r} is not usable: give 'signal' or 'sequence'.")
+    is_list = isinstance(series, list | tuple) and any(np.ndim(one) > 0 for one in series)
+    given = tuple(series) if is_list else (series,)
+    names = [f"series {place} (counted from 0)" for place in range(len(given))]
+    names = names if is_list else ["series"]
+    tables = [series_values(one, name) for one, name in zip(given, names, strict=True)]
+    for table, name in zip(tables, names, strict=True):
+        if table.shape[1] != tables[0].shape[1]:
+            raise InputError(
+                f"{name} has {table.shape[1]} channels, but the first one has {tables[0].shape[1]}:"
+                " give every series the same channels."
+            )
+        if len(table) < length:
+            raise InputError(
+                f"{name} has {len(table)} steps, fewer than a window of length={length}: leave it"
+                " out, or take a shorter length (steps lie along the first axis)."
+            )
+    cut = [_cut(table, int(length), int(stride)) for table in tables]
+    x = np.concatenate([part for part, _ in cut])  # (n, channels, length)
+    starts = np.concatenate([begins for _, begins in cut])
+    places = np.repeat(np.arange(len(cut)), [len(begins) for _, begins in cut])
+    whole = ~np.isnan(x).any(axis=(1, 2))
+    if not whole.all():
+        _say_missing(int((~whole).sum()), len(whole))
+        x, starts, places = x[whole], starts[whole], places[whole]
+    if kind == "sequence":
+        x = np.ascontiguousarray(np.moveaxis(x, 1, 2))
+    return Windows(
+        x=x,
+        kind=kind,
+        stride=int(stride),
+        starts=starts,
+        places=places,
+        series=given,
+        is_list=is_list,
+    )
+
+
+def load_windows(
+    name: str,
+    series: Any,
+    length: int,
+    stride: int = 1,
+    *,
+    kind: TimeKind = "signal",
+    test_fraction: float = 0.2,
+) -> Data:
+    """One series as a data set of windows: its end is the test part, of at least one window.
+
+    The two parts share no step, however much windows overlap. The arguments are those of
+    :func:`windows` and :func:`isthmus.data.load`.
+
+    Raises:
+        InputError: for a series that is too short for both parts.
+    """
+    time, count = len(series), 0
+    if test_fraction:
+        count = max(round(time * test_fraction), length)
+    if time - count < length:
+        raise InputError(
+            f"{name} has {time} steps, too few for a training and a test part with windows of"
+            f" {length}: take a shorter window, or test_fraction=0."
+        )
+    rows = series.iloc if hasattr(series, "iloc") else series
+    train = windows(rows[: time - count], length, stride, kind=kind)
+    if count == 0:
+        return Data(name, train, train.take(slice(0)))
+    return Data(name, train, windows(rows[time - count :], length, stride, kind=kind))
+
+
+def examples_of(part: Part, columns: Sequence[str] | None) -> Any:
+    """A part as a member is fitted on it: windows as they are, all else with its columns' names."""
+    return part if isinstance(part, Windows) else with_columns(part.x, columns)
+
+
+def series_values(series: Any, name: str = "series") -> np.ndarray:
+    """The numbers of one series, ``(time, channels)``; NaN stays, infinity is refused.
+
+    Args:
+        series: an array ``(time,)`` or ``(time, channels)``, or a pandas Series or DataFrame.
+        name: what it is called in messages.
+    """
+    is_column = hasattr(series, "to_frame")
+    table = np.asarray(numbers_of(series.to_frame() if is_column else series, name))
+    if table.dtype.kind not in "biuf" or table.ndim not in (1, 2) or table.size == 0:
+        raise InputError(
+            f"{name} is {table.dtype} of shape {table.shape}: give numbers (time,) or (time,"
+            " channels)."
+        )
+    table = table.reshape(len(table), -1).astype(
+        np.result_type(table.dtype, np.float32), copy=False
+    )
+    if np.isinf(table).any():
+        step = int(np.isinf(table).any(axis=1).argmax())
+        raise InputError(f"{name} holds inf at step {step} (counted from 0): fill it in.")
+    return table
+
+
+def check_rows(X: Any, kind: str | None) -> None:
+    """Say where a frame whose rows are to be sequences looks like one series, a row a step.
+
+    Raises:
+        InputError: where it says so itself: its index or a column holds times.
+    """
+    if kind not in ("signal", "sequence") or not is_frame(X):
+        return
+    what = f"X is a frame of {len(X)} rows and {X.shape[1]} columns, read as {len(X)} {kind}s"
+    remedy = f"cut it by ist.data.windows(X, length, kind={kind!r}) (--window on the command line)"
+    types = {"index": X.index.dtype, **{f"column {name!r}": X[name].dtype for name in X.columns}}
+    timed = next((place for place, dtype in types.items() if _holds_times(dtype)), None)
+    if timed is not None:
+        raise InputError(
+            f"{what} of {X.shape[1]} steps, but its {timed} holds times, so each row is one step:"
+            f" {remedy}."
+        )
+    if not _counts([str(name) for name in X.columns]):
+        warnings.warn(
+            f"{what} of {X.shape[1]} steps: if each row is a step of one series, {remedy}; if the"
+            " columns are steps, pass X.to_numpy().",
+            DataWarning,
+            stacklevel=2,
+        )
+
+
+def _holds_times(dtype: Any) -> bool:
+    return dtype.kind in "mM" or str(dtype).startswith("period")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+
+
+def _counts(names: Sequence[str]) -> bool:
+    """Whether names are one text, or none, with numbers behind it that count on: t0, t1, …"""
+    text = names[0].rstrip("0123456789")
+    numbers = [name.removeprefix(text) for name in names]
+    if not all(name.startswith(text) for name in names) or not all(map(str.isdecimal, numbers)):
+        return False
+    first = int(numbers[0])
+    return [int(number) for number in numbers] == list(range(first, first + len(names)))
+
+
+def _cut(table: np.ndarray, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """The windows of one series, ``(n, channels, length)``, and where each starts, ``(n,)``."""
+    last = len(table) - length
+    starts = np.arange(0, last + 1, stride)
+    if starts[-1] < last:
+        starts = np.append(starts, last)
+    return np.lib.stride_tricks.sliding_window_view(table, length, axis=0)[starts], starts
+
+
+def _say_missing(lost: int, n: int) -> None:
+    if lost == n:
+        raise InputError(
+            f"every one of the {n} windows holds NaN: fill it in, such as by series.interpolate(),"
+            " or take a shorter length."
+        )
+    warnings.warn(
+        f"{lost} of {n} windows hold NaN and are left out: fill it in, such as by"
+        " series.interpolate(), to keep them.",
+        DataWarning,
+        stacklevel=3,
+    )
+
+
+def _like(series: Any, folded: np.ndarray, is_whole: bool) -> Any:
+    """Folded values ``(time, channels)`` in the form of the series that was cut."""
+    flat = folded[:, 0] if not is_whole or np.ndim(series) == 1 else folded
+    if not hasattr(series, "iloc"):
+        return flat
+    import pandas as pd
+
+    if flat.ndim == 1:
+        return pd.Series(flat, index=series.index, name=getattr(series, "name", None))
+    return pd.DataFrame(flat, index=series.index, columns=series.columns)
