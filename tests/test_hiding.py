@@ -75,6 +75,9 @@ def test_values_are_hidden_where_the_data_have_gaps() -> None:
     assert share(ist.AE(epochs=1, hide=0.0)) is None
     assert share(ist.VAE(epochs=1)) is None
     assert ist.AE(epochs=1).fit(x).module_.hiding is None
+    assert share(ist.StackedAE(epochs=1, pretrain_epochs=0, tied=True)) is None
+    with pytest.raises(InputError, match=r"hide=0.2 puts the mask beside x, which the decoder"):
+        ist.StackedAE(epochs=1, tied=True, hide=0.2).fit(x)
     with pytest.raises(InputError, match=r"hide=0.2 hides values, but X is read as sequences"):
         ist.RecurrentAE(epochs=1, hide=0.2).fit(np.zeros((4, 5, 2), dtype=np.float32))
 

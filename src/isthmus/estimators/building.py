@@ -156,7 +156,8 @@ class BuildingMixin(Settings, Configurable, ABC):
                 f"hide={self.hide:g} hides values, but X is read as {spec}, of which steps are"
                 " missing: leave it out."
             )
-        suggested = _HIDDEN if self.hides_gaps and spec.missing >= _GAPS else 0.0
+        is_told = self.hides_gaps and self.encoder is None
+        suggested = _HIDDEN if is_told and spec.missing >= _GAPS else 0.0
         share = suggested if self.hide is None else self.hide
         return Hiding(share, spec) if share > 0 else None
 

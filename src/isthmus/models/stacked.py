@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
-from isthmus.core.example import Shape
+from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
+from isthmus.core.hiding import Hiding
 from isthmus.core.objectives import Loss, Objective, Side, Stage
 from isthmus.core.reductions import full, squared_error
 from isthmus.errors import InputError
@@ -70,6 +71,16 @@ class StackedAE(Estimator):
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return DeterministicBottleneck(features, self.latent_dim)
+
+    def _hiding(self, spec: ExampleSpec) -> Hiding | None:
+        if not self.tied:
+            return super()._hiding(spec)
+        if self.hide:
+            raise InputError(
+                f"hide={self.hide:g} puts the mask beside x, which the decoder of tied=True cannot"
+                " mirror: pass tied=False, or leave hide out."
+            )
+        return None
 
     def _assembled(
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
