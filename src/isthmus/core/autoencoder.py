@@ -17,6 +17,7 @@ from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required, with_condition
 from isthmus.core.example import Shape
 from isthmus.core.forward import Code, Level, Pass
+from isthmus.core.hiding import Hiding
 from isthmus.core.objectives import (
     Adversary,
     HasAdversaries,
@@ -134,6 +135,7 @@ class Autoencoder(TrainableModule):
         penalty: what is charged for the encoder's behaviour, in :meth:`loss`.
         loss_function: how distortion and code make a cost.
         conditioning: how the encoder sees a condition; None where there is none.
+        hiding: what more is hidden from the encoder, in :meth:`loss`; None for nothing.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class Autoencoder(TrainableModule):
         penalty: Penalty | None = None,
         loss_function: LossFunction = single_sample,
         conditioning: nn.Module | None = None,
+        hiding: Hiding | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -157,6 +160,7 @@ class Autoencoder(TrainableModule):
         self.penalty = penalty
         self.loss_function = loss_function
         self.conditioning = conditioning
+        self.hiding = hiding
 
     def seen(self, batch: Batch) -> Batch:
         """Examples as the encoder sees them, by the likelihood: of counts, log (1 + x)."""
@@ -236,6 +240,8 @@ class Autoencoder(TrainableModule):
         seen = self.seen(batch)
         if self.corruption is not None:
             seen = seen._replace(x=seen.observed(self.corruption(seen.x)))
+        if self.hiding is not None:
+            seen = self.hiding(seen)
         loss = self.cost(self.features_of(seen), batch, noise)
         if self.penalty is None:
             return loss

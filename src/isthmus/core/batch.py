@@ -43,6 +43,10 @@ class Batch(NamedTuple):
         """Values of the shape of x, with what x holds in place of those that were not observed."""
         return values if self.mask is None else values.where(self.mask, self.x)
 
+    def filled(self, values: Tensor) -> Tensor:
+        """x, with values of its shape in place of those that were not observed."""
+        return self.x if self.mask is None else self.x.where(self.mask, values)
+
     def averaged(self, values: Tensor, shape: Shape) -> Tensor:
         """The mean of values of the shape of x where x was observed, by the weights of examples.
 

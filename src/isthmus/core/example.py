@@ -47,12 +47,14 @@ class ExampleSpec:
         support: the values that x has inside a model: ``"real"`` any, ``"unit"`` in [0, 1],
             ``"intensity"`` too, those of pixels, ``"binary"`` 0 and 1 alone, ``"count"`` whole
             numbers from 0 on.
+        missing: the share of the training examples' values that were missing.
     """
 
     kind: Kind
     shape: Shape
     columns: tuple[Column, ...] | None = None
     support: Support = "real"
+    missing: float = 0.0
 
     @classmethod
     def of(cls, shape: Shape, support: Support = "real") -> ExampleSpec:

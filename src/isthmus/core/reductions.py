@@ -19,3 +19,8 @@ def sum_dimensions(values: Tensor) -> Tensor:
 def full(values: Tensor) -> Tensor:
     """At least float32: sums over thousands of dimensions must not run in half precision."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
+def beside(weights: Tensor, values: Tensor) -> Tensor:
+    """What is said of examples, so shaped that it meets the values ``(..., *shape)`` of these."""
+    return weights[(..., *[None] * (values.dim() - weights.dim()))]

@@ -117,12 +117,17 @@ class Extent(NamedTuple):
 
     Attributes:
         low, high: the least and the greatest.
-        has_gaps: whether some of them are missing, which NaN marks.
+        missing: the share of them that is missing, which NaN marks.
     """
 
     low: float
     high: float
-    has_gaps: bool = False
+    missing: float = 0.0
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some are missing."""
+        return self.missing > 0
 
 
 def extent(x: Any, name: str = "X", *, gaps: bool = False) -> Extent:
@@ -133,11 +138,11 @@ def extent(x: Any, name: str = "X", *, gaps: bool = False) -> Extent:
     """
     if is_sparse(x):
         return _sparse_extent(x, name)
-    low, high, has_gaps = math.inf, -math.inf, False
+    low, high, missing = math.inf, -math.inf, 0
     for start, block in blocks(x):
         least, greatest = float(block.min()), float(block.max())
         if gaps and math.isnan(least):
-            has_gaps = True
+            missing += int(np.isnan(block).sum())
             least, greatest = float(np.fmin.reduce(block, None)), float(np.fmax.reduce(block, None))
             if math.isnan(least):  # nothing but gaps
                 continue
@@ -148,7 +153,7 @@ def extent(x: Any, name: str = "X", *, gaps: bool = False) -> Extent:
         low, high = min(low, least), max(high, greatest)
     if low > high:
         raise InputError(f"{name} holds no value, only gaps: fill some in.")
-    return Extent(low, high, has_gaps)
+    return Extent(low, high, missing / max(1, math.prod(x.shape)))
 
 
 def _sparse_extent(x: Any, name: str) -> Extent:

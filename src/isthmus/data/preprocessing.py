@@ -156,6 +156,7 @@ class Preprocessor:
         return {
             "kind": self.spec.kind,
             "support": self.spec.support,
+            "missing": self.spec.missing,
             "layout": asdict(self.layout),
             "scaling": self.scaling.to_json(),
             "strict": self.strict,
@@ -184,7 +185,13 @@ class Preprocessor:
             raise ValueError(f"support {support!r}")
         known = None if table is None else Table.from_json(table)
         return cls(
-            ExampleSpec(kind, shape, None if known is None else known.columns, support),
+            ExampleSpec(
+                kind,
+                shape,
+                None if known is None else known.columns,
+                support,
+                float(values.get("missing", 0.0)),
+            ),
             Layout(outer, shape, layout["channels"]),
             scaling,
             bool(values["strict"]) and (kind == "image" or scaling.kind == "pixels"),
@@ -272,7 +279,8 @@ def fit_preprocessor(
     if scaling == "auto" and (needs_unit or as_probabilities) and x.dtype not in PIXELS:
         scaling = "none" if reach.low >= 0 and reach.high <= 1 else scaling
     fitted = fit_scaling(scaling, values, reach, example=kind)
-    spec = replace(unscaled, support=support_of(inside, fitted, kind))
+    support = support_of(inside, fitted, kind)
+    spec = replace(unscaled, support=support, missing=reach.missing)
     _require_fit(likelihood, spec, reach)
     bins = None if likelihood is None else likelihood.required_bins
     unbounded = replace(spec, support="count" if counts else "real")
@@ -304,7 +312,7 @@ def _fit_table(
     reach = extent(numbers, gaps=True)
     count = sum(code.kind in ("number", "date") for code in table.codes)
     fitted = fit_columns(scaling, numbers, count)
-    spec = ExampleSpec("table", (table.width,), table.columns)
+    spec = ExampleSpec("table", (table.width,), table.columns, missing=reach.missing)
     _require_fit(likelihood, spec, reach)
     layout = Layout((len(table.names),), (table.width,), "table")
     inside = fitted.transform(numbers)

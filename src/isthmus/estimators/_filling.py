@@ -1,7 +1,8 @@
-"""Missing values, filled in with what a trained member makes of the others."""
+"""Missing values, filled in with what a trained member expects of them given the others."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,65 +11,92 @@ from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
+from isthmus.core.hiding import GapEncoder
+from isthmus.core.reductions import beside
+from isthmus.data.batches import StoreBatches
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame
 from isthmus.data.incoming import incoming
 from isthmus.data.tables import filled_cells
 from isthmus.estimators.inference import InferenceMixin
 
-_ROUNDS = 20
+_ROUNDS = 5
 
 
 class FillingMixin(InferenceMixin):
     """How a member fills in what is missing."""
 
-    def impute(self, X: Any, *, condition: Any = None, rounds: int = _ROUNDS) -> Any:
+    def impute(self, X: Any, *, condition: Any = None) -> Any:
         r"""Examples with their missing values filled in; all others are given back as they were.
 
-        A value that is NaN, or a cell without a value, starts from what stands for it in training
-        (the mean of a scaled column) and is replaced, a few times over, by what the member
-        rebuilds:
+        A value that is NaN, or a cell without a value, becomes what the member rebuilds from those
+        that are there:
 
-        .. math:: x_{\text{mis}} \leftarrow g(f(x_{\text{obs}}, x_{\text{mis}}))_{\text{mis}}
+        .. math:: x_{\text{mis}} \leftarrow g(f(x_{\text{obs}}))_{\text{mis}}
 
-        It is the better the more the member has learnt of how columns depend on each other, and
-        the less its code can hold of a single one of them. Such a step makes examples more likely
-        under the model (Rezende et al. 2014, appendix F); the mean of the posterior is taken here
-        in place of a draw, so that the same values come at every call.
+        A variational member gives the expectation under all its codes, by importance weighting
+        (Mattei and Frellsen 2019), the same at every call:
+
+        .. math:: x_{\text{mis}} \leftarrow \mathbb{E}[x_{\text{mis}} \mid x_{\text{obs}}]
+                  \approx \sum_s w_s \, \mathbb{E}[x_{\text{mis}} \mid z_s], \\
+                  w_s \propto p(x_{\text{obs}} \mid z_s) \, p(z_s)
+                  / q(z_s \mid x_{\text{obs}})
+
+        It is the better the more the member has learnt of how columns depend on each other. Train
+        on rows with gaps, or with ``hide=0.3`` on rows without.
 
         Args:
             X: examples with NaN, of any kind but sequences, whose NaN is padding.
             condition: as for :meth:`transform`.
-            rounds: how many times the missing values are replaced.
 
         Reference:
-            D. J. Rezende, S. Mohamed and D. Wierstra, Stochastic backpropagation and approximate
-            inference in deep generative models, ICML 2014.
+            P.-A. Mattei and J. Frellsen, MIWAE: deep generative modelling and imputation of
+            incomplete data sets, ICML 2019.
         """
         X = incoming(X)
-        return self._imputed(self._array(X), X, condition, rounds)
+        return self._imputed(self._array(X), X, condition)
 
-    def _imputed(self, x: Any, X: Any, condition: Any = None, rounds: int = _ROUNDS) -> Any:
+    def _imputed(self, x: Any, X: Any, condition: Any = None) -> Any:
         """Checked examples with their missing values filled in, in the form of X."""
         batches = self._batches(X, condition, gaps=True, checked=x)
         with self._inference(X) as module:
-            filled = [filled_in(module, batch, rounds).cpu().numpy() for batch in batches.chunks()]
+            filled = [
+                batch.filled(restored).cpu().numpy()
+                for batch, restored in self._expected(module, batches)
+            ]
         found = self._given_back(np.concatenate(filled), X, is_bounded=True)
         given: Any = X.x if isinstance(X, Part) else X
         if is_frame(given) and is_frame(found):
             return filled_cells(given, found)
         return np.where(np.isnan(x), found, x).astype(found.dtype) if x.dtype.kind == "f" else found
 
+    def _expected(
+        self, module: Autoencoder, batches: StoreBatches
+    ) -> Iterator[tuple[Batch, Tensor]]:
+        """Examples, and what is expected of all their values given those that are observed."""
+        for batch in batches.chunks():
+            yield batch, restored(module, batch, rounds_of(module))
 
-def filled_in(module: Autoencoder, batch: Batch, rounds: int) -> Tensor:
-    """x of a batch, ``(n, *shape)``, with what was not observed put in by a trained module."""
-    if batch.mask is None or bool(batch.mask.all()):
-        return batch.x
-    x = batch.x
+
+def rounds_of(module: Autoencoder) -> int:
+    """How many times over missing values are looked at: once by an encoder that knows of them."""
+    return 1 if isinstance(module.encoder, GapEncoder) else _ROUNDS
+
+
+def restored(module: Autoencoder, batch: Batch, rounds: int) -> Tensor:
+    """What a module rebuilds of examples, ``(n, *shape)``, from what was observed of them.
+
+    Each round starts from what the one before it made of the missing values. That is kept of each
+    example under which its observed values are likeliest, so that no round does harm.
+    """
+    seen, best, least = batch, batch.x, None
     for _ in range(rounds):
-        restored = module(batch._replace(x=x))
-        better = torch.where(batch.mask, batch.x, restored)
-        if not bool(better.isfinite().all()):  # it leads away, and nowhere
-            break
-        x = better
-    return x
+        z = module.encode(seen)[0]
+        parameters = module.parameters_at(z, batch.condition, batch)
+        cost = module.likelihood.nll(parameters, batch.x, batch.mask)  # (n,)
+        means = module.likelihood.mean(parameters)
+        is_better = cost.isfinite() if least is None else cost < least
+        best = means.where(beside(is_better, means), best)
+        least = cost if least is None else torch.minimum(cost, least)
+        seen = batch._replace(x=batch.filled(means))
+    return best

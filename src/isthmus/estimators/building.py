@@ -13,6 +13,7 @@ from isthmus.core import fields
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction, single_sample
 from isthmus.core.conditioning import ConditionShift, conditioned_shape
 from isthmus.core.example import ExampleSpec, Shape
+from isthmus.core.hiding import GapEncoder, Hiding, with_mask
 from isthmus.core.objectives import Stage
 from isthmus.core.parts import Configurable, part_of
 from isthmus.data.preprocessing import Preprocessor
@@ -25,6 +26,9 @@ from isthmus.networks.base import Features, Network
 from isthmus.networks.initialization import Module
 from isthmus.registry import INITIALIZATIONS, LIKELIHOODS
 
+_HIDDEN = 0.3  # of the values, where the data decide: it served at 10% and at 30% missing
+_GAPS = 0.01  # the share of missing values from which on they matter
+
 
 class BuildingMixin(Settings, Configurable, ABC):
     """How a member becomes a module; what members exchange, they override here."""
@@ -33,6 +37,8 @@ class BuildingMixin(Settings, Configurable, ABC):
     """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
     table_scaling: ClassVar[str] = "standard"
     """The scaling that ``"auto"`` takes for the numbers of a table."""
+    hides_gaps: ClassVar[bool] = True
+    """Whether values are hidden in training where the data have gaps and the user says nothing."""
     grid_network: ClassVar[str | None] = None
     """The network that ``"auto"`` takes for images and signals; None lets it choose by the size."""
 
@@ -54,7 +60,8 @@ class BuildingMixin(Settings, Configurable, ABC):
         )
         likelihood = self._likelihood(spec).build(spec)
         parameters = likelihood.parameter_shape(spec.shape)
-        features = self._encoder(spec)
+        hiding = self._hiding(spec)
+        features = self._encoder(spec, is_told=hiding is not None)
         bottleneck = self._initialised(self._bottleneck(features.shape))
         passed, conditioning = bottleneck.passed_shape, None
         if condition_size:
@@ -63,7 +70,7 @@ class BuildingMixin(Settings, Configurable, ABC):
             bottleneck.add_condition(condition_size)
         decoder = self._decoder(spec, passed, parameters)
         module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
-        module.conditioning = conditioning
+        module.conditioning, module.hiding = conditioning, hiding
         module.loss_function = self._loss_function(spec)
         return module
 
@@ -142,11 +149,25 @@ class BuildingMixin(Settings, Configurable, ABC):
     def _network(self, spec: ExampleSpec) -> Network:
         return choose(self.network, spec, self.hidden, self.activation, self.grid_network)
 
-    def _encoder(self, spec: ExampleSpec) -> Features:
-        if self.encoder is None:
-            features = self._network(spec).encoder(spec)
-            return Features(self._initialised(features.encoder), features.shape)
-        return own_encoder(self.encoder, spec.shape)
+    def _hiding(self, spec: ExampleSpec) -> Hiding | None:
+        """What is hidden from the encoder in training, as asked for, or because values lack."""
+        if self.hide and spec.has_time:
+            raise InputError(
+                f"hide={self.hide:g} hides values, but X is read as {spec}, of which steps are"
+                " missing: leave it out."
+            )
+        suggested = _HIDDEN if self.hides_gaps and spec.missing >= _GAPS else 0.0
+        share = suggested if self.hide is None else self.hide
+        return Hiding(share, spec) if share > 0 else None
+
+    def _encoder(self, spec: ExampleSpec, is_told: bool = False) -> Features:
+        """What reads examples; ``is_told`` which values were observed, but for the user's own."""
+        if self.encoder is not None:
+            return own_encoder(self.encoder, spec.shape)
+        seen = replace(spec, shape=with_mask(spec.shape)) if is_told else spec
+        features = self._network(spec).encoder(seen)
+        encoder = self._initialised(features.encoder)
+        return Features(GapEncoder(encoder) if is_told else encoder, features.shape)
 
     def _decoder(self, spec: ExampleSpec, code_shape: Shape, parameters: Shape) -> nn.Module:
         """What turns codes into parameters, by the network that reads such examples."""

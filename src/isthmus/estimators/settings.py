@@ -76,6 +76,14 @@ class Settings(TrainingSettings):
         " table's numbers); 'robust' and 'quantile' are for long tails",
         choices=("auto", "none", "standard", "minmax", "robust", "quantile"),
     )
+    hide: float | None = field(
+        None,
+        "share of the values that is hidden from the encoder at every step of training, and still"
+        " asked for, so that what is missing can be filled in; none: 0.3 where 1% or more is"
+        " missing in training, but nothing where codes are drawn",
+        low=0,
+        below=1,
+    )
     binarize: str = field(
         "none",
         "'dynamic' reads values in [0, 1] as probabilities, and draws black or white afresh at"

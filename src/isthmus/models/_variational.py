@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,16 +17,19 @@ from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.forward import Code
-from isthmus.core.reductions import full
+from isthmus.core.reductions import beside, full
+from isthmus.data.batches import StoreBatches
 from isthmus.data.incoming import incoming
 from isthmus.divergences import gaussian_kl
 from isthmus.errors import InputError
+from isthmus.estimators._filling import rounds_of
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.inference import scores_of
 from isthmus.estimators.settings import Conditional
 
 # looked at together: with more of them, they leave the cache before they meet their next draws
 _EXAMPLES = 64
+_WEIGHED = 100  # draws of a code from which missing values are expected
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -34,6 +37,7 @@ class Variational(Conditional, Estimator, ABC):
     """A member with a Gaussian posterior, and a standard normal prior unless it says otherwise."""
 
     unbounded_likelihood = "gaussian"
+    hides_gaps = False  # drawn codes are weighed by what is there, which does better
     table_scaling = "quantile"  # new rows then have the distribution of each column
 
     @property
@@ -89,35 +93,98 @@ class Variational(Conditional, Estimator, ABC):
             )
         return np.asarray(found.cpu().numpy())
 
+    def _expected(
+        self, module: Autoencoder, batches: StoreBatches
+    ) -> Iterator[tuple[Batch, Tensor]]:
+        if not module.likelihood.normalised:  # codes cannot be weighed
+            yield from super()._expected(module, batches)
+            return
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            for batch in batches.chunks(max(_EXAMPLES, batches.rows // _WEIGHED)):
+                yield batch, expected(module, batch, _WEIGHED, batches.rows, rounds_of(module))
+
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         return temperature * torch.randn(n, self.latent_dim)
 
 
-def drawn(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """log p(z) − log q(z | x) and −log p(x | z) of several draws of each code, each ``(s, n)``.
+class Draws(NamedTuple):
+    """Several draws of each example's code.
 
-    Noise ``(s, n, *code_shape)`` makes the draws.
-
-    The first minus the second is the logarithm of the importance weight p(x, z) / q(z | x).
+    Attributes:
+        log_ratio: log p(z) − log q(z | x), ``(s, n)``.
+        nll: −log p(x | z) over what was observed, ``(s, n)``.
+        parameters: what the decoder says of x, ``(s, n, *parameters)``.
     """
+
+    log_ratio: Tensor
+    nll: Tensor
+    parameters: Tensor
+
+    @property
+    def log_weight(self) -> Tensor:
+        """The logarithm of the importance weight p(x, z) / q(z | x), ``(s, n)``."""
+        return self.log_ratio - self.nll
+
+
+def drawn(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> Draws:
+    """Draws of the codes of examples, made with noise ``(s, n, *code_shape)``."""
     assert isinstance(module.bottleneck, StochasticBottleneck)
     # (s * n, *passed_shape), (s, n)
     z, log_ratio = module.bottleneck.draw(features, noise, **module.context(batch.condition))
     parameters = module.parameters_of(z, batch.condition, batch).unflatten(0, noise.shape[:2])
-    return log_ratio, module.likelihood.nll(parameters, batch.x, batch.mask)
+    nll = module.likelihood.nll(parameters, batch.x, batch.mask)
+    return Draws(log_ratio, nll, parameters)
+
+
+def _portions(
+    module: Autoencoder, batch: Batch, samples: int, rows: int, seen: Batch | None = None
+) -> Iterator[Draws]:
+    """So many draws of each code in all, of which at most so many rows are decoded at once.
+
+    They are proposed by what the encoder makes of the examples ``seen``, the same by default.
+    """
+    features, x = module.features(batch if seen is None else seen), batch.x
+    size = max(1, rows // len(x))
+    shape = (len(x), *module.bottleneck.code_shape)
+    for start in range(0, samples, size):
+        count = min(size, samples - start)
+        noise = torch.randn(count, *shape, device=x.device, dtype=x.dtype)
+        yield drawn(module, features, batch, noise)
 
 
 def _log_evidence(module: Autoencoder, batch: Batch, samples: int, rows: int) -> Tensor:
     """log of each example's mean weight, ``(n,)``; at most so many rows are decoded at once."""
-    features, x = module.features(batch), batch.x
-    size = rows // len(x)
-    portions = [min(size, samples - start) for start in range(0, samples, size)]
-    shape = (len(x), *module.bottleneck.code_shape)
-    draws = (
-        drawn(module, features, batch, torch.randn(s, *shape, device=x.device, dtype=x.dtype))
-        for s in portions
-    )
-    return torch.cat([log_ratio - nll for log_ratio, nll in draws]).logsumexp(0) - math.log(samples)
+    weights = [draws.log_weight for draws in _portions(module, batch, samples, rows)]
+    return torch.cat(weights).logsumexp(0) - math.log(samples)
+
+
+def expected(module: Autoencoder, batch: Batch, samples: int, rows: int, rounds: int = 1) -> Tensor:
+    r"""E[x | what was observed of x], ``(n, *shape)``, by self-normalised importance weighting.
+
+    .. math:: \sum_s w_s \, \mathbb{E}[x \mid z_s], \quad
+              w_s \propto \frac{p(x_{\text{obs}} \mid z_s) \, p(z_s)}{q(z_s \mid x_{\text{obs}})}
+
+    In every round the encoder proposes so many codes, by x in which the expectation of the rounds
+    before stands for what was not observed; all count by their weights. At most so many rows are
+    decoded at once.
+    """
+    means, seen = batch.x, batch
+    total: Tensor | None = None
+    for _ in range(rounds):
+        for draws in _portions(module, batch, samples, rows, seen):
+            own = draws.log_weight.logsumexp(0)  # (n,)
+            before = total
+            total = own if before is None else torch.logaddexp(before, own)
+            of_each = module.likelihood.mean(draws.parameters.flatten(0, 1))
+            of_each = of_each.unflatten(0, draws.nll.shape)  # (s, n, *shape)
+            if before is not None:
+                means = means * beside((before - total).exp(), means)
+            else:
+                means = torch.zeros_like(means)
+            means = means + (beside((draws.log_weight - total).exp(), of_each) * of_each).sum(0)
+        seen = batch._replace(x=batch.filled(means))
+    return means
 
 
 class DiagonalGaussian(NamedTuple):

@@ -71,6 +71,7 @@ class ImportanceWeightedLoss:
             if noise is None
             else noise[None]
         )
-        log_ratio, nll = drawn(module, features, batch, draws.expand(-1, *mu.shape))  # each (k, n)
-        evidence = (log_ratio - nll).logsumexp(0) - math.log(len(draws))
-        return Loss(-evidence, {"distortion": nll.mean(0), "rate": gaussian_kl(mu, log_var).sum(1)})
+        made = drawn(module, features, batch, draws.expand(-1, *mu.shape))
+        evidence = made.log_weight.logsumexp(0) - math.log(len(draws))  # (n,)
+        rate = gaussian_kl(mu, log_var).sum(1)
+        return Loss(-evidence, {"distortion": made.nll.mean(0), "rate": rate})
