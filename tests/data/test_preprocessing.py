@@ -75,12 +75,12 @@ def test_what_is_not_finite_is_named_by_row_and_column(bad: float, word: str, ki
 def test_extent_looks_at_large_arrays_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isthmus.data._statistics._VALUES", 8)
     x = np.arange(60.0).reshape(20, 3)
-    assert extent(x) == (0.0, 59.0, False)
+    assert extent(x) == (0.0, 59.0, 0.0)
     x[17, 1] = np.nan
     with pytest.raises(ist.InputError, match="row 17, column 1"):
         extent(x)
     x[19, 2] = np.nan
-    assert extent(x, gaps=True) == (0.0, 58.0, True)
+    assert extent(x, gaps=True) == (0.0, 58.0, 2 / 60)
 
 
 def test_uint8_stays_uint8_in_memory_and_becomes_the_unit_range() -> None:
