@@ -38,9 +38,9 @@ class FillingMixin(InferenceMixin):
         (Mattei and Frellsen 2019), the same at every call:
 
         .. math:: x_{\text{mis}} \leftarrow \mathbb{E}[x_{\text{mis}} \mid x_{\text{obs}}]
-                  \approx \sum_s w_s \, \mathbb{E}[x_{\text{mis}} \mid z_s], \\
-                  w_s \propto p(x_{\text{obs}} \mid z_s) \, p(z_s)
-                  / q(z_s \mid x_{\text{obs}})
+                  \approx \sum_s w_s \, \mathbb{E}[x_{\text{mis}} \mid z_s], \quad
+                  w_s \propto
+                  \frac{p(x_{\text{obs}} \mid z_s) \, p(z_s)}{q(z_s \mid x_{\text{obs}})}
 
         It is the better the more the member has learnt of how columns depend on each other. Train
         on rows with gaps, or with ``hide=0.3`` on rows without.
@@ -61,8 +61,8 @@ class FillingMixin(InferenceMixin):
         batches = self._batches(X, condition, gaps=True, checked=x)
         with self._inference(X) as module:
             filled = [
-                batch.filled(restored).cpu().numpy()
-                for batch, restored in self._expected(module, batches)
+                batch.filled(means).cpu().numpy()
+                for batch, means in self._expected(module, batches)
             ]
         found = self._given_back(np.concatenate(filled), X, is_bounded=True)
         given: Any = X.x if isinstance(X, Part) else X

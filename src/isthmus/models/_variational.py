@@ -169,19 +169,15 @@ def expected(module: Autoencoder, batch: Batch, samples: int, rows: int, rounds:
     before stands for what was not observed; all count by their weights. At most so many rows are
     decoded at once.
     """
-    means, seen = batch.x, batch
-    total: Tensor | None = None
+    means, seen = torch.zeros_like(batch.x), batch
+    total = torch.full((batch.size,), -torch.inf).to(batch.x)
     for _ in range(rounds):
         for draws in _portions(module, batch, samples, rows, seen):
             own = draws.log_weight.logsumexp(0)  # (n,)
-            before = total
-            total = own if before is None else torch.logaddexp(before, own)
+            before, total = total, torch.logaddexp(total, own)
             of_each = module.likelihood.mean(draws.parameters.flatten(0, 1))
             of_each = of_each.unflatten(0, draws.nll.shape)  # (s, n, *shape)
-            if before is not None:
-                means = means * beside((before - total).exp(), means)
-            else:
-                means = torch.zeros_like(means)
+            means = means * beside((before - total).exp(), means)
             means = means + (beside((draws.log_weight - total).exp(), of_each) * of_each).sum(0)
         seen = batch._replace(x=batch.filled(means))
     return means
