@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ from torch.utils.data import (
 )
 
 import isthmus as ist
+from isthmus._cli import app as cli
 from isthmus.data._ahead import Ahead
 from isthmus.data._given import BatchRows, as_stream
+from isthmus.data._memory import say_if_large
 from isthmus.data.streams import GroupedSource, Groups, Source, Stream
-from isthmus.errors import InputError
+from isthmus.errors import DataWarning, InputError
 from isthmus.training import checkpoint as checkpoints
 from isthmus.training._steps import order_of
 from isthmus.training.callbacks import Callback
@@ -406,3 +409,47 @@ def test_a_stream_follows_the_order_of_the_loop() -> None:
     assert any(
         all(map(np.array_equal, wanted, asked[start : start + len(wanted)])) for start in starts
     )
+
+
+def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).resolve().parents[2] / "docs" / "streams.md"
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.M | re.S))
+    names: dict[str, Any] = {}
+    exec(compile(code, page.name, "exec"), names)
+    assert names["codes"].shape == (100, 2)
+
+
+def test_a_folder_is_trained_on_as_a_stream_by_the_command_line(
+    folder: Path, tmp_path: Path
+) -> None:
+    cli._assemble()
+    command = [
+        "train",
+        "ae",
+        "--data",
+        folder,
+        "--stream",
+        "--epochs",
+        1,
+        "--out",
+        tmp_path / "run",
+    ]
+    with pytest.raises(SystemExit) as ending:
+        cli.app(args=[str(word) for word in command], standalone_mode=True)
+    assert not ending.value.code
+    source = ist.load(tmp_path / "run").source_
+    assert source is not None
+    assert source["stream"] is True
+
+
+@pytest.mark.parametrize(("size", "said"), [(40, False), (60, True)])
+def test_what_takes_much_of_the_memory_is_said(
+    size: int, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.data._memory.memory", lambda: 100 * 2**30)
+    if not said:
+        say_if_large(size * 2**30, "the array of 9 images")
+        return
+    with pytest.warns(DataWarning, match=r"9 images takes 60 GB of the 100 GB .* pass stream=True"):
+        say_if_large(size * 2**30, "the array of 9 images")
