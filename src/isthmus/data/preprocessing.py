@@ -287,9 +287,11 @@ def fit_preprocessor(
         x = as_numbers(x)
     kind, layout = layout_of(tuple(x.shape[1:]), channels, image_shape, kind)
     _require_two(x)
+    inside: Any
     values: Any
     if isinstance(x, Stream):
-        values, is_padded = seen(x, kind, layout, scaling), False
+        inside = values = seen(x, kind, layout, scaling)
+        is_padded = False
     elif is_sparse(x):
         _refuse_order(kind)
         inside = x if len(layout.shape) == 1 else x.reshape(-1, 1).tocsr()  # images: as a whole

@@ -13,7 +13,8 @@ from matplotlib.collections import PolyCollection
 
 from isthmus.data._scaling import PIXELS
 from isthmus.data.datasets import Data, require_data
-from isthmus.data.frames import Values, is_frame, numbers_of
+from isthmus.data.frames import Values, numbers_of
+from isthmus.data.streams import Stream
 from isthmus.data.tables import Table
 from isthmus.errors import InputError
 from isthmus.figures._images import as_images, mosaic
@@ -193,7 +194,9 @@ def _aspect(x: np.ndarray, hints: dict[str, Any]) -> float:
 
 def _numbers(x: Values, table: Table | None, name: str = "X") -> np.ndarray:
     """Examples as numbers; the cells of a table as a model sees them, without its scaling."""
-    return table.encode(x) if table is not None and is_frame(x) else numbers_of(x, name)
+    if table is None or isinstance(x, np.ndarray | Stream):
+        return numbers_of(x, name)
+    return table.encode(x)
 
 
 def _profiles(x: np.ndarray, word: str = "column", table: Table | None = None) -> Profiles:
