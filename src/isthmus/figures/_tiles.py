@@ -13,8 +13,7 @@ from matplotlib.collections import PolyCollection
 
 from isthmus.data._scaling import PIXELS
 from isthmus.data.datasets import Data, require_data
-from isthmus.data.frames import Values, numbers_of
-from isthmus.data.streams import Stream
+from isthmus.data.frames import Values, is_frame, numbers_of
 from isthmus.data.tables import Table
 from isthmus.errors import InputError
 from isthmus.figures._images import as_images, mosaic
