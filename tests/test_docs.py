@@ -193,7 +193,7 @@ def test_the_commands_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    if page.stem in ("series", "tables"):  # its Python makes the file that the commands read
+    if page.stem in ("series", "tables"):  # their Python makes the files that the commands read
         exec(
             compile(re.sub(r"epochs=\d+", "epochs=2", blocks(page, "python")[0]), "page", "exec"),
             {},

@@ -42,9 +42,10 @@ def test_cells_are_hidden_whole_and_as_often_as_asked() -> None:
 
 
 def test_an_encoder_is_told_what_was_observed() -> None:
-    encoder = GapEncoder(torch.nn.Linear(4, 8, bias=False))
+    linear = torch.nn.Linear(4, 8, bias=False)
+    encoder = GapEncoder(linear)
     x, mask = torch.tensor([[3.0, 7.0]]), torch.tensor([[True, False]])
-    weight = encoder[1].weight
+    weight = linear.weight
     torch.testing.assert_close(encoder(x, mask), (3 * weight[:, 0] + weight[:, 2])[None])
     right = 3 * weight[:, 0] + 7 * weight[:, 1] + weight[:, 2] + weight[:, 3]
     torch.testing.assert_close(encoder(x), right[None])
@@ -55,6 +56,7 @@ def test_hidden_values_are_still_asked_for() -> None:
     model = ist.AE(hide=0.9, latent_dim=2, likelihood="mse", epochs=1, random_state=0).fit(x)
     module, batch = model.module_, Batch(torch.from_numpy(x))
     torch.manual_seed(0)
+    assert module.hiding is not None
     seen = module.hiding(batch)
     restored = module(seen)
     torch.manual_seed(0)

@@ -153,7 +153,7 @@ def test_of_a_whole_data_set_the_training_part_is_taken_and_said_once() -> None:
         ([["1", "a"]], r"^X holds 'a' \(row and column from 0: row 0, column 1\)"),
         ([[1, [2]], [3, 4]], r"^X is a list of which no array can be made"),
         ({1, 2, 3}, r"^X=\{1, 2, 3\} holds no examples"),
-        ((row for row in X), r"^X is a generator of which no array of numbers can be made"),
+        ((row for row in X), r"^X is a generator, which has no length or can be gone through only"),
         ("x.csv", r"^X='x\.csv' holds no examples: give an array, or read a file with isthmus\.d"),
         (None, r"^X=None holds no examples"),
         ({"a": [1]}, r"^X is a dict, whose order .* give pandas\.DataFrame\(X\)\.$"),

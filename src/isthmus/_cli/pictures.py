@@ -84,7 +84,7 @@ def restore_images(
             continue
         deep = {file.name: head.is_deep for file, head in zip(some.files, some.heads, strict=True)}
         # a member of 0 and 1 reads images of 0 and 1 as they are, and writes them so
-        are_marks = model.preprocessor_.spec.support == "binary" and rows.x.max() <= 1
+        are_marks = model.preprocessor_.spec.support == "binary" and np.max(rows.x) <= 1
         restored = restore(replace(rows, x=layout.inverse_transform(rows.x)))
         for name, pixels in zip(rows.files or (), layout.transform(restored), strict=True):
             path = out / name if is_folder else out

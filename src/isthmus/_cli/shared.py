@@ -45,6 +45,12 @@ Skip = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="leave out images that cannot be read, and list them"),
 ]
+Stream = Annotated[
+    bool,
+    typer.Option(
+        "--stream", help="read the examples batch by batch, where they are larger than memory"
+    ),
+]
 Condition = Annotated[
     str | None,
     typer.Option(

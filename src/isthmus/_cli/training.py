@@ -19,6 +19,7 @@ from isthmus._cli.shared import (
     Size,
     Skip,
     Source,
+    Stream,
     Stride,
     Window,
     data_from,
@@ -60,6 +61,7 @@ def trainer(member: str) -> Callable[..., None]:
         label: Label = None,
         size: Size = None,
         skip_unreadable: Skip = False,
+        stream: Stream = False,
         window: Window = None,
         stride: Stride = None,
         log: Annotated[
@@ -81,6 +83,8 @@ def trainer(member: str) -> Callable[..., None]:
 
         runs.refuse_target(out, overwrite)
         given = options_of(data_dir, label, size, skip_unreadable)
+        if stream:
+            given["stream"] = True
         model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
         kind = model.default_kind or model.kind if model.kind == "auto" else model.kind
         given |= _cut(kind, window, stride)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -46,6 +46,12 @@ class Batches(Protocol):
 
     def chunks(self, size: int | None = None) -> Iterator[Batch]:
         """All examples in their order."""
+
+    def order(self, seed: int, epoch: int) -> Tensor | None:
+        """The rows of an epoch in an order of their own, ``(n,)``; None where any will do."""
+
+    def expect(self, batches: Sequence[Tensor]) -> None:
+        """Learn which rows will be asked for next, so that slow ones can be read ahead."""
 
 
 @dataclass(frozen=True)

@@ -9,5 +9,17 @@ from isthmus.data._loading import read_series_of as read_series
 from isthmus.data.datasets import Data, Part
 from isthmus.data.rows import Rows
 from isthmus.data.series import Windows, windows
+from isthmus.data.streams import Stream
 
-__all__ = ["Data", "Part", "Rows", "Windows", "load", "names", "read", "read_series", "windows"]
+__all__ = [
+    "Data",
+    "Part",
+    "Rows",
+    "Stream",
+    "Windows",
+    "load",
+    "names",
+    "read",
+    "read_series",
+    "windows",
+]

@@ -178,7 +178,10 @@ def _not_finite(value: Any, place: tuple[int, ...], name: str) -> InputError:
 def warn_of_large(x: Any) -> None:
     """Warn of whole numbers, in an array or a frame, that float64 cannot tell from the next."""
     if hasattr(x, "iloc"):
-        x = x.iloc[:, [place for place, dtype in enumerate(x.dtypes) if _is_long(dtype)]].to_numpy()
+        long = [place for place, dtype in enumerate(x.dtypes) if _is_long(dtype)]
+        if not long:
+            return
+        x = x.iloc[:, long].to_numpy()
     if not _is_long(getattr(x, "dtype", None)) or 0 in x.shape:
         return
     if (largest := max(int(x.max()), -int(x.min()))) > _EXACT:

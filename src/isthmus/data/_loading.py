@@ -16,6 +16,7 @@ from isthmus.data._sources.arrays import read_npy, read_npz
 from isthmus.data._sources.containers import is_zarr, read_hdf5, read_zarr
 from isthmus.data._sources.folders import SUFFIXES, first_file, is_image
 from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
+from isthmus.data._sources.lazy import open_stream
 from isthmus.data._sources.series import read_series
 from isthmus.data._sources.tables import PARQUET, read_delimited, read_parquet
 from isthmus.data._splitting import check_fraction, split
@@ -55,6 +56,7 @@ class _Options:
     like: Any = None
     skip_unreadable: bool | None = None
     strict: bool = True
+    stream: bool | None = None
 
 
 def load_data(
@@ -65,6 +67,7 @@ def load_data(
     size: Size | None = None,
     like: Any = None,
     skip_unreadable: bool = False,
+    stream: bool = False,
     test_fraction: float = 0.2,
     window: int | None = None,
     stride: int = 1,
@@ -89,6 +92,9 @@ def load_data(
             was trained on, and need no ``size``. Other sources are read as ever.
         skip_unreadable: whether images that cannot be read are left out, with a warning that lists
             them (also in ``unread``), and not refused.
+        stream: whether examples stay where they lie and are read batch by batch, for what is larger
+            than memory: a folder of images, Parquet files, HDF5 and zarr arrays. A folder of images
+            is split as ever, everything else is cut at its tail.
         test_fraction: the share of your rows to test on; 0 trains on all of them and leaves the
             test part empty.
         window: reads a path as one long series, a step in each row, and cuts it into windows of so
@@ -100,15 +106,17 @@ def load_data(
         InputError: what cannot be used, with the place and the remedy.
     """
     check_fraction(test_fraction)
-    options = _Options(data_dir, label, size, like, skip_unreadable or None)
+    options = _Options(data_dir, label, size, like, skip_unreadable or None, stream=stream or None)
     if window is not None:
-        _refuse_idle(str(source), "one long series", options, "data_dir", "size", "skip_unreadable")
+        idle = ("data_dir", "size", "skip_unreadable", "stream")
+        _refuse_idle(str(source), "one long series", options, *idle)
         cut: dict[str, Any] = {"stride": stride, "kind": kind, "test_fraction": test_fraction}
         path = _existing(source)
         loaded = load_windows(path.resolve().name, read_series(path, label), window, **cut)
         said = {"source": os.fspath(source), "label": label, "window": window, **cut}
         return replace(loaded, source={k: value for k, value in said.items() if value is not None})
     if isinstance(source, str) and source in DATA:
+        _refuse_idle(source, "a known data set", options, "stream")
         return replace(_known(source, options), source={"source": source})
     data = split(Path(source).resolve().name, _read_path(source, options), test_fraction)
     given = {
@@ -116,6 +124,7 @@ def load_data(
         "label": label,
         "size": size,
         "skip_unreadable": skip_unreadable or None,
+        "stream": stream or None,
         "test_fraction": test_fraction,
     }
     return replace(data, source={name: value for name, value in given.items() if value is not None})
@@ -210,7 +219,7 @@ def _together(data: Data) -> Rows:
 def _read_path(source: Location, options: _Options) -> Rows:
     path = _existing(source)
     _refuse_idle(str(source), "a path", options, "data_dir")
-    reader = _reader(path, options)
+    reader = partial(_open_stream, path, options) if options.stream else _reader(path, options)
     try:
         return reader()
     except InputError:
@@ -242,6 +251,11 @@ def _reader(path: Path, options: _Options) -> Callable[[], Rows]:
         f"{path} cannot be read: give {', '.join((*_ARRAYS, *_TABLES))}, an image or a folder of"
         " images."
     )
+
+
+def _open_stream(path: Path, options: _Options) -> Rows:
+    _refuse_idle(str(path), "read as a stream", options, "like", "skip_unreadable")
+    return open_stream(path, options.label, options.size)
 
 
 def _read_images(path: Path, options: _Options) -> Rows:

@@ -8,6 +8,7 @@ import numpy as np
 
 from isthmus.data.datasets import Data, Part
 from isthmus.data.rows import Rows
+from isthmus.data.streams import Stream
 from isthmus.errors import InputError
 
 if TYPE_CHECKING:  # torch is heavy, and reading data does without it
@@ -22,7 +23,8 @@ def split(name: str, rows: Rows, test_fraction: float = 0.2) -> Data:
 
     A split that the source has of its own is kept. Otherwise the rows are shuffled with a fixed
     seed, and each class keeps its share in both parts where every class has at least two rows; a
-    memory map is cut at its tail, so that it stays on the disk. ``test_fraction=0`` leaves the test
+    memory map is cut at its tail, so that it stays on the disk, and so is a stream that is read in
+    groups. ``test_fraction=0`` leaves the test
     part empty.
     """
     check_fraction(test_fraction)
@@ -57,7 +59,8 @@ def _selections(rows: Rows, test_fraction: float) -> tuple[np.ndarray | slice, n
     if rows.train_rows is not None:
         return slice(rows.train_rows), slice(rows.train_rows, None)
     count = _test_count(len(rows), test_fraction)
-    if count == 0 or isinstance(rows.x, np.memmap):
+    is_cut = isinstance(rows.x, np.memmap) or (isinstance(rows.x, Stream) and rows.x.is_grouped)
+    if count == 0 or is_cut:
         return slice(len(rows) - count), slice(len(rows) - count, None)
     return _shuffled(_groups(rows), count)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -76,7 +76,15 @@ class StoreBatches:
     def spread(self) -> Batch:
         """As many examples as inference takes at once, spread over all of them."""
         count = min(len(self), self.rows)
-        return self.batch(torch.linspace(0, len(self) - 1, count, dtype=torch.float64).long())
+        return self.batch(self._store.spread(count))
+
+    def expect(self, batches: Sequence[Tensor]) -> None:
+        """Learn which rows will be asked for next; none where it is over."""
+        self._store.expect(batches)
+
+    def order(self, seed: int, epoch: int) -> Tensor | None:
+        """The rows of an epoch in an order of their own, ``(n,)``; None where any will do."""
+        return self._store.order(seed, epoch)
 
     @property
     def rows(self) -> int:
@@ -89,13 +97,20 @@ class StoreBatches:
         A single last example joins the chunk before it, because some terms compare examples.
         """
         size, last = size or self.rows, len(self) - 1
-        for start in range(0, max(last, 1), size):
-            stop = start + size if start + size < last else len(self)
+        starts = range(0, max(last, 1), size)
+        ends = [*starts[1:], len(self)]
+        for place, (start, stop) in enumerate(zip(starts, ends, strict=True)):
+            if place == 1:  # who stops at the first chunk needs no more
+                coming = zip(starts[1:], ends[1:], strict=True)
+                self.expect([torch.arange(first, end) for first, end in coming])
             some = slice(start, stop)
             condition, weight = (
                 None if part is None else part[some] for part in (self._condition, self._weight)
             )
-            yield self.ready(Batch(self._store.slice(start, stop), condition, None, weight))
+            x = self._store.slice(start, stop)
+            if place == len(ends) - 1:
+                self.expect(())
+            yield self.ready(Batch(x, condition, None, weight))
 
     def ready(self, stored: Batch) -> Batch:
         """What is kept, on the device, in the model's units; masked and binarised if asked."""

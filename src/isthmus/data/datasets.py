@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.data._scaling import PIXELS
 from isthmus.data.frames import Values, numbers_of, rows_of
 from isthmus.data.rows import narrowed, number_labels, read_labels, with_columns
+from isthmus.data.streams import Stream
 from isthmus.errors import InputError, unknown
 
 
@@ -85,8 +86,13 @@ class Data:
         """The least and greatest stored value of the training part; pixels count as all
         that their type holds, [0, 255] for uint8.
 
-        Missing cells of a table do not count.
+        Missing cells of a table do not count; of a stream, some examples are looked at.
         """
+        if isinstance(self.train.x, Stream):
+            x = self.train.x.sample()
+            return (
+                (0.0, 255.0) if x.dtype == np.uint8 else (float(np.nanmin(x)), float(np.nanmax(x)))
+            )
         x = numbers_of(self.train.x, self.name)
         if x.dtype in PIXELS:
             return 0.0, PIXELS[x.dtype]
@@ -141,6 +147,8 @@ def named_for(model: Any, x: Values, data: Data | None = None) -> Values:
     """Examples of a data set as a model takes them: with the names of its columns where it was
     trained with names, and without them where it was trained without.
     """
+    if isinstance(x, Stream):
+        return x
     if not hasattr(model, "feature_names_in_"):
         is_table = getattr(getattr(model, "preprocessor_", None), "table", None) is not None
         return x if is_table else numbers_of(x)

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
+from isthmus.data.streams import Stream
 from isthmus.errors import InputError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Values: TypeAlias = "np.ndarray | DataFrame"
-"""Examples ``(n, *shape)`` as they were read: an array, or rows of a table with its own types."""
+Values: TypeAlias = "np.ndarray | DataFrame | Stream"
+"""Examples ``(n, *shape)`` as they were read: an array, rows of a table with its own types, or what
+is read later.
+"""
 
 
 def is_frame(x: object) -> bool:
@@ -22,14 +25,18 @@ def is_frame(x: object) -> bool:
 
 
 def rows_of(x: Values, rows: np.ndarray | slice) -> Values:
-    """Some examples; rows of a frame keep the numbers that they have in the whole."""
+    """Some examples; rows of a frame keep the numbers that they have in the whole, and those of a
+    stream stay unread.
+    """
+    if isinstance(x, Stream):
+        return x.take(rows)
     return x[rows] if isinstance(x, np.ndarray) else x.iloc[rows]
 
 
 def joined(parts: Sequence[Values]) -> Values:
     """Parts of one whole, one after another."""
     if not is_frame(parts[0]):
-        return np.concatenate(parts)
+        return np.concatenate([np.asarray(part) for part in parts])
     import pandas as pd
 
     return pd.concat([cast("DataFrame", part) for part in parts])

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.data._given import as_stream
 from isthmus.data._sequences import is_ragged
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import DataWarning, InputError, InputTypeError
@@ -28,7 +29,8 @@ def incoming(X: Any, name: str = "X") -> Any:
     Tensors of any type and place, polars and Arrow tables, lists and arrays of objects become
     arrays and pandas frames, sparse matrices CSR; masked values, None and ``pandas.NA`` become NaN.
     Of a whole :class:`~isthmus.data.Data` the training part is taken, with a warning; a part stays
-    a part. Frames and lists of sequences pass as they are.
+    a part. Frames and lists of sequences pass as they are. What is read lazily, such as a torch
+    ``Dataset``, becomes a :class:`~isthmus.data.streams.Stream`.
 
     Args:
         X: examples, or codes.
@@ -66,7 +68,11 @@ def incoming(X: Any, name: str = "X") -> Any:
         return X.tocsr()
     if isinstance(X, Mapping):
         raise _no_table(f"a {type(X).__name__}", name)
-    return _of_frame(X)
+    frame = _of_frame(X)
+    if hasattr(frame, "iloc"):
+        return frame
+    stream = as_stream(frame)
+    return frame if stream is None else stream
 
 
 def require_rows(x: Any, name: str = "X") -> None:

@@ -17,10 +17,12 @@ from isthmus.data._layout import Extent, Layout, as_numbers, extent, layout_of
 from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
 from isthmus.data._sequences import lacks_steps, steps
 from isthmus.data._statistics import is_sparse, moments
+from isthmus.data._streamed import LaidOut, StreamStore, seen
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import Condition, condition_from_json
 from isthmus.data.frames import is_frame
 from isthmus.data.stores import ArrayStore, Store, kept
+from isthmus.data.streams import Stream
 from isthmus.data.tables import Table, as_frame, fit_table
 from isthmus.errors import InputError
 from isthmus.likelihoods.base import LikelihoodPart, that_fit
@@ -68,23 +70,47 @@ class Preprocessor:
         """
         if self.table is not None:
             return self._rows(self.table, x)
-        x = as_numbers(x)
+        x = x if isinstance(x, Stream) else as_numbers(x)
         _require_examples(x)
         if x.shape[1:] != self.layout.outer:
             raise InputError(
                 f"X has examples of shape {tuple(x.shape[1:])}, but the model was trained on"
                 f" {self.layout.outer}, read as {self.spec}: bring them into that shape."
             )
-        kind = self.spec.kind
+        if isinstance(x, Stream):
+            return self._streamed(x, gaps)
         if is_sparse(x):
-            _refuse_order(kind)
-        is_padded = lacks_steps(x, kind)
-        values = steps(x, kind) if is_padded else x
+            _refuse_order(self.spec.kind)
+        reach = self._checked(x, gaps)
+        is_padded = lacks_steps(x, self.spec.kind)
+        scaling = self._scaling_of(x.dtype, reach)
+        return kept(x, self.layout, scaling, has_gaps=is_padded or reach.has_gaps)
+
+    def _checked(self, x: Any, gaps: bool) -> Extent:
+        """How far examples ``(n, *outer)`` reach; values that the model has no place for are
+        refused.
+        """
+        kind = self.spec.kind
+        values = steps(x, kind) if lacks_steps(x, kind) else x
         reach = extent(values, gaps=gaps or self.spec.may_lack_values)
         if self.strict and x.dtype not in PIXELS:
             self._require_unit(reach)
-        scaling = self._scaling_of(x.dtype, reach)
-        return kept(x, self.layout, scaling, has_gaps=is_padded or reach.has_gaps)
+        return reach
+
+    def _streamed(self, x: Stream, gaps: bool, has_gaps: bool | None = None) -> Store:
+        """Examples that are read later, and checked then; whether some values are missing may be
+        known.
+        """
+        reach = extent(x.sample()) if x.dtype in PIXELS else Extent(0, 0)
+        may_lack = x.dtype.kind == "f" and (gaps or self.spec.may_lack_values)
+        is_padded = self.spec.kind in ("sequence", "signal") and x.dtype.kind == "f"
+        return StreamStore(
+            x,
+            self.layout,
+            self._scaling_of(x.dtype, reach),
+            lambda block: self._checked(block, gaps),
+            has_gaps=is_padded or (may_lack if has_gaps is None else has_gaps),
+        )
 
     def _rows(self, table: Table, x: Any) -> Store:
         numbers = table.encode(as_frame(x, table.names))
@@ -251,6 +277,11 @@ def fit_preprocessor(
     """
     if kind is None and is_frame(x) and image_shape is None:
         kind = "table"
+    if kind == "table" and isinstance(x, Stream):
+        raise InputError(
+            "kind='table' looks at whole columns, and takes no stream: leave kind out, so that rows"
+            " are vectors of numbers, or read the table without stream=True."
+        )
     if kind == "table" and not is_sparse(x):
         chosen = table_scaling if scaling == "auto" else scaling
         return _fit_table(x, chosen, likelihood, columns)
@@ -259,10 +290,16 @@ def fit_preprocessor(
             f"columns={columns!r} says what the columns of a table are, but X is read as"
             f" {kind or 'an array'}: give a DataFrame, or pass kind='table'."
         )
-    x = as_numbers(x)
+    if not isinstance(x, Stream):
+        x = as_numbers(x)
     kind, layout = layout_of(tuple(x.shape[1:]), channels, image_shape, kind)
     _require_two(x)
-    if is_sparse(x):
+    values: Any
+    inside: Any
+    if isinstance(x, Stream):
+        values, is_padded = seen(x, kind, layout, scaling), False
+        inside = values
+    elif is_sparse(x):
         _refuse_order(kind)
         inside = x if len(layout.shape) == 1 else x.reshape(-1, 1).tocsr()  # images: as a whole
         values, is_padded = inside, False
@@ -288,12 +325,14 @@ def fit_preprocessor(
     is_picture = fitted.kind == "pixels" or (
         kind == "image" and fitted.kind == "none" and spec.unit_range
     )
-    store = kept(x, layout, fitted, has_gaps=is_padded or reach.has_gaps)
     lacks = spec.may_lack_values and fitted.kind != "standard"
     blank = _mean_inside(values, fitted) if lacks else None
     strict = is_picture and is_bounded
     preprocessor = Preprocessor(spec, layout, fitted, strict, bins=bins, blank=blank, counts=counts)
-    return preprocessor, store
+    if isinstance(x, Stream):
+        known = reach.has_gaps if isinstance(values, LaidOut) else None
+        return preprocessor, preprocessor._streamed(x, False, known)
+    return preprocessor, kept(x, layout, fitted, has_gaps=is_padded or reach.has_gaps)
 
 
 def _mean_inside(x: Any, scaling: Scaling) -> np.ndarray:

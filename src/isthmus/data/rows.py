@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.data.frames import Values, is_frame, numbers_of, rows_of
+from isthmus.data.streams import Stream
 from isthmus.errors import InputError
 
 
@@ -57,6 +58,8 @@ def with_columns(x: Values, columns: Sequence[str] | None) -> Any:
 
     Without names, they are a bare array.
     """
+    if isinstance(x, Stream):  # which knows them
+        return x
     if columns is None:
         return numbers_of(x)
     if is_frame(x):

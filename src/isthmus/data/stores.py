@@ -7,6 +7,7 @@ import math
 import warnings
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -68,6 +69,18 @@ class Store(ABC):
     def on(self, device: torch.device) -> Store:
         """The same on a device, where they fit; else they stay where they are."""
         return self
+
+    def expect(self, batches: Sequence[Tensor]) -> None:
+        """Learn which rows will be gathered next, so that slow ones can be read ahead."""
+        return
+
+    def order(self, seed: int, epoch: int) -> Tensor | None:
+        """The rows of an epoch in an order of their own, ``(n,)``; None where any will do."""
+        return None
+
+    def spread(self, count: int) -> Tensor:
+        """Some rows that stand for all."""
+        return torch.linspace(0, len(self) - 1, count, dtype=torch.float64).long()
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -151,7 +151,7 @@ class BuildingMixin(Settings, Configurable, ABC):
 
     def _hiding(self, spec: ExampleSpec) -> Hiding | None:
         """What is hidden from the encoder in training, as asked for, or because values lack."""
-        if self.hide and spec.kind == "sequence":
+        if self.hide and spec.has_time:
             raise InputError(
                 f"hide={self.hide:g} hides values, but X is read as {spec}, of which steps are"
                 " missing: leave it out."

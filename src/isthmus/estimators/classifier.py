@@ -30,6 +30,8 @@ from isthmus.data.incoming import incoming
 from isthmus.data.rows import is_missing, narrowed, read_labels
 from isthmus.data.stores import Store
 from isthmus.errors import DataWarning, InputError
+from isthmus.estimators._double import evaluating, in_float64
+from isthmus.estimators._results import collected
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.inference import like, precision_for, require_finite
 from isthmus.registry import MEMBERS
@@ -191,14 +193,13 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         check_is_fitted(self, "module_")
         X = incoming(X)
         module: SoftmaxOnCode = self.module_
-        if precision_for(X, next(module.parameters()).device) == torch.float64:
-            module = copy.deepcopy(module).double()
+        is_exact = precision_for(X, next(module.parameters()).device) == torch.float64
+        module = in_float64(module) if is_exact else evaluating(module)
+        batches = self.member_._batches(X)
         with torch.inference_mode():
-            found = torch.cat(
-                [compute(module, batch).cpu() for batch in self.member_._batches(X).chunks()]
-            )
-        require_finite(found.numpy(), "code")
-        return found
+            computed = ((compute(module, batch),) for batch in batches.chunks())
+            found = collected(computed, len(batches))[0]
+        return torch.from_numpy(require_finite(found, "code"))
 
 
 class SoftmaxOnCode(TrainableModule):

@@ -5,6 +5,7 @@ codes.
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,15 +16,18 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
 from isthmus.core.parts import Configurable
 from isthmus.core.reductions import squared_error
 from isthmus.data._sequences import as_list, is_ragged, lacks_steps
+from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators._filling import FillingMixin
+from isthmus.estimators._results import collected
 from isthmus.estimators._sampling import SamplingMixin
 from isthmus.estimators.inference import has_labels, scores_of, shared_noise
 from isthmus.io import runs
@@ -127,14 +131,9 @@ class FittedEstimator(
         """
         batches = self._batches(X, own, checked=x)
         wanted = self._condition(condition, len(batches)) if condition is not None else None
-        decoded, start = [], 0
         with self._inference(X) as module:
-            for batch in batches.chunks():
-                end = start + batch.size
-                given = batch.condition if wanted is None else wanted[start:end].to(batch.x)
-                decoded.append(module(batch, given).cpu().numpy())
-                start = end
-        return self._given_back(np.concatenate(decoded), X)
+            decoded = collected(_restored(module, batches, wanted), len(batches))[0]
+        return self._given_back(decoded, X)
 
     def terms(self, X: Any, condition: Any = None) -> dict[str, np.ndarray]:
         """The terms of the loss of each example, each ``(n,)``: ``"distortion"`` and, where there
@@ -239,6 +238,18 @@ class FittedEstimator(
     def save(self, path: str | Path) -> Path:
         """Write the run to a folder: weights, configuration, history. See :func:`isthmus.load`."""
         return runs.save(self, Path(path))
+
+
+def _restored(
+    module: Autoencoder, batches: StoreBatches, wanted: Tensor | None
+) -> Iterator[tuple[Tensor]]:
+    """Reconstructions chunk by chunk, decoded under their own condition or the ``wanted`` one."""
+    start = 0
+    for batch in batches.chunks():
+        stop = start + batch.size
+        given = batch.condition if wanted is None else wanted[start:stop].to(batch.x)
+        yield (module(batch, given),)
+        start = stop
 
 
 def observed_error(restored: Tensor, batch: Batch) -> Tensor:

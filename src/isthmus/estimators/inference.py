@@ -4,10 +4,10 @@ conditions that are checked.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -26,9 +26,13 @@ from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.incoming import incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
+from isthmus.data.rows import with_columns
 from isthmus.data.series import Windows
 from isthmus.data.stores import Store, inference_rows
+from isthmus.data.streams import Stream
 from isthmus.errors import InputError, InputTypeError
+from isthmus.estimators._double import evaluating, in_float64
+from isthmus.estimators._results import collected
 from isthmus.estimators.settings import Settings
 
 DRAWS = 16
@@ -163,6 +167,8 @@ class InferenceMixin(Settings):
         """
         given = incoming(X)
         x = given.x if isinstance(given, Part) else given
+        if isinstance(x, Stream):
+            return self._checked_stream(x, reset)
         if is_ragged(x):
             known = None if reset else settled or self._settled
             x = self._padded(x, known)
@@ -234,6 +240,17 @@ class InferenceMixin(Settings):
             return like(numbers_of(frame), x)
         return frame
 
+    def _checked_stream(self, stream: Stream, reset: bool) -> Stream:
+        """A stream whose columns, if it is a table, are those of the training examples."""
+        if stream.ndim > 2:
+            return stream
+        head = with_columns(stream[:1], stream.columns)
+        try:
+            validate_data(self, head, reset=reset, ensure_all_finite=False)
+        except ValueError as error:
+            raise InputError(" ".join(str(error).split())) from error
+        return stream
+
     def _checked_codes(self, Z: Any) -> np.ndarray:
         check_is_fitted(self, "module_")
         shape = self.module_.bottleneck.code_shape
@@ -266,11 +283,11 @@ class InferenceMixin(Settings):
             size = inference_rows(self.preprocessor_.spec.shape)
             chunks = z.to(self._device, floating if z.is_floating_point() else z.dtype).split(size)
             known = [None] * len(chunks) if given is None else given.to(self._device).split(size)
-            decoded = [
-                self._examples_of(module, chunk, None if at is None else at.to(floating), drawn)
+            decoded = (
+                (self._examples_of(module, chunk, None if at is None else at.to(floating), drawn),)
                 for chunk, at in zip(chunks, known, strict=True)
-            ]
-        examples = np.concatenate(decoded)
+            )
+            examples = collected(decoded, len(z))[0]
         if self.preprocessor_.table is not None:
             require_finite(examples, "example", "the codes")
             return self._given_back(examples, is_bounded=drawn)
@@ -280,11 +297,11 @@ class InferenceMixin(Settings):
 
     def _examples_of(
         self, module: Autoencoder, z: Tensor, condition: Tensor | None, drawn: bool
-    ) -> np.ndarray:
+    ) -> Tensor:
         """What codes become inside, ``(n, *shape)``."""
         if drawn:
-            return module.likelihood.draw(module.parameters_at(z, condition)).cpu().numpy()
-        return module.decode(z, condition).cpu().numpy()
+            return module.likelihood.draw(module.parameters_at(z, condition))
+        return module.decode(z, condition)
 
     def _condition(self, condition: Any, n: int) -> Tensor | None:
         """What the user says of n examples, as the numbers that a conditional member sees."""
@@ -381,9 +398,8 @@ class InferenceMixin(Settings):
     @contextmanager
     def _inference(self, X: Any = None, *, is_wide: bool = False) -> Iterator[Autoencoder]:
         check_is_fitted(self, "module_")
-        module = self.module_.eval()
-        if precision_for(X, self._device, is_wide=is_wide) == torch.float64:
-            module = copy.deepcopy(module).double()
+        is_exact = precision_for(X, self._device, is_wide=is_wide) == torch.float64
+        module = in_float64(self.module_) if is_exact else evaluating(self.module_)
         with torch.inference_mode():
             yield module
 
@@ -392,9 +408,7 @@ class InferenceMixin(Settings):
         X = incoming(X)
         batches = self._batches(X, condition)
         with self._inference(X) as module:
-            chunks = [module.encode(batch) for batch in batches.chunks()]
-        arrays = (
-            require_finite(like(torch.cat(parts).cpu().numpy(), X), "code")
-            for parts in zip(*chunks, strict=True)
-        )
-        return type(chunks[0])(*arrays)
+            chunks = map(module.encode, batches.chunks())
+            first = next(chunks)
+            arrays = collected(chain([first], chunks), len(batches))
+        return type(first)(*(require_finite(like(array, X), "code") for array in arrays))

@@ -79,8 +79,8 @@ class Settings(TrainingSettings):
     hide: float | None = field(
         None,
         "share of the values that is hidden from the encoder at every step of training, and still"
-        " asked for, so that what is missing can be filled in; none: 0.3 where training lacks 1% of"
-        " its values or more, but nothing where codes are drawn",
+        " asked for, so that what is missing can be filled in; none: 0.3 where 1% or more is"
+        " missing in training, but nothing where codes are drawn",
         low=0,
         below=1,
     )

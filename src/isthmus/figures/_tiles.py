@@ -193,7 +193,8 @@ def _aspect(x: np.ndarray, hints: dict[str, Any]) -> float:
 
 def _numbers(x: Values, table: Table | None, name: str = "X") -> np.ndarray:
     """Examples as numbers; the cells of a table as a model sees them, without its scaling."""
-    return table.encode(x) if table is not None and is_frame(x) else numbers_of(x, name)
+    cells: Any = x
+    return table.encode(cells) if table is not None and is_frame(x) else numbers_of(x, name)
 
 
 def _profiles(x: np.ndarray, word: str = "column", table: Table | None = None) -> Profiles:

@@ -51,6 +51,7 @@ class Step:
         is_single = len(stage.objectives) == 1
         self._take: Callable[[Tensor], Any] = batches.stored if is_single else batches.batch
         ready: Ready = batches.ready if is_single else lambda batch: batch
+        self._expect = batches.expect
         whole = (
             len(batches)
             if steps_per_epoch(len(batches), settings.batch_size) == 1
@@ -97,6 +98,16 @@ class Step:
         first, *others = moved
         return torch.cat([first, *(values[1:] for values in others)]) if others else first
 
+    def expect(self, steps: Sequence[Tensor]) -> None:
+        """Say which rows the next steps will move on, of which this process asks for its own."""
+        shards = (self.runtime.shard(len(rows)) for rows in steps)
+        self._expect(
+            [
+                rows if shard is None else rows[shard.start : shard.stop]
+                for rows, shard in zip(steps, shards, strict=True)
+            ]
+        )
+
     @property
     def _made(self) -> Pass:
         """The forward pass of the stage's first objective."""
@@ -119,11 +130,16 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
     return steps - 1 if n % batch_size == 1 and steps > 1 else steps
 
 
-def order_of(n: int, seed: int, epoch: int, batch_size: int) -> tuple[Tensor, ...]:
-    """The rows of every step of an epoch; a last batch of one example joins the one before it."""
+def order_of(
+    n: int, seed: int, epoch: int, batch_size: int, own: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """The rows of every step of an epoch; a last batch of one example joins the one before it.
+
+    They are shuffled, but where the examples have an order of their ``own``, ``(n,)``.
+    """
     words = np.random.SeedSequence([seed, epoch]).generate_state(2)
     generator = torch.Generator().manual_seed(int(words[0]) << 32 | int(words[1]))
-    order = torch.randperm(n, generator=generator)
+    order = torch.randperm(n, generator=generator) if own is None else own
     ends = range(batch_size, steps_per_epoch(n, batch_size) * batch_size, batch_size)
     return order.tensor_split(list(ends))
 

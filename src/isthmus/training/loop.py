@@ -158,6 +158,7 @@ class Trainer:
                 self._epoch()
             self.is_complete = True
         finally:
+            self.batches.expect(())
             for callback in started:
                 callback.on_fit_end(self)
         self.module.eval()
@@ -199,7 +200,9 @@ class Trainer:
         self._earlier = self._good
         self._good = {name: value.clone() for name, value in self.module.state_dict().items()}
         start = time.monotonic() - state.seconds
-        order = order_of(len(self.batches), state.seed, state.epoch, self.settings.batch_size)
+        own = self.batches.order(state.seed, state.epoch)
+        order = order_of(len(self.batches), state.seed, state.epoch, self.settings.batch_size, own)
+        self.step.expect(order[state.position :])
         self.module.train()
         for position in range(state.position, self.steps):
             terms = self.step(order[position], self._stage_epoch + position / self.steps)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.data._memory import say_if_large
 from isthmus.data._sources.folders import ImageFile, Listing, labels_of, listed
 from isthmus.data._sources.pixels import Form, Head, Size, decoded, inspected, pixel_type
 from isthmus.data._sources.progress import track
@@ -104,6 +105,7 @@ def decoded_rows(images: Images, skip_unreadable: bool = False) -> Rows:
     form, unread, train = images.form, list(images.unread), 0
     kept: list[ImageFile] = []
     x = np.empty((len(images.files), form.channels, *form.size), pixel_type(form))
+    say_if_large(x.nbytes, f"the array of {len(x)} images")
     for place, file in enumerate(track(images.files, "reading images")):
         try:
             x[len(kept)] = decoded(file.path, form)
