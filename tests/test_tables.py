@@ -246,6 +246,28 @@ def test_later_rows_may_lie_outside_the_range_of_training() -> None:
         assert model.nll(x * 100, samples=8).mean() > model.nll(x, samples=8).mean()
 
 
+def test_what_was_min_max_scaled_in_float64_lies_in_the_unit_range() -> None:
+    x = np.random.default_rng(0).random((50, 3)) * 7
+    scaled = (x - x.min(0)) / (x.max(0) - x.min(0))
+    scaled[scaled == 1] += 2.3e-16  # as scikit-learn's MinMaxScaler leaves it
+    assert scaled.max() > 1
+    assert ist.AE(likelihood="bernoulli", epochs=1).fit(scaled).preprocessor_.spec.support == "unit"
+
+
+def test_a_row_without_any_value_is_the_mean_and_a_column_without_any_is_said() -> None:
+    x = np.random.default_rng(0).normal(3, 2, (60, 4))
+    model = ist.AE(epochs=2, random_state=0).fit(x)
+    alone, among = np.full((1, 4), np.nan), np.vstack([x[:5], np.full((1, 4), np.nan)])
+    np.testing.assert_allclose(model.transform(alone)[0], model.transform(among)[5], atol=1e-6)
+    x[:, 2] = np.nan
+    with pytest.warns(
+        DataWarning, match=r"column 2 of X .* holds no value, only gaps, and so do 0"
+    ):
+        ist.AE(epochs=1, random_state=0).fit(x)
+    with pytest.raises(InputError, match="X holds no value, only gaps: fill some in"):
+        ist.AE(epochs=1).fit(np.full((9, 2), np.nan))
+
+
 def test_masks_of_uint8_are_not_divided_by_255() -> None:
     mask = np.random.default_rng(0).integers(0, 2, (120, 8, 8), dtype=np.uint8)
     for x in (mask, mask.reshape(120, 64)):
@@ -262,6 +284,12 @@ def test_a_wild_cell_spoils_nothing_under_robust_scalings() -> None:
     x = np.random.default_rng(0).normal(5, 2, (300, 3))
     wild = x.copy()
     wild[7, 1] = 1e30
+    with pytest.warns(
+        DataWarning, match=r"column 1 of X .* holds 1e\+30, beside which all its oth"
+    ):
+        ist.AE(epochs=1, random_state=0).fit(wild)
+    rare = np.eye(300)[:, :2]  # a column that is 1 in a single row is no slip
+    ist.AE(scaling="standard", epochs=1, random_state=0).fit(rare)
     for scaling in ("robust", "quantile"):
         model = ist.AE(latent_dim=3, scaling=scaling, epochs=60, learning_rate=5e-3, random_state=0)
         restored = model.fit(wild).reconstruct(x)

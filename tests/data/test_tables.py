@@ -113,8 +113,12 @@ def test_some_cells_of_a_row_can_be_known(people: pd.DataFrame) -> None:
         table.parsed({"town": "Rome"})
     with pytest.raises(InputError, match="column 'since' holds dates, but 'soon' is none"):
         table.parsed({"since": "soon"})
-    with pytest.raises(InputError, match="column 'age' holds numbers, but 'old' is none"):
+    with pytest.raises(InputError, match="column 'age' holds whole numbers, but 'old' is none"):
         table.parsed({"age": "old"})
+    with pytest.raises(InputError, match=r"column 'age' holds whole numbers, but 1\.5 is none"):
+        table.parsed({"age": 1.5})
+    with pytest.raises(InputError, match="column 'income' holds numbers, but nan is none"):
+        table.parsed({"income": float("nan")})
     with pytest.raises(InputError, match=r"column 'zoned' has the type .* without a time zone"):
         table.parsed({"zoned": "2020-03-01"})
 
@@ -179,6 +183,11 @@ def test_bad_columns_are_refused() -> None:
         fit_table(frame[["x"]].replace(2.5, np.inf))
 
 
+def test_cells_that_hold_several_values_are_refused() -> None:
+    with pytest.raises(InputError, match="column 'z' has the type object, which cannot be read"):
+        fit_table(pd.DataFrame({"x": [1.0, 2.5], "z": [[1], [2, 3]]}))
+
+
 def test_other_columns_than_those_of_training_are_refused() -> None:
     frame = pd.DataFrame({"a": [1.0, 2.5, 4], "b": ["u", "v", "u"], "c": [0, 1, 0]})
     table = fit_table(frame)
@@ -188,7 +197,7 @@ def test_other_columns_than_those_of_training_are_refused() -> None:
         table.encode(frame[["a", "b"]])
     with pytest.raises(InputError, match="X has the columns 'd', which training did not see"):
         table.encode(frame.assign(d=1))
-    with pytest.raises(InputError, match="column 'a' held numbers in training, but holds 'x'"):
+    with pytest.raises(InputError, match="column 'a' is read as numbers, but holds 'x'"):
         table.encode(frame.assign(a=["x", "y", "z"]))
     with pytest.raises(InputError, match="column 'c' held 0 and 1 alone in training, but holds 2"):
         table.encode(frame.assign(c=2))

@@ -22,6 +22,7 @@ _WANTED: dict[Kind, str] = {
     "vector": "(n, columns)",
 }
 
+_ROUNDING = 2.0**-24  # half of the step of float32 at 1
 _EXACT = 2**53  # float64 holds every whole number up to here
 
 
@@ -129,6 +130,11 @@ class Extent(NamedTuple):
         """Whether some are missing."""
         return self.missing > 0
 
+    @property
+    def is_unit(self) -> bool:
+        """Whether all lie in [0, 1], as float32 has them: scaling in float64 leaves 1 + 2e-16."""
+        return self.low >= -_ROUNDING and self.high <= 1 + _ROUNDING
+
 
 def extent(x: Any, name: str = "X", *, gaps: bool = False) -> Extent:
     """How far the values of examples reach.
@@ -151,8 +157,8 @@ def extent(x: Any, name: str = "X", *, gaps: bool = False) -> Extent:
             place = np.argwhere(is_bad)[0]
             raise _not_finite(block[tuple(place)], (start + place[0], *place[1:]), name)
         low, high = min(low, least), max(high, greatest)
-    if low > high:
-        raise InputError(f"{name} holds no value, only gaps: fill some in.")
+    if low > high:  # nothing but gaps
+        low = high = 0.0
     return Extent(low, high, missing / max(1, math.prod(x.shape)))
 
 

@@ -23,6 +23,8 @@ from isthmus.errors import DataWarning, InputError
 PIXELS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 """The types that are read as pixels, with the value that is white."""
 
+_WILD_SHARE = 0.9  # of a column's variance that is due to one value
+_WILD = 1000.0  # usual deviations from the middle
 _DARK = 8  # what share of white pixels must exceed, or they are said to be dark
 _ROUNDING = 1e-5  # what 0 and 1 may be off once they are scaled
 
@@ -121,7 +123,7 @@ def fit_scaling(kind: str, x: Any, extent: Extent, *, example: Kind = "vector") 
     if kind == "auto":
         kind = chosen_scaling(x, extent, example)
     nothing, one = np.zeros(1), np.ones(1)
-    in_unit = extent.low >= 0 and extent.high <= 1
+    in_unit = extent.is_unit
     if kind == "none":
         return Scaling(kind, nothing, one, in_unit)
     if kind == "pixels":
@@ -152,10 +154,35 @@ def fit_scaling(kind: str, x: Any, extent: Extent, *, example: Kind = "vector") 
             offset, scale = nothing, one
         case _:
             offset, scale = moments(x, axis)
+            if axis == 0 and isinstance(x, np.ndarray):
+                _say_wild(x, offset, scale)
     offset, scale = np.atleast_1d(offset), np.atleast_1d(scale)
     if per_channel and kind != "quantile":
         offset, scale = offset[:, None], scale[:, None]  # (channels, 1) meets (n, channels, time)
     return Scaling(kind, offset, np.where(scale > 0, scale, 1.0), kind == "minmax", curve)
+
+
+def _say_wild(x: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> None:
+    """Warn of columns ``(n, columns)`` whose spread is that of a single value.
+
+    Beside it, all others become one and the same once they are standardised.
+    """
+    low, high = reach(x, 0)
+    farthest = np.maximum(high - mean, mean - low)
+    wild = np.flatnonzero(np.square(farthest) > _WILD_SHARE * len(x) * np.square(deviation))
+    for column in wild:
+        values = x[:, column].astype(np.float64)
+        _, usual = robust_spread(values, None)
+        if usual > 0 and farthest[column] > _WILD * usual:
+            is_high = high[column] - mean[column] >= mean[column] - low[column]
+            value = high[column] if is_high else low[column]
+            warnings.warn(
+                f"column {column} of X (from 0) holds {value:g}, beside which all its other values"
+                " are one and the same once they are standardised: correct it, or pass"
+                " scaling='robust' or 'quantile'.",
+                DataWarning,
+                stacklevel=2,
+            )
 
 
 def fit_columns(kind: str, x: np.ndarray, count: int) -> Scaling:
@@ -178,7 +205,7 @@ def chosen_scaling(x: Any, extent: Extent, example: Kind) -> str:
     examples of any kind that hold 0 and 1 alone. Rows of uint8 that reach beyond the half of 255
     are taken for pixels too. Everything else is standardised.
     """
-    if extent.low >= 0 and extent.high <= 1 and (example == "image" or _holds_ends(x)):
+    if extent.is_unit and (example == "image" or _holds_ends(x)):
         return "none"
     if x.dtype not in PIXELS:
         return "standard"

@@ -109,12 +109,16 @@ class NumberColumn(ColumnCode):
         return numbers.clip(self.low, self.high)
 
     def parsed(self, cell: Any) -> Any:
+        kind = "whole numbers" if self.is_whole else "numbers"
         try:
-            return float(cell)
+            number = float(cell)
+            if not np.isfinite(number) or (self.is_whole and number != round(number)):
+                raise ValueError(number)
         except (TypeError, ValueError) as error:
             raise InputError(
-                f"column {self.name!r} holds numbers, but {cell!r} is none: give one."
+                f"column {self.name!r} holds {kind}, but {cell!r} is none: give one."
             ) from error
+        return number
 
 
 @dataclass(frozen=True)
@@ -334,8 +338,8 @@ def _numbers(cells: Series) -> np.ndarray:
         numbers: np.ndarray = cells.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"column {cells.name!r} held numbers in training, but holds"
-            f" {_first_odd(cells)!r}: correct it."
+            f"column {cells.name!r} is read as numbers, but holds {_first_odd(cells)!r}: correct"
+            " it."
         ) from error
     if np.isinf(numbers).any():
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -16,7 +17,7 @@ from isthmus.data._grids import grid_of, no_count, off_grid
 from isthmus.data._layout import Extent, Layout, as_numbers, extent, layout_of
 from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
 from isthmus.data._sequences import lacks_steps, steps
-from isthmus.data._statistics import is_sparse, moments
+from isthmus.data._statistics import blocks, is_sparse, moments
 from isthmus.data._streamed import LaidOut, StreamStore, seen
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import Condition, condition_from_json
@@ -24,7 +25,7 @@ from isthmus.data.frames import is_frame
 from isthmus.data.stores import ArrayStore, Store, kept
 from isthmus.data.streams import Stream
 from isthmus.data.tables import Table, as_frame, fit_table
-from isthmus.errors import InputError
+from isthmus.errors import DataWarning, InputError
 from isthmus.likelihoods.base import LikelihoodPart, that_fit
 from isthmus.registry import LIKELIHOODS
 
@@ -309,12 +310,14 @@ def fit_preprocessor(
         values = steps(inside, kind) if is_padded or kind == "sequence" else inside
     unscaled = ExampleSpec(kind, layout.shape)
     reach = extent(values, gaps=unscaled.may_lack_values)
+    if reach.has_gaps and unscaled.may_lack_values:
+        _say_empty(inside, reach)
     counts = likelihood is not None and likelihood.requires_counts
     if likelihood is not None and counts:
         scaling = _unscaled(scaling, likelihood)
     needs_unit = likelihood is not None and likelihood.accepts(unscaled) is not None
     if scaling == "auto" and (needs_unit or as_probabilities) and x.dtype not in PIXELS:
-        scaling = "none" if reach.low >= 0 and reach.high <= 1 else scaling
+        scaling = "none" if reach.is_unit else scaling
     fitted = fit_scaling(scaling, values, reach, example=kind)
     support = support_of(inside, fitted, kind)
     spec = replace(unscaled, support=support, missing=reach.missing)
@@ -333,6 +336,23 @@ def fit_preprocessor(
         known = reach.has_gaps if isinstance(values, LaidOut) else None
         return preprocessor, preprocessor._streamed(x, False, known)
     return preprocessor, kept(x, layout, fitted, has_gaps=is_padded or reach.has_gaps)
+
+
+def _say_empty(x: Any, reach: Extent) -> None:
+    """Refuse examples without any value; warn of a column that has none, which teaches nothing."""
+    if reach.missing == 1:
+        raise InputError("X holds no value, only gaps: fill some in.")
+    known = np.zeros(x.shape[1:], dtype=bool)
+    for _, block in blocks(x):
+        known |= ~np.isnan(block).all(axis=0)
+    if not known.all():
+        empty = np.flatnonzero(~known)
+        warnings.warn(
+            f"column {empty[0]} of X (from 0) holds no value, only gaps, and so do"
+            f" {len(empty) - 1} more: leave such columns out.",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _mean_inside(x: Any, scaling: Scaling) -> np.ndarray:

@@ -318,9 +318,11 @@ def _is_categorical(cells: Series, known: Series) -> bool:
     from pandas import CategoricalDtype
     from pandas.api.types import is_string_dtype
 
-    if isinstance(cells.dtype, CategoricalDtype) or is_string_dtype(cells.dtype):
+    if isinstance(cells.dtype, CategoricalDtype):
         return True
-    return cells.dtype == object and all(isinstance(cell, str | int | float) for cell in known)
+    if cells.dtype != object:
+        return bool(is_string_dtype(cells.dtype))
+    return all(isinstance(cell, str | int | float) for cell in known)
 
 
 def _code(cells: Series, kind: ColumnKind) -> ColumnCode:
