@@ -21,8 +21,20 @@ class RunError(InputError):
     """A run folder or a checkpoint is missing, foreign or damaged."""
 
 
+class StorageError(InputError, OSError):
+    """A file cannot be written: the disk is full, or refuses; what was there is unchanged."""
+
+
+class BusyError(InputError):
+    """Another process, or thread, is writing to the same folder; the message names it."""
+
+
 class DataWarning(UserWarning):
     """Something about the data may be wrong; the message says what and the remedy."""
+
+
+class RunWarning(UserWarning):
+    """Something of a run is missing that its model does not need; the message says what."""
 
 
 class LearningWarning(UserWarning):

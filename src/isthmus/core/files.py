@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import safe_open
+from safetensors.torch import load, save
 from torch import Tensor
 
-from isthmus.errors import InputError, RunError
+from isthmus.errors import InputError, RunError, StorageError
+
+PART = ".isthmus-part"
+"""How a file ends that is being written; one that a killed process left is removed later."""
 
 _META = "isthmus"
+_SUM = "sha256"
 
 
 def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
@@ -25,76 +31,138 @@ def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
 
     Unless ``synced``, that holds for a crash of the program and not of the machine, and costs a
     tenth of the time: for many small files that are easily made again.
+
+    Raises:
+        StorageError: where the disk is full or refuses; what was there is unchanged.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    write_with(path, lambda part: _write_out(part, content, synced), synced=synced)
+
+
+def write_with(path: Path, write: Callable[[Path], None], *, synced: bool = False) -> None:
+    """Let ``write`` make a file under another name, and put it in its place when it is whole."""
+    with storing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+        try:
+            write(part)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        if synced:
+            sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder survive a crash of the machine, where the system can."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            if synced:
-                file.flush()
-                os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # no folder can be opened on Windows
+        return
+    try:
+        os.fsync(handle)
+    except OSError:  # some file systems know no sync of a folder
+        pass
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Say in one sentence which file cannot be written, and why."""
+    try:
+        yield
+    except InputError:
         raise
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "free some space" if full else "choose another place, or allow it"
+        raise StorageError(
+            f"{path} cannot be written ({error.strerror or error}): {remedy}; what was there is"
+            " unchanged."
+        ) from error
+
+
+@contextmanager
+def reading(path: Path, remedy: str) -> Iterator[None]:
+    """The door through which a file comes: whatever reading it raises becomes one sentence.
+
+    Errors of ours pass through. A damaged file can make a reader raise anything; what it is called
+    says nothing to whoever handed it in.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise RunError(f"{path} is too large for the memory: {remedy}.") from error
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{path} cannot be read, so it is damaged or foreign ({type(error).__name__}: {said}):"
+            f" {remedy}."
+        ) from error
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as readable JSON, atomically."""
-    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """A value as readable JSON."""
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:
     """Read JSON; what cannot be read raises :class:`RunError` with the file's name."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(
-            f"{path} is missing: the folder holds no finished run of isthmus."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{path} is damaged ({error}): restore it from a copy, or train again."
-        ) from error
+    if not path.is_file():
+        raise RunError(f"{path} is missing: the folder holds no finished run of isthmus.")
+    with reading(path, "restore it from a copy, or train again"):
+        return json.loads(path.read_bytes())
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Any = None) -> str:
-    """Write tensors in the safetensors format, a JSON value in the header; gives its SHA-256."""
-    content = save(_apart(tensors), metadata={_META: json.dumps(meta)})
-    write_bytes(path, content)
-    return hashlib.sha256(content).hexdigest()
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Any = None) -> None:
+    """Write tensors in the safetensors format, a JSON value in the header, and a checksum."""
+    write_bytes(path, tensor_bytes(tensors, meta))
 
 
-def read_tensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], Any]:
+def tensor_bytes(tensors: Mapping[str, Tensor], meta: Any = None) -> bytes:
+    """What :func:`write_tensors` writes."""
+    apart, text = _apart(tensors), json.dumps(meta)
+    return save(apart, metadata={_META: text, _SUM: _checksum(apart, text)})
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
     """Read what :func:`write_tensors` wrote; a damaged or foreign file raises :class:`RunError`."""
     if not path.is_file():
         raise RunError(f"{path} is missing: restore it from a copy, or train again.")
-    if sha256 is not None and hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise RunError(
-            f"{path} does not match its checksum, so it was damaged or exchanged: restore it, or"
-            " train again."
-        )
-    try:
-        with safe_open(path, framework="pt") as file:
-            meta = json.loads((file.metadata() or {}).get(_META, "null"))
-            return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118  (no mapping)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(
-            f"{path} is no safetensors file, or is damaged ({error}): restore it, or train again."
-        ) from error
+    with reading(path, "restore it, or train again"):
+        return parse_tensors(path.read_bytes(), path)
+
+
+def parse_tensors(content: bytes, path: Path) -> tuple[dict[str, Tensor], Any]:
+    """The tensors and the value of what :func:`tensor_bytes` made, checked; ``path`` is said."""
+    with reading(path, "restore it, or train again"):
+        tensors, head = load(content), _head(content)
+        text = str(head.get(_META, "null"))
+        if head.get(_SUM) != _checksum(tensors, text):
+            raise RunError(
+                f"{path} does not match its checksum, so it was damaged or exchanged: restore it,"
+                " or train again."
+            )
+        return tensors, json.loads(text)
 
 
 def read_meta(path: Path) -> Any:
-    """Only the JSON value in the header of what :func:`write_tensors` wrote."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return json.loads((file.metadata() or {}).get(_META, "null"))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(
-            f"{path} is no safetensors file, or is damaged ({error}): remove or restore it."
-        ) from error
+    """Only the JSON value in the header of what :func:`write_tensors` wrote, unchecked."""
+    with reading(path, "remove or restore it"), safe_open(path, framework="pt") as file:
+        return json.loads((file.metadata() or {}).get(_META, "null"))
+
+
+def sha256(content: bytes) -> str:
+    """The checksum of a file's bytes."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def pack(value: Any, tensors: dict[str, Tensor], prefix: str) -> Any:
@@ -128,7 +196,7 @@ def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
 def load_state(module: torch.nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
     """Put weights into a module; what does not fit raises :class:`RunError` and changes nothing.
 
-    A weight does not fit where it is missing, foreign, misshapen, or not finite.
+    A weight does not fit where it is missing, foreign, misshapen, of another type, or not finite.
     """
     expected = module.state_dict()
     wrong = [*sorted(set(expected) - set(state)), *sorted(set(state) - set(expected))]
@@ -142,9 +210,12 @@ def load_state(module: torch.nn.Module, state: Mapping[str, Tensor], source: Pat
                 f"{source} does not fit the model: {name!r} has the shape"
                 f" {tuple(state[name].shape)}, the model wants {tuple(tensor.shape)}."
             )
-    if (
-        bad := not_finite({name: state[name] for name, _ in module.named_parameters()})
-    ) is not None:
+        if not _is_kin(tensor.dtype, state[name].dtype):
+            raise RunError(
+                f"{source} does not fit the model: {name!r} holds {_short(state[name].dtype)}, the"
+                f" model wants {_short(tensor.dtype)}."
+            )
+    if (bad := not_finite({name: state[name] for name in expected})) is not None:
         raise RunError(
             f"{source} holds weights that are not finite ({bad!r}), with which nothing can be"
             " computed: train again, with a smaller learning_rate."
@@ -152,24 +223,44 @@ def load_state(module: torch.nn.Module, state: Mapping[str, Tensor], source: Pat
     module.load_state_dict(dict(state))
 
 
+def _is_kin(wanted: torch.dtype, given: torch.dtype) -> bool:
+    """Whether values of one type may stand for another: floating point of any width may."""
+    return wanted == given or (wanted.is_floating_point and given.is_floating_point)
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
 def not_finite(weights: Mapping[str, Tensor]) -> str | None:
     """The name of the first weight that holds NaN or infinity, or None."""
     return next((name for name, value in weights.items() if not bool(value.isfinite().all())), None)
 
 
-def refuse_foreign(folder: Path, marks: tuple[str, ...]) -> None:
-    """Refuse to write into something that exists and was not written by isthmus."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: choose a folder that is new or holds a run.")
-    if (
-        folder.is_dir()
-        and any(folder.iterdir())
-        and not any((folder / mark).exists() for mark in marks)
-    ):
-        raise InputError(
-            f"{folder} exists and is not a run of isthmus: choose another folder; nothing was"
-            " written."
-        )
+def _write_out(part: Path, content: bytes, synced: bool) -> None:
+    """Write and, where asked, let it reach the disk; the system's umask decides who may read."""
+    with part.open("xb") as file:
+        file.write(content)
+        if synced:
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _head(content: bytes) -> dict[str, str]:
+    """The free text in the header of a safetensors file."""
+    size = int.from_bytes(content[:8], "little")
+    values: dict[str, str] = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
+    return values
+
+
+def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
+    """What changes when a name, a type, a shape, a value, or the text beside them does."""
+    total = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        total.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        total.update(memoryview(value.contiguous().reshape(-1).view(torch.uint8).numpy()))
+    return total.hexdigest()
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -182,9 +273,3 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         apart[name] = ready.clone() if storage in seen else ready
         seen.add(storage)
     return apart
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

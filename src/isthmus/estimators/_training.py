@@ -33,7 +33,7 @@ from isthmus.training.callbacks import Callback, assembled
 from isthmus.training.callbacks.checkpoints import CheckpointWriter
 from isthmus.training.callbacks.snapshots import Snapshot, Snapshots
 from isthmus.training.callbacks.stopping import EarlyStopping
-from isthmus.training.checkpoint import Checkpoint, State, checkpoint_in
+from isthmus.training.checkpoint import Checkpoint, State, checkpoint_in, held
 from isthmus.training.distributed import choose_runtime
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import Runtime, SingleProcess, tuned, useful_threads
@@ -105,26 +105,27 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
                     preprocessor.require_grid(examples.x)
         place = runtime or choose_runtime(self.device, self.precision)
         checkpoint = checkpoint_in(whole.checkpoint_dir, self._identity(train, measured, earlier))
-        seed = self._agreed_seed(place, checkpoint, earlier)
-        train, held_out = whole._hold_out(train, seed) if measured is None else (train, measured)
-        count = None if held_out is None else len(held_out.x)
-        self._require_examples(len(train.x), count, is_first=earlier is None)
-        probed = self._transformed(preprocessor, probes) or train
-        self._seed = seed
-        self._run(
-            whole,
-            Task(
-                preprocessor,
-                train,
-                held_out,
-                probed,
-                place,
-                seed,
-                checkpoint,
-                earlier,
-                is_portion,
-            ),
-        )
+        with held(checkpoint if place.is_main else None):
+            seed = self._agreed_seed(place, checkpoint, earlier)
+            train, held_out = whole._hold_out(train, seed) if measured is None else (train, measured)
+            count = None if held_out is None else len(held_out.x)
+            self._require_examples(len(train.x), count, is_first=earlier is None)
+            probed = self._transformed(preprocessor, probes) or train
+            self._seed = seed
+            self._run(
+                whole,
+                Task(
+                    preprocessor,
+                    train,
+                    held_out,
+                    probed,
+                    place,
+                    seed,
+                    checkpoint,
+                    earlier,
+                    is_portion,
+                ),
+            )
         return self
 
     def _run(self, whole: Self, task: Task) -> None:

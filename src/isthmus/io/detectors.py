@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from isthmus.core import files
+from isthmus.core import claims, files
+from isthmus.core.editions import edition
 from isthmus.errors import RunError
 from isthmus.io import runs
 from isthmus.version import __version__
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from isthmus.estimators.base import Estimator
 
 STATISTICS = "detector.safetensors"
+_MEMBER = "member-"
 
 
 def write_detector(
@@ -28,43 +32,90 @@ def write_detector(
 ) -> Path:
     """Write a detector to a folder, which must be new, empty, or hold a run.
 
-    The configuration is written last, so that a folder is a detector only when it is whole.
+    Members lie in folders of their own, under names that are free; the configuration names them,
+    and its replacement makes the new detector the present one.
     """
-    files.refuse_foreign(path, (runs.CONFIG,))
-    folders = [f"member-{place}" for place in range(len(members))]
-    for folder, member in zip(folders, members, strict=True):
-        runs.save(member, path / folder)
-    config = {
-        "format": runs.FORMAT,
-        "isthmus": __version__,
-        "detector": name,
-        "members": folders,
-        "judging": dict(values),
-        "sha256": files.write_tensors(path / STATISTICS, tensors),
-    }
-    files.write_json(path / runs.CONFIG, config)
+    claims.refuse_foreign(path, (runs.CONFIG,))
+    with claims.claimed(path):
+        before = _members(path)
+        folders = _free_names(path, len(members))
+        try:
+            for folder, member in zip(folders, members, strict=True):
+                runs.save(member, path / folder)
+            with edition(path, (STATISTICS,)) as new:
+                new.write_tensors(STATISTICS, tensors)
+                new.publish(
+                    {
+                        "format": runs.FORMAT,
+                        "isthmus": __version__,
+                        "detector": name,
+                        "members": {folder: _sealed_by(path / folder) for folder in folders},
+                        "judging": dict(values),
+                    }
+                )
+        except BaseException:
+            _remove(path, folders)
+            raise
+        _remove(path, before)
     return path
 
 
 def read_detector(
     path: Path, device: str
 ) -> tuple[list[Estimator], dict[str, Any], dict[str, Tensor]]:
-    """The members of a detector, its values and its statistics, as :func:`write` was given them.
+    """The members of a detector, its values and its statistics, as they were written.
 
     Raises:
         RunError: for a folder that is missing, foreign or damaged.
     """
-    config = runs.read_any(path)
+    config, contents = runs.read_whole(path)
     if "detector" not in config:
         raise RunError(
             f"{path} holds no detector but a {config.get('member')}: give it to"
             " OutlierDetector.from_run, and fit."
         )
-    if missing := {"members", "judging", "sha256"} - set(config):
+    if missing := {"members", "judging"} - set(config):
         raise RunError(
             f"{path / runs.CONFIG} is damaged: it lacks {', '.join(sorted(missing))}; restore it,"
             " or fit again."
         )
-    tensors, _ = files.read_tensors(path / STATISTICS, config["sha256"])
-    members = [runs.load_run(path / folder, device=device) for folder in config["members"]]
+    if STATISTICS not in contents:
+        raise RunError(
+            f"{path / STATISTICS} is missing, damaged or exchanged: restore it, or fit again."
+        )
+    tensors, _ = files.parse_tensors(contents[STATISTICS], path / STATISTICS)
+    members = []
+    for folder, seal in config["members"].items():
+        members.append(runs.load_run(path / folder, device=device))
+        if _sealed_by(path / folder) != seal:
+            raise RunError(
+                f"{path / folder} is not the member that the detector was made of: restore it, or"
+                " fit again."
+            )
     return members, dict(config["judging"]), tensors
+
+
+def _sealed_by(folder: Path) -> str:
+    """The checksum over all that a run holds."""
+    return str(runs.read_manifest(folder).get("sha256"))
+
+
+def _members(path: Path) -> list[str]:
+    """The folders of a detector that is there; those that nobody names are of a killed process."""
+    if not path.is_dir():
+        return []
+    return [
+        folder.name
+        for folder in path.iterdir()
+        if folder.name.startswith(_MEMBER) and claims.may_be_replaced(folder, (runs.CONFIG,))
+    ]
+
+
+def _free_names(path: Path, count: int) -> list[str]:
+    places = (f"{_MEMBER}{place}" for place in itertools.count())
+    return list(itertools.islice((name for name in places if not (path / name).exists()), count))
+
+
+def _remove(path: Path, folders: Iterable[str]) -> None:
+    for folder in folders:
+        shutil.rmtree(path / folder, ignore_errors=True)

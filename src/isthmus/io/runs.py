@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from isthmus.core import fields, files
-from isthmus.core.parts import SlotPart, from_plain, plain_values
+from isthmus.core import claims, editions, fields, files
+from isthmus.core.editions import Edition, edition
+from isthmus.core.parts import from_plain
 from isthmus.data.preprocessing import Preprocessor
-from isthmus.errors import InputError, RunError, unknown
+from isthmus.errors import InputError, RunError, RunWarning, unknown
+from isthmus.io._configuration import described, own_networks
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import DETECTORS, MEMBERS
@@ -26,21 +28,23 @@ from isthmus.version import __version__
 if TYPE_CHECKING:
     from isthmus.estimators.base import Estimator
 
-FORMAT = 2
+FORMAT = 3
 CHECKPOINT = FILE
 CONFIG, WEIGHTS, HISTORY, SNAPSHOTS = (
-    "config.json",
+    editions.MANIFEST,
     "model.safetensors",
     "history.jsonl",
     "snapshots.safetensors",
 )
+FILES = (WEIGHTS, HISTORY, SNAPSHOTS, storage.FILE)
+_NEEDED = {"member", "fields", "networks", "data", "columns"}
 
 
 def save(model: Estimator, path: Path) -> Path:
     """Write a fitted member to a folder, which must be new, empty, or hold a run.
 
-    The configuration is written last and carries the checksum of the weights, so that a folder is a
-    run only when it is whole.
+    The configuration names every file with its checksum, and its replacement makes the new run the
+    present one: a run that was there stays whole until then.
     """
     module = model._fitted()
     if (bad := files.not_finite(dict(module.named_parameters()))) is not None:
@@ -48,32 +52,14 @@ def save(model: Estimator, path: Path) -> Path:
             f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
             " saved: train it again, with a smaller learning_rate."
         )
-    files.refuse_foreign(path, (CONFIG, CHECKPOINT))
-    config = {
-        "format": FORMAT,
-        "isthmus": __version__,
-        "member": MEMBERS.name_of(type(model)),
-        "fields": _plain_fields(model),
-        "networks": {name: _importable(value) for name, value in _own(model).items()},
-        "data": model.preprocessor_.to_json(),
-        "columns": list(getattr(model, "feature_names_in_", [])) or None,
-        "likelihood": model.likelihood_,
-        "source": model.source_,
-        "prior": storage.write_prior(model.prior_, path),
-        "sha256": files.write_tensors(path / WEIGHTS, module.state_dict()),
-    }
-    if model.snapshots_:
-        tensors = {f"codes.{s.epoch}": torch.from_numpy(s.codes) for s in model.snapshots_}
-        tensors |= {
-            f"grid.{s.epoch}": torch.from_numpy(np.ascontiguousarray(s.grid))
-            for s in model.snapshots_
-        }
-        files.write_tensors(path / SNAPSHOTS, tensors)
-    else:
-        (path / SNAPSHOTS).unlink(missing_ok=True)
-    lines = "".join(json.dumps(row) + "\n" for row in model.history_)
-    files.write_bytes(path / HISTORY, lines.encode())
-    files.write_json(path / CONFIG, config)
+    config = described(model) | {"format": FORMAT}
+    claims.refuse_foreign(path, (CONFIG, CHECKPOINT))
+    with claims.claimed(path), edition(path, FILES) as new:
+        new.write_tensors(WEIGHTS, module.state_dict())
+        _write_snapshots(model.snapshots_, new)
+        lines = "".join(json.dumps(row) + "\n" for row in model.history_)
+        new.write(HISTORY, lines.encode())
+        new.publish(config | {"prior": storage.write_prior(model.prior_, new)})
     return path
 
 
@@ -98,58 +84,208 @@ def load_run(
         device: where the model shall compute from now on.
 
     Raises:
-        RunError: for a folder that is missing, foreign, damaged, or of a newer format.
+        RunError: for a folder that is missing, foreign, damaged, changed by hand, or of another
+            format.
     """
     path = run_folder(path)
-    detector = read_any(path).get("detector")
+    config, contents = read_whole(path)
+    detector = config.get("detector")
     if detector is not None:
         if detector not in DETECTORS:
             raise unknown("detector", detector, DETECTORS)
         found: Estimator = DETECTORS[detector].load(path, device=device)
         return found
-    config = _read_config(path)
-    cls = MEMBERS[config["member"]]
-    values = _read_fields(config["fields"], cls, path)
-    model: Estimator = cls(
-        **values | {"device": device},
-        **_own_networks(config["networks"], networks or {}, trust, path),
-    )
-    weights, _ = files.read_tensors(path / WEIGHTS, config["sha256"])
-    model._restore(_read_preprocessor(config["data"], path), weights, path / WEIGHTS)
-    model.history_, model.snapshots_ = _read_rows(path), _read_snapshots(path)
-    model.source_, model.prior_ = (
-        config.get("source"),
-        storage.read_prior(config.get("prior"), path, device),
-    )
-    if config["columns"] is not None:
-        model.feature_names_in_ = np.asarray(config["columns"], dtype=object)
-    return model
+    return _loaded(path, config, contents, networks or {}, trust, device)
 
 
 def save_prior(model: Estimator, path: str | Path) -> None:
     """Write a fitted member's prior into the run it was loaded from; nothing else is touched."""
     path = Path(path)
-    config = _read_config(path)
-    files.write_json(path / CONFIG, config | {"prior": storage.write_prior(model.prior_, path)})
+    with claims.claimed(path):
+        config, _ = read_whole(path)
+        _require_member(config, path)
+        with edition(path, FILES) as new:
+            new.keep(config, set(FILES) - {storage.FILE})
+            new.publish(config | {"prior": storage.write_prior(model.prior_, new)})
 
 
 def info(path: str | Path) -> dict[str, Any]:
-    """The configuration of a run and the last row of its history, without loading weights."""
+    """The configuration of a run and the last row of its history, without loading weights.
+
+    ``changed`` lists what is not as it was written, each with how.
+    """
     path = run_folder(path)
-    return _read_config(path) | {"history": _read_rows(path)[-1:]}
+    config = read_manifest(path)
+    _require_member(config, path)
+    history = path / HISTORY
+    rows = _rows(history.read_bytes(), history) if history.is_file() else []
+    return config | {"history": rows[-1:], "changed": changed(path, config)}
+
+
+def changed(path: Path, config: Mapping[str, Any]) -> dict[str, str]:
+    """What of a run is not as it was written: entries of its configuration, and files."""
+    entries = {f"{CONFIG}: {name}": "changed" for name in editions.changes(config)}
+    return entries | editions.file_changes(path, config)
+
+
+def repair(
+    path: str | Path,
+    *,
+    networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
+    trust: bool = False,
+) -> dict[str, str]:
+    """Accept a run as it is now, where somebody changed it on purpose; gives what is accepted.
+
+    The run must load: what is damaged is not repaired, and a file that is missing is no longer a
+    part of it.
+
+    Args:
+        path: the folder.
+        networks: as for :func:`load_run`.
+        trust: as for :func:`load_run`.
+
+    Raises:
+        RunError: where it cannot be loaded as it is; nothing is changed then.
+    """
+    path = Path(path)
+    with claims.claimed(path):
+        config = read_manifest(path)
+        _require_member(config, path)
+        accepted = changed(path, config)
+        contents = {name: (path / name).read_bytes() for name in FILES if (path / name).is_file()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RunWarning)
+            _loaded(path, config, contents, networks or {}, trust, "cpu")
+        with edition(path, FILES) as new:
+            for name, content in contents.items():
+                new.write(name, content)
+            new.publish(config)
+    return accepted
 
 
 def refuse_target(path: Path, overwrite: bool) -> None:
     """Refuse a folder that is something else, or a finished run which nobody asked to replace."""
-    files.refuse_foreign(path, (CONFIG, CHECKPOINT))
+    claims.refuse_foreign(path, (CONFIG, CHECKPOINT))
     if (path / CONFIG).exists() and not overwrite:
         raise InputError(
             f"{path} holds a finished run: choose another folder, or pass --overwrite."
         )
 
 
-def read_any(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
     """The configuration of a member's run, or of a detector's, whose format this isthmus reads."""
+    _require_folder(path)
+    return _of_this_format(files.read_json(path / CONFIG), path)
+
+
+def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The configuration of a run or a detector and its files; refused where it was changed."""
+    _require_folder(path)
+    config, contents = editions.read_edition(path)
+    config = _of_this_format(config, path)
+    if entries := editions.changes(config):
+        raise RunError(
+            f"{path / CONFIG} was changed after it was written ({', '.join(entries)}), so it is"
+            f" damaged or edited: restore it, or accept it as it is with isthmus repair {path}."
+        )
+    return config, contents
+
+
+def _loaded(
+    path: Path,
+    config: Mapping[str, Any],
+    contents: Mapping[str, bytes],
+    networks: Mapping[str, Any],
+    trust: bool,
+    device: str,
+) -> Estimator:
+    """The member that a configuration and the files beside it describe."""
+    _require_member(config, path)
+    cls = MEMBERS[config["member"]]
+    with files.reading(path / CONFIG, "restore it, or train again"):
+        values = from_plain(config["fields"], fields.declared(cls))
+        preprocessor = Preprocessor.from_json(config["data"])
+    model: Estimator = cls(
+        **values | {"device": device},
+        **own_networks(config["networks"], networks, trust, path),
+    )
+    weights = _tensors(path, WEIGHTS, contents)
+    model._restore(preprocessor, weights, path / WEIGHTS)
+    model.history_ = _said(path, HISTORY, config, contents, _rows)
+    model.snapshots_ = _said(path, SNAPSHOTS, config, contents, _snapshots)
+    model.source_ = config.get("source")
+    if config.get("prior") is not None:
+        tensors = _tensors(path, storage.FILE, contents)
+        model.prior_ = storage.read_prior(config["prior"], tensors, path, device)
+    if config["columns"] is not None:
+        model.feature_names_in_ = np.asarray(config["columns"], dtype=object)
+    return model
+
+
+def _said(
+    path: Path,
+    name: str,
+    config: Mapping[str, Any],
+    contents: Mapping[str, bytes],
+    read: Callable[[bytes, Path], list[Any]],
+) -> list[Any]:
+    """A file that a model can do without: its absence is said, damage is refused."""
+    if name in contents:
+        with files.reading(path / name, "restore it, or train again"):
+            return read(contents[name], path / name)
+    if name in config["files"]:
+        if (path / name).is_file():
+            raise _damaged(path, name)
+        warnings.warn(
+            f"{path / name} is missing: the model is whole, but what the file told of its training"
+            f" is lost; isthmus repair {path} accepts that.",
+            RunWarning,
+            stacklevel=4,
+        )
+    return []
+
+
+def _tensors(path: Path, name: str, contents: Mapping[str, bytes]) -> dict[str, Tensor]:
+    """The tensors of a file that a model cannot do without."""
+    if name not in contents:
+        raise _damaged(path, name)
+    return files.parse_tensors(contents[name], path / name)[0]
+
+
+def _damaged(path: Path, name: str) -> RunError:
+    if not (path / name).is_file():
+        return RunError(f"{path / name} is missing: restore it from a copy, or train again.")
+    return RunError(
+        f"{path / name} does not match its checksum in {CONFIG}, so it was damaged or exchanged:"
+        f" restore it, or, where that was meant, accept it with isthmus repair {path}."
+    )
+
+
+def _rows(content: bytes, path: Path) -> list[dict[str, float]]:
+    with files.reading(path, "restore it, or train again"):
+        rows = [json.loads(line) for line in content.decode("utf-8").splitlines()]
+        return [{str(name): float(value) for name, value in row.items()} for row in rows]
+
+
+def _snapshots(content: bytes, path: Path) -> list[Snapshot]:
+    tensors, _ = files.parse_tensors(content, path)
+    epochs = sorted(int(name.partition(".")[2]) for name in tensors if name.startswith("codes."))
+    return [
+        Snapshot(epoch, tensors[f"codes.{epoch}"].numpy(), tensors[f"grid.{epoch}"].numpy())
+        for epoch in epochs
+    ]
+
+
+def _write_snapshots(snapshots: list[Snapshot], new: Edition) -> None:
+    if snapshots:
+        tensors = {f"codes.{s.epoch}": torch.from_numpy(s.codes) for s in snapshots}
+        tensors |= {
+            f"grid.{s.epoch}": torch.from_numpy(np.ascontiguousarray(s.grid)) for s in snapshots
+        }
+        new.write_tensors(SNAPSHOTS, tensors)
+
+
+def _require_folder(path: Path) -> None:
     if not path.is_dir():
         raise RunError(
             f"there is no run at {path}:"
@@ -157,7 +293,9 @@ def read_any(path: Path) -> dict[str, Any]:
         )
     if not (path / CONFIG).exists():
         raise RunError(f"{path} is not a finished run of isthmus: it holds no {CONFIG}.")
-    config = files.read_json(path / CONFIG)
+
+
+def _of_this_format(config: Any, path: Path) -> dict[str, Any]:
     version = config.get("format") if isinstance(config, dict) else None
     if not isinstance(version, int):
         raise RunError(
@@ -173,136 +311,29 @@ def read_any(path: Path) -> dict[str, Any]:
             f"{path} has format {version}, which isthmus {__version__} no longer reads: train it"
             " again."
         )
+    if not isinstance(config.get("files"), dict):
+        raise RunError(f"{path / CONFIG} is damaged: it lists no files; restore it.")
     return dict(config)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    config = read_any(path)
+def _require_member(config: Mapping[str, Any], path: Path) -> None:
+    """Refuse the configuration of a detector, and one that lacks what a member needs."""
     if "detector" in config:
+        folder = next(iter(config.get("members", [])), "member-0")
         raise RunError(
             f"{path} holds a detector, which is no member: load it with isthmus.load, or name one"
-            f" of its members, such as {path / 'member-0'}."
+            f" of its members, such as {path / str(folder)}."
         )
-    missing = {"member", "fields", "networks", "data", "columns", "sha256"} - set(config)
-    if missing:
+    if missing := _NEEDED - set(config):
         raise RunError(
             f"{path / CONFIG} is damaged: it lacks {', '.join(sorted(missing))}; restore it, or"
             " train again."
         )
-    strange = [
-        name for name in ("fields", "networks", "data") if not isinstance(config[name], dict)
-    ]
-    if strange:
-        raise RunError(
-            f"{path / CONFIG} is damaged: {strange[0]} is no table of names and values; restore it,"
-            " or train again."
-        )
+    for name in ("fields", "networks", "data"):
+        if not isinstance(config[name], dict):
+            raise RunError(
+                f"{path / CONFIG} is damaged: {name} is no table of names and values; restore it,"
+                " or train again."
+            )
     if config["member"] not in MEMBERS:
         raise unknown("member", config["member"], MEMBERS)
-    return config
-
-
-def _read_preprocessor(values: dict[str, Any], path: Path) -> Preprocessor:
-    try:
-        return Preprocessor.from_json(values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(
-            f"{path / CONFIG} is damaged: its data cannot be read ({error!r}); restore it, or train"
-            " again."
-        ) from error
-
-
-def _read_rows(path: Path) -> list[dict[str, float]]:
-    try:
-        lines = (path / HISTORY).read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"{path / HISTORY} is damaged or missing ({error}): restore it, or train again."
-        ) from error
-
-
-def _read_snapshots(path: Path) -> list[Snapshot]:
-    if not (path / SNAPSHOTS).exists():
-        return []
-    tensors, _ = files.read_tensors(path / SNAPSHOTS)
-    epochs = sorted(int(name.partition(".")[2]) for name in tensors if name.startswith("codes."))
-    return [
-        Snapshot(epoch, tensors[f"codes.{epoch}"].numpy(), tensors[f"grid.{epoch}"].numpy())
-        for epoch in epochs
-    ]
-
-
-def _own(model: Estimator) -> dict[str, Any]:
-    """What the user brought as code, by the name of its field: networks, a corruption."""
-    return {name: value for name, value in model.get_params(deep=False).items() if _is_code(value)}
-
-
-def _is_code(value: Any) -> bool:
-    return callable(value) and not isinstance(value, SlotPart)
-
-
-def _read_fields(values: Mapping[str, Any], cls: type, path: Path) -> dict[str, Any]:
-    try:
-        return from_plain(values, fields.declared(cls))
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{path / CONFIG} is damaged: its fields cannot be read ({error!r}); restore it, or"
-            " train again."
-        ) from error
-
-
-def _plain_fields(model: Estimator) -> dict[str, Any]:
-    """The fields as JSON; own networks are recorded apart, and a generator is no seed."""
-    values = {
-        name: value
-        for name, value in plain_values(model).items()
-        if name not in {"callbacks", *_own(model)}  # they watched the training, which is over
-    }
-    if isinstance(values["random_state"], str):
-        values["random_state"] = None
-    return values
-
-
-def _importable(own: Any) -> str | None:
-    """Where a callable can be imported from; None for a module that was handed in as an object."""
-    if (
-        isinstance(own, nn.Module)
-        or "<" in getattr(own, "__qualname__", "<")
-        or own.__module__ == "__main__"
-    ):
-        return None
-    return f"{own.__module__}:{own.__qualname__}"
-
-
-def _own_networks(
-    recorded: Mapping[str, str | None], given: Mapping[str, Any], trust: bool, path: Path
-) -> dict[str, Any]:
-    for name in given:
-        if name not in recorded:
-            raise InputError(
-                f"networks[{name!r}]: the run at {path} has no {name} of its own: leave it out."
-            )
-    return {
-        name: given[name] if name in given else _import_own(name, target, trust, path)
-        for name, target in recorded.items()
-    }
-
-
-def _import_own(name: str, target: str | None, trust: bool, path: Path) -> Any:
-    if target is None or not trust:
-        remedy = f", or trust=True to import {target}" if target else ""
-        raise RunError(
-            f"the run at {path} has its own {name}: pass load(..., networks={{{name!r}:"
-            f" ...}}){remedy}."
-        )
-    module, _, attribute = target.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise RunError(
-            f"the {name} of the run at {path}, {target}, cannot be imported ({error})."
-        ) from error
-    return found

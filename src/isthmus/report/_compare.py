@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from isthmus.core import files
+from isthmus.core import claims, files
 from isthmus.data.datasets import Data, require_data
 from isthmus.data.series import examples_of
 from isthmus.errors import InputError, LearningWarning
@@ -108,11 +108,11 @@ def compare(
 
 def _claim(out: Path, folders: Sequence[str]) -> None:
     """Refuse what is not ours before anything is trained, and mark the folder as ours."""
-    files.refuse_foreign(out, (RESULTS,))
+    claims.refuse_foreign(out, (RESULTS,))
     for folder in folders:
         runs.refuse_target(out / RUNS / folder, overwrite=True)
     if not (out / RESULTS).exists():
-        files.write_json(out / RESULTS, {"format": FORMAT, "members": []})
+        files.write_json(out / RESULTS, {"format": FORMAT, "isthmus": __version__, "members": []})
 
 
 def _require_labels(models: Sequence[Estimator], data: Data) -> None:
@@ -196,6 +196,7 @@ def _seconds(value: float) -> Measure:
 def _record(rows: Sequence[Row], data: Data, versions: Mapping[str, str]) -> dict[str, Any]:
     return {
         "format": FORMAT,
+        "isthmus": __version__,
         "versions": dict(versions),
         "data": {
             "name": data.name,

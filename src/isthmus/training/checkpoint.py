@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus.core import files
+from isthmus.core import claims, files
 from isthmus.errors import RunError
 from isthmus.training.optimizers import Optimizer
 
@@ -157,3 +158,13 @@ class Checkpoint:
 def checkpoint_in(folder: str | Path | None, identity: Mapping[str, object]) -> Checkpoint | None:
     """The checkpoint of a folder, or None where no folder is named."""
     return None if folder is None else Checkpoint(Path(folder), identity)
+
+
+@contextmanager
+def held(checkpoint: Checkpoint | None) -> Iterator[None]:
+    """Keep other trainings out of a checkpoint's folder; refused at once where there is another."""
+    if checkpoint is None:
+        yield
+        return
+    with claims.claimed(checkpoint.path.parent, wait=0):
+        yield

@@ -1,0 +1,184 @@
+"""Folders that change as a whole: several files, and one act that makes them the present ones.
+
+A folder has a *manifest*, ``config.json``: what it says, and the checksum of every file beside it.
+A new edition is written under other names first. Then the manifest is replaced, by one rename: that
+is the act. What is left to do afterwards, to give the files their names, is done by whoever opens
+the folder next, if the first did not live to do it. So at every moment there is the old edition or
+the new one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from isthmus.core import files
+from isthmus.errors import RunError
+
+MANIFEST = "config.json"
+_NEXT = ".isthmus-next"
+_SEAL = ("files", "sections", "sha256")
+_ATTEMPTS = 5
+
+
+class Edition:
+    """The next state of a folder, until :meth:`publish` makes it the present one.
+
+    Args:
+        folder: made where it is missing.
+        names: all files that such a folder may hold beside its manifest; those that the new edition
+            lacks are removed.
+    """
+
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+        self.folder = folder
+        self.names = tuple(names)
+        self.entries: dict[str, dict[str, Any]] = {}
+
+    def write(self, name: str, content: bytes) -> None:
+        """Add a file."""
+        entry = {"sha256": files.sha256(content), "bytes": len(content)}
+        if not _matches(self.folder / name, entry):
+            files.write_bytes(_next(self.folder, name, entry), content)
+        self.entries[name] = entry
+
+    def write_tensors(self, name: str, tensors: Mapping[str, Tensor], meta: Any = None) -> None:
+        """Add a file of tensors."""
+        self.write(name, files.tensor_bytes(tensors, meta))
+
+    def keep(self, manifest: Mapping[str, Any], names: Iterable[str]) -> None:
+        """Take over files of the present edition."""
+        self.entries |= {
+            name: manifest["files"][name] for name in names if name in manifest["files"]
+        }
+
+    def publish(self, values: Mapping[str, Any]) -> None:
+        """Make this the present edition, by one rename of the manifest."""
+        files.write_json(self.folder / MANIFEST, sealed({**values, "files": self.entries}))
+        settle(self.folder, self.names)
+
+
+@contextmanager
+def edition(folder: Path, names: Iterable[str]) -> Iterator[Edition]:
+    """A new edition of a folder; what was written for it goes if it is not published."""
+    new = Edition(folder, names)
+    was_there = folder.exists()
+    if was_there:
+        settle(folder, new.names)
+    try:
+        yield new
+    except BaseException:
+        _clean(folder)
+        if not was_there and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def settle(folder: Path, names: Iterable[str]) -> None:
+    """Finish what a killed process left undone, and remove what it left behind."""
+    if (folder / MANIFEST).is_file():
+        manifest = files.read_json(folder / MANIFEST)
+        entries = manifest.get("files") if isinstance(manifest, dict) else None
+        if isinstance(entries, dict):
+            for name, entry in entries.items():
+                waiting = _next(folder, name, entry)
+                if waiting.is_file():
+                    with files.storing(folder / name):
+                        waiting.replace(folder / name)
+            for name in set(names) - set(entries):
+                (folder / name).unlink(missing_ok=True)
+    _clean(folder)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file was being written when its process ended."""
+    return path.name.startswith(".") and path.name.endswith((files.PART, _NEXT))
+
+
+def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest with the checksums of what it says: of each entry, and of the whole."""
+    open_ = {key: value for key, value in values.items() if key not in ("sections", "sha256")}
+    said = {**open_, "sections": {key: _digest(value)[:16] for key, value in open_.items()}}
+    return {**said, "sha256": _digest(said)}
+
+
+def changes(manifest: Mapping[str, Any]) -> list[str]:
+    """The entries of a manifest that somebody changed since it was written; empty if none."""
+    if manifest == sealed(manifest):
+        return []
+    known = manifest.get("sections")
+    known = known if isinstance(known, dict) else {}
+    now = sealed(manifest)["sections"]
+    changed = [key for key in now if known.get(key) != now[key]]
+    changed += [key for key in known if key not in now]
+    return changed or ["its own checksum"]
+
+
+def read_edition(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest of a folder and its files, each with the checksum that the manifest names.
+
+    What is missing or damaged is left out, and the caller says so. Where another process publishes
+    a new edition meanwhile, that one is read.
+    """
+    for _ in range(_ATTEMPTS):
+        manifest = files.read_json(folder / MANIFEST)
+        if not isinstance(manifest, dict):
+            raise RunError(f"{folder / MANIFEST} is no configuration of a run of isthmus.")
+        entries = manifest.get("files")
+        entries = entries if isinstance(entries, dict) else {}
+        found = {name: _content(folder, name, entry) for name, entry in entries.items()}
+        kept = {name: content for name, content in found.items() if content is not None}
+        if len(kept) == len(found) or manifest == files.read_json(folder / MANIFEST):
+            return manifest, kept
+    raise RunError(f"{folder} is being written again and again: load it when that has ended.")
+
+
+def file_changes(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Which files are not what the manifest says, each with how: missing, or changed."""
+    return {
+        name: "changed" if (folder / name).is_file() else "missing"
+        for name, entry in manifest.get("files", {}).items()
+        if _content(folder, name, entry) is None
+    }
+
+
+def _content(folder: Path, name: str, entry: Any) -> bytes | None:
+    """The bytes of a file, under its own name or the one that waits; None unless they match."""
+    if not isinstance(entry, dict) or Path(name).name != name:
+        return None
+    for path in (_next(folder, name, entry), folder / name):
+        if path.is_file() and path.stat().st_size == entry.get("bytes"):
+            with files.reading(path, "restore it, or train again"):
+                content = path.read_bytes()
+            if files.sha256(content) == entry.get("sha256"):
+                return content
+    return None
+
+
+def _matches(path: Path, entry: Mapping[str, Any]) -> bool:
+    return (
+        path.is_file()
+        and path.stat().st_size == entry["bytes"]
+        and files.sha256(path.read_bytes()) == entry["sha256"]
+    )
+
+
+def _next(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
+    return folder / f".{name}.{str(entry.get('sha256'))[:16]}{_NEXT}"
+
+
+def _clean(folder: Path) -> None:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if is_leftover(path):
+                path.unlink(missing_ok=True)
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return files.sha256(text.encode())
