@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import isthmus as ist
+from isthmus._cli import app as cli
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,3 +35,32 @@ def mnist() -> ist.data.Data:
             f"MNIST's files are not in {folder}: set ISTHMUS_DATA to a folder that holds them"
         )
     return ist.data.load("mnist", data_dir=folder)
+
+
+@pytest.fixture(scope="session")
+def status_of() -> Callable[..., int]:
+    """Run a command of the package in this process, and give its exit status."""
+    cli._assemble()
+
+    def run(*arguments: object) -> int:
+        try:
+            cli.app(args=[str(argument) for argument in arguments])
+        except SystemExit as ending:
+            return int(ending.code or 0)
+        return 0
+
+    return run
+
+
+@pytest.fixture
+def isthmus(
+    status_of: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in this process: its exit status, what it printed, and its diagnostics."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = status_of(*arguments)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
