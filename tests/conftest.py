@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +17,7 @@ import isthmus as ist
 from isthmus._cli import app as cli
 
 ROOT = Path(__file__).resolve().parents[1]
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -53,9 +58,7 @@ def status_of() -> Callable[..., int]:
 
 
 @pytest.fixture
-def isthmus(
-    status_of: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
+def isthmus(status_of: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command in this process: its exit status, what it printed, and its diagnostics."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
@@ -64,3 +67,30 @@ def isthmus(
         return status, printed.out, printed.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def commands_with() -> Callable[[Path], contextlib.AbstractContextManager[Command]]:
+    """Run commands in one other process, in which the packages of a folder are installed."""
+
+    @contextlib.contextmanager
+    def started(site: Path) -> Iterator[Command]:
+        path = os.pathsep.join([str(site), str(Path(ist.__file__).parents[1])])
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("commands.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": path, "COLUMNS": "200"},
+        )
+        assert process.stdin is not None and process.stdout is not None
+
+        def run(*arguments: object) -> tuple[int, str, str]:
+            print(json.dumps([str(each) for each in arguments]), file=process.stdin, flush=True)
+            status, printed, said = json.loads(process.stdout.readline())
+            return status, printed, said
+
+        yield run
+        process.communicate()
+
+    return started
