@@ -80,26 +80,34 @@ class Table:
             InputError: for other columns than those of training, and cells of another kind.
         """
         self.check(frame)
-        if self.is_plain and all(dtype.kind in "iuf" for dtype in frame.dtypes):
-            return _checked(frame, frame.to_numpy(dtype=np.float64, na_value=np.nan))
+        if self.is_plain:
+            numbers = frame.to_numpy()
+            if numbers.dtype.kind in "iuf":  # all columns are plain numbers
+                return _checked(frame, numbers.astype(np.float64, copy=False))
         parts = []
         for code in self.codes:
             cells = frame[code.name]
-            if isinstance(code, CategoryColumn) and (new := code.unseen(cells)):
+            parts.append(code.encode(cells))
+            if not isinstance(code, CategoryColumn) or not np.isnan(parts[-1][:, :1]).any():
+                continue
+            if new := code.unseen(cells):
                 warnings.warn(
                     f"column {code.name!r} holds {listed(new)}, which training did not see: such"
                     " cells are read as missing.",
                     DataWarning,
                     stacklevel=2,
                 )
-            parts.append(code.encode(cells))
         return np.concatenate(parts, axis=1)
+
+    def knows(self, frame: DataFrame) -> bool:
+        """Whether a frame has the columns of training, in their order."""
+        return tuple(frame.columns.tolist()) == self.names
 
     def check(self, frame: DataFrame) -> None:
         """Refuse a frame whose columns are others, or in another order, than in training."""
-        given = tuple(frame.columns)
-        if given == self.names:
+        if self.knows(frame):
             return
+        given = tuple(frame.columns)
         if lost := [name for name in self.names if name not in given]:
             raise InputError(f"X lacks the columns {listed(lost)} of training: add them.")
         if new := [name for name in given if name not in self.names]:
