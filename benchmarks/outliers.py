@@ -53,6 +53,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "one-class": {"latent_dim": 32, "epochs": 10},
     "deep-one-class": {
         "latent_dim": 32,
+        "network": "conv",
         "hidden": (8, 16),
         "activation": "leaky_relu",
         "likelihood": "mse",
@@ -153,9 +154,9 @@ def deep_area(folder: str, digit: int) -> float:
 
 
 def contrasts(images: np.ndarray) -> np.ndarray:
-    """Images ``(n, height, width)`` less their mean, over their mean absolute deviation each."""
-    centred = images - images.mean((1, 2), keepdims=True, dtype=np.float32)
-    return np.asarray(centred / np.abs(centred).mean((1, 2), keepdims=True))
+    """Images ``(n, 1, height, width)`` less their mean, over their mean absolute deviation each."""
+    centred = images - images.mean((1, 2, 3), keepdims=True, dtype=np.float32)
+    return np.asarray(centred / np.abs(centred).mean((1, 2, 3), keepdims=True))
 
 
 def detectors(seed: int) -> dict[str, Fit]:

@@ -56,7 +56,6 @@ class DeepSVDD(Estimator):
 
     moving_objective = True
     judged_by = "distance"
-    grid_network = "conv"
 
     latent_dim: int = field(32, "size of the code", low=1)
     weight_decay: float = field(1e-6, "weight decay of the optimiser", low=0)
