@@ -152,7 +152,7 @@ class BinaryColumn(ColumnCode):
 
     def encode(self, cells: Series) -> np.ndarray:
         numbers = _numbers(cells)
-        odd = ~np.isin(numbers, (0, 1)) & ~np.isnan(numbers)
+        odd = (numbers != 0) & (numbers != 1) & ~np.isnan(numbers)
         if odd.any():
             raise InputError(
                 f"column {self.name!r} held 0 and 1 alone in training, but holds"
@@ -201,7 +201,12 @@ class CategoryColumn(ColumnCode):
 
     def places(self, cells: Series) -> np.ndarray:
         """The place of each cell in ``values``, ``(n,)``; −1 for one that is missing or new."""
+        from pandas import CategoricalDtype
+
         known = self._known
+        if isinstance(cells.dtype, CategoricalDtype):
+            own = np.array([*(known.get(value, -1) for value in cells.dtype.categories), -1])
+            return own[cells.cat.codes.to_numpy()]  # -1, a missing cell, is the last
         found = (known.get(cell, -1) for cell in cells.to_numpy(dtype=object))
         return np.fromiter(found, dtype=np.intp, count=len(cells))
 
