@@ -12,7 +12,8 @@ import torch
 from sklearn.datasets import load_wine
 
 import isthmus as ist
-from isthmus.core import files
+from isthmus.core import editions, files
+from isthmus.errors import RunWarning
 from isthmus.io import runs
 
 
@@ -22,8 +23,18 @@ def run(few: np.ndarray, tmp_path: Path) -> Path:
 
 
 def edit(run: Path, **values: Any) -> None:
+    """Another configuration, with its checksums, as a newer or a broken isthmus might write it."""
     config = json.loads((run / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps(config | values))
+    files.write_json(run / "config.json", editions.sealed(config | values))
+
+
+def replace(run: Path, name: str, content: bytes) -> None:
+    """Another file, with its checksum in the configuration."""
+    config = files.read_json(run / "config.json")
+    with editions.edition(run, runs.FILES) as new:
+        new.keep(config, runs.FILES)
+        new.write(name, content)
+        new.publish(config)
 
 
 def test_what_a_run_holds(run: Path) -> None:
@@ -35,7 +46,7 @@ def test_what_a_run_holds(run: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     assert config["member"] == "ae"
     assert config["fields"]["latent_dim"] == 2
-    assert config["format"] == 2
+    assert config["format"] == 3
     assert config["isthmus"] == ist.__version__
     assert json.loads((run / "history.jsonl").read_text())["epoch"] == 1
 
@@ -43,12 +54,15 @@ def test_what_a_run_holds(run: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"format": 99}, r"has format 99, this isthmus \(.*\) reads up to 2: upgrade isthmus"),
+        ({"format": 99}, r"has format 99, this isthmus \(.*\) reads up to 3: upgrade isthmus"),
         ({"member": "vea"}, r"unknown member 'vea': did you mean 'vae'\?"),
         ({"fields": {"latent_dmi": 2}}, r"unknown field 'latent_dmi': did you mean 'latent_dim'\?"),
         ({"fields": {"latent_dim": 3}}, r"does not fit the model: .* has the shape"),
         ({"fields": [1]}, r"config\.json is damaged: fields is no table of names and values"),
-        ({"data": {"layout": 3}}, r"config\.json is damaged: its data cannot be read"),
+        (
+            {"data": {"layout": 3}},
+            r"config\.json is damaged or foreign, and cannot be read \(KeyError",
+        ),
         ({"format": 1}, r"has format 1, which isthmus .* no longer reads: train it again\."),
         ({"format": None}, r"is not the configuration of a run of isthmus"),
     ],
@@ -61,9 +75,14 @@ def test_a_foreign_configuration_says_what_is_wrong(
         ist.load(run)
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "history.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "history.jsonl", "snapshots.safetensors"]
+)
 @pytest.mark.parametrize("damage", ["cut", "gone", "noise"])
-def test_every_damaged_file_is_named(name: str, damage: str, run: Path) -> None:
+def test_every_damaged_file_is_named(
+    name: str, damage: str, few: np.ndarray, tmp_path: Path
+) -> None:
+    run = ist.AE(epochs=1, snapshots=2, random_state=0).fit(few).save(tmp_path / "run")
     file = run / name
     content = file.read_bytes()
     if damage == "gone":
@@ -72,6 +91,11 @@ def test_every_damaged_file_is_named(name: str, damage: str, run: Path) -> None:
         file.write_bytes(
             content[: len(content) // 2] if damage == "cut" else b"\x80noise" + content
         )
+    if damage == "gone" and name in ("history.jsonl", "snapshots.safetensors"):
+        with pytest.warns(RunWarning, match=rf"{name} is missing: the model is whole.*repair"):
+            again = ist.load(run)
+        assert again.transform(few).shape == (len(few), 2)
+        return
     with pytest.raises(ist.RunError, match=name.replace(".", r"\.")):
         ist.load(run)
 
@@ -172,9 +196,7 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(
     tensors, _ = files.read_tensors(run / "model.safetensors")
     name = next(name for name in tensors if name.startswith("encoder"))
     tensors[name].flatten()[3] = float("nan")
-    config = files.read_json(run / "config.json")
-    sha256 = files.write_tensors(run / "model.safetensors", tensors)
-    files.write_json(run / "config.json", config | {"sha256": sha256})
+    replace(run, "model.safetensors", files.tensor_bytes(tensors))
     with pytest.raises(ist.RunError, match=rf"holds weights that are not finite \('{name}'\)"):
         ist.load(run)
     with torch.no_grad():
@@ -182,3 +204,98 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(
     with pytest.raises(ist.InputError, match=r"this AE has weights that are not finite \('encoder"):
         model.save(tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_run_that_somebody_edited_says_what_and_is_accepted_in_words(
+    run: Path, few: np.ndarray
+) -> None:
+    before = ist.load(run).reconstruct(few)
+    config = json.loads((run / "config.json").read_text())
+    config["source"] = {"source": "elsewhere"}
+    (run / "config.json").write_text(json.dumps(config))
+    (run / "history.jsonl").unlink()
+    with pytest.raises(ist.RunError, match=r"was changed after it was written \(source\).*repair"):
+        ist.load(run)
+    expected = {"config.json: source": "changed", "history.jsonl": "missing"}
+    assert runs.info(run)["changed"] == expected
+    assert runs.repair(run) == expected
+    again = ist.load(run)
+    assert again.source_ == {"source": "elsewhere"}
+    assert again.history_ == []
+    assert np.array_equal(again.reconstruct(few), before)
+    assert runs.info(run)["changed"] == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c["data"]["scaling"].update(scale=[0.5]),
+        lambda c: c.update(sha256=None),
+        lambda c: c["sections"].pop("data"),
+        lambda c: c["files"]["model.safetensors"].update(sha256=None),
+        lambda c: c.update(files={}),
+        lambda c: c["fields"].update(latent_dim=10**8),
+    ],
+)
+def test_no_entry_of_a_configuration_can_be_changed_unnoticed(change: Any, run: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    change(config)
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ist.RunError, match=r"config\.json was changed after it was written"):
+        ist.load(run)
+
+
+def test_whole_numbers_are_no_weights(run: Path) -> None:
+    tensors, _ = files.read_tensors(run / "model.safetensors")
+    whole = {name: value.to(torch.int32) for name, value in tensors.items()}
+    replace(run, "model.safetensors", files.tensor_bytes(whole))
+    with pytest.raises(ist.RunError, match=r"holds int32, the model wants float32"):
+        ist.load(run)
+
+
+def test_a_save_that_is_cut_anywhere_leaves_the_old_run_or_the_new(
+    few: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = ist.AE(epochs=1, random_state=0, snapshots=2).fit(few)
+    new = ist.AE(epochs=1, random_state=1, latent_dim=3).fit(few)
+
+    class Cut(BaseException):
+        """A kill: nothing behind it is done."""
+
+    acts: list[str] = []
+    last: list[int] = []
+
+    def counting(name: str, act: Any) -> Any:
+        def counted(*arguments: Any, **named: Any) -> Any:
+            if last and len(acts) >= last[0]:
+                raise Cut
+            acts.append(name)
+            return act(*arguments, **named)
+
+        return counted
+
+    for name in ("replace", "unlink", "open"):
+        monkeypatch.setattr(Path, name, counting(name, getattr(Path, name)))
+    run = tmp_path / "run"
+    old.save(run)
+    acts.clear()
+    new.save(run)
+    total = len(acts)
+    assert total > 10
+    found = []
+    for cut in range(total):
+        last.clear()
+        old.save(run)
+        acts.clear()
+        last.append(cut)
+        with pytest.raises(Cut):
+            new.save(run)
+        last.clear()
+        again = ist.load(run)
+        assert np.array_equal(
+            again.transform(few), (old if again.latent_dim == 2 else new).transform(few)
+        )
+        assert len(again.snapshots_) == (2 if again.latent_dim == 2 else 0)
+        found.append(again.latent_dim)
+    assert found == sorted(found)  # first the old, then the new
+    assert set(found) == {2, 3}

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,9 @@ def claimed(folder: Path, *, wait: float = 10.0) -> Iterator[None]:
         _sign(path)
         yield
     finally:
+        if lock.lock_counter == 1:  # whoever waits for the file that goes takes a new one
+            with suppress(OSError):
+                path.unlink()
         lock.release()
 
 

@@ -17,13 +17,12 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from isthmus.errors import InputError, RunError, StorageError
+from isthmus.errors import InputError, MissingExtraError, RunError, StorageError
 
 PART = ".isthmus-part"
 """How a file ends that is being written; one that a killed process left is removed later."""
 
 _META = "isthmus"
-_SUM = "sha256"
 
 
 def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
@@ -87,19 +86,21 @@ def storing(path: Path) -> Iterator[None]:
 def reading(path: Path, remedy: str) -> Iterator[None]:
     """The door through which a file comes: whatever reading it raises becomes one sentence.
 
-    Errors of ours pass through. A damaged file can make a reader raise anything; what it is called
+    Errors of ours keep their sentence. A damaged file can make a reader raise anything; what it is called
     says nothing to whoever handed it in.
     """
     try:
         yield
-    except InputError:
+    except (RunError, MissingExtraError):
         raise
+    except InputError as error:
+        raise RunError(f"{path}: {error}") from error
     except MemoryError as error:
         raise RunError(f"{path} is too large for the memory: {remedy}.") from error
     except Exception as error:
         said = " ".join(str(error).split())[:200]
         raise RunError(
-            f"{path} cannot be read, so it is damaged or foreign ({type(error).__name__}: {said}):"
+            f"{path} is damaged or foreign, and cannot be read ({type(error).__name__}: {said}):"
             f" {remedy}."
         ) from error
 
@@ -129,8 +130,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Any = None) -
 
 def tensor_bytes(tensors: Mapping[str, Tensor], meta: Any = None) -> bytes:
     """What :func:`write_tensors` writes."""
-    apart, text = _apart(tensors), json.dumps(meta)
-    return save(apart, metadata={_META: text, _SUM: _checksum(apart, text)})
+    apart = _apart(tensors)
+    said = {"value": meta, "sha256": _checksum(apart, json.dumps(meta))}
+    return save(apart, metadata={_META: json.dumps(said)})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
@@ -144,20 +146,21 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
 def parse_tensors(content: bytes, path: Path) -> tuple[dict[str, Tensor], Any]:
     """The tensors and the value of what :func:`tensor_bytes` made, checked; ``path`` is said."""
     with reading(path, "restore it, or train again"):
-        tensors, head = load(content), _head(content)
-        text = str(head.get(_META, "null"))
-        if head.get(_SUM) != _checksum(tensors, text):
+        size = int.from_bytes(content[:8], "little")
+        said = _said(json.loads(content[8 : 8 + size]).get("__metadata__"))
+        tensors = load(content)
+        if said.get("sha256") != _checksum(tensors, json.dumps(said.get("value"))):
             raise RunError(
                 f"{path} does not match its checksum, so it was damaged or exchanged: restore it,"
                 " or train again."
             )
-        return tensors, json.loads(text)
+        return tensors, said.get("value")
 
 
 def read_meta(path: Path) -> Any:
     """Only the JSON value in the header of what :func:`write_tensors` wrote, unchecked."""
     with reading(path, "remove or restore it"), safe_open(path, framework="pt") as file:
-        return json.loads((file.metadata() or {}).get(_META, "null"))
+        return _said(file.metadata()).get("value")
 
 
 def sha256(content: bytes) -> str:
@@ -246,11 +249,10 @@ def _write_out(part: Path, content: bytes, synced: bool) -> None:
             os.fsync(file.fileno())
 
 
-def _head(content: bytes) -> dict[str, str]:
-    """The free text in the header of a safetensors file."""
-    size = int.from_bytes(content[:8], "little")
-    values: dict[str, str] = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
-    return values
+def _said(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """What isthmus wrote into the header of a safetensors file; nothing in a foreign one."""
+    said = json.loads((metadata or {}).get(_META, "{}"))
+    return said if isinstance(said, dict) else {}
 
 
 def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:

@@ -107,9 +107,9 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         checkpoint = checkpoint_in(whole.checkpoint_dir, self._identity(train, measured, earlier))
         with held(checkpoint if place.is_main else None):
             seed = self._agreed_seed(place, checkpoint, earlier)
-            train, held_out = (
-                whole._hold_out(train, seed) if measured is None else (train, measured)
-            )
+            held_out = measured
+            if measured is None:
+                train, held_out = whole._hold_out(train, seed)
             count = None if held_out is None else len(held_out.x)
             self._require_examples(len(train.x), count, is_first=earlier is None)
             probed = self._transformed(preprocessor, probes) or train

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from isthmus.core import fields, files
-from isthmus.core.editions import Edition
+from isthmus.core.editions import MANIFEST, Edition
 from isthmus.core.parts import from_plain, plain_values
 from isthmus.priors.base import Prior
 from isthmus.registry import PRIORS
@@ -37,8 +37,9 @@ def read_prior(
     Raises:
         RunError: for an entry that cannot be read, and tensors that do not fit it.
     """
-    with files.reading(folder / FILE, "fit the prior again"):
+    with files.reading(folder / MANIFEST, "fit the prior again"):
         cls, values = PRIORS[entry["name"]], entry["values"]
         given = from_plain(entry["fields"], fields.declared(cls))
         prior: Prior = cls(**given | ({"device": device} if "device" in given else {}))
+    with files.reading(folder / FILE, "fit the prior again"):
         return prior.restore(tensors, values)
