@@ -86,8 +86,8 @@ def storing(path: Path) -> Iterator[None]:
 def reading(path: Path, remedy: str) -> Iterator[None]:
     """The door through which a file comes: whatever reading it raises becomes one sentence.
 
-    Errors of ours keep their sentence. A damaged file can make a reader raise anything; what it is called
-    says nothing to whoever handed it in.
+    Errors of ours keep their sentence. A damaged file can make a reader raise anything, and the
+    name of that says nothing to whoever handed the file in.
     """
     try:
         yield
