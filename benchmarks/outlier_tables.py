@@ -90,17 +90,22 @@ def main(folder: Path, words: list[str]) -> None:
     torch.set_num_threads(1)
     kept = KeptRows(RESULTS, ("set", "method", "seed"), anew=ANEW in words)
     wanted = [word for word in words if word != ANEW]
-    for path in sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_size):
-        name = path.stem.partition("_")[2]
-        if wanted and name not in wanted:
-            continue
-        with np.load(path) as stored:
-            x, y = stored["X"].astype(np.float64), stored["y"]
-        for seed in SEEDS:
-            for method in METHODS:
-                if kept.lacks(name, method, seed):
-                    found = {"data": "tables", **measure(x, y, method, seed)}
-                    kept.put((name, method, seed), found)
-                    print(name, method, seed, found["auroc"], found["seconds"], flush=True)
+    paths = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_size)
+    for seed in SEEDS:  # all sets once before any of them again
+        for path in paths:
+            name = path.stem.partition("_")[2]
+            if not wanted or name in wanted:
+                _go_on(kept, path, name, seed)
     for value in ("auroc", "seconds"):
         print(summary(kept.rows(), value).round(3).to_string())
+
+
+def _go_on(kept: KeptRows, path: Path, name: str, seed: int) -> None:
+    """Measure what is missing of a set and a seed."""
+    with np.load(path) as stored:
+        x, y = stored["X"].astype(np.float64), stored["y"]
+    for method in METHODS:
+        if kept.lacks(name, method, seed):
+            found = measure(x, y, method, seed)
+            kept.put((name, method, seed), {"data": "tables", **found})
+            print(name, method, seed, found, flush=True)

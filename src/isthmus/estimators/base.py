@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from abc import ABC
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from isthmus.core import fields, files
 from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.example import ExampleSpec
 from isthmus.core.latent_grid import latent_grid
 from isthmus.core.parts import named, plain_values
 from isthmus.data.batches import StoreBatches
@@ -114,8 +114,7 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
         earlier = self._earlier() if self.warm_start and hasattr(self, "module_") else None
         if earlier is not None:
             self._say_prior_is_dropped()
-        whole = self if earlier is None else self._with(epochs=earlier.epochs + self.epochs)
-        return self._train((X, y, sample_weight), whole, earlier, runtime, validation_data, probes)
+        return self._train((X, y, sample_weight), earlier, runtime, validation_data, probes)
 
     def partial_fit(
         self,
@@ -139,15 +138,11 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
         """
         earlier = self._earlier() if hasattr(self, "module_") else None
         self._say_prior_is_dropped()
-        whole = self._with(
-            schedule="constant", validation=0.0, patience=None, snapshots=0, checkpoint_dir=None
-        )
-        return self._train((X, y, sample_weight), whole, earlier, runtime, is_portion=True)
+        return self._train((X, y, sample_weight), earlier, runtime, is_portion=True)
 
     def _train(
         self,
         given: tuple[Any, Any, Any],
-        whole: Self,
         earlier: Earlier | None,
         runtime: Runtime | None,
         validation_data: Any = None,
@@ -155,15 +150,14 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
         *,
         is_portion: bool = False,
     ) -> Self:
-        """Train on the X, y and weights that are given, by the settings of ``whole``, which say how
-        long it is in all.
-        """
+        """Train on the X, y and weights that are given."""
         X, y, sample_weight = incoming(given[0]), *given[1:]
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         if earlier is None:
             preprocessor, x = self._open(X, y)
         else:
             preprocessor, x = earlier.opened(self._array(X))
+        whole = self._whole(preprocessor.spec, len(x), earlier, is_portion)
         known = self._known(preprocessor, X, y, len(x))
         train = Examples(x, known, weights_of(sample_weight, len(x)))
         measured = self._transformed(preprocessor, validation_data)
@@ -257,6 +251,18 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
 
     # ------------------------------------------------------------------ what the above is made of
 
+    def _whole(
+        self, spec: ExampleSpec, count: int, earlier: Earlier | None, is_portion: bool
+    ) -> Self:
+        """The settings of the whole training, which say how long it is in all."""
+        settled = self._suited(spec, count)
+        if is_portion:
+            return settled._with(
+                schedule="constant", validation=0.0, patience=None, snapshots=0, checkpoint_dir=None
+            )
+        done = 0 if earlier is None else earlier.epochs
+        return settled._with(epochs=done + settled._epochs)
+
     def _callbacks(
         self,
         preprocessor: Preprocessor,
@@ -294,13 +300,6 @@ class Estimator(ExamplesMixin, FittedEstimator, ABC):
                 " fit_prior fitted to them is dropped: call fit_prior again afterwards.",
                 stacklevel=3,
             )
-
-    def _with(self, **values: Any) -> Self:
-        """The same member with other settings, beside this one."""
-        other = copy.copy(self)
-        for name, value in values.items():
-            setattr(other, name, value)
-        return other
 
     def _earlier(self) -> Earlier:
         """The training that this one goes on from."""
