@@ -167,9 +167,10 @@ def measure(frame: pd.DataFrame, pattern: str, seed: int, impute: Imputer) -> di
 def main(folder: Path, words: list[str]) -> None:
     torch.set_num_threads(1)
     kept = KeptRows(RESULTS, ("table", "pattern", "method", "seed"), anew=ANEW in words)
-    for name in [word for word in words if word != ANEW] or (*MIXED, *NUMBERS):
-        frame = table(folder, name)
-        for seed in SEEDS:
+    names = [word for word in words if word != ANEW] or [*MIXED, *NUMBERS]
+    for seed in SEEDS:  # all tables once before any of them again
+        for name in names:
+            frame = table(folder, name)
             for pattern in PATTERNS:
                 for method, impute in methods(seed).items():
                     if kept.lacks(name, pattern, method, seed):

@@ -102,8 +102,9 @@ def main(folder: Path, words: list[str]) -> None:
     torch.set_num_threads(1)  # as TVAE gets
     kept = KeptRows(RESULTS, ("table", "method", "seed"), anew=ANEW in words)
     methods = METHODS if (PEERS / "bin/python").exists() else METHODS[1:]
-    for name in [word for word in words if word != ANEW] or TABLES:
-        for seed in SEEDS:
+    names = [word for word in words if word != ANEW] or list(TABLES)
+    for seed in SEEDS:  # all tables once before any of them again
+        for name in names:
             for method in methods:
                 if kept.lacks(name, method, seed):
                     found = measure(folder, name, method, seed)
