@@ -324,6 +324,9 @@ def test_a_table_decides_the_size_of_a_code_that_nobody_gave(columns: int, size:
     for cls in (ist.AE, ist.VAE, ist.AAE, ist.WAE, ist.ContractiveAE):
         assert cls().build(table).bottleneck.code_shape == (size,)
         assert cls(latent_dim=3).build(table).bottleneck.code_shape == (3,)
+    told = ExampleSpec("table", table.shape, kinds, missing=0.1)  # of which more is hidden
+    assert ist.AE().build(told).bottleneck.code_shape == (16,)
+    assert ist.VAE().build(told).bottleneck.code_shape == (size,)
     # members that have a size of their own keep it, and so do rows that are no table
     assert ist.DenoisingAE().build(table).bottleneck.code_shape == (32,)
     assert ist.VAE().build((3 * columns,)).bottleneck.code_shape == (2,)

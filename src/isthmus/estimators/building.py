@@ -86,11 +86,12 @@ class BuildingMixin(Settings, Configurable, ABC):
         where nobody has said them.
 
         Rows of a table are often few, and a code of two numbers does not tell how many columns
-        depend on each other.
+        depend on each other. Where values are hidden nothing can be copied, and the code is wide.
         """
         dim, epochs = self._code_size, self._epochs
         if spec.columns is not None and self.latent_dim is None:
-            dim = min(max(dim, math.ceil(len(spec.columns) / 2)), _WIDEST)
+            half = max(dim, math.ceil(len(spec.columns) / 2))
+            dim = _WIDEST if self._hidden_share(spec) > 0 else min(half, _WIDEST)
         if spec.columns is not None and self.epochs is None and count is not None:
             epochs = max(epochs, math.ceil(_STEPS / math.ceil(count / self.batch_size)))
         return self._with(latent_dim=dim, epochs=epochs)
@@ -184,10 +185,15 @@ class BuildingMixin(Settings, Configurable, ABC):
                 f"hide={self.hide:g} hides values, but X is read as {spec}, of which steps are"
                 " missing: leave it out."
             )
-        is_told = self.hides_gaps and self.encoder is None
-        suggested = _HIDDEN if is_told and spec.missing >= _GAPS else 0.0
-        share = suggested if self.hide is None else self.hide
+        share = self._hidden_share(spec)
         return Hiding(share, spec) if share > 0 else None
+
+    def _hidden_share(self, spec: ExampleSpec) -> float:
+        """The share of the values that is hidden, as asked for, or because values lack."""
+        if self.hide is not None:
+            return self.hide
+        is_told = self.hides_gaps and self.encoder is None
+        return _HIDDEN if is_told and spec.missing >= _GAPS else 0.0
 
     def _encoder(self, spec: ExampleSpec, is_told: bool = False) -> Features:
         """What reads examples; ``is_told`` which values were observed, but for the user's own."""

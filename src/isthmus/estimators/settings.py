@@ -25,7 +25,8 @@ class Settings(TrainingSettings):
 
     latent_dim: int | None = field(
         None,
-        "size of the code; none: 2, and for a table half as many as it has columns, at most 16",
+        "size of the code; none: 2, for a table half as many as it has columns, at most 16, and 16"
+        " where values are hidden",
         low=1,
     )
     hidden: tuple[int, ...] | None = field(
