@@ -1,33 +1,18 @@
 """How well outliers are found, beside other detectors.
 
-<<<<<<< HEAD
     python -m benchmarks.outliers digits
     python -m benchmarks.outliers mnist FOLDER
     python -m benchmarks.outliers tumours
     python -m benchmarks.outliers tables FOLDER [--anew] [SET ...]
     python -m benchmarks.outliers one-class FOLDER [DIGIT ...]
+    python -m benchmarks.outliers deep-one-class FOLDER [DIGIT ...]
 
 ``digits``, ``mnist``, ``tumours``: every class in turn is the outlier (of the tumours, the
 malignant ones, in five random splits), and is left out of the training examples. ``tables``:
 benchmarks/outlier_tables.py. ``one-class``: a digit of MNIST is learnt from, and all others must
 stand out among the test images (Ruff et al., Deep one-class classification, ICML 2018).
-=======
-    python -m benchmarks.outliers digits
-    python -m benchmarks.outliers mnist FOLDER
-    python -m benchmarks.outliers tumours
-    python -m benchmarks.outliers tables FOLDER
-    python -m benchmarks.outliers one-class FOLDER [DIGIT ...]
-    python -m benchmarks.outliers deep-one-class FOLDER [DIGIT ...]
-
-``digits``, ``mnist``, ``tumours``: every class in turn is the outlier (of the tumours, the
-malignant ones, in five random splits), and is left out of the training examples. ``tables``: sets
-of ADBench (``.npz`` files with X and y) are learnt from as they are, with their outliers and
-without labels, by our detectors and by PyOD's, three seeds each, all with their defaults;
-benchmarks/peers_outliers.txt says what must be installed. ``one-class``: a digit of MNIST is
-learnt from, and all others must stand out among the test images (Ruff et al., Deep one-class
-classification, ICML 2018). ``deep-one-class``: the same for Deep SVDD alone, after the paper's
-recipe: contrast that is normalised image by image, and convolutions; on two processors.
->>>>>>> main
+``deep-one-class``: the same for Deep SVDD alone, after the paper's recipe: contrast that is
+normalised image by image, and convolutions; on two processors.
 
 Prints the area under the ROC curve of every method, and appends the results to
 benchmarks/results/outliers.jsonl.
@@ -41,12 +26,8 @@ import platform
 import subprocess
 import sys
 import warnings
-<<<<<<< HEAD
 from collections.abc import Iterator
-=======
-from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
->>>>>>> main
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -68,8 +49,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mnist": {"latent_dim": 8, "epochs": 5},
     "tumours": {"latent_dim": 2, "epochs": 60},
     "one-class": {"latent_dim": 32, "epochs": 10},
-<<<<<<< HEAD
-=======
     "deep-one-class": {
         "latent_dim": 32,
         "network": "conv",
@@ -81,8 +60,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "pretrain_epochs": 20,
         "epochs": 10,
     },
-    "tables": {},
->>>>>>> main
 }
 # typical examples to learn from, test examples, which of these are outliers
 Task = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -151,8 +128,6 @@ def one_class(folder: str, digits: list[str]) -> dict[str, Any]:
     return {"mean_auroc": means(areas), "auroc": areas}
 
 
-<<<<<<< HEAD
-=======
 def deep_one_class(folder: str, digits: list[str]) -> dict[str, Any]:
     """Every digit in turn as the only typical one, for Deep SVDD as its paper has it."""
     wanted = [int(text) for text in digits] or list(range(10))
@@ -179,52 +154,6 @@ def contrasts(images: np.ndarray) -> np.ndarray:
     return np.asarray(centred / np.abs(centred).mean((1, 2, 3), keepdims=True))
 
 
-def detectors(seed: int) -> dict[str, Fit]:
-    """Every method with its defaults: from rows to how unusual each is."""
-    from pyod.models import auto_encoder, ecod, iforest, lof, pca, vae
-
-    def ours(member: str) -> Fit:
-        return lambda x: -ist.OutlierDetector(member, random_state=seed).fit(x).scores_
-
-    def theirs(detector: Any) -> Fit:
-        return lambda x: detector.fit(x).decision_scores_
-
-    return {
-        "isthmus": ours("auto"),
-        "isthmus, ae": ours("ae"),
-        "isthmus, vae": ours("vae"),
-        "PyOD AutoEncoder": theirs(auto_encoder.AutoEncoder(random_state=seed, verbose=0)),
-        "PyOD VAE": theirs(vae.VAE(random_state=seed, verbose=0)),
-        "PyOD IForest": theirs(iforest.IForest(random_state=seed)),
-        "PyOD ECOD": theirs(ecod.ECOD()),
-        "PyOD LOF": theirs(lof.LOF()),
-        "PyOD PCA": theirs(pca.PCA(random_state=seed)),
-    }
-
-
-def tables(folder: str, wanted: list[str]) -> dict[str, Any]:
-    """All sets of a folder, or those with these names: areas and seconds of a core, by method."""
-    areas: dict[str, dict[str, list[float]]] = {}
-    seconds: dict[str, dict[str, list[float]]] = {}
-    for path in sorted(Path(folder).glob("*.npz"), key=lambda path: path.stat().st_size):
-        name = path.stem.partition("_")[2]
-        if wanted and name not in wanted:
-            continue
-        with np.load(path) as kept:
-            x, y = kept["X"].astype(np.float64), kept["y"]
-        for seed in SEEDS:
-            for method, fit in detectors(seed).items():
-                started = time.process_time()
-                unusual = np.nan_to_num(fit(x), posinf=np.finfo(np.float64).max)
-                passed = round(time.process_time() - started, 2)
-                areas.setdefault(method, {}).setdefault(name, []).append(area(y, unusual))
-                seconds.setdefault(method, {}).setdefault(name, []).append(passed)
-        print(name, {method: sets[name] for method, sets in areas.items()}, flush=True)
-    overall = {m: [float(np.mean(v)) for v in sets.values()] for m, sets in areas.items()}
-    return {"mean_auroc": means(overall), "auroc": areas, "seconds": seconds}
-
-
->>>>>>> main
 def area(outlier: np.ndarray, unusual: np.ndarray) -> float:
     """The area under the ROC curve."""
     return round(float(roc_auc_score(outlier, unusual)), 4)
