@@ -402,3 +402,13 @@ def test_shares_of_a_frame_are_those_of_its_columns() -> None:
     assert shares.shape == (90, 4) and detector.scores_.argmin() == 3
     assert shares[3].argmax() == 1 and shares[:, 2].max() < 1e-9 and np.isnan(shares[5, 3])
     np.testing.assert_allclose(np.nansum(shares, axis=1), -detector.scores_, rtol=1e-6)
+
+
+def test_a_list_of_signals_is_explained_step_by_step() -> None:
+    random = np.random.default_rng(0)
+    signals = [random.normal(size=(2, length)) for length in (8, 9, 12, 16) * 5]
+    detector = ist.OutlierDetector(ist.AE(kind="signal", **SMALL)).fit(signals)
+    shares = detector.explain(signals)
+    assert [one.shape for one in shares] == [one.shape for one in signals]
+    totals = [one.sum() for one in shares]
+    np.testing.assert_allclose(totals, -detector.score_samples(signals), rtol=1e-4)

@@ -194,6 +194,8 @@ def test_clusters_are_found(variant: str) -> None:
     assert cluster_accuracy(y, model.labels_).value > 0.95
     assert np.array_equal(model.predict(x), model.labels_)
     assert np.array_equal(model.transform(x).argmin(1), model.labels_)
+    model.partial_fit(x[:9])
+    assert np.array_equal(model.labels_, model.predict(x[:9]))
     first, last = (
         next(row for row in rows if row["stage"] == 2)
         for rows in (model.history_, model.history_[::-1])
