@@ -412,3 +412,18 @@ def test_a_list_of_signals_is_explained_step_by_step() -> None:
     assert [one.shape for one in shares] == [one.shape for one in signals]
     totals = [one.sum() for one in shares]
     np.testing.assert_allclose(totals, -detector.score_samples(signals), rtol=1e-4)
+
+
+@pytest.mark.parametrize("criterion", ["error", "score"])
+def test_gaps_make_no_row_typical(criterion: Any) -> None:
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame(random.normal(size=(60, 3)), columns=["a", "b", "c"])
+    rows["kind"] = random.choice(["x", "y", "z"], 60)
+    rows.loc[::4, "a"] = np.nan
+    detector = ist.OutlierDetector(ist.AE(**SMALL), criterion=criterion).fit(rows)
+    member = detector.member_
+    whole = member.squared_error(rows) if criterion == "error" else -member.score_samples(rows)
+    share = rows.notna().to_numpy().mean(1)  # 3/4 where a cell of four is missing
+    np.testing.assert_allclose(detector.score_samples(rows), -whole / share, rtol=1e-5)
+    shares = np.nansum(np.asarray(detector.explain(rows)), axis=1)
+    np.testing.assert_allclose(shares, whole / share, rtol=1e-4)
