@@ -112,7 +112,7 @@ class Criterion(ABC):
         """The inverse of :meth:`state`."""
 
 
-class SquaredError(Criterion):
+class ResidualError(Criterion):
     r"""The squared error :math:`\lVert x - g(f(x)) \rVert^2`, in the model's units."""
 
     name = "error"
@@ -148,7 +148,7 @@ class OwnScore(Criterion):
         return _by_step(np.concatenate(each), observed(member, X))
 
 
-class Density(Criterion):
+class JointDensity(Criterion):
     r"""How far an example lies from where examples are dense, in two views of it.
 
     .. math:: m(x) = \frac12 \left( \frac{d(u)}{\mathrm{median}\, d(u)}
@@ -278,7 +278,7 @@ class CodeDistance(Criterion):
 
 
 CRITERIA: dict[str, type[Criterion]] = {
-    kind.name: kind for kind in (SquaredError, OwnScore, Density, CodeDistance)
+    kind.name: kind for kind in (ResidualError, OwnScore, JointDensity, CodeDistance)
 }
 
 
