@@ -324,6 +324,12 @@ def test_an_array_stands_for_a_table_of_numbers_alone() -> None:
     with pytest.warns(UserWarning, match="valid feature names"):
         codes = model.transform(numbers.to_numpy())
     np.testing.assert_array_equal(codes, model.transform(numbers))
+    rows = torch.utils.data.TensorDataset(torch.zeros(5, 3))
+    with (
+        pytest.warns(UserWarning, match="valid feature names"),
+        pytest.raises(InputError, match="read a few rows at a time, but the model was trained on"),
+    ):
+        model.transform(rows)
     for kind, cells in {
         "holds categories": random.choice(["x", "y"], 40),
         "holds dates": pd.date_range("2024", periods=40),

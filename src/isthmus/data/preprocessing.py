@@ -127,6 +127,11 @@ class Preprocessor:
         )
 
     def _rows(self, table: Table, x: Any) -> Store:
+        if isinstance(x, Stream):
+            raise InputError(
+                "X is read a few rows at a time, but the model was trained on a table: give a"
+                " pandas.DataFrame with the columns of training."
+            )
         if not is_frame(x):
             table.check_numeric()
         frame = as_frame(x.toarray() if is_sparse(x) else x, table.names)
