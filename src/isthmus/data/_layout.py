@@ -23,7 +23,7 @@ _WANTED: dict[Kind, str] = {
 }
 
 _ROUNDING = 2.0**-24  # half of the step of float32 at 1
-_EXACT = 2**53  # float64 holds every whole number up to here
+EXACT = 2**53  # float64 holds every whole number up to here
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def warn_of_large(x: Any) -> None:
         x = x.iloc[:, long].to_numpy()
     if not _is_long(getattr(x, "dtype", None)) or 0 in x.shape:
         return
-    if (largest := max(int(x.max()), -int(x.min()))) > _EXACT:
+    if (largest := max(int(x.max()), -int(x.min()))) > EXACT:
         warnings.warn(
             f"X holds whole numbers of up to {largest:,}, and float64 cannot tell those beyond"
             " 2**53 from the next: subtract a constant first, or leave out a column that is a name"

@@ -40,7 +40,7 @@ class Seen(NamedTuple):
 def passes(member: Estimator, X: Any, *, charged: bool = False) -> Iterator[Seen]:
     """A trained member's passes over all examples, in their order."""
     batches = member._batches(X, charged=charged)
-    with member._inference(X) as module:
+    with member._inference(batches.dtype) as module:
         for batch in batches.chunks():
             code = module.encode(batch)[0]
             parameters = module.parameters_at(code, batch.condition, batch)

@@ -54,7 +54,7 @@ def step_errors(member: Estimator, cut: Windows) -> np.ndarray:
     """
     channel = 1 if cut.kind == "signal" else 2
     batches = member._batches(cut)
-    with member._inference(cut) as module:
+    with member._inference(batches.dtype) as module:
         found = [
             (module(batch) - batch.x).square().sum(channel).cpu() for batch in batches.chunks()
         ]
