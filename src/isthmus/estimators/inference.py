@@ -23,7 +23,7 @@ from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
-from isthmus.data.frames import is_frame, numbers_of
+from isthmus.data.frames import is_frame, numbers_of, numeric_type
 from isthmus.data.incoming import incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
@@ -39,14 +39,13 @@ DRAWS = 16
 
 
 def dtype_of(X: Any) -> Any:
-    """The type of an array, or that for all columns of a table; None for anything else."""
+    """The type of an array, or that for all columns of a table of numbers; None for all else."""
     x: Any = X.x if isinstance(X, Part) else X
     if not hasattr(x, "iloc"):
         return getattr(x, "dtype", None)
-    # of a column that is kept sparse, and of one that may lack values
-    dtypes = {getattr(dtype, "subtype", getattr(dtype, "numpy_dtype", dtype)) for dtype in x.dtypes}
-    is_numeric = all(isinstance(dtype, np.dtype) for dtype in dtypes)
-    return np.result_type(*dtypes) if dtypes and is_numeric else None
+    dtypes = [numeric_type(dtype) for dtype in set(x.dtypes)]
+    numeric = [dtype for dtype in dtypes if dtype is not None]
+    return np.result_type(*numeric) if numeric and len(numeric) == len(dtypes) else None
 
 
 def precision_for(X: Any, device: torch.device, *, is_wide: bool = False) -> torch.dtype:
