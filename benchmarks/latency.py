@@ -32,12 +32,20 @@ def rows() -> dict[str, tuple[Any, Any]]:
     names = [f"c{place}" for place in range(COLUMNS)]
     frame = pd.DataFrame(x.astype(np.float64), columns=names)
     pixels = random.integers(0, 256, size=(500, 28, 28), dtype=np.uint8)
-    plain, table, image = (_trained(examples) for examples in (x, frame, pixels))
+    people = frame[names[:6]].assign(
+        visits=random.poisson(2, len(x)),
+        city=random.choice(["Oslo", "Paris", "Rome"], len(x)),
+        job=pd.Categorical(random.choice(["baker", "nurse"], len(x))),
+        member=random.random(len(x)) < 0.5,
+        born=pd.Timestamp("1990-01-01") + pd.to_timedelta(random.integers(0, 9999, len(x)), "D"),
+    )
+    plain, table, image, mixed = (_trained(examples) for examples in (x, frame, pixels, people))
     return {
         "float32": (plain, x[:1]),
         "float64": (plain, x[:1].astype(np.float64)),
         "DataFrame of float64": (table, frame[:1]),
         "DataFrame of int64": (table, frame[:1].round().astype(np.int64)),
+        "DataFrame of mixed columns": (mixed, people[:1]),
         "uint8 image": (image, pixels[:1]),
         "float64 image": (image, pixels[:1] / 255),
     }

@@ -63,6 +63,20 @@ def test_every_way_in_checks_the_names_of_columns(
             use(model, wrong)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_a_call_asks_a_frame_for_its_types_once(
+    dtype: Any, model: ist.DenoisingAE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are made anew at every asking, which takes as long as the network."""
+    row, types, asked = FRAME[:1].astype(dtype), pd.DataFrame.dtypes.fget, []
+    monkeypatch.setattr(
+        pd.DataFrame, "dtypes", property(lambda frame: (asked.append(1), types(frame))[1])
+    )
+    codes = model.transform(row)
+    assert len(asked) == 1
+    assert codes.dtype == (np.float64 if dtype is np.float64 else np.float32)
+
+
 def test_what_is_measured_beside_a_first_training_may_be_a_frame() -> None:
     model = ist.AE(epochs=1, random_state=0, snapshots=1)
     model.fit(FRAME[:40], validation_data=FRAME[40:], probes=FRAME[:5])

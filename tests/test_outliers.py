@@ -20,7 +20,7 @@ import isthmus as ist
 from isthmus.data.rows import Rows
 from isthmus.estimators._suited import explaining, suited_members
 from isthmus.estimators._views import View, robust_units, student_t
-from isthmus.estimators.criteria import Density, passes
+from isthmus.estimators.criteria import JointDensity, passes
 from isthmus.estimators.outliers import table
 from isthmus.io import runs
 
@@ -203,7 +203,7 @@ def test_robust_units_are_those_of_a_normal_distribution() -> None:
 
 def test_the_density_is_that_of_residual_and_code_beside_the_values(rows: np.ndarray) -> None:
     member = ist.AE(latent_dim=2, scaling="standard", **SMALL).fit(rows)
-    density = Density()
+    density = JointDensity()
     density.settle(member, rows)
     (seen,) = passes(member, rows)
     made = np.hstack([seen.residual.numpy(), member.codes(rows)])

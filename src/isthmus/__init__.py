@@ -13,14 +13,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from isthmus.errors import DataWarning, DivergenceError, InputError, RunError
+from isthmus.errors import DataWarning, DivergenceError, InputError, LearningWarning, RunError
 from isthmus.registry import MEMBERS, PRIORS
 from isthmus.version import __version__
 
 _NAMES = {
     "AutoencoderClassifier": "isthmus.estimators.classifier",
     "Estimator": "isthmus.estimators.base",
-    "LearningWarning": "isthmus.estimators.base",
     "OutlierDetector": "isthmus.estimators.outliers",
     "StepScores": "isthmus.data.steps",
     "score_steps": "isthmus.estimators.series",
@@ -52,6 +51,7 @@ __all__ = [
     "DataWarning",
     "DivergenceError",
     "InputError",
+    "LearningWarning",
     "RunError",
     "__version__",
     *_NAMES,

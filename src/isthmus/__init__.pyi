@@ -25,9 +25,9 @@ from isthmus.data.steps import StepScores as StepScores
 from isthmus.errors import DataWarning as DataWarning
 from isthmus.errors import DivergenceError as DivergenceError
 from isthmus.errors import InputError as InputError
+from isthmus.errors import LearningWarning as LearningWarning
 from isthmus.errors import RunError as RunError
 from isthmus.estimators.base import Estimator as Estimator
-from isthmus.estimators.base import LearningWarning as LearningWarning
 from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderClassifier
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps

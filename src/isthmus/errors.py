@@ -25,6 +25,10 @@ class DataWarning(UserWarning):
     """Something about the data may be wrong; the message says what and the remedy."""
 
 
+class LearningWarning(UserWarning):
+    """Training ended, but the model learnt little; the message says what and the remedy."""
+
+
 class DivergenceError(ArithmeticError):
     """Training met a loss that is not finite; the estimator keeps its last good weights."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from isthmus.data.columns import DateColumn
 from isthmus.data.tables import Table, fit_table
 from isthmus.errors import DataWarning, InputError
 
@@ -71,6 +72,16 @@ def test_dates_a_minute_apart_stay_apart(people: pd.DataFrame) -> None:
     place = [code.name for code in table.codes].index("since")
     seconds = np.sort(table.encode(people)[:, place].astype(np.float32))
     assert np.diff(seconds).tolist() == [60.0] * 59
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+def test_dates_of_every_unit_and_zone_are_seconds(unit: str, zone: str | None) -> None:
+    times = pd.to_datetime(["1969-12-31 23:59:00", None, "1970-01-01 00:00:30"])
+    dates = pd.Series(times.tz_localize("UTC").tz_convert(zone) if zone else times, name="at")
+    dates = dates.dt.as_unit(unit)
+    code = DateColumn.fitted(dates)
+    np.testing.assert_array_equal(code.encode(dates), [[0], [np.nan], [90]])
 
 
 def test_what_is_missing_is_nan_in_all_its_numbers(people: pd.DataFrame) -> None:

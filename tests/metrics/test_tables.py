@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isthmus.errors import InputError
-from isthmus.metrics._encoding import encoded
+from isthmus.metrics._encoding import encode_tables
 from isthmus.metrics.efficacy import TargetScore, efficacy
 from isthmus.metrics.privacy import closest_record
 from isthmus.metrics.similarity import (
@@ -64,7 +64,7 @@ def test_pairs_are_measured_as_by_sdmetrics(quality: TableQuality) -> None:
 
 
 def test_closest_records_are_those_of_sdmetrics() -> None:
-    encoding, (training, rows) = encoded({"a": _table(200, 0, 0), "b": _table(150, 5, 1)})
+    encoding, (training, rows) = encode_tables({"a": _table(200, 0, 0), "b": _table(150, 5, 1)})
     distances = closest_record(encoding, rows, training)
     assert distances[:3] == pytest.approx([0.0092846282, 0.0150638812, 0.0165480462])
     assert distances.mean() == pytest.approx(0.0204791586)

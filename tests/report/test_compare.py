@@ -12,7 +12,7 @@ import pytest
 
 import isthmus as ist
 from isthmus.data import Data, Part
-from isthmus.estimators.base import LearningWarning
+from isthmus.errors import LearningWarning
 from isthmus.report import Comparison, compare
 from isthmus.report import _verdict as verdict
 from isthmus.report._table import Row

@@ -12,7 +12,7 @@ import pytest
 from sklearn.base import clone
 
 import isthmus as ist
-from isthmus.estimators.base import LearningWarning
+from isthmus.errors import LearningWarning
 
 
 def make(name: str = "ae", **values: Any) -> Any:

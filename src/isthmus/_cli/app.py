@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus._cli import lookup, training, using
+from isthmus._cli import judging, lookup, sampling, training, using
 from isthmus._cli.commands import Command, guarded, own_flags, warn, with_options
 from isthmus._cli.options import Options, plain
 from isthmus._cli.shared import described
@@ -94,9 +94,9 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "reconstruct": using.reconstruct_command,
             "denoise": using.denoise_command,
             "impute": using.impute_command,
-            "sample": using.sample_command,
-            "outliers": filled(using.outliers_command, using.judging()),
-            "evaluate": using.evaluate_command,
+            "sample": sampling.sample_command,
+            "outliers": filled(judging.outliers_command, judging.choices()),
+            "evaluate": judging.evaluate_command,
         },
         "Look up": {
             "models": lookup.models_command,

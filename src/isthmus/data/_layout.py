@@ -23,7 +23,7 @@ _WANTED: dict[Kind, str] = {
 }
 
 _ROUNDING = 2.0**-24  # half of the step of float32 at 1
-_EXACT = 2**53  # float64 holds every whole number up to here
+EXACT = 2**53  # float64 holds every whole number up to here
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def warn_of_large(x: Any) -> None:
         for part in parts
         if _is_long(getattr(part, "dtype", None)) and 0 not in part.shape
     ]
-    if (largest := max(reach, default=0)) > _EXACT:
+    if (largest := max(reach, default=0)) > EXACT:
         warnings.warn(
             f"X holds whole numbers of up to {largest:,}, and float64 cannot tell those beyond"
             " 2**53 from the next: subtract a constant first, or leave out a column that is a name"

@@ -87,6 +87,11 @@ class StoreBatches:
         return self._store.order(seed, epoch)
 
     @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of the batches."""
+        return self._dtype
+
+    @property
     def rows(self) -> int:
         """How many examples to take at once where nothing is trained."""
         return inference_rows(self._store.shape)

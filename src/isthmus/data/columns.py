@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -21,6 +22,7 @@ _MICROSECONDS = 1_000_000
 _STEPS = (86_400 * _MICROSECONDS, _MICROSECONDS, 1)
 _WHOLE = 2.0**62  # what whole numbers of 64 bits reach
 _TRUE, _FALSE = {"true", "yes", "1", "1.0"}, {"false", "no", "0", "0.0"}
+_NOT_A_TIME = np.iinfo(np.int64).min
 _SHOWN = 3  # values that a message names
 
 
@@ -153,7 +155,7 @@ class BinaryColumn(ColumnCode):
 
     def encode(self, cells: Series) -> np.ndarray:
         numbers = _numbers(cells)
-        odd = ~np.isin(numbers, (0, 1)) & ~np.isnan(numbers)
+        odd = (numbers != 0) & (numbers != 1) & ~np.isnan(numbers)
         if odd.any():
             raise InputError(
                 f"column {self.name!r} held 0 and 1 alone in training, but holds"
@@ -204,9 +206,18 @@ class CategoryColumn(ColumnCode):
 
     def places(self, cells: Series) -> np.ndarray:
         """The place of each cell in ``values``, ``(n,)``; −1 for one that is missing or new."""
-        from pandas import Index
+        from pandas import CategoricalDtype
 
-        return Index(self.values, dtype=object).get_indexer(cells.astype(object))
+        known = self._known
+        if isinstance(cells.dtype, CategoricalDtype):
+            own = np.array([*(known.get(value, -1) for value in cells.dtype.categories), -1])
+            return own[cells.cat.codes.to_numpy()]  # -1, a missing cell, is the last
+        found = (known.get(cell, -1) for cell in cells.to_numpy(dtype=object))
+        return np.fromiter(found, dtype=np.intp, count=len(cells))
+
+    @cached_property
+    def _known(self) -> Mapping[Any, int]:
+        return {value: place for place, value in enumerate(self.values)}
 
     def unseen(self, cells: Series) -> list[Any]:
         """The values among the cells that training did not see, in the order of their coming."""
@@ -272,9 +283,9 @@ class DateColumn(ColumnCode):
                 f"column {self.name!r} held dates in training, but has the type {cells.dtype}:"
                 " convert it with pandas.to_datetime."
             )
-        missing = cells.isna().to_numpy()
-        seconds = (microseconds(cells) - self.origin) / _MICROSECONDS
-        return np.where(missing, np.nan, seconds)[:, None]
+        known = microseconds(cells)
+        seconds = (known - self.origin) / _MICROSECONDS
+        return np.where(known == _NOT_A_TIME, np.nan, seconds)[:, None]
 
     def bounded(self, numbers: np.ndarray) -> np.ndarray:
         return numbers.clip(0, (self.last - self.origin) / _MICROSECONDS)
@@ -317,12 +328,16 @@ def is_date(cells: Series) -> bool:
 
 
 def microseconds(cells: Series) -> np.ndarray:
-    """Points in time as whole microseconds after 1970, ``(n,)``."""
-    from pandas import DatetimeIndex
+    """Points in time as whole microseconds after 1970, ``(n,)``; the least number where there is
+    none.
+    """
+    from pandas import ArrowDtype, DatetimeIndex, Series
 
-    dates = DatetimeIndex(cells)
-    naive = dates if dates.tz is None else dates.tz_convert("UTC").tz_localize(None)
-    return naive.to_numpy("datetime64[us]").view(np.int64)
+    times: Any = Series(DatetimeIndex(cells)) if isinstance(cells.dtype, ArrowDtype) else cells
+    if not isinstance(times.dtype, np.dtype):  # with a time zone
+        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    micro: np.ndarray = times.to_numpy().astype("datetime64[us]").view(np.int64)
+    return micro
 
 
 def code_from_json(values: Mapping[str, Any]) -> ColumnCode:
@@ -347,7 +362,10 @@ CODES: dict[ColumnKind, type[Any]] = {
 def _numbers(cells: Series) -> np.ndarray:
     """Cells as float64 ``(n,)``; what is no number, or infinite, is refused with its place."""
     try:
-        numbers: np.ndarray = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers: np.ndarray = cells.to_numpy()
+        if numbers.dtype.kind not in "biuf":  # slower, and the same for these
+            numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = numbers.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"column {cells.name!r} is read as numbers, but holds {_first_odd(cells)!r}: correct"

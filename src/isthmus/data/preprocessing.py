@@ -14,7 +14,15 @@ from torch import Tensor
 from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
 from isthmus.core.parts import named
 from isthmus.data._grids import grid_of, no_count, off_grid
-from isthmus.data._layout import Extent, Layout, as_numbers, extent, layout_of
+from isthmus.data._layout import (
+    EXACT,
+    Extent,
+    Layout,
+    as_numbers,
+    extent,
+    layout_of,
+    warn_of_large,
+)
 from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
 from isthmus.data._sequences import lacks_steps, steps
 from isthmus.data._statistics import blocks, is_sparse, moments
@@ -62,6 +70,10 @@ class Preprocessor:
     blank: np.ndarray | None = None
     counts: bool = False
     stride: int | None = None
+
+    def knows(self, frame: Any) -> bool:
+        """Whether a frame has the columns of the training table, in their order."""
+        return self.table is not None and self.table.knows(frame)
 
     def transform(self, x: Any, *, gaps: bool = False) -> Store:
         """Examples as they will be kept, ``(n, *shape)``: of an array, a frame, or sparse rows.
@@ -114,9 +126,11 @@ class Preprocessor:
         )
 
     def _rows(self, table: Table, x: Any) -> Store:
-        numbers = table.encode(as_frame(x, table.names))
+        frame = as_frame(x, table.names)
+        numbers = table.encode(frame)
         _require_examples(numbers)
         reach = extent(numbers, gaps=True)
+        _warn_of_long(frame, reach)
         return kept(numbers, self.layout, self.scaling, has_gaps=reach.has_gaps)
 
     def batches(
@@ -369,6 +383,7 @@ def _fit_table(
     table = replace(fit_table(frame, columns), from_frame=is_frame(x))
     numbers = table.encode(frame)
     reach = extent(numbers, gaps=True)
+    _warn_of_long(frame, reach)
     count = sum(code.kind in ("number", "date") for code in table.codes)
     fitted = fit_columns(scaling, numbers, count)
     spec = ExampleSpec("table", (table.width,), table.columns, missing=reach.missing)
@@ -377,6 +392,15 @@ def _fit_table(
     inside = fitted.transform(numbers)
     preprocessor = Preprocessor(spec, layout, fitted, table=table, blank=np.nanmean(inside, axis=0))
     return preprocessor, ArrayStore(inside, has_gaps=reach.has_gaps)
+
+
+def _warn_of_long(frame: Any, reach: Extent) -> None:
+    """Warn of whole numbers in a frame that float64 cannot tell from the next.
+
+    Its types, which are slow to ask for, are looked at where its numbers reach so far.
+    """
+    if max(reach.high, -reach.low) >= EXACT:
+        warn_of_large(frame)
 
 
 def _require_fit(likelihood: LikelihoodPart | None, spec: ExampleSpec, reach: Extent) -> None:

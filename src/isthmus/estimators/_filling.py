@@ -59,7 +59,7 @@ class FillingMixin(InferenceMixin):
     def _imputed(self, x: Any, X: Any, condition: Any = None) -> Any:
         """Checked examples with their missing values filled in, in the form of X."""
         batches = self._batches(X, condition, gaps=True, checked=x)
-        with self._inference(X) as module:
+        with self._inference(batches.dtype) as module:
             filled = [
                 batch.filled(means).cpu().numpy()
                 for batch, means in self._expected(module, batches)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus.data.conditions import LabelCondition
@@ -69,7 +68,7 @@ class SamplingMixin(InferenceMixin):
             InputError: where the codes have no prior, or one that knows no labels; the message
                 names the missing call. For columns and categories that training did not see.
         """
-        check_is_fitted(self, "module_")
+        self._fitted()
         numbers = isinstance(n, int | np.integer) and isinstance(
             temperature, float | int | np.number
         )

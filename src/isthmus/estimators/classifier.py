@@ -33,7 +33,7 @@ from isthmus.errors import DataWarning, InputError
 from isthmus.estimators._double import evaluating, in_float64
 from isthmus.estimators._results import collected
 from isthmus.estimators.base import Estimator
-from isthmus.estimators.inference import like, precision_for, require_finite
+from isthmus.estimators.inference import dtype_of, like, require_finite
 from isthmus.registry import MEMBERS
 from isthmus.training.callbacks import assembled
 from isthmus.training.distributed import choose_runtime
@@ -132,12 +132,13 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, ``(n, classes)``, in the order of ``classes_``."""
         X = incoming(X)
-        return like(self._logits(X).softmax(1).numpy(), X)
+        return like(self._logits(X).softmax(1).numpy(), dtype_of(X))
 
     def codes(self, X: Any) -> np.ndarray:
         """The fine-tuned code of each example, which the softmax layer sees, ``(n, features)``."""
         X = incoming(X)
-        return like(self._computed(X, lambda module, batch: module.code(batch)).numpy(), X)
+        codes = self._computed(X, lambda module, batch: module.code(batch)).numpy()
+        return like(codes, dtype_of(X))
 
     def _prepared(self, seed: int) -> Estimator:
         """The member before it is trained; with a seed of ours where it has none."""
@@ -193,9 +194,9 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         check_is_fitted(self, "module_")
         X = incoming(X)
         module: SoftmaxOnCode = self.module_
-        is_exact = precision_for(X, next(module.parameters()).device) == torch.float64
-        module = in_float64(module) if is_exact else evaluating(module)
         batches = self.member_._batches(X)
+        is_exact = batches.dtype == torch.float64
+        module = in_float64(module) if is_exact else evaluating(module)
         with torch.inference_mode():
             computed = ((compute(module, batch),) for batch in batches.chunks())
             found = collected(computed, len(batches))[0]

@@ -40,7 +40,7 @@ class Seen(NamedTuple):
 def passes(member: Estimator, X: Any, *, charged: bool = False) -> Iterator[Seen]:
     """A trained member's passes over all examples, in their order."""
     batches = member._batches(X, charged=charged)
-    with member._inference(X) as module:
+    with member._inference(batches.dtype) as module:
         for batch in batches.chunks():
             code = module.encode(batch)[0]
             parameters = module.parameters_at(code, batch.condition, batch)
@@ -92,7 +92,7 @@ class Criterion(ABC):
         """The inverse of :meth:`state`."""
 
 
-class SquaredError(Criterion):
+class ResidualError(Criterion):
     r"""The squared error :math:`\lVert x - g(f(x)) \rVert^2`, in the model's units."""
 
     name = "error"
@@ -128,7 +128,7 @@ class OwnScore(Criterion):
         return _by_step(np.concatenate(each), observed_steps(member, X))
 
 
-class Density(Criterion):
+class JointDensity(Criterion):
     r"""How far an example lies from where examples are dense, in two views of it.
 
     .. math:: m(x) = \frac12 \left( \frac{d(u)}{\mathrm{median}\, d(u)}
@@ -258,7 +258,7 @@ class CodeDistance(Criterion):
 
 
 CRITERIA: dict[str, type[Criterion]] = {
-    kind.name: kind for kind in (SquaredError, OwnScore, Density, CodeDistance)
+    kind.name: kind for kind in (ResidualError, OwnScore, JointDensity, CodeDistance)
 }
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
@@ -131,7 +130,7 @@ class FittedEstimator(
         """
         batches = self._batches(X, own, checked=x)
         wanted = self._condition(condition, len(batches)) if condition is not None else None
-        with self._inference(X) as module:
+        with self._inference(batches.dtype) as module:
             decoded = collected(_restored(module, batches, wanted), len(batches))[0]
         return self._given_back(decoded, X)
 
@@ -147,7 +146,7 @@ class FittedEstimator(
 
     def _terms(self, X: Any, condition: Any, is_wide: bool) -> dict[str, np.ndarray]:
         batches = self._batches(X, condition, charged=True, is_wide=is_wide)
-        with self._inference(X, is_wide=is_wide) as module:
+        with self._inference(batches.dtype) as module:
             noise = shared_noise(module.bottleneck, next(module.parameters()))
             rows = []
             for batch in batches.chunks():
@@ -169,7 +168,7 @@ class FittedEstimator(
 
         def compute(is_wide: bool) -> dict[str, np.ndarray]:
             batches = self._batches(X, condition, is_wide=is_wide)
-            with self._inference(X, is_wide=is_wide) as module:
+            with self._inference(batches.dtype) as module:
                 errors = [observed_error(module(batch), batch) for batch in batches.chunks()]
             return {"squared error": torch.cat(errors).cpu().numpy()}
 
@@ -227,7 +226,7 @@ class FittedEstimator(
         Raises:
             InputError: where no prior was fitted.
         """
-        check_is_fitted(self, "module_")
+        self._fitted()
         if self.prior_ is None:
             raise InputError(f"{type(self).__name__} has no fitted prior: call fit_prior(X) once.")
         known = self.preprocessor_.condition

@@ -38,40 +38,46 @@ from isthmus.estimators.settings import Settings
 DRAWS = 16
 
 
-def dtype_of(X: Any) -> Any:
-    """The type of an array, or that for all columns of a table of numbers; None for all else."""
+def dtype_of(X: Any) -> np.dtype[Any]:
+    """The type of an array, or that for all columns of a table; that of objects for anything else.
+
+    A frame is slow to say it, so a call asks once and hands it on.
+    """
     x: Any = X.x if isinstance(X, Part) else X
-    if not hasattr(x, "iloc"):
-        return getattr(x, "dtype", None)
+    if not is_frame(x):
+        dtype = getattr(x, "dtype", None)
+        return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
     dtypes = [numeric_type(dtype) for dtype in set(x.dtypes)]
     numeric = [dtype for dtype in dtypes if dtype is not None]
-    return np.result_type(*numeric) if numeric and len(numeric) == len(dtypes) else None
+    is_numeric = 0 < len(numeric) == len(dtypes)
+    return np.result_type(*numeric) if is_numeric else np.dtype(object)
 
 
-def precision_for(X: Any, device: torch.device, *, is_wide: bool = False) -> torch.dtype:
+def precision_for(
+    dtype: np.dtype[Any], device: torch.device, *, is_wide: bool = False
+) -> torch.dtype:
     """float64 is answered in float64, so that a row's result is the same alone and among others;
-    float32 is faster. ``is_wide`` asks for float64 whatever X is.
+    float32 is faster. ``is_wide`` asks for float64 whatever the type of the examples is.
     """
-    wanted = is_wide or dtype_of(X) == np.float64
+    wanted = is_wide or dtype == np.float64
     return torch.float64 if wanted and device.type != "mps" else torch.float32
 
 
-def like(values: np.ndarray, X: Any) -> np.ndarray:
-    """The values in the floating type that was handed in: float64 where X is float64, else float32.
+def like(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """The values in the floating type of what was handed in: float64 for float64, else float32.
     Indices stay whole.
     """
     if values.dtype.kind != "f":
         return values
-    return values.astype(np.float64 if dtype_of(X) == np.float64 else np.float32, copy=False)
+    return values.astype(np.float64 if dtype == np.float64 else np.float32, copy=False)
 
 
-def outside(values: np.ndarray, X: Any) -> np.ndarray:
-    """Decoded values in the floating type in which those of X can be told apart: whole numbers of
-    more than 24 bits need float64.
+def outside(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Decoded values in the floating type in which those of ``dtype`` can be told apart: whole
+    numbers of more than 24 bits need float64.
     """
-    dtype = dtype_of(X)
-    is_wide = getattr(dtype, "kind", "f") in "iu" and dtype.itemsize > 2
-    return values.astype(np.float64) if is_wide else like(values, X)
+    is_wide = dtype.kind in "iu" and dtype.itemsize > 2
+    return values.astype(np.float64) if is_wide else like(values, dtype)
 
 
 def shared_noise(bottleneck: Bottleneck, like: Tensor) -> list[Tensor | None]:
@@ -172,11 +178,14 @@ class InferenceMixin(Settings):
             known = None if reset else settled or self._settled
             x = self._padded(x, known)
         require_rows(x)
-        warn_of_large(x)
+        is_table = is_frame(x) and self._reads_tables(reset, settled)
+        if not is_table:
+            warn_of_large(x)
+        elif not reset and (settled or self._settled).knows(x):
+            return x  # what scikit-learn would say of these names, it said at fit
         if getattr(x, "ndim", 2) > 2:
             return np.asanyarray(x)
         kinds = [np.float64, np.float32, np.uint8]
-        is_table = is_frame(x) and self._reads_tables(reset, settled)
         if is_frame(x) and not is_table:
             numbers_of(x)  # refuses what is no number, with the name of its column
         try:
@@ -214,7 +223,7 @@ class InferenceMixin(Settings):
     @property
     def _settled(self) -> Preprocessor:
         """What the last training settled."""
-        check_is_fitted(self, "module_")
+        self._fitted()
         return self.preprocessor_
 
     def _given_back(self, decoded: np.ndarray, X: Any = None, *, is_bounded: bool = False) -> Any:
@@ -228,7 +237,7 @@ class InferenceMixin(Settings):
         x: Any = X.x if isinstance(X, Part) else X
         if preprocessor.table is None:
             with np.errstate(over="ignore", invalid="ignore"):
-                found = preprocessor.inverse_transform(outside(decoded, x))
+                found = preprocessor.inverse_transform(outside(decoded, dtype_of(x)))
             return require_finite(found, "reconstruction")
         numbers = preprocessor.inverse_transform(decoded.astype(np.float64))
         require_finite(numbers, "reconstruction")
@@ -236,7 +245,7 @@ class InferenceMixin(Settings):
             return preprocessor.table.decode(numbers, x, is_bounded=is_bounded)
         frame = preprocessor.table.decode(numbers, is_bounded=is_bounded)
         if isinstance(x, np.ndarray) or not preprocessor.table.from_frame:
-            return like(numbers_of(frame), x)
+            return like(numbers_of(frame), dtype_of(x))
         return frame
 
     def _checked_stream(self, stream: Stream, reset: bool) -> Stream:
@@ -251,7 +260,7 @@ class InferenceMixin(Settings):
         return stream
 
     def _checked_codes(self, Z: Any) -> np.ndarray:
-        check_is_fitted(self, "module_")
+        self._fitted()
         shape = self.module_.bottleneck.code_shape
         z = np.ascontiguousarray(Z, dtype=np.float32)
         if z.shape[1:] not in (shape, (math.prod(shape),)) or len(z) == 0:
@@ -277,8 +286,9 @@ class InferenceMixin(Settings):
         table may be ``drawn`` from p(x | z), by torch's random state; others are expected ones.
         """
         given = self._condition(condition, len(z)) if given is None else given
-        with self._inference(Z) as module:
-            floating = precision_for(Z, self._device)
+        dtype = dtype_of(Z)
+        floating = precision_for(dtype, self._device)
+        with self._inference(floating) as module:
             size = inference_rows(self.preprocessor_.spec.shape)
             chunks = z.to(self._device, floating if z.is_floating_point() else z.dtype).split(size)
             known = [None] * len(chunks) if given is None else given.to(self._device).split(size)
@@ -291,7 +301,7 @@ class InferenceMixin(Settings):
             require_finite(examples, "example", "the codes")
             return self._given_back(examples, is_bounded=drawn)
         with np.errstate(over="ignore", invalid="ignore"):
-            found = like(self.preprocessor_.inverse_transform(examples), Z)
+            found = like(self.preprocessor_.inverse_transform(examples), dtype)
         return require_finite(found, "example", "the codes")
 
     def _examples_of(
@@ -327,7 +337,7 @@ class InferenceMixin(Settings):
 
     def _preprocessed(self, X: Any) -> Store:
         """Examples as they are kept inside, ``(n, *shape)``."""
-        check_is_fitted(self, "module_")
+        self._fitted()
         return self.preprocessor_.transform(self._array(X))
 
     def _batches(
@@ -338,14 +348,15 @@ class InferenceMixin(Settings):
         charged: bool = False,
         gaps: bool = False,
         checked: Any = None,
+        dtype: np.dtype[Any] | None = None,
         is_wide: bool = False,
     ) -> StoreBatches:
         """Examples ready for the module; ``charged`` where the likelihood will be asked about them,
         which may know some values only; ``gaps`` where NaN marks what is to be filled in, in
-        examples of any kind; ``checked``, what :meth:`_array` made of X, if it was asked already;
-        ``is_wide``, in float64 whatever X is.
+        examples of any kind; ``checked``, what :meth:`_array` made of X, and ``dtype``, the type
+        of X, if they were asked already; ``is_wide``, in float64 whatever X is.
         """
-        check_is_fitted(self, "module_")
+        self._fitted()
         x = self.preprocessor_.transform(self._array(X) if checked is None else checked, gaps=gaps)
         if charged:
             self.preprocessor_.require_grid(x)
@@ -354,7 +365,7 @@ class InferenceMixin(Settings):
         return self.preprocessor_.batches(
             x,
             self._device,
-            precision_for(X, self._device, is_wide=is_wide),
+            precision_for(dtype or dtype_of(X), self._device, is_wide=is_wide),
             condition=self._condition(condition, len(x)),
         )
 
@@ -363,7 +374,13 @@ class InferenceMixin(Settings):
         return self._fitted().bottleneck.levels
 
     def _fitted(self) -> Autoencoder:
-        check_is_fitted(self, "module_")
+        """The trained module.
+
+        Raises:
+            NotFittedError: where there is none, as scikit-learn says it, which is slow to ask.
+        """
+        if not hasattr(self, "module_"):
+            check_is_fitted(self, "module_")
         return self.module_
 
     def _codes_for_prior(self, X: Any, condition: Any = None) -> Tensor:
@@ -372,7 +389,7 @@ class InferenceMixin(Settings):
         """
         X = incoming(X)
         batches = self._batches(X, condition)
-        with self._inference(X) as module, torch.random.fork_rng():
+        with self._inference(batches.dtype) as module, torch.random.fork_rng():
             torch.manual_seed(0)
             is_drawn = module.bottleneck.is_random and not module.bottleneck.levels
             found = [
@@ -395,9 +412,10 @@ class InferenceMixin(Settings):
         return int(np.prod(self.module_.bottleneck.code_shape))
 
     @contextmanager
-    def _inference(self, X: Any = None, *, is_wide: bool = False) -> Iterator[Autoencoder]:
-        check_is_fitted(self, "module_")
-        is_exact = precision_for(X, self._device, is_wide=is_wide) == torch.float64
+    def _inference(self, floating: torch.dtype = torch.float32) -> Iterator[Autoencoder]:
+        """The trained module, ready for examples of a floating type, without gradients."""
+        self._fitted()
+        is_exact = floating == torch.float64
         module = in_float64(self.module_) if is_exact else evaluating(self.module_)
         with torch.inference_mode():
             yield module
@@ -405,9 +423,10 @@ class InferenceMixin(Settings):
     def _posterior(self, X: Any, condition: Any = None) -> Any:
         """The posterior of each example, as the bottleneck's own named tuple, of arrays."""
         X = incoming(X)
-        batches = self._batches(X, condition)
-        with self._inference(X) as module:
+        dtype = dtype_of(X)
+        batches = self._batches(X, condition, dtype=dtype)
+        with self._inference(batches.dtype) as module:
             chunks = map(module.encode, batches.chunks())
             first = next(chunks)
             arrays = collected(chain([first], chunks), len(batches))
-        return type(first)(*(require_finite(like(array, X), "code") for array in arrays))
+        return type(first)(*(require_finite(like(array, dtype), "code") for array in arrays))

@@ -30,7 +30,8 @@ from isthmus.errors import InputError
 from isthmus.estimators._suited import suited_members
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.criteria import CRITERIA, Criterion
-from isthmus.io import detectors, runs
+from isthmus.io import runs
+from isthmus.io.detectors import read_detector, write_detector
 from isthmus.registry import MEMBERS
 from isthmus.training.settings import seed_of
 
@@ -219,7 +220,7 @@ class OutlierDetector(OutlierMixin, Configurable):
             "offset": self.offset_,
         }
         tensors["scores"] = torch.from_numpy(self.scores_)
-        return detectors.write(Path(path), "outliers", self.members_, values, tensors)
+        return write_detector(Path(path), "outliers", self.members_, values, tensors)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "auto") -> Self:
@@ -228,7 +229,7 @@ class OutlierDetector(OutlierMixin, Configurable):
         Raises:
             RunError: for a folder that is missing, foreign or damaged.
         """
-        members, values, tensors = detectors.read(Path(path), device)
+        members, values, tensors = read_detector(Path(path), device)
         name = values["member"]
         detector = cls(FrozenEstimator(members[0]) if name is None else name, **values["fields"])
         detector.members_, detector.criterion_ = members, values["criterion"]

@@ -41,8 +41,8 @@ def windows_for(member: Estimator, series: Any, stride: int | None = None) -> Wi
     cut = windows(series, length, stride or trained or max(1, length // _OVERLAPS), kind=kind)
     if cut.x.shape[1:] != spec.shape:
         raise InputError(
-            f"the series has {cut.channels} channels, but {type(member).__name__} was trained on"
-            f" {channels}: give the same ones."
+            f"the series has {cut.channels} channel{'s' * (cut.channels != 1)}, but"
+            f" {type(member).__name__} was trained on {channels}: give the same ones."
         )
     return cut
 
@@ -54,7 +54,7 @@ def step_errors(member: Estimator, cut: Windows) -> np.ndarray:
     """
     channel = 1 if cut.kind == "signal" else 2
     batches = member._batches(cut)
-    with member._inference(cut) as module:
+    with member._inference(batches.dtype) as module:
         found = [
             (module(batch) - batch.x).square().sum(channel).cpu() for batch in batches.chunks()
         ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STATISTICS = "detector.safetensors"
 
 
-def write(
+def write_detector(
     path: Path,
     name: str,
     members: Sequence[Estimator],
@@ -46,7 +46,9 @@ def write(
     return path
 
 
-def read(path: Path, device: str) -> tuple[list[Estimator], dict[str, Any], dict[str, Tensor]]:
+def read_detector(
+    path: Path, device: str
+) -> tuple[list[Estimator], dict[str, Any], dict[str, Tensor]]:
     """The members of a detector, its values and its statistics, as :func:`write` was given them.
 
     Raises:

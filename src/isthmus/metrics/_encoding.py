@@ -32,7 +32,7 @@ class Encoding:
         return np.array(self.levels) > 0
 
 
-def encoded(tables: Mapping[str, pd.DataFrame]) -> tuple[Encoding, list[np.ndarray]]:
+def encode_tables(tables: Mapping[str, pd.DataFrame]) -> tuple[Encoding, list[np.ndarray]]:
     """Tables under the names of their arguments as matrices ``(n, columns)`` of float64.
 
     Numeric columns and dates (in nanoseconds) are numbers; booleans, texts and pandas categoricals

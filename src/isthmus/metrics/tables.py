@@ -11,7 +11,7 @@ import numpy as np
 
 from isthmus.errors import unknown
 from isthmus.metrics import efficacy, privacy, similarity
-from isthmus.metrics._encoding import Encoding, encoded
+from isthmus.metrics._encoding import Encoding, encode_tables
 from isthmus.metrics._measure import Measure
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def table_quality(
     tables = {"real_train": real_train, "synthetic": synthetic}
     if real_test is not None:
         tables["real_test"] = real_test
-    encoding, (real, made, *rest) = encoded(tables)
+    encoding, (real, made, *rest) = encode_tables(tables)
     test = rest[0] if rest else None
     if target is not None and target not in encoding.names:
         raise unknown("target", target, encoding.names)

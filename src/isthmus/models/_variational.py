@@ -76,7 +76,7 @@ class Variational(Conditional, Estimator, ABC):
         self, X: Any, samples: int, random_state: int, condition: Any, is_wide: bool
     ) -> np.ndarray:
         batches = self._batches(X, condition, charged=True, is_wide=is_wide)
-        with self._inference(X, is_wide=is_wide) as module, torch.random.fork_rng():
+        with self._inference(batches.dtype) as module, torch.random.fork_rng():
             if not module.likelihood.normalised:
                 raise InputError(
                     "likelihood='mse' is no density, so there is no likelihood of x: train with"

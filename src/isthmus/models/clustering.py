@@ -23,7 +23,7 @@ from isthmus.core.objectives import Batches, Loss, Objective, Stage
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
-from isthmus.estimators.inference import like
+from isthmus.estimators.inference import dtype_of, like
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import DeterministicBottleneck
 
@@ -120,7 +120,7 @@ class ClusteringAE(ClusterMixin, Estimator):
         solved = np.linalg.lstsq(2 * (centres[1:] - centres[0]), (lengths - offset).T, rcond=None)[
             0
         ].T
-        return like(self.decode(solved + centres[0]), X)
+        return like(self.decode(solved + centres[0]), dtype_of(X))
 
     def _require_examples(self, n: int, measured: int | None, *, is_first: bool) -> None:
         super()._require_examples(n, measured, is_first=is_first)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
@@ -64,7 +63,7 @@ class DenoisingAE(AE):
         :meth:`impute`, and all others are given back as they were. Without missing values the whole
         example is cleaned. Noise may carry pixels beyond [0, 1]: they are brought back to it first.
         """
-        check_is_fitted(self, "module_")
+        self._fitted()
         X = incoming(X)
         x: Any = X.x if isinstance(X, Part) else X
         if is_frame(x):

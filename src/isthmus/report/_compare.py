@@ -14,8 +14,8 @@ from typing import Any
 from isthmus.core import files
 from isthmus.data.datasets import Data, require_data
 from isthmus.data.series import examples_of
-from isthmus.errors import InputError
-from isthmus.estimators.base import Estimator, LearningWarning
+from isthmus.errors import InputError, LearningWarning
+from isthmus.estimators.base import Estimator
 from isthmus.io import runs
 from isthmus.metrics import Measure, evaluate
 from isthmus.report._commands import SNAPSHOTS, Request

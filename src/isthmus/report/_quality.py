@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from isthmus.core import files
 from isthmus.errors import InputError
-from isthmus.metrics._encoding import encoded
+from isthmus.metrics._encoding import encode_tables
 from isthmus.metrics._measure import Measure
 from isthmus.metrics.tables import ColumnQuality, TableQuality, table_quality
 from isthmus.report._page import rendered
@@ -149,7 +149,7 @@ def _findings(quality: TableQuality) -> str:
 def _column_figures(
     columns: Sequence[ColumnQuality], real: pd.DataFrame, synthetic: pd.DataFrame
 ) -> list[tuple[ColumnQuality, Figure]]:
-    encoding, matrices = encoded({"real_train": real, "synthetic": synthetic})
+    encoding, matrices = encode_tables({"real_train": real, "synthetic": synthetic})
     own = dict(zip(encoding.names, real.columns, strict=True))
     found = []
     for column in columns:

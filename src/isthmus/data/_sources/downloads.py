@@ -18,7 +18,7 @@ from isthmus.data._sources.servers import (
     FASHION,
     KMNIST,
     MNIST,
-    Source,
+    RemoteSet,
     fetch,
     folders,
     present,
@@ -68,7 +68,7 @@ def cifar10(data_dir: Path | None = None) -> Data:
     return _cifar_archive(fetch(CIFAR10, data_dir)[0])
 
 
-def _idx_set(source: Source, data_dir: Path | None) -> Data:
+def _idx_set(source: RemoteSet, data_dir: Path | None) -> Data:
     paths = _idx_files(source, data_dir)
     train, test = (_idx_part(*paths[i : i + 2]) for i in (0, 2))
     _check_identity(source.name, train, paths[1])
@@ -79,7 +79,7 @@ def _idx_set(source: Source, data_dir: Path | None) -> Data:
     return Data(source.name, train, test, source.classes)
 
 
-def _idx_files(source: Source, data_dir: Path | None) -> list[Path]:
+def _idx_files(source: RemoteSet, data_dir: Path | None) -> list[Path]:
     names = [name.removesuffix(".gz") for name in source.files]
     for folder in folders(source, data_dir):
         found = [path for name in names if (path := present(folder, name))]

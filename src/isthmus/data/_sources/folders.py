@@ -55,7 +55,7 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def listed(folder: Path, *, strict: bool = True) -> Listing:
+def list_folder(folder: Path, *, strict: bool = True) -> Listing:
     """List the images of a folder and of its sub-folders; what is hidden is left out.
 
     Sub-folders are classes; if they are exactly ``train`` and ``test``, they are the two parts, and

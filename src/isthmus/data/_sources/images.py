@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.data._memory import say_if_large
-from isthmus.data._sources.folders import ImageFile, Listing, labels_of, listed
+from isthmus.data._sources.folders import ImageFile, Listing, labels_of, list_folder
 from isthmus.data._sources.pixels import Form, Head, Size, decoded, inspected, pixel_type
 from isthmus.data._sources.progress import track
 from isthmus.data.rows import Rows
@@ -61,7 +61,7 @@ def read_images(
     gives its first frame. All must have one size, unless ``wanted`` has one. Grey images with 16
     bits are uint16. ``skip_unreadable`` leaves out what cannot be read, with a
     :class:`~isthmus.errors.DataWarning`; ``strict`` is that of
-    :func:`isthmus.data._sources.folders.listed`.
+    :func:`isthmus.data._sources.folders.list_folder`.
     """
     rows = decoded_rows(looked_at(path, wanted, skip_unreadable, strict), skip_unreadable)
     if not len(rows):
@@ -76,7 +76,9 @@ def looked_at(
 ) -> Images:
     """List one image or a folder, read all heads, and settle what the images are brought to."""
     is_folder = path.is_dir()
-    listing = listed(path, strict=strict) if is_folder else Listing((ImageFile(path, path.name),))
+    listing = (
+        list_folder(path, strict=strict) if is_folder else Listing((ImageFile(path, path.name),))
+    )
     kept: list[ImageFile] = []
     heads: list[Head] = []
     unread, train = [], 0

@@ -16,7 +16,7 @@ _TIMEOUT = 30  # seconds without an answer
 
 
 @dataclass(frozen=True)
-class Source:
+class RemoteSet:
     """One data set as its authors publish it.
 
     Attributes:
@@ -45,7 +45,7 @@ def _idx(
     }
 
 
-MNIST = Source(
+MNIST = RemoteSet(
     "mnist",
     "https://ossci-datasets.s3.amazonaws.com/mnist",
     _idx(
@@ -58,7 +58,7 @@ MNIST = Source(
     ("MNIST/raw",),
 )
 
-FASHION = Source(
+FASHION = RemoteSet(
     "fashion-mnist",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
     _idx(
@@ -82,7 +82,7 @@ FASHION = Source(
     ("FashionMNIST/raw",),
 )
 
-KMNIST = Source(
+KMNIST = RemoteSet(
     "kmnist",
     "http://codh.rois.ac.jp/kmnist/dataset/kmnist",
     _idx(
@@ -95,7 +95,7 @@ KMNIST = Source(
     ("KMNIST/raw",),
 )
 
-CIFAR10 = Source(
+CIFAR10 = RemoteSet(
     "cifar10",
     "https://www.cs.toronto.edu/~kriz",
     {"cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"},
@@ -104,7 +104,7 @@ CIFAR10 = Source(
 )
 
 
-def folders(source: Source, data_dir: Path | None) -> list[Path]:
+def folders(source: RemoteSet, data_dir: Path | None) -> list[Path]:
     """Where to look: ``data_dir``, then ``ISTHMUS_DATA``; in each the sub-folders first."""
     inside = (source.name, *source.folders, ".")
     return [folder / name for folder in _roots(data_dir) for name in inside]
@@ -115,7 +115,7 @@ def present(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
-def fetch(source: Source, data_dir: Path | None) -> list[Path]:
+def fetch(source: RemoteSet, data_dir: Path | None) -> list[Path]:
     """The files of a set in the cache, downloaded where one is missing or misses its checksum."""
     return [_download(source, name, data_dir) for name in source.files]
 
@@ -131,7 +131,7 @@ def _roots(data_dir: Path | None) -> list[Path]:
     return list(roots.values())
 
 
-def _download(source: Source, name: str, data_dir: Path | None) -> Path:
+def _download(source: RemoteSet, name: str, data_dir: Path | None) -> Path:
     import pooch
 
     url = f"{_base(source)}/{name}"
@@ -153,12 +153,12 @@ def _download(source: Source, name: str, data_dir: Path | None) -> Path:
         ) from error
 
 
-def _base(source: Source) -> str:
+def _base(source: RemoteSet) -> str:
     mirror = os.environ.get(_MIRROR)
     return f"{mirror.rstrip('/')}/{source.name}" if mirror else source.url
 
 
-def _unreachable(source: Source, url: str, data_dir: Path | None, error: OSError) -> InputError:
+def _unreachable(source: RemoteSet, url: str, data_dir: Path | None, error: OSError) -> InputError:
     looked = ", ".join(str(folder) for folder in folders(source, data_dir)) or "no folder"
     return InputError(
         f"{source.name} is not at hand: looked in {looked}, and could not download {url}"

@@ -55,7 +55,7 @@ class Snapshots(Callback):
         plane: Callable[[np.ndarray], np.ndarray],
         condition: Tensor | None = None,
     ) -> None:
-        self.epochs = moments(count, epochs)
+        self.epochs = snapshot_epochs(count, epochs)
         self.module, self.probes, self.plane = module, probes, plane
         self.condition = condition
 
@@ -83,7 +83,7 @@ class Snapshots(Callback):
         kept[f"codes.{epoch}"], kept[f"grid.{epoch}"] = codes.float().cpu(), decoded.float().cpu()
 
 
-def moments(count: int, epochs: int) -> set[int]:
+def snapshot_epochs(count: int, epochs: int) -> set[int]:
     """At most ``count`` epochs from 0 to the last, closer together at the start."""
     if count == 1:
         return {epochs}

@@ -1,0 +1,163 @@
+"""Commands that judge: which examples are outliers, and how good a run is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus._cli import series
+from isthmus._cli.shared import (
+    DataDir,
+    Input,
+    Json,
+    Label,
+    Run,
+    Size,
+    Skip,
+    Source,
+    Stride,
+    Window,
+    as_number,
+    columns_of,
+    data_from,
+    examples_for,
+    open_run,
+    open_run_or_detector,
+    options_of,
+    require_labels,
+    rows_from,
+    say,
+)
+from isthmus.core import declarations
+from isthmus.core.fields import Field
+from isthmus.errors import InputError
+
+if TYPE_CHECKING:
+    from isthmus.data import Rows
+
+
+def outliers_command(
+    run: Run,
+    data: Input,
+    out: Annotated[Path, typer.Option("--out", help=".csv or .parquet")],
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="also draw the extremes: .png, .svg or .pdf")
+    ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain", help="also write what each value adds to the cost: .csv, .parquet or .npy"
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    skip_unreadable: Skip = False,
+    window: Window = None,
+    stride: Stride = None,
+    as_json: Json = False,
+    **values: Any,
+) -> None:
+    """Write how typical each example is, and which are outliers by the scores of DATA.
+
+    RUN may be a detector that was saved: it brings its own threshold and criterion. A run that was
+    trained on windows of a series (or --window) reads DATA as one, and judges every step.
+    """
+    from isthmus._cli import exports
+    from isthmus.estimators.outliers import OutlierDetector, table
+
+    exports.check_target(out, exports.TABLES)
+    if figure is not None:
+        exports.check_target(figure, exports.FIGURES)
+    if explain is not None:
+        exports.check_target(explain, (*exports.TABLES, exports.ARRAY))
+    model = open_run_or_detector(run)
+    is_settled = isinstance(model, OutlierDetector)
+    member = model.member_ if is_settled else model
+    if not is_settled and (cut := series.cut_by(model, window, stride)):
+        series.mark(model, data, label, cut, (out, figure), as_json, values)
+        return
+    rows = rows_from(data, member, **options_of(data_dir, label, size, skip_unreadable))
+    x = examples_for(member, rows, data)
+    if is_settled:
+        detector = model
+        _refuse_settled(run, detector, values)
+    else:
+        detector = OutlierDetector.from_run(model, **values).fit(x)
+    found = table(detector, rows, detector.score_samples(x))
+    exports.write_table(out, found)
+    if explain is not None:
+        exports.write_shares(explain, detector.explain(x), columns_of(member))
+    if figure is not None:
+        exports.write_extremes(figure, detector, rows, Path(data).name)
+    _say_outliers(out, found, rows, detector.offset_, as_json)
+
+
+def _say_outliers(
+    out: Path, found: Mapping[str, Any], rows: Rows, threshold: float, as_json: bool
+) -> None:
+    """How many examples are outliers, and which is the least typical."""
+    count, least = int(found["outlier"].sum()), int(found["rank"].argmin())
+    name = f" ({rows.files[least]})" if rows.files else ""
+    text = (
+        f"{out}: {count} of {len(rows)} examples score below {threshold:.4g}; the least"
+        f" typical is row {least}{name}"
+    )
+    result = {
+        "out": out,
+        "examples": len(rows),
+        "outliers": count,
+        "threshold": threshold,
+        "least_typical": least,
+        **({"unread": rows.unread} if rows.unread else {}),
+    }
+    say(text, result, as_json)
+
+
+def _refuse_settled(run: Path, detector: Any, values: dict[str, Any]) -> None:
+    """Refuse an option that a saved detector has settled already, in another way."""
+    for name, value in values.items():
+        if value not in ("auto", getattr(detector, name)):
+            raise InputError(
+                f"--{name} {value}: the detector at {run} was fitted with {name}"
+                f" {getattr(detector, name)}: leave it out, or name the run of a member, such as"
+                f" {run / 'member-0'}."
+            )
+
+
+def choices() -> dict[str, Field]:
+    """What a detector lets one choose of a member that is trained already."""
+    declared = declarations.read("isthmus.estimators.outliers:OutlierDetector")
+    return {
+        name: replace(declared[name], owner="What counts as an outlier")
+        for name in ("contamination", "criterion")
+    }
+
+
+def evaluate_command(
+    run: Run,
+    data: Source,
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    skip_unreadable: Skip = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a run on a data set: reconstruction, likelihood, and what the codes are good for."""
+    from isthmus import metrics
+    from isthmus.data.datasets import condition_of
+
+    model = open_run(run)
+    options = options_of(data_dir, label, size, skip_unreadable)
+    loaded = data_from(data, model, **options, **series.windows_of(model))
+    if condition_of(model) is not None:
+        require_labels(loaded.test.y, data)
+    measures = metrics.evaluate(model, loaded)
+    lines = [
+        f"{name:<16} {as_number(m.value, m.error):<22} {m.unit}" for name, m in measures.items()
+    ]
+    say("\n".join(lines), {name: vars(m) for name, m in measures.items()}, as_json)
