@@ -80,9 +80,19 @@ def test_values_that_cannot_be_used(field: Field, value: Any, message: str) -> N
         field.check(value)
 
 
-@pytest.mark.parametrize("value", [np.int64(3), 3, None, np.random.RandomState(0)])
-def test_numbers_of_numpy_and_generators_are_taken(value: Any) -> None:
+@pytest.mark.parametrize(
+    ("value", "same"),
+    [(np.int64(3), 3), (np.random.RandomState(5), np.random.RandomState(5)), (None, None)],
+    ids=["number", "generator", "none"],
+)
+def test_numbers_of_numpy_and_generators_are_taken(value: Any, same: Any, few: np.ndarray) -> None:
     SEED.check(value)
+    first, second, other = (
+        ist.AE(latent_dim=2, epochs=1, random_state=seed, verbose=0).fit(few).transform(few)
+        for seed in (value, same, 4)
+    )
+    assert np.array_equal(first, second) == (value is not None)  # none is another one every time
+    assert not np.array_equal(first, other)
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
@@ -96,7 +106,8 @@ def test_fields_are_checked_at_fit_and_not_in_the_constructor(few: np.ndarray) -
     model = ist.VAE(latent_dim=-1)
     assert model.latent_dim == -1
     with pytest.raises(
-        ist.InputError, match=r"latent_dim=-1 is not usable: give a whole number, at least 1\."
+        ist.InputError,
+        match=r"latent_dim=-1 is not usable: give a whole number or None, at least 1\.",
     ):
         model.fit(few)
 

@@ -85,7 +85,7 @@ class DeepSVDD(Estimator):
         return [
             Stage(self.pretrain_epochs, module.objectives()),
             Stage(
-                self.epochs,
+                self._epochs,
                 (
                     Objective(inward, partial(distance, module), self.closing_rate),
                     Objective(outward, partial(decoding, module)),
