@@ -203,3 +203,12 @@ def test_codes_and_what_stands_beside_examples_may_be_tensors() -> None:
     np.testing.assert_allclose(model.decode(codes, given), expected, rtol=1e-5)
     one = ist.VAE(epochs=1, condition="covariates", random_state=0).fit(X, X[:, 0])
     assert one.sample(2, condition=0.5).shape == (2, 3)
+
+
+def test_a_list_of_images_of_one_size_is_read_as_their_array() -> None:
+    images = np.random.default_rng(0).random((20, 8, 8))
+    model = ist.AE(epochs=1, random_state=0).fit(list(images))
+    np.testing.assert_allclose(
+        model.transform(images.tolist()), model.transform(images), rtol=1e-4, atol=1e-6
+    )
+    assert [one.shape for one in model.reconstruct(images.tolist())] == [(8, 8)] * 20

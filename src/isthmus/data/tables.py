@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 SKIPPED = "skip"
+NUMERIC_KINDS = ("number", "count", "binary")
 _MANY = 1000  # values of one category beyond which it is left out
 _FEW = 20  # rows below which nothing is taken for an identifier
 _ID = re.compile(
@@ -133,6 +134,22 @@ class Table:
         raise InputError(
             "X has the columns of training in another order: pass X[list(model.feature_names_in_)]."
         )
+
+    def check_numeric(self) -> None:
+        """Refuse rows that are no frame where training saw a column that an array cannot hold, or
+        that it was not shown.
+        """
+        if not self.from_frame:
+            return
+        kinds = {code.name: code.kind for code in self.codes}
+        odd = next((name for name in self.names if kinds.get(name) not in NUMERIC_KINDS), None)
+        if odd is not None:
+            kind = {"date": "dates", "category": "categories"}.get(str(kinds.get(odd)))
+            raise InputError(
+                f"X is an array of numbers, but column {odd!r} of training"
+                f" {f'holds {kind}' if kind else 'was left out'}: give a pandas.DataFrame with the"
+                " columns of training."
+            )
 
     def decode(
         self, numbers: np.ndarray, like: DataFrame | None = None, *, is_bounded: bool = False

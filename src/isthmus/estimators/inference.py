@@ -172,6 +172,8 @@ class InferenceMixin(Settings):
         """
         given = incoming(X)
         x = given.x if isinstance(given, Part) else given
+        if isinstance(given, Windows) and not reset:
+            (settled or self._settled).check_channels(given.channel_names)
         if isinstance(x, Stream):
             return self._checked_stream(x, reset)
         if is_ragged(x):
@@ -206,6 +208,8 @@ class InferenceMixin(Settings):
         """A list of sequences or of signals as an array, NaN behind the end of each."""
         kind = self._kind(2) if known is None else known.spec.kind
         if kind not in ("signal", "sequence"):
+            if len({np.shape(example) for example in x}) == 1:
+                return np.asarray(x)
             raise InputError(
                 "X is a list of examples of unequal length: pass kind='signal' for (channels,"
                 " time), kind='sequence' for (time, features), or an array."
