@@ -149,7 +149,10 @@ def test_of_a_whole_data_set_the_training_part_is_taken_and_said_once() -> None:
         (np.zeros((4, 2), "m8[D]"), r"^X holds spans of time \(timedelta64\[D\]\), .* a pandas\.D"),
         ([[1, "cat"], [2, "dog"]], r"^X holds .*cat.* \(row and column from 0: row 0, column 1\)"),
         (["a.png", "b.png"], r"^X is a list of text, such as 'a\.png': give numbers"),
-        (pd.DataFrame(X.astype(complex)), r"^column 0 has the type complex128, which cannot be"),
+        (
+            pd.DataFrame(X.astype(complex)),
+            r"^column 0 holds .* \(type complex128\), which cannot be",
+        ),
         ([["1", "a"]], r"^X holds 'a' \(row and column from 0: row 0, column 1\)"),
         ([[1, [2]], [3, 4]], r"^X is a list of which no array can be made"),
         ({1, 2, 3}, r"^X=\{1, 2, 3\} holds no examples"),

@@ -23,7 +23,7 @@ from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
-from isthmus.data.frames import is_frame, numbers_of
+from isthmus.data.frames import is_frame, numbers_of, numeric_type
 from isthmus.data.incoming import incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
@@ -47,10 +47,10 @@ def dtype_of(X: Any) -> np.dtype[Any]:
     if not is_frame(x):
         dtype = getattr(x, "dtype", None)
         return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
-    # of a column that is kept sparse, and of one that may lack values
-    dtypes = {getattr(dtype, "subtype", getattr(dtype, "numpy_dtype", dtype)) for dtype in x.dtypes}
-    is_numeric = all(isinstance(dtype, np.dtype) for dtype in dtypes)
-    return np.result_type(*dtypes) if dtypes and is_numeric else np.dtype(object)
+    dtypes = [numeric_type(dtype) for dtype in set(x.dtypes)]
+    numeric = [dtype for dtype in dtypes if dtype is not None]
+    is_numeric = 0 < len(numeric) == len(dtypes)
+    return np.result_type(*numeric) if is_numeric else np.dtype(object)
 
 
 def precision_for(
