@@ -48,6 +48,8 @@ def _plain_fields(model: Estimator) -> dict[str, Any]:
         for name, value in plain_values(model).items()
         if name not in {"callbacks", *_own(model)}  # they watched the training, which is over
     }
+    if values.get("latent_dim", 0) is None:  # the rule that chose may change, the run may not
+        values["latent_dim"] = model._suited(model.preprocessor_.spec)._code_size
     if isinstance(values["random_state"], str):
         values["random_state"] = None
     return values
