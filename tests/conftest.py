@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import isthmus as ist
+from isthmus._cli import app as cli
 
 ROOT = Path(__file__).resolve().parents[1]
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +40,57 @@ def mnist() -> ist.data.Data:
             f"MNIST's files are not in {folder}: set ISTHMUS_DATA to a folder that holds them"
         )
     return ist.data.load("mnist", data_dir=folder)
+
+
+@pytest.fixture(scope="session")
+def status_of() -> Callable[..., int]:
+    """Run a command of the package in this process, and give its exit status."""
+    cli._assemble()
+
+    def run(*arguments: object) -> int:
+        try:
+            cli.app(args=[str(argument) for argument in arguments])
+        except SystemExit as ending:
+            return int(ending.code or 0)
+        return 0
+
+    return run
+
+
+@pytest.fixture
+def isthmus(status_of: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process: its exit status, what it printed, and its diagnostics."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = status_of(*arguments)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def commands_with() -> Callable[[Path], contextlib.AbstractContextManager[Command]]:
+    """Run commands in one other process, in which the packages of a folder are installed."""
+
+    @contextlib.contextmanager
+    def started(site: Path) -> Iterator[Command]:
+        path = os.pathsep.join([str(site), str(Path(ist.__file__).parents[1])])
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("commands.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": path, "COLUMNS": "200"},
+        )
+        assert process.stdin is not None and process.stdout is not None
+
+        def run(*arguments: object) -> tuple[int, str, str]:
+            print(json.dumps([str(each) for each in arguments]), file=process.stdin, flush=True)
+            status, printed, said = json.loads(process.stdout.readline())
+            return status, printed, said
+
+        yield run
+        process.communicate()
+
+    return started

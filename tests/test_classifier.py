@@ -25,8 +25,8 @@ _MINUS_ONE = {
 @parametrize_with_checks(
     [
         ist.AutoencoderClassifier(
-            ist.AE(epochs=4, learning_rate=1e-2),
-            epochs=30,
+            ist.AE(epochs=2, learning_rate=1e-2),
+            epochs=15,
             learning_rate=1e-2,
             batch_size=16,
             random_state=0,

@@ -22,27 +22,6 @@ from isthmus.core.fields import declared
 Command = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def assembled() -> None:
-    cli._assemble()
-
-
-@pytest.fixture
-def isthmus(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process: its exit status, what it printed, and its diagnostics."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            cli.app(args=[str(argument) for argument in arguments], standalone_mode=True)
-            status = 0
-        except SystemExit as ending:
-            status = int(ending.code or 0)
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = ist.data.load("digits")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 import isthmus as ist
 from isthmus.core import declarations, fields
@@ -38,35 +40,48 @@ every_image_member = pytest.mark.parametrize(
 )
 
 
+# NVAE's deeper ladder has tests of its own
+BRIEF: dict[str, Any] = {"pretrain_epochs": 1, "groups": (1, 1), "width": 8}
+
+
 def make(name: str, **values: Any) -> Any:
-    brief = (
-        {"pretrain_epochs": 1} if "pretrain_epochs" in fields.declared(ist.MEMBERS[name]) else {}
-    )
+    declared = fields.declared(ist.MEMBERS[name])
+    brief = {field: value for field, value in BRIEF.items() if field in declared}
     return ist.MEMBERS[name](
         **{"epochs": 2, "random_state": 0, "batch_size": 64, **brief, **values}
     )
 
 
-def not_held(estimator: Any) -> dict[str, str]:
-    """What scikit-learn asks that training by batches of chance cannot give."""
-    reason = "an example of weight 2 stands in one batch, an example that is there twice in two"
-    return dict.fromkeys(
-        (
-            "check_sample_weight_equivalence_on_dense_data",
-            "check_sample_weight_equivalence_on_sparse_data",
-        ),
-        reason,
-    )
+@pytest.fixture(scope="module")
+def fitted(few: np.ndarray) -> Callable[[str], Any]:
+    """A member of seed 0, fitted once for all tests that only look at it."""
+    return functools.cache(lambda name: make(name, latent_dim=3, snapshots=2).fit(few))
 
 
-@parametrize_with_checks([make(name) for name in ist.MEMBERS], expected_failed_checks=not_held)
-def test_scikit_learn_contract(estimator: Any, check: Any) -> None:
-    check(estimator)
+# An example of weight 2 stands in one batch of chance, an example that is there twice in two.
+NOT_HELD = {
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+}
 
 
 @every_member
-def test_shapes_and_layout_come_back(name: str, few: np.ndarray) -> None:
-    model = make(name, latent_dim=3).fit(few)
+def test_scikit_learn_contract(name: str) -> None:
+    found = check_estimator(make(name), on_fail=None, on_skip=None)
+    failed = {each["check_name"] for each in found if each["status"] == "failed"}
+    assert [
+        f"{each['check_name']}: {each['exception']}"
+        for each in found
+        if each["check_name"] in failed - NOT_HELD
+    ] == []
+    assert sum(each["status"] == "passed" for each in found) > 40
+
+
+@every_member
+def test_shapes_and_layout_come_back(
+    name: str, few: np.ndarray, fitted: Callable[[str], Any]
+) -> None:
+    model = fitted(name)
     z = model.transform(few)
     assert z.shape == (129, len(model.get_feature_names_out()))
     assert model.inverse_transform(z).shape == few.shape
@@ -87,8 +102,19 @@ def test_training_starts_from_the_mean_of_the_data_unless_codes_are_drawn(
     assert off > 0.5 if model.module_.bottleneck.is_random else off < 0.3
 
 
-@every_member
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+# What a member may get wrong is how it reads the parameters: one a value, several, or those of a
+# count, which depend on the size of the example. The other likelihoods are like one of these.
+UNLIKE = ("bernoulli", "logistic-mixture", "negative-binomial")
+
+
+@pytest.mark.parametrize(
+    ("name", "likelihood"),
+    [
+        (name, likelihood)
+        for name in ist.MEMBERS
+        for likelihood in (LIKELIHOODS if name in ("ae", "vae") else UNLIKE)
+    ],
+)
 def test_trains_and_reports_under_every_likelihood(
     name: str, likelihood: str, few: np.ndarray
 ) -> None:
@@ -105,8 +131,9 @@ def test_trains_and_reports_under_every_likelihood(
 
 
 @every_member
-def test_same_seed_same_numbers(name: str, few: np.ndarray) -> None:
-    first, second, other = (make(name, random_state=seed).fit(few) for seed in (1, 1, 2))
+def test_same_seed_same_numbers(name: str, few: np.ndarray, fitted: Callable[[str], Any]) -> None:
+    first = fitted(name)
+    second, other = (clone(first).set_params(random_state=seed).fit(few) for seed in (0, 1))
     assert np.array_equal(first.transform(few), second.transform(few))
     assert np.array_equal(first.score_samples(few), second.score_samples(few))
     assert not np.array_equal(first.transform(few), other.transform(few))
@@ -124,8 +151,10 @@ def test_transform_is_the_same_at_every_call_and_leaves_the_random_state_alone(
 
 
 @every_member
-def test_save_and_load_give_the_same_bits(name: str, few: np.ndarray, tmp_path: Any) -> None:
-    model = make(name, snapshots=2).fit(few)
+def test_save_and_load_give_the_same_bits(
+    name: str, few: np.ndarray, fitted: Callable[[str], Any], tmp_path: Any
+) -> None:
+    model = fitted(name)
     again = ist.load(model.save(tmp_path / "run"))
     assert type(again) is type(model)
     assert np.array_equal(model.transform(few), again.transform(few))
@@ -137,18 +166,19 @@ def test_save_and_load_give_the_same_bits(name: str, few: np.ndarray, tmp_path: 
 
 
 @every_member
-@pytest.mark.parametrize("stop_after", [1, 3, 7])
 def test_a_killed_run_ends_in_the_weights_of_an_uninterrupted_one(
-    name: str, stop_after: int, few: np.ndarray, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    name: str, few: np.ndarray, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It is killed three times: in the first step, two steps later, and four steps after that."""
     values = {"epochs": 4, "schedule": "cosine", "validation": 0.2, "patience": 3, "snapshots": 3}
     whole = make(name, **values).fit(few)
     monkeypatch.setattr(checkpoints, "_LEAST_INTERVAL", 0.0)
     monkeypatch.setattr(checkpoints, "_SHARE", 0)
-    with pytest.MonkeyPatch.context() as killing:
-        killing.setattr(Step, "__call__", _dies_after(stop_after))
-        with pytest.raises(RuntimeError, match="power cut"):
-            make(name, checkpoint_dir=str(tmp_path), **values).fit(few)
+    for steps in (1, 2, 4):
+        with pytest.MonkeyPatch.context() as killing:
+            killing.setattr(Step, "__call__", _dies_after(steps))
+            with pytest.raises(RuntimeError, match="power cut"):
+                make(name, checkpoint_dir=str(tmp_path), **values).fit(few)
     resumed = make(name, checkpoint_dir=str(tmp_path), **values).fit(few)
     assert _weights_equal(whole, resumed)
     assert [_without_time(row) for row in whole.history_] == [

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ import pytest
 import isthmus as ist
 from benchmarks import course, pages, properties
 from isthmus import registry
-from isthmus._cli import app as cli
 from isthmus.core import declarations, fields
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,11 +105,16 @@ def test_the_package_of_the_page_works(package: Path, tmp_path: Path) -> None:
     run_with(package, ["-W", "ignore", "-c", code], tmp_path)
 
 
-def test_the_commands_of_the_page_of_parts_run(package: Path, tmp_path: Path) -> None:
+def test_the_commands_of_the_page_of_parts_run(
+    package: Path, commands_with: Callable[[Path], Any], tmp_path: Path
+) -> None:
     lines = blocks(ADDING, "sh")[0].splitlines()
     assert len(lines) == 3
-    for line in lines:
-        run_with(package, ["-m", *shlex.split(line)], tmp_path)
+    with commands_with(package) as run:
+        for line in lines:
+            words = shlex.split(line.replace(" runs/", f" {tmp_path}/"))
+            status, _, said = run(*words[1:])
+            assert (words[0], status) == ("isthmus", 0), said
 
 
 def run_with(package: Path, arguments: list[str], folder: Path) -> None:
@@ -190,7 +195,7 @@ def test_the_python_of_a_page_runs(
 
 @RUN
 def test_the_commands_of_a_page_run(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status_of: Callable[..., int]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if page.stem in ("series", "tables"):  # their Python makes the files that the commands read
@@ -198,7 +203,6 @@ def test_the_commands_of_a_page_run(
             compile(re.sub(r"epochs=\d+", "epochs=2", blocks(page, "python")[0]), "page", "exec"),
             {},
         )
-    cli._assemble()
     lines = [
         line
         for block in blocks(page, "sh")
@@ -208,9 +212,7 @@ def test_the_commands_of_a_page_run(
     assert len(lines) >= (1 if page in MEMBER_PAGES else 3)
     for line in lines:
         words = shlex.split(re.sub(r"epochs \d+", "epochs 2", line), comments=True)
-        with pytest.raises(SystemExit) as ending:
-            cli.app(args=words[1:])
-        assert not ending.value.code, line
+        assert status_of(*words[1:]) == 0, line
 
 
 def test_the_members_and_settings_of_the_readme_are_those_there_are() -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import isthmus as ist
 from isthmus import registry
 from isthmus.registry import Registry
+
+Command = Callable[..., tuple[int, str, str]]
 
 MODULE = '''
 """A package of somebody else's."""
@@ -115,68 +119,82 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def isthmus(site: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(
-        [sys.executable, "-m", "isthmus", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "OMP_NUM_THREADS": "1"},
-    )
+@pytest.fixture(scope="module")
+def isthmus(site: Path, commands_with: Callable[[Path], Any]) -> Iterator[Command]:
+    """Run a command where their package is installed."""
+    with commands_with(site) as run:
+        yield run
 
 
 def test_their_member_is_a_command_with_their_fields_and_is_saved(
-    site: Path, tmp_path: Path
+    isthmus: Command, commands_with: Callable[[Path], Any], tmp_path: Path
 ) -> None:
-    shown = isthmus(site, "train", "theirs", "--help")
-    assert shown.returncode == 0, shown.stderr
-    assert "weight of the rate, in their words (at least 0; default 0.5)" in shown.stdout
-    assert "--pull" in shown.stdout
-    assert "A VAE of theirs" in isthmus(site, "train", "--help").stdout
+    status, shown, said = isthmus("train", "theirs", "--help")
+    assert status == 0, said
+    assert "weight of the rate, in their words (at least 0; default 0.5)" in shown
+    assert "--pull" in shown
+    assert "A VAE of theirs" in isthmus("train", "--help")[1]
     given = ["--data", "digits", "--epochs", 1, "--beta", 2, "--out", tmp_path / "run"]
-    done = isthmus(site, "train", "theirs", *given)
-    assert done.returncode == 0, done.stderr
-    told = isthmus(site, "info", tmp_path / "run")
-    assert told.returncode == 0, told.stderr
-    assert "theirs" in told.stdout
-    assert isthmus(site, "encode", tmp_path / "run", "digits", tmp_path / "z.npy").returncode == 0
-    missing = isthmus(tmp_path, "encode", tmp_path / "run", "digits", tmp_path / "z.npy")
-    assert "unknown member 'theirs'" in missing.stderr
+    status, _, said = isthmus("train", "theirs", *given)
+    assert status == 0, said
+    status, told, said = isthmus("info", tmp_path / "run")
+    assert status == 0, said
+    assert "theirs" in told
+    assert isthmus("encode", tmp_path / "run", "digits", tmp_path / "z.npy")[0] == 0
+    with commands_with(tmp_path) as without:
+        said = without("encode", tmp_path / "run", "digits", tmp_path / "z.npy")[2]
+    assert "unknown member 'theirs'" in said
 
 
-def test_declarations_may_be_written_in_any_way(site: Path, tmp_path: Path) -> None:
-    shown = isthmus(site, "train", "heir", "--help")
-    assert shown.returncode == 0, shown.stderr
+def test_declarations_may_be_written_in_any_way(isthmus: Command, tmp_path: Path) -> None:
+    status, shown, said = isthmus("train", "heir", "--help")
+    assert status == 0, said
     for text in ("size of their code (at least 1; default 3)", "how many steps", "--pull"):
-        assert text in shown.stdout
-    assert "--codebook-size" in shown.stdout
+        assert text in shown
+    assert "--codebook-size" in shown
     given = ["--data", "digits", "--epochs", 1, "--out", tmp_path / "run"]
-    done = isthmus(site, "train", "heir", *given, "--steps", 4, "--codebook-size", 9)
-    assert done.returncode == 0, done.stderr
+    status, _, said = isthmus("train", "heir", *given, "--steps", 4, "--codebook-size", 9)
+    assert status == 0, said
     assert '"codebook_size": 9' in (tmp_path / "run" / "config.json").read_text()
 
 
-def test_their_parts_stand_in_our_slots(site: Path, tmp_path: Path) -> None:
+def test_their_parts_stand_in_our_slots(isthmus: Command, tmp_path: Path) -> None:
     given = ["--data", "digits", "--epochs", 1, "--network", "wide", "--units", 20]
-    done = isthmus(site, "train", "vae", *given, "--likelihood", "halved", "--out", tmp_path / "r")
-    assert done.returncode == 0, done.stderr
+    status, told, said = isthmus(
+        "train", "vae", *given, "--likelihood", "halved", "--out", tmp_path / "r"
+    )
+    assert status == 0, said
     assert '"units": 20' in (tmp_path / "r" / "config.json").read_text()
-    assert "likelihood: halved" in done.stdout
-    assert isthmus(site, "evaluate", tmp_path / "r", "--data", "digits").returncode == 0
-    shown = isthmus(site, "train", "vae", "--likelihood", "halved", "--help").stdout
+    assert "likelihood: halved" in told
+    assert isthmus("evaluate", tmp_path / "r", "--data", "digits")[0] == 0
+    shown = isthmus("train", "vae", "--likelihood", "halved", "--help")[1]
     assert "likelihood halved" in shown
     assert "of the squared error" in shown
 
 
 def test_a_broken_package_breaks_nothing_else(site: Path, tmp_path: Path) -> None:
-    listed = isthmus(site, "train", "--help")
+    """In processes of their own: only there is the error that ends a command shown to its end."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join([str(site), str(Path(ist.__file__).parents[1])])
+        return subprocess.run(
+            [sys.executable, "-m", "isthmus", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": path, "COLUMNS": "200"},
+        )
+
+    listed = run("train", "--help")
     assert listed.returncode == 0, listed.stderr
     assert "vqvae2" in listed.stdout
-    assert isthmus(site, "models").returncode == 0
-    done = isthmus(site, "train", "broken", "--data", "digits", "--out", tmp_path / "run")
+    done = run("train", "broken", "--data", "digits", "--out", tmp_path / "run")
     assert done.returncode == 2
     assert "member 'broken' of the package theirs cannot be loaded (ModuleNotFound" in done.stderr
     assert done.stderr.count("\n") < 3
+
+
+def test_a_broken_package_is_no_harm_to_the_list_of_members(isthmus: Command) -> None:
+    assert isthmus("models")[0] == 0
 
 
 def test_a_name_that_is_taken_is_left_out_and_said(

@@ -80,9 +80,19 @@ def test_values_that_cannot_be_used(field: Field, value: Any, message: str) -> N
         field.check(value)
 
 
-@pytest.mark.parametrize("value", [np.int64(3), 3, None, np.random.RandomState(0)])
-def test_numbers_of_numpy_and_generators_are_taken(value: Any) -> None:
+@pytest.mark.parametrize(
+    ("value", "same"),
+    [(np.int64(3), 3), (np.random.RandomState(5), np.random.RandomState(5)), (None, None)],
+    ids=["number", "generator", "none"],
+)
+def test_numbers_of_numpy_and_generators_are_taken(value: Any, same: Any, few: np.ndarray) -> None:
     SEED.check(value)
+    first, second, other = (
+        ist.AE(latent_dim=2, epochs=1, random_state=seed, verbose=0).fit(few).transform(few)
+        for seed in (value, same, 4)
+    )
+    assert np.array_equal(first, second) == (value is not None)  # none is another one every time
+    assert not np.array_equal(first, other)
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:

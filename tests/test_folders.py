@@ -12,31 +12,9 @@ import pytest
 from PIL import Image
 
 import isthmus as ist
-from isthmus._cli import app as cli
 from isthmus._cli.pictures import white_of, write_image
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def assembled() -> None:
-    cli._assemble()
-
-
-@pytest.fixture
-def isthmus(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process: its exit status, what it printed, and its diagnostics."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            cli.app(args=[str(argument) for argument in arguments], standalone_mode=True)
-            status = 0
-        except SystemExit as ending:
-            status = int(ending.code or 0)
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
 
 
 def photographs(folder: Path, names: list[str], seed: int = 0, colours: int = 0) -> Path:

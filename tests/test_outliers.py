@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 import isthmus as ist
 from isthmus.data.rows import Rows
@@ -27,11 +27,20 @@ from isthmus.io import runs
 SMALL: dict[str, Any] = {"epochs": 2, "random_state": 0, "verbose": 0}
 
 
-@parametrize_with_checks(
-    [ist.OutlierDetector(ist.AE(**SMALL)), ist.OutlierDetector(ist.VAE(**SMALL), criterion="score")]
+@pytest.mark.parametrize(
+    "detector",
+    [
+        ist.OutlierDetector(ist.AE(**SMALL)),
+        ist.OutlierDetector(ist.VAE(**SMALL), criterion="score"),
+    ],
+    ids=["error", "score"],
 )
-def test_scikit_learn_contract(estimator: Any, check: Any) -> None:
-    check(estimator)
+def test_scikit_learn_contract(detector: ist.OutlierDetector) -> None:
+    found = check_estimator(detector, on_fail=None, on_skip=None)
+    assert [
+        f"{each['check_name']}: {each['exception']}" for each in found if each["status"] == "failed"
+    ] == []
+    assert sum(each["status"] == "passed" for each in found) > 40
 
 
 @pytest.fixture(scope="module")

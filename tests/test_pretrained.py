@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 
 import isthmus as ist
 from benchmarks.pretrained import RECIPES
-from isthmus._cli import app as cli
 from isthmus.io import pretrained
 
 ALL = pytest.mark.parametrize("name", pretrained.available())
@@ -67,15 +67,14 @@ def test_a_class_at_a_time() -> None:
     assert model.encode(samples[0]).shape == (4, 7, 7)
 
 
-def test_unknown_names_and_the_listing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_names_and_the_listing(isthmus: Callable[..., tuple[int, str, str]]) -> None:
     with pytest.raises(
         ist.InputError, match="unknown pretrained model 'vae-mnist-2': did you mean 'vae-mnist-2d'"
     ):
         ist.load("pretrained:vae-mnist-2")
-    cli._assemble()
-    with pytest.raises(SystemExit):
-        cli.app(args=["models", "--pretrained"])
-    assert "pretrained:vae-digits-2d" in capsys.readouterr().out
+    status, printed, _ = isthmus("models", "--pretrained")
+    assert status == 0
+    assert "pretrained:vae-digits-2d" in printed
 
 
 def test_the_same_weights_at_every_load() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from torch.utils.data import (
 )
 
 import isthmus as ist
-from isthmus._cli import app as cli
 from isthmus.data._ahead import Ahead
 from isthmus.data._given import BatchRows, as_stream
 from isthmus.data._memory import say_if_large
@@ -421,23 +420,10 @@ def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_folder_is_trained_on_as_a_stream_by_the_command_line(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, status_of: Callable[..., int]
 ) -> None:
-    cli._assemble()
-    command = [
-        "train",
-        "ae",
-        "--data",
-        folder,
-        "--stream",
-        "--epochs",
-        1,
-        "--out",
-        tmp_path / "run",
-    ]
-    with pytest.raises(SystemExit) as ending:
-        cli.app(args=[str(word) for word in command], standalone_mode=True)
-    assert not ending.value.code
+    given = ("--data", folder, "--stream", "--epochs", 1, "--out", tmp_path / "run")
+    assert status_of("train", "ae", *given) == 0
     source = ist.load(tmp_path / "run").source_
     assert source is not None
     assert source["stream"] is True

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus._cli import app as cli
 from isthmus.core.fields import declared
 from isthmus.io import runs
 from isthmus.registry import PRIORS
@@ -19,27 +18,11 @@ from isthmus.registry import PRIORS
 Command = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def isthmus(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process: its exit status, what it printed, and its diagnostics."""
-    cli._assemble()
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ending:
-            cli.app(args=[str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return int(ending.value.code or 0), printed.out, printed.err
-
-    return run
-
-
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, status_of: Callable[..., int]) -> Path:
     """A run as `isthmus train` leaves it."""
     out = tmp_path_factory.mktemp("runs") / "ae"
-    cli._assemble()
-    with pytest.raises(SystemExit):
-        cli.app(args=["train", "ae", "--data", "digits", "--epochs", "2", "--out", str(out)])
+    assert status_of("train", "ae", "--data", "digits", "--epochs", 2, "--out", out) == 0
     return out
 
 

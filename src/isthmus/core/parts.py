@@ -57,37 +57,38 @@ class Configurable(BaseEstimator):
             InputError: for a name that is no field, and for a field of a part where the slot holds
                 none.
         """
+        held, declared = self.get_params(deep=False), fields.declared(type(self))
         for key in params:
-            self._require_field(key)
+            self._require_field(key, held, declared)
         super().set_params(**{key: value for key, value in params.items() if "__" not in key})
         nested = {key: value for key, value in params.items() if "__" in key}
         inside = {key.partition("__")[0] for key in nested}
         named = {name: (value, registry) for name, value, registry in _names_in_slots(self)}
-        slots = {n: d for n, d in fields.declared(type(self)).items() if d.registry is not None}
+        slots = {name: each for name, each in declared.items() if each.registry is not None}
         for name in sorted(inside & set(slots)):
             if name in named:
                 value, registry = named[name]
                 setattr(self, name, registry[value]())
-            elif not isinstance(held := getattr(self, name), BaseEstimator):
+            elif not isinstance(part := getattr(self, name), BaseEstimator):
                 key = next(key for key in nested if key.startswith(f"{name}__"))
                 raise InputError(
-                    f"{key} is a field of a part, but {name}={held!r} is none: set {name} to the"
+                    f"{key} is a field of a part, but {name}={part!r} is none: set {name} to the"
                     f" part that has it ({', '.join(slots[name].registry or ())}) first."
                 )
         super().set_params(**nested)
         return self
 
-    def _require_field(self, key: str) -> None:
+    def _require_field(
+        self, key: str, held: Mapping[str, Any], declared: Mapping[str, Field]
+    ) -> None:
         """Refuse ``name`` or ``name__field`` where there is no such field, or no part in it."""
         name, _, inner = key.partition("__")
-        known = self.get_params(deep=False)
-        if name not in known:
-            raise unknown("field", name, known, type(self).__name__)
-        declaration = fields.declared(type(self)).get(name)
-        is_slot = declaration is not None and declaration.registry is not None
-        if inner and not is_slot and not hasattr(known[name], "set_params"):
+        if name not in held:
+            raise unknown("field", name, held, type(self).__name__)
+        is_slot = name in declared and declared[name].registry is not None
+        if inner and not is_slot and not hasattr(held[name], "set_params"):
             raise InputError(
-                f"{key} is a field of a part, but {name}={known[name]!r} is none: leave out"
+                f"{key} is a field of a part, but {name}={held[name]!r} is none: leave out"
                 f" {'__' + inner!r}."
             )
 
