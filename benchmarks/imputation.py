@@ -8,7 +8,8 @@ Hidden are 10% or 30% of the cells, completely at random, or cells by their own 
 three tenths of a number and all but the most frequent category with a chance of 0.6, the others
 with 0.1. Numbers are judged by the root of the mean squared error in standard deviations of their
 column, categories by the share that is right; each over all hidden cells of a column, then over
-columns. A line for each method is added to benchmarks/results/imputation.jsonl.
+columns. A line for each table, pattern, method and seed goes into
+benchmarks/results/imputation.jsonl; finished ones are left as they are, but under ``--anew``.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,7 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import isthmus as ist
-from benchmarks.pages import rounded, surroundings
-from benchmarks.papers.record import append, commit
+from benchmarks.kept import ANEW, KeptRows
 from benchmarks.real_tables import parts
 
 RESULTS = Path(__file__).resolve().parent / "results" / "imputation.jsonl"
@@ -44,7 +43,7 @@ NUMBERS: dict[str, Callable[..., Any]] = {
     "diabetes": load_diabetes,
 }
 PATTERNS = ("10% at random", "30% at random", "by value")
-SEEDS = (0,)
+SEEDS = (0, 1, 2)
 Imputer = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -154,40 +153,41 @@ def errors(frame: pd.DataFrame, filled: pd.DataFrame, gaps: np.ndarray) -> dict[
     return found | ({"accuracy": float(np.mean(right))} if right else {})
 
 
-def lines(folder: Path, name: str) -> Iterator[dict[str, Any]]:
-    """What is measured on one table."""
-    frame = table(folder, name)
-    for pattern in PATTERNS:
-        for seed in SEEDS:
-            gaps = hidden(frame, pattern, seed)
-            for method, impute in methods(seed).items():
-                start = time.process_time()
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", ConvergenceWarning)
-                    filled = impute(frame.mask(gaps))
-                seconds = time.process_time() - start
-                yield {
-                    "table": name,
-                    "pattern": pattern,
-                    "method": method,
-                    "seed": seed,
-                    "rows": len(frame),
-                    **rounded({**errors(frame, filled, gaps), "seconds": seconds}),
-                    **surroundings(),
-                    "commit": commit(),
-                    "date": datetime.now(UTC).date().isoformat(),
-                }
+def measure(frame: pd.DataFrame, pattern: str, seed: int, impute: Imputer) -> dict[str, float]:
+    """The errors of a method on one table with hidden cells, and the seconds that it took."""
+    gaps = hidden(frame, pattern, seed)
+    start = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        filled = impute(frame.mask(gaps))
+    seconds = time.process_time() - start
+    return {**errors(frame, filled, gaps), "seconds": seconds}
 
 
-def main(folder: Path, names: list[str]) -> None:
+def main(folder: Path, words: list[str]) -> None:
     torch.set_num_threads(1)
-    found = []
-    for name in names or (*MIXED, *NUMBERS):
-        for line in lines(folder, name):
-            append(line, RESULTS)
-            found.append(line)
-    frame = pd.DataFrame(found)
-    print(frame.groupby(["pattern", "method"])[["rmse", "accuracy", "seconds"]].mean().round(3))
+    kept = KeptRows(RESULTS, ("table", "pattern", "method", "seed"), anew=ANEW in words)
+    names = [word for word in words if word != ANEW] or [*MIXED, *NUMBERS]
+    for seed in SEEDS:  # all tables once before any of them again
+        for name in names:
+            frame = table(folder, name)
+            for pattern in PATTERNS:
+                for method, impute in methods(seed).items():
+                    if kept.lacks(name, pattern, method, seed):
+                        found = measure(frame, pattern, seed, impute)
+                        kept.put((name, pattern, method, seed), {"rows": len(frame), **found})
+                        print(name, pattern, method, seed, found, flush=True)
+    print(summary(kept.rows()).round(3).to_string())
+
+
+def summary(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Means over seeds, then over tables and patterns, of each method, and how far the means of
+    single seeds lie apart.
+    """
+    frame = pd.DataFrame(rows)
+    by_seed = frame.groupby(["method", "seed"])[["rmse", "accuracy", "seconds"]].mean()
+    spread = by_seed.groupby("method").std().add_suffix(" ±")
+    return by_seed.groupby("method").mean().join(spread)
 
 
 def _kinds(frame: pd.DataFrame) -> tuple[list[str], list[str]]:

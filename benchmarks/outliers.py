@@ -1,20 +1,18 @@
 """How well outliers are found, beside other detectors.
 
-    python benchmarks/outliers.py digits
-    python benchmarks/outliers.py mnist FOLDER
-    python benchmarks/outliers.py tumours
-    python benchmarks/outliers.py tables FOLDER
-    python benchmarks/outliers.py one-class FOLDER [DIGIT ...]
-    python benchmarks/outliers.py deep-one-class FOLDER [DIGIT ...]
+    python -m benchmarks.outliers digits
+    python -m benchmarks.outliers mnist FOLDER
+    python -m benchmarks.outliers tumours
+    python -m benchmarks.outliers tables FOLDER [--anew] [SET ...]
+    python -m benchmarks.outliers one-class FOLDER [DIGIT ...]
+    python -m benchmarks.outliers deep-one-class FOLDER [DIGIT ...]
 
 ``digits``, ``mnist``, ``tumours``: every class in turn is the outlier (of the tumours, the
-malignant ones, in five random splits), and is left out of the training examples. ``tables``: sets
-of ADBench (``.npz`` files with X and y) are learnt from as they are, with their outliers and
-without labels, by our detectors and by PyOD's, three seeds each, all with their defaults;
-benchmarks/peers_outliers.txt says what must be installed. ``one-class``: a digit of MNIST is
-learnt from, and all others must stand out among the test images (Ruff et al., Deep one-class
-classification, ICML 2018). ``deep-one-class``: the same for Deep SVDD alone, after the paper's
-recipe: contrast that is normalised image by image, and convolutions; one process a core.
+malignant ones, in five random splits), and is left out of the training examples. ``tables``:
+benchmarks/outlier_tables.py. ``one-class``: a digit of MNIST is learnt from, and all others must
+stand out among the test images (Ruff et al., Deep one-class classification, ICML 2018).
+``deep-one-class``: the same for Deep SVDD alone, after the paper's recipe: contrast that is
+normalised image by image, and convolutions; one process a core.
 
 Prints the area under the ROC curve of every method, and appends the results to
 benchmarks/results/outliers.jsonl.
@@ -27,9 +25,8 @@ import os
 import platform
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -43,6 +40,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 import isthmus as ist
+from benchmarks import outlier_tables
 from isthmus.report._reference import PCAReference
 
 RESULTS = Path(__file__).with_name("results") / "outliers.jsonl"
@@ -63,12 +61,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "epochs": 10,
         "closing_rate": 1e-3,
     },
-    "tables": {},
 }
-SEEDS = (0, 1, 2)
 # typical examples to learn from, test examples, which of these are outliers
 Task = tuple[np.ndarray, np.ndarray, np.ndarray]
-Fit = Callable[[np.ndarray], np.ndarray]
 
 
 def tasks(name: str, folder: str | None) -> Iterator[Task]:
@@ -160,51 +155,6 @@ def contrasts(images: np.ndarray) -> np.ndarray:
     return np.asarray(centred / np.abs(centred).mean((1, 2, 3), keepdims=True))
 
 
-def detectors(seed: int) -> dict[str, Fit]:
-    """Every method with its defaults: from rows to how unusual each is."""
-    from pyod.models import auto_encoder, ecod, iforest, lof, pca, vae
-
-    def ours(member: str) -> Fit:
-        return lambda x: -ist.OutlierDetector(member, random_state=seed).fit(x).scores_
-
-    def theirs(detector: Any) -> Fit:
-        return lambda x: detector.fit(x).decision_scores_
-
-    return {
-        "isthmus": ours("auto"),
-        "isthmus, ae": ours("ae"),
-        "isthmus, vae": ours("vae"),
-        "PyOD AutoEncoder": theirs(auto_encoder.AutoEncoder(random_state=seed, verbose=0)),
-        "PyOD VAE": theirs(vae.VAE(random_state=seed, verbose=0)),
-        "PyOD IForest": theirs(iforest.IForest(random_state=seed)),
-        "PyOD ECOD": theirs(ecod.ECOD()),
-        "PyOD LOF": theirs(lof.LOF()),
-        "PyOD PCA": theirs(pca.PCA(random_state=seed)),
-    }
-
-
-def tables(folder: str, wanted: list[str]) -> dict[str, Any]:
-    """All sets of a folder, or those with these names: areas and seconds of a core, by method."""
-    areas: dict[str, dict[str, list[float]]] = {}
-    seconds: dict[str, dict[str, list[float]]] = {}
-    for path in sorted(Path(folder).glob("*.npz"), key=lambda path: path.stat().st_size):
-        name = path.stem.partition("_")[2]
-        if wanted and name not in wanted:
-            continue
-        with np.load(path) as kept:
-            x, y = kept["X"].astype(np.float64), kept["y"]
-        for seed in SEEDS:
-            for method, fit in detectors(seed).items():
-                started = time.process_time()
-                unusual = np.nan_to_num(fit(x), posinf=np.finfo(np.float64).max)
-                passed = round(time.process_time() - started, 2)
-                areas.setdefault(method, {}).setdefault(name, []).append(area(y, unusual))
-                seconds.setdefault(method, {}).setdefault(name, []).append(passed)
-        print(name, {method: sets[name] for method, sets in areas.items()}, flush=True)
-    overall = {m: [float(np.mean(v)) for v in sets.values()] for m, sets in areas.items()}
-    return {"mean_auroc": means(overall), "auroc": areas, "seconds": seconds}
-
-
 def area(outlier: np.ndarray, unusual: np.ndarray) -> float:
     """The area under the ROC curve."""
     return round(float(roc_auc_score(outlier, unusual)), 4)
@@ -219,7 +169,8 @@ def main(name: str, folder: str | None = None, *wanted: str) -> None:
     warnings.simplefilter("ignore", ist.LearningWarning)  # small sets, a few epochs
     match name, folder:
         case "tables", str():
-            found = tables(folder, list(wanted))
+            outlier_tables.main(Path(folder), list(wanted))
+            return
         case "one-class", str():
             found = one_class(folder, list(wanted))
         case "deep-one-class", str():

@@ -625,7 +625,7 @@ BAD: list[tuple[list[str], str]] = [
     (["train", "vae", "--data", "nowhere/x.npy"], "x.npy"),
     (
         ["train", "vae", "--data", "digits", "--epochs", "0"],
-        "epochs=0 is not usable: give a whole number, at least 1.",
+        "epochs=0 is not usable: give a whole number or None, at least 1.",
     ),
     (
         ["train", "vae", "--data", "digits", "--epochs", "ten"],

@@ -106,7 +106,8 @@ def test_fields_are_checked_at_fit_and_not_in_the_constructor(few: np.ndarray) -
     model = ist.VAE(latent_dim=-1)
     assert model.latent_dim == -1
     with pytest.raises(
-        ist.InputError, match=r"latent_dim=-1 is not usable: give a whole number, at least 1\."
+        ist.InputError,
+        match=r"latent_dim=-1 is not usable: give a whole number or None, at least 1\.",
     ):
         model.fit(few)
 

@@ -315,3 +315,44 @@ def test_a_model_that_learnt_nothing_says_so() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ist.AE(latent_dim=4, epochs=40, random_state=0).fit(np.linspace(0, 1e-3, 400)[:, None])
+
+
+@pytest.mark.parametrize(("columns", "size"), [(1, 2), (4, 2), (5, 3), (8, 4), (40, 16)])
+def test_a_table_decides_the_size_of_a_code_that_nobody_gave(columns: int, size: int) -> None:
+    kinds = tuple(Column(f"c{place}", "category", 3) for place in range(columns))
+    table = ExampleSpec("table", (3 * columns,), kinds)
+    for cls in (ist.AE, ist.VAE, ist.AAE, ist.WAE, ist.ContractiveAE):
+        assert cls().build(table).bottleneck.code_shape == (size,)
+        assert cls(latent_dim=3).build(table).bottleneck.code_shape == (3,)
+    told = ExampleSpec("table", table.shape, kinds, missing=0.1)  # of which more is hidden
+    assert ist.AE().build(told).bottleneck.code_shape == (16,)
+    assert ist.VAE().build(told).bottleneck.code_shape == (size,)
+    # members that have a size of their own keep it, and so do rows that are no table
+    assert ist.DenoisingAE().build(table).bottleneck.code_shape == (32,)
+    assert ist.VAE().build((3 * columns,)).bottleneck.code_shape == (2,)
+    assert ist.VAE().build((1, 28, 28)).bottleneck.code_shape == (2,)
+
+
+def test_small_tables_are_gone_through_more_often() -> None:
+    table = ExampleSpec("table", (1,), (Column("c", "number"),))
+    vector = ExampleSpec("vector", (1,))
+
+    def epochs(model: Any, spec: ExampleSpec, rows: int) -> Any:
+        return model._suited(spec, rows).epochs
+
+    assert epochs(ist.VAE(), table, 200) == 1000  # two steps each
+    assert epochs(ist.VAE(batch_size=100), table, 1000) == 200
+    assert epochs(ist.VAE(), table, 128_000) == 30
+    assert epochs(ist.VAE(), vector, 200) == 30
+    assert epochs(ist.VAE(epochs=5), table, 200) == 5
+
+
+def test_what_a_table_decided_is_no_setting(people: pd.DataFrame, tmp_path: Path) -> None:
+    model = ist.VAE(epochs=2, random_state=0).fit(people)
+    assert model.latent_dim is None
+    assert model.transform(people).shape == (300, 3)  # six columns
+    again = ist.load(model.save(tmp_path / "run"))
+    assert again.latent_dim is None
+    pd.testing.assert_frame_equal(again.sample(9, random_state=0), model.sample(9, random_state=0))
+    longer = again.set_params(warm_start=True, epochs=1).fit(people)
+    assert [row["epoch"] for row in longer.history_] == [1, 2, 3]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isthmus.core import fields, files
 from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.example import ExampleSpec
 from isthmus.core.latent_grid import latent_grid
 from isthmus.core.objectives import Stage
 from isthmus.core.parts import named, plain_values
@@ -85,7 +86,6 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
     def _train(
         self,
         given: tuple[Any, Any, Any],
-        whole: Self,
         earlier: Earlier | None,
         runtime: Runtime | None,
         validation_data: Any = None,
@@ -93,11 +93,10 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         *,
         is_portion: bool = False,
     ) -> Self:
-        """Train on the X, y and weights that are given, by the settings of ``whole``, which say how
-        long it is in all.
-        """
+        """Train on the X, y and weights that are given."""
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         preprocessor, train = self._opened_examples(given, earlier)
+        whole = self._whole(preprocessor.spec, len(train.x), earlier, is_portion)
         measured = self._transformed(preprocessor, validation_data)
         if self.binarize == "none":
             for examples in (train, measured):
@@ -148,6 +147,20 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
                 ]
             if place.is_main:
                 self._warn(batches)
+
+    def _whole(
+        self, spec: ExampleSpec, count: int, earlier: Earlier | None, is_portion: bool
+    ) -> Self:
+        """The settings of the whole training, with what the data decide of them, which say how long
+        it is in all.
+        """
+        suited = self._suited(spec, count)
+        if is_portion:
+            return suited._with(
+                schedule="constant", validation=0.0, patience=None, snapshots=0, checkpoint_dir=None
+            )
+        done = 0 if earlier is None else earlier.epochs
+        return suited._with(epochs=done + suited._epochs)
 
     def _opened_examples(
         self, given: tuple[Any, Any, Any], earlier: Earlier | None

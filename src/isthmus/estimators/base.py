@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from abc import ABC
 from dataclasses import dataclass
@@ -71,8 +70,7 @@ class Estimator(TrainingMixin, ABC):
         earlier = self._earlier() if self.warm_start and hasattr(self, "module_") else None
         if earlier is not None:
             self._say_prior_is_dropped()
-        whole = self if earlier is None else self._with(epochs=earlier.epochs + self.epochs)
-        return self._train((X, y, sample_weight), whole, earlier, runtime, validation_data, probes)
+        return self._train((X, y, sample_weight), earlier, runtime, validation_data, probes)
 
     def partial_fit(
         self,
@@ -96,10 +94,7 @@ class Estimator(TrainingMixin, ABC):
         """
         earlier = self._earlier() if hasattr(self, "module_") else None
         self._say_prior_is_dropped()
-        whole = self._with(
-            schedule="constant", validation=0.0, patience=None, snapshots=0, checkpoint_dir=None
-        )
-        return self._train((X, y, sample_weight), whole, earlier, runtime, is_portion=True)
+        return self._train((X, y, sample_weight), earlier, runtime, is_portion=True)
 
     def untrained(self, owner: str) -> Self:
         """A copy with the same settings, not trained, for an ``owner`` that trains it; where this
@@ -125,13 +120,6 @@ class Estimator(TrainingMixin, ABC):
                 " fit_prior fitted to them is dropped: call fit_prior again afterwards.",
                 stacklevel=3,
             )
-
-    def _with(self, **values: Any) -> Self:
-        """The same member with other settings, beside this one."""
-        other = copy.copy(self)
-        for name, value in values.items():
-            setattr(other, name, value)
-        return other
 
     def _earlier(self) -> Earlier:
         """The training that this one goes on from."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
@@ -28,6 +30,8 @@ from isthmus.registry import INITIALIZATIONS, LIKELIHOODS
 
 _HIDDEN = 0.3  # of the values, where the data decide: it served at 10% and at 30% missing
 _GAPS = 0.01  # the share of missing values from which on they matter
+_WIDEST = 16  # code of a table
+_STEPS = 2000  # of training on a table, at the least
 
 
 class BuildingMixin(Settings, Configurable, ABC):
@@ -58,6 +62,9 @@ class BuildingMixin(Settings, Configurable, ABC):
             if isinstance(shape, ExampleSpec)
             else ExampleSpec.of(shape, "intensity" if unit_range else "real")
         )
+        return self._suited(spec)._built(spec, condition_size)
+
+    def _built(self, spec: ExampleSpec, condition_size: int) -> Autoencoder:
         likelihood = self._likelihood(spec).build(spec)
         parameters = likelihood.parameter_shape(spec.shape)
         hiding = self._hiding(spec)
@@ -73,6 +80,28 @@ class BuildingMixin(Settings, Configurable, ABC):
         module.conditioning, module.hiding = conditioning, hiding
         module.loss_function = self._loss_function(spec)
         return module
+
+    def _suited(self, spec: ExampleSpec, count: int | None = None) -> Self:
+        """This member with the size of the code and the epochs that such examples, so many, suggest
+        where nobody has said them.
+
+        Rows of a table are often few, and a code of two numbers does not tell how many columns
+        depend on each other. Where values are hidden nothing can be copied, and the code is wide.
+        """
+        dim, epochs = self._code_size, self._epochs
+        if spec.columns is not None and self.latent_dim is None:
+            half = max(dim, math.ceil(len(spec.columns) / 2))
+            dim = _WIDEST if self._hidden_share(spec) > 0 else min(half, _WIDEST)
+        if spec.columns is not None and self.epochs is None and count is not None:
+            epochs = max(epochs, math.ceil(_STEPS / math.ceil(count / self.batch_size)))
+        return self._with(latent_dim=dim, epochs=epochs)
+
+    def _with(self, **values: Any) -> Self:
+        """The same member with other settings, beside this one."""
+        other = copy.copy(self)
+        for name, value in values.items():
+            setattr(other, name, value)
+        return other
 
     @abstractmethod
     def _bottleneck(self, features: Shape) -> Bottleneck:
@@ -118,7 +147,7 @@ class BuildingMixin(Settings, Configurable, ABC):
         """The parts of training; a member that pretrains, or that must look at the data first, says
         so here.
         """
-        return [Stage(self.epochs, module.objectives())]
+        return [Stage(self._epochs, module.objectives())]
 
     def _likelihood(self, spec: ExampleSpec) -> LikelihoodPart:
         """The likelihood that was asked for, or that such examples suggest."""
@@ -156,10 +185,15 @@ class BuildingMixin(Settings, Configurable, ABC):
                 f"hide={self.hide:g} hides values, but X is read as {spec}, of which steps are"
                 " missing: leave it out."
             )
-        is_told = self.hides_gaps and self.encoder is None
-        suggested = _HIDDEN if is_told and spec.missing >= _GAPS else 0.0
-        share = suggested if self.hide is None else self.hide
+        share = self._hidden_share(spec)
         return Hiding(share, spec) if share > 0 else None
+
+    def _hidden_share(self, spec: ExampleSpec) -> float:
+        """The share of the values that is hidden, as asked for, or because values lack."""
+        if self.hide is not None:
+            return self.hide
+        is_told = self.hides_gaps and self.encoder is None
+        return _HIDDEN if is_told and spec.missing >= _GAPS else 0.0
 
     def _encoder(self, spec: ExampleSpec, is_told: bool = False) -> Features:
         """What reads examples; ``is_told`` which values were observed, but for the user's own."""

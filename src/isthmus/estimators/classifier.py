@@ -177,7 +177,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
             self.module_ = runtime.place(network)
             trainer = Trainer(
                 network,
-                [Stage(self.epochs, network.objectives())],
+                [Stage(self._epochs, network.objectives())],
                 batches,
                 self,
                 runtime,

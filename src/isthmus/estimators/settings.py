@@ -16,12 +16,19 @@ if TYPE_CHECKING:  # the command line reads these declarations without importing
     from isthmus.likelihoods import LikelihoodPart
     from isthmus.networks import Initialization, Network
 
+_CODE_SIZE = 2
+
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Settings(TrainingSettings):
     """What is built, and how it is trained; every member adds its own fields to these."""
 
-    latent_dim: int = field(2, "size of the code", low=1)
+    latent_dim: int | None = field(
+        None,
+        "size of the code; none: 2, for a table half as many as it has columns, at most 16, and 16"
+        " where values are hidden",
+        low=1,
+    )
     hidden: tuple[int, ...] | None = field(
         None,
         "units of the encoder's hidden layers (channels, for convolutions), mirrored by the"
@@ -115,6 +122,11 @@ class Settings(TrainingSettings):
     checkpoint_dir: str | None = field(
         None, "folder in which an interrupted training is kept, and taken up again"
     )
+
+    @property
+    def _code_size(self) -> int:
+        """Size of the code, where these do not say it."""
+        return _CODE_SIZE if self.latent_dim is None else self.latent_dim
 
 
 @dataclass(repr=False, eq=False, kw_only=True)

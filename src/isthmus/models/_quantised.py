@@ -68,10 +68,10 @@ class Quantised(Conditional, Estimator, ABC):
         """New quantizers, one for each level, and the size of their vectors."""
         part: QuantizerPart = part_of(self.quantizer, QUANTIZERS)
         dim = part.dim(self.latent_dim)
-        return [part.build(dim, epochs=self.epochs) for _ in range(count)], dim
+        return [part.build(dim, epochs=self._epochs) for _ in range(count)], dim
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
-        return [Stage(self.epochs, module.objectives(), partial(start, module))]
+        return [Stage(self._epochs, module.objectives(), partial(start, module))]
 
     def _codes_for_prior(self, X: Any, condition: Any = None) -> Tensor:
         return torch.from_numpy(self._posterior(X, condition).indices)

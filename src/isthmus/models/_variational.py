@@ -105,7 +105,7 @@ class Variational(Conditional, Estimator, ABC):
                 yield batch, expected(module, batch, _WEIGHED, batches.rows, rounds_of(module))
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
-        return temperature * torch.randn(n, self.latent_dim)
+        return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
 
 
 class Draws(NamedTuple):

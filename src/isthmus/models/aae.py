@@ -60,14 +60,14 @@ class AAE(Conditional, Estimator):
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return AdversarialBottleneck(
             features,
-            self.latent_dim,
+            self._code_size,
             self.adversary_weight,
             self.critic_hidden,
             self.critic_learning_rate,
         )
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
-        return temperature * torch.randn(n, self.latent_dim)
+        return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
 
 
 class AdversarialBottleneck(Bottleneck):

@@ -51,7 +51,7 @@ class AE(Estimator):
         return {"sigmoid": "unit", "tanh": "symmetric"}.get(self.code_activation, "data")
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return DeterministicBottleneck(features, self.latent_dim, self.code_activation)
+        return DeterministicBottleneck(features, self._code_size, self.code_activation)
 
 
 class DeterministicBottleneck(Bottleneck):

@@ -62,7 +62,7 @@ class BetaTCVAE(Variational):
 
     def _stages(self, module: Autoencoder) -> list[Stage]:
         assert isinstance(module.bottleneck, TotalCorrelationBottleneck)
-        return [Stage(self.epochs, module.objectives(), partial(module.bottleneck.count))]
+        return [Stage(self._epochs, module.objectives(), partial(module.bottleneck.count))]
 
 
 class TotalCorrelationBottleneck(GaussianBottleneck):

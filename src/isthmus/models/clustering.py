@@ -169,7 +169,7 @@ class ClusteringAE(ClusterMixin, Estimator):
         return [
             Stage(self.pretrain_epochs, (Objective(network, partial(reconstruction, module)),)),
             Stage(
-                self.epochs,
+                self._epochs,
                 (Objective(gathered, module.loss),),
                 partial(bottleneck.start, module),
                 partial(bottleneck.settle, module),

@@ -64,12 +64,12 @@ class ContractiveAE(Estimator):
         return "unit"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return DeterministicBottleneck(features, self.latent_dim, "sigmoid")
+        return DeterministicBottleneck(features, self._code_size, "sigmoid")
 
     def _assembled(
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
     ) -> Autoencoder:
-        exact = self.jacobian == "exact" or (self.jacobian == "auto" and self.latent_dim <= 16)
+        exact = self.jacobian == "exact" or (self.jacobian == "auto" and self._code_size <= 16)
         penalty = Contraction(self.contraction, None if exact else self.probes)
         return Autoencoder(encoder, bottleneck, decoder, likelihood, penalty=penalty)
 

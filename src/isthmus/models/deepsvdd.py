@@ -87,7 +87,7 @@ class DeepSVDD(Estimator):
         return [
             Stage(self.pretrain_epochs, module.objectives()),
             Stage(
-                self.epochs,
+                self._epochs,
                 (
                     Objective(inward, partial(distance, module), self.closing_rate),
                     Objective(outward, partial(decoding, module)),

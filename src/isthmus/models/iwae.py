@@ -42,7 +42,7 @@ class IWAE(Variational):
     samples: int = field(5, "draws of the code behind one bound (k)", low=1)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return ImportanceWeightedBottleneck(features, self.latent_dim)
+        return ImportanceWeightedBottleneck(features, self._code_size)
 
     def _loss_function(self, spec: ExampleSpec) -> ImportanceWeightedLoss:
         return ImportanceWeightedLoss(self.samples)

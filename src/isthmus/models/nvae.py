@@ -91,7 +91,7 @@ class NVAE(Variational):
 
     @property
     def warm_epoch(self) -> float:
-        return _WARM_SHARE * self.epochs if self.kl_warmup is None else self.kl_warmup
+        return _WARM_SHARE * self._epochs if self.kl_warmup is None else self.kl_warmup
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         if not self.groups:
@@ -100,7 +100,7 @@ class NVAE(Variational):
                 " as (2, 2)."
             )
         plan = LadderConfig(
-            self.latent_dim, tuple(self.groups), self.width, self.cells, self.expansion
+            self._code_size, tuple(self.groups), self.width, self.cells, self.expansion
         )
         return HierarchicalBottleneck(features, plan, self.beta, self.warm_epoch, self.balanced)
 

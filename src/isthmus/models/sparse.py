@@ -62,7 +62,7 @@ class SparseAE(Estimator):
         return "the mean activation of a unit over a batch" if self.sparsity == "kl" else None
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        renewed_until = math.floor(0.9 * self.epochs)
+        renewed_until = math.floor(0.9 * self._epochs)
         return Sparse(
             features,
             self.latent_dim,

@@ -70,7 +70,7 @@ class StackedAE(Estimator):
     tied: bool = field(False, "whether the decoder uses the encoder's weights, transposed")
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return DeterministicBottleneck(features, self.latent_dim)
+        return DeterministicBottleneck(features, self._code_size)
 
     def _hiding(self, spec: ExampleSpec) -> Hiding | None:
         if not self.tied:
@@ -103,7 +103,7 @@ class StackedAE(Estimator):
             layers = [module.objectives()]
         return [
             *(Stage(self.pretrain_epochs, objectives) for objectives in layers),
-            Stage(self.epochs, module.objectives()),
+            Stage(self._epochs, module.objectives()),
         ]
 
     def _own_is_absent(self) -> bool:

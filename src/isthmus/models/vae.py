@@ -56,5 +56,5 @@ class VAE(Variational):
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return GaussianBottleneck(
-            features, self.latent_dim, self.beta, self.kl_warmup, self.free_bits
+            features, self._code_size, self.beta, self.kl_warmup, self.free_bits
         )

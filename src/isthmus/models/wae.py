@@ -56,10 +56,10 @@ class WAE(Conditional, Estimator):
         return "how far the codes of a batch are from the prior"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return MMDBottleneck(features, self.latent_dim, self.mmd_weight)
+        return MMDBottleneck(features, self._code_size, self.mmd_weight)
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
-        return temperature * torch.randn(n, self.latent_dim)
+        return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
 
 
 class MMDBottleneck(Bottleneck):

@@ -77,7 +77,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
             batches = StoreBatches(
                 ArrayStore(codes.numpy()), runtime.device, condition=self._one_hot(classes)
             )
-            stage = Stage(self.epochs, module.objectives(), module.look)
+            stage = Stage(self._epochs, module.objectives(), module.look)
             trainer = Trainer(
                 module,
                 [stage],

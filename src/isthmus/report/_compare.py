@@ -162,7 +162,7 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
 
 def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
     """PCA once for every size of the code, with layout and scaling of that size's first member."""
-    firsts = {model.latent_dim: model for model in reversed(models)}
+    firsts = {_code_size(model): model for model in reversed(models)}
     return [
         _reference(firsts[size], data, f"PCA (latent dim {size})" if len(firsts) > 1 else "PCA")
         for size in sorted(firsts)
@@ -172,7 +172,7 @@ def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
 def _reference(like: Estimator, data: Data, label: str) -> Row:
     start = perf_counter()
     model = PCAReference(
-        latent_dim=like.latent_dim,
+        latent_dim=_code_size(like),
         scaling=like.scaling,
         channels=like.channels,
         image_shape=like.image_shape,
@@ -180,6 +180,11 @@ def _reference(like: Estimator, data: Data, label: str) -> Row:
     seconds = perf_counter() - start
     measures = {**evaluate(model, data), "seconds": _seconds(seconds)}
     return Row(label, "pca", model, measures, told(model))
+
+
+def _code_size(model: Estimator) -> int:
+    """The size of the code of a trained member, where the data may have decided it."""
+    return model._suited(model.preprocessor_.spec)._code_size
 
 
 def _seconds(value: float) -> Measure:
