@@ -135,6 +135,7 @@ def methods(seed: int) -> dict[str, Imputer]:
         "iterative, trees": with_codes(lambda: IterativeImputer(trees, random_state=seed)),
         "AE, defaults": by_member(ist.AE, seed),
         "VAE, defaults": by_member(ist.VAE, seed),
+        "AE, cosine": by_member(ist.AE, seed, schedule="cosine"),
         "AE, 16 wide": by_member(ist.AE, seed, latent_dim=16, epochs=100),
         "VAE, 16 wide": by_member(ist.VAE, seed, latent_dim=16, beta=0.5, epochs=100),
     }

@@ -175,3 +175,9 @@ def test_a_trained_member_is_retrained_aloud_or_taken_as_it_is(
     frozen = ist.AutoencoderClassifier(FrozenEstimator(member), freeze=True, **_QUICK).fit(few, y)
     assert frozen.member_ is member
     np.testing.assert_array_equal(frozen.codes(few), member.transform(few))
+
+
+def test_amounts_are_no_classes() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    with pytest.raises(ist.InputError, match=r"1\.5.* are amounts and no classes: give"):
+        ist.AutoencoderClassifier(ist.AE(epochs=1)).fit(x, [1.5, 2.5] * 10)

@@ -691,7 +691,7 @@ def test_wrong_targets_and_wrong_shapes(run: Path, isthmus: Command, tmp_path: P
             ["decode", run, tmp_path / "wide.npy", tmp_path / "x.npy"],
             "codes have the shape (5, 9, 9), but this model",
         ),
-        (["sample", run, "--out", tmp_path / "x.csv"], "cannot hold images"),
+        (["sample", run, "--out", tmp_path / "x.csv"], "cannot hold examples of shape"),
     ]
     for arguments, message in cases:
         status, _, diagnostic = isthmus(*arguments)

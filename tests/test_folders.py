@@ -299,3 +299,16 @@ def test_what_was_recognised_in_a_table_is_said(isthmus: Command, tmp_path: Path
         f"isthmus: {path}: read with semicolons between columns.",
         f"isthmus: {path}: read with decimal commas ('0,5' is 0.5).",
     ]
+
+
+def test_a_folder_that_is_not_there_is_named(isthmus: Command, tmp_path: Path) -> None:
+    status, _, said = isthmus("denoise", tmp_path / "run", tmp_path / "gone", tmp_path / "to")
+    assert status != 0 and "gone' does not exist" in said
+
+
+def test_a_run_of_windows_fills_in_nothing(isthmus: Command, tmp_path: Path) -> None:
+    wave = np.sin(np.arange(60) / 3)
+    ist.AE(epochs=1, verbose=0).fit(ist.data.windows(wave, 16, 4)).save(tmp_path / "run")
+    np.savetxt(tmp_path / "wave.csv", wave, header="wave", comments="")
+    status, _, said = isthmus("impute", tmp_path / "run", tmp_path / "wave.csv", tmp_path / "o.csv")
+    assert status != 0 and "was trained on windows of a series" in " ".join(said.split())

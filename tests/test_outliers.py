@@ -411,3 +411,28 @@ def test_shares_of_a_frame_are_those_of_its_columns() -> None:
     assert shares.shape == (90, 4) and detector.scores_.argmin() == 3
     assert shares[3].argmax() == 1 and shares[:, 2].max() < 1e-9 and np.isnan(shares[5, 3])
     np.testing.assert_allclose(np.nansum(shares, axis=1), -detector.scores_, rtol=1e-6)
+
+
+def test_a_list_of_signals_is_explained_step_by_step() -> None:
+    random = np.random.default_rng(0)
+    signals = [random.normal(size=(2, length)) for length in (8, 9, 12, 16) * 5]
+    detector = ist.OutlierDetector(ist.AE(kind="signal", **SMALL)).fit(signals)
+    shares = detector.explain(signals)
+    assert [one.shape for one in shares] == [one.shape for one in signals]
+    totals = [one.sum() for one in shares]
+    np.testing.assert_allclose(totals, -detector.score_samples(signals), rtol=1e-4)
+
+
+@pytest.mark.parametrize("criterion", ["error", "score"])
+def test_gaps_make_no_row_typical(criterion: Any) -> None:
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame(random.normal(size=(60, 3)), columns=["a", "b", "c"])
+    rows["kind"] = random.choice(["x", "y", "z"], 60)
+    rows.loc[::4, "a"] = np.nan
+    detector = ist.OutlierDetector(ist.AE(**SMALL), criterion=criterion).fit(rows)
+    member = detector.member_
+    whole = member.squared_error(rows) if criterion == "error" else -member.score_samples(rows)
+    share = rows.notna().to_numpy().mean(1)  # 3/4 where a cell of four is missing
+    np.testing.assert_allclose(detector.score_samples(rows), -whole / share, rtol=1e-5)
+    shares = np.nansum(np.asarray(detector.explain(rows)), axis=1)
+    np.testing.assert_allclose(shares, whole / share, rtol=1e-4)

@@ -317,6 +317,38 @@ def test_a_model_that_learnt_nothing_says_so() -> None:
         ist.AE(latent_dim=4, epochs=40, random_state=0).fit(np.linspace(0, 1e-3, 400)[:, None])
 
 
+def test_an_array_stands_for_a_table_of_numbers_alone() -> None:
+    random = np.random.default_rng(0)
+    numbers = pd.DataFrame(random.normal(size=(40, 3)), columns=["a", "b", "c"])
+    model = make("ae").fit(numbers)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        codes = model.transform(numbers.to_numpy())
+    np.testing.assert_array_equal(codes, model.transform(numbers))
+    rows = torch.utils.data.TensorDataset(torch.zeros(5, 3))
+    with (
+        pytest.warns(UserWarning, match="valid feature names"),
+        pytest.raises(InputError, match="read a few rows at a time, but the model was trained on"),
+    ):
+        model.transform(rows)
+    for kind, cells in {
+        "holds categories": random.choice(["x", "y"], 40),
+        "holds dates": pd.date_range("2024", periods=40),
+        "was left out": np.arange(40),
+    }.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = make("ae").fit(numbers.assign(id=cells))
+            with pytest.raises(InputError, match=f"'id' of training {kind}: give a pandas"):
+                model.transform(random.normal(size=(5, 4)))
+
+
+def test_who_is_told_the_label_is_told_no_cells() -> None:
+    rows = population(60, 0)
+    model = make("vae", condition="label").fit(rows, rows["city"])
+    with pytest.raises(InputError, match="is told its label of each example: pass those"):
+        model.sample(3, condition={"city": "Paris"})
+
+
 @pytest.mark.parametrize(("columns", "size"), [(1, 2), (4, 2), (5, 3), (8, 4), (40, 16)])
 def test_a_table_decides_the_size_of_a_code_that_nobody_gave(columns: int, size: int) -> None:
     kinds = tuple(Column(f"c{place}", "category", 3) for place in range(columns))

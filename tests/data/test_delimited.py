@@ -114,7 +114,10 @@ def test_a_tsv_without_tabs_is_refused(table):
 )
 def test_a_damaged_compressed_table_is_named(tmp_path, content):
     (tmp_path / "t.csv.gz").write_bytes(content)
-    with pytest.raises(InputError, match=r"t.csv.gz cannot be read as a table \(.*\): write it ag"):
+    with pytest.raises(
+        InputError,
+        match=r"t.csv.gz (cannot be read as a table \(.*\): write it ag|is no text in UTF-8)",
+    ):
         read(tmp_path / "t.csv.gz")
 
 
@@ -147,3 +150,19 @@ def test_words_are_no_strays(table):
     with warnings.catch_warnings(record=True) as said:
         x = read(table("code,answer\n" + "".join(f"{code},yes\n" for code in codes))).x
     assert (x["code"].tolist(), said) == (codes, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"# by hand\n# today\na,b\n1,2\n",
+            "line 3 has 2 cells, but those before it have 1: begin with",
+        ),
+        ("größe\n1\n2\n".encode("latin-1"), r"is no text in UTF-8: save it in that encoding"),
+    ],
+)
+def test_a_text_that_is_no_table_is_told_why(tmp_path, content, message):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "a.csv")

@@ -149,7 +149,10 @@ def test_of_a_whole_data_set_the_training_part_is_taken_and_said_once() -> None:
         (np.zeros((4, 2), "m8[D]"), r"^X holds spans of time \(timedelta64\[D\]\), .* a pandas\.D"),
         ([[1, "cat"], [2, "dog"]], r"^X holds .*cat.* \(row and column from 0: row 0, column 1\)"),
         (["a.png", "b.png"], r"^X is a list of text, such as 'a\.png': give numbers"),
-        (pd.DataFrame(X.astype(complex)), r"^column 0 has the type complex128, which cannot be"),
+        (
+            pd.DataFrame(X.astype(complex)),
+            r"^column 0 holds .* \(type complex128\), which cannot be",
+        ),
         ([["1", "a"]], r"^X holds 'a' \(row and column from 0: row 0, column 1\)"),
         ([[1, [2]], [3, 4]], r"^X is a list of which no array can be made"),
         ({1, 2, 3}, r"^X=\{1, 2, 3\} holds no examples"),
@@ -200,3 +203,12 @@ def test_codes_and_what_stands_beside_examples_may_be_tensors() -> None:
     np.testing.assert_allclose(model.decode(codes, given), expected, rtol=1e-5)
     one = ist.VAE(epochs=1, condition="covariates", random_state=0).fit(X, X[:, 0])
     assert one.sample(2, condition=0.5).shape == (2, 3)
+
+
+def test_a_list_of_images_of_one_size_is_read_as_their_array() -> None:
+    images = np.random.default_rng(0).random((20, 8, 8))
+    model = ist.AE(epochs=1, random_state=0).fit(list(images))
+    np.testing.assert_allclose(
+        model.transform(images.tolist()), model.transform(images), rtol=1e-4, atol=1e-6
+    )
+    assert [one.shape for one in model.reconstruct(images.tolist())] == [(8, 8)] * 20

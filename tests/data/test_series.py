@@ -204,3 +204,17 @@ def test_the_end_of_a_series_is_its_test_part(tmp_path: Path) -> None:
     assert len(ist.data.load(path, window=60, test_fraction=0).test) == 0
     with pytest.raises(ist.InputError, match="100 steps, too few for a training and a test part"):
         ist.data.load(path, window=60)
+
+
+def test_windows_of_other_columns_are_refused(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(80, 2)), columns=["load", "wind"])
+    model = ist.AE(epochs=1, random_state=0).fit(ist.data.windows(frame, 8, 4))
+    turned = ist.data.windows(frame[["wind", "load"]], 8, 4)
+    for judge in (model, ist.load(model.save(tmp_path / "run"))):
+        for use in (judge.transform, judge.reconstruct, judge.score_samples, judge.partial_fit):
+            with pytest.raises(ist.InputError, match="'wind', 'load', but the model was trained"):
+                use(turned)
+        judge.transform(ist.data.windows(frame.to_numpy(), 8, 4))  # without names, by their order
+    with pytest.raises(ist.InputError, match=r"series 1 .* has the columns 'wind', 'load', but"):
+        ist.data.windows([frame, frame[["wind", "load"]]], 8)

@@ -182,7 +182,7 @@ def test_kinds_can_be_said() -> None:
 
 def test_bad_columns_are_refused() -> None:
     frame = pd.DataFrame({"x": [1.0, 2.5], "z": [1 + 2j, 3j]})
-    with pytest.raises(InputError, match="column 'z' has the type complex128"):
+    with pytest.raises(InputError, match=r"column 'z' holds \(1\+2j\) \(type complex128"):
         fit_table(frame)
     with pytest.raises(InputError, match=r"unknown column 'y': .*Known: x, z"):
         fit_table(frame, {"y": "number"})
@@ -195,7 +195,7 @@ def test_bad_columns_are_refused() -> None:
 
 
 def test_cells_that_hold_several_values_are_refused() -> None:
-    with pytest.raises(InputError, match="column 'z' has the type object, which cannot be read"):
+    with pytest.raises(InputError, match=r"column 'z' holds \[1\] \(type object\), which ca"):
         fit_table(pd.DataFrame({"x": [1.0, 2.5], "z": [[1], [2, 3]]}))
 
 

@@ -201,6 +201,8 @@ def test_clusters_are_found(variant: str) -> None:
     assert last["clustering"] < first["clustering"]
     moved = last["distortion"] - first["distortion"]
     assert moved > 0 if variant == "dec" else moved < 0
+    model.partial_fit(x[:9])
+    assert np.array_equal(model.labels_, model.predict(x[:9]))
 
 
 def test_targets_stand_still_for_an_epoch_and_keep_codes_apart(digits: ist.data.Data) -> None:

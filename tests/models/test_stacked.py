@@ -10,6 +10,7 @@ import torch
 
 import isthmus as ist
 from isthmus.core.batch import Batch
+from isthmus.core.example import ExampleSpec
 from isthmus.models.stacked import stack
 
 
@@ -116,3 +117,45 @@ def test_tied_weights_refuse_what_does_not_mirror() -> None:
         match=r"needs a decoder that mirrors the encoder.*pass network='mlp' or 'conv'",
     ):
         ist.StackedAE(tied=True, network="residual").build((3, 16, 16))
+
+
+def test_pretraining_reads_what_is_missing_as_the_whole_does() -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(40, 5)).astype(np.float32)
+    x[random.random(x.shape) < 0.3] = np.nan
+    model = ist.StackedAE(hidden=(4,), epochs=1, pretrain_epochs=1, random_state=0).fit(x)
+    module = model.module_
+    assert module.hiding is not None
+    module.hiding = None  # hides other values at every step
+    layers = list(stack(module))
+    seen = Batch(torch.tensor(x).nan_to_num(0.0), mask=torch.tensor(~np.isnan(x)))
+    features = module.features(seen)
+    through, mask = layers[1].below(seen.x, seen.mask)
+    torch.testing.assert_close(through, features)
+    assert mask is None  # what a layer of all values makes is there for every row
+    worth = layers[1].loss(seen).objective
+    decoded = torch.nn.Sequential(*layers[1].decode)(module.bottleneck.posterior(features).z)
+    torch.testing.assert_close(worth, (decoded - features).square().sum(1))
+
+
+def test_pretraining_is_blind_behind_the_end_of_a_signal() -> None:
+    torch.manual_seed(0)
+    module = ist.StackedAE(network="conv").build(ExampleSpec("signal", (2, 16)))
+    mask = torch.ones(3, 2, 16, dtype=torch.bool)
+    mask[:, :, 8:] = False
+    x = torch.randn(3, 2, 16).masked_fill(~mask, 0.0)
+    _, second, _ = stack(module)
+    given, left = second.below(x, mask)
+    assert left is not None
+    assert not given.masked_fill(left, 0.0).any()
+    torch.testing.assert_close(second.encode(given, left)[0], module.features(Batch(x, mask=mask)))
+    decoded = torch.nn.Sequential(*second.decode)(second.encode(given, left)[0])
+    expected = (decoded - given).square()[..., :4].sum((1, 2))  # 8 steps, two to a place
+    torch.testing.assert_close(second.loss(Batch(x, mask=mask)).objective, expected)
+
+
+def test_hidden_pixels_meet_convolutions_layer_by_layer(digits: ist.data.Data) -> None:
+    model = ist.StackedAE(
+        network="conv", hide=0.3, epochs=1, pretrain_epochs=1, random_state=0, batch_size=512
+    ).fit(digits.train)
+    assert [row["stage"] for row in model.history_] == [1.0, 2.0, 3.0, 4.0]

@@ -227,3 +227,23 @@ def test_a_larger_weight_lowers_the_total_correlation(digits: ist.data.Data) -> 
     assert last[1]["total_correlation"] < 0.6 * last[0]["total_correlation"]
     total = last[0]["information"] + last[0]["total_correlation"] + last[0]["dimension_wise"]
     assert total == pytest.approx(last[0]["rate"], rel=0.1)
+
+
+@pytest.mark.parametrize("member", [ist.VAE, ist.IWAE, ist.NVAE])
+def test_the_type_of_the_examples_changes_no_draw(member: type[ist.VAE]) -> None:
+    x = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    model = member(epochs=1, random_state=0).fit(x)
+    few, wide = (model.nll(some, samples=20) for some in (x, x.astype(np.float64)))
+    np.testing.assert_allclose(few, wide, rtol=1e-4)
+
+
+@pytest.mark.parametrize("member", [ist.VAE, ist.NVAE])
+def test_a_row_is_filled_in_as_if_it_were_alone(member: type[ist.VAE]) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(30, 4)).astype(np.float32)
+    x[random.random(x.shape) < 0.3] = np.nan
+    model = member(epochs=1, random_state=0).fit(x)
+    alone = np.concatenate([model.impute(x[row : row + 1]) for row in range(8)])
+    np.testing.assert_allclose(model.impute(x)[:8], alone, rtol=1e-4, atol=1e-5)
+    wide = model.impute(x.astype(np.float64))
+    np.testing.assert_allclose(wide[:8], alone, rtol=1e-3, atol=1e-4)

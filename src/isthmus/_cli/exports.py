@@ -102,7 +102,7 @@ def write_examples(
         )
     else:
         raise InputError(
-            f"{path} cannot hold images of shape {x.shape[1:]}: give a name that ends in .npy or"
+            f"{path} cannot hold examples of shape {x.shape[1:]}: give a name that ends in .npy or"
             " .png."
         )
 

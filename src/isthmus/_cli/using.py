@@ -201,6 +201,11 @@ def impute_command(
 
     exports.check_target(out, (exports.ARRAY, *exports.TABLES))
     model = open_run(run)
+    if series.windows_of(model):
+        raise InputError(
+            f"{run} was trained on windows of a series, in which nothing may be missing, so that it"
+            " fills in nothing: interpolate the series."
+        )
     rows = rows_from(data, model, **options_of(data_dir, label, None, False))
     told = condition_from(model, condition)
     examples = model.impute(examples_for(model, rows, data, needed=not told), **told)
@@ -211,9 +216,12 @@ def impute_command(
 def _checked_target(data: str, out: Path, columns: int | None, overwrite: bool) -> Target:
     """What is to be written; refused where it cannot be, or where an option says nothing of it."""
     from isthmus._cli import exports, pictures
+    from isthmus.data._loading import require_source
 
     target = pictures.target_of(data, out)
     if target == "file":
+        if not out.suffix:  # a folder, as it would be of images
+            require_source(data)
         endings = (exports.ARRAY, exports.PICTURE, *exports.TABLES)
         exports.check_target(out, endings, or_folder=True)
     is_grid = target == "file" and out.suffix.lower() == exports.PICTURE

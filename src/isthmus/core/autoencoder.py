@@ -166,6 +166,13 @@ class Autoencoder(TrainableModule):
         """Examples as the encoder sees them, by the likelihood: of counts, log (1 + x)."""
         return batch._replace(x=self.likelihood.encoded(batch.x, batch.mask))
 
+    def shown(self, batch: Batch) -> Batch:
+        """Examples as the encoder sees them in training: corrupted, and with values hidden."""
+        seen = self.seen(batch)
+        if self.corruption is not None:
+            seen = seen._replace(x=seen.observed(self.corruption(seen.x)))
+        return seen if self.hiding is None else self.hiding(seen)
+
     def features(self, batch: Batch) -> Tensor:
         """What the encoder makes of examples, ``(n, *features)``."""
         return self.features_of(self.seen(batch))
@@ -237,11 +244,7 @@ class Autoencoder(TrainableModule):
 
         ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
         """
-        seen = self.seen(batch)
-        if self.corruption is not None:
-            seen = seen._replace(x=seen.observed(self.corruption(seen.x)))
-        if self.hiding is not None:
-            seen = self.hiding(seen)
+        seen = self.shown(batch)
         loss = self.cost(self.features_of(seen), batch, noise)
         if self.penalty is None:
             return loss

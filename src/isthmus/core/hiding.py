@@ -71,6 +71,8 @@ class GapEncoder(nn.Sequential):
 class BesideMask(nn.Module):
     """x ``(n, d, ...)`` with its mask behind it, ``(n, 2 d, ...)``."""
 
+    reads_mask = True
+
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             return torch.cat([x, torch.ones_like(x)], 1)

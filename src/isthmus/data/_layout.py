@@ -11,7 +11,7 @@ import numpy as np
 
 from isthmus.core.example import Kind, Shape
 from isthmus.data._statistics import blocks, is_sparse
-from isthmus.data.frames import numbers_of
+from isthmus.data.frames import numbers_of, numeric_type
 from isthmus.errors import DataWarning, InputError
 
 _WANTED: dict[Kind, str] = {
@@ -183,14 +183,13 @@ def _not_finite(value: Any, place: tuple[int, ...], name: str) -> InputError:
 
 def warn_of_large(x: Any) -> None:
     """Warn of whole numbers, in an array or a frame, that float64 cannot tell from the next."""
-    if hasattr(x, "iloc"):
-        long = [place for place, dtype in enumerate(x.dtypes) if _is_long(dtype)]
-        if not long:
-            return
-        x = x.iloc[:, long].to_numpy()
-    if not _is_long(getattr(x, "dtype", None)) or 0 in x.shape:
-        return
-    if (largest := max(int(x.max()), -int(x.min()))) > EXACT:
+    parts = _long_columns(x) if hasattr(x, "iloc") else [x]
+    reach = [
+        max(int(part.max()), -int(part.min()))
+        for part in parts
+        if _is_long(getattr(part, "dtype", None)) and 0 not in part.shape
+    ]
+    if (largest := max(reach, default=0)) > EXACT:
         warnings.warn(
             f"X holds whole numbers of up to {largest:,}, and float64 cannot tell those beyond"
             " 2**53 from the next: subtract a constant first, or leave out a column that is a name"
@@ -198,6 +197,18 @@ def warn_of_large(x: Any) -> None:
             DataWarning,
             stacklevel=2,
         )
+
+
+def _long_columns(frame: Any) -> list[Any]:
+    """The whole numbers of 64 bits in a frame: at once where numpy has them, else by column."""
+    places = [place for place, dtype in enumerate(frame.dtypes) if _is_long(numeric_type(dtype))]
+    plain = [place for place in places if isinstance(frame.dtypes.iloc[place], np.dtype)]
+    others = [frame.iloc[:, place].dropna() for place in places if place not in plain]
+    return [*([frame.iloc[:, plain].to_numpy()] if plain else []), *map(_dense, others)]
+
+
+def _dense(cells: Any) -> np.ndarray:
+    return np.asarray(cells.to_numpy(dtype=numeric_type(cells.dtype)))
 
 
 def _is_long(dtype: Any) -> bool:

@@ -272,6 +272,12 @@ def _ending(path: Path, known: dict[str, Any]) -> str | None:
     return next((ending for ending in known if path.name.lower().endswith(ending)), None)
 
 
+def require_source(source: str) -> None:
+    """Refuse what is neither the name of a known set nor a path that is there."""
+    if source not in DATA:
+        _existing(source)
+
+
 def _existing(source: Location) -> Path:
     path = Path(source).expanduser()
     if not path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -58,6 +59,16 @@ class StoreBatches:
 
     def __len__(self) -> int:
         return len(self._store)
+
+    @property
+    def masked(self) -> bool:
+        """Whether batches carry a mask, because some values may be missing."""
+        return self._masked
+
+    @property
+    def values(self) -> int:
+        """How many values an example has."""
+        return math.prod(self._store.shape)
 
     def batch(self, rows: Tensor) -> Batch:
         """The examples of some rows, in the model's units."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from isthmus.core.example import Column, ColumnKind
+from isthmus.data import _cells
+from isthmus.data._cells import typed
 from isthmus.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -60,8 +62,9 @@ class ColumnCode(ABC):
         """The cells that numbers stand for, in the type of the column."""
         from pandas import Series
 
-        cells: Any = Series(self.decode(numbers), name=self.name)
-        return cells.astype(self.dtype)
+        cells = Series(self.decode(numbers), name=self.name)
+        found: Series = typed(cells, self.dtype)
+        return found
 
     def bounded(self, numbers: np.ndarray) -> np.ndarray:
         """Numbers ``(n, size)`` within the reach of the training cells, where there is one."""
@@ -179,11 +182,13 @@ class CategoryColumn(ColumnCode):
         values: those that occurred in training.
         categories: all categories of a pandas categorical, in their order; None for other types.
         ordered: whether that order means something.
+        of: the type of the categories, as pandas writes it.
     """
 
     values: tuple[Any, ...]
     categories: tuple[Any, ...] | None = None
     ordered: bool = False
+    of: str | None = None
 
     kind: ClassVar[ColumnKind] = "category"
 
@@ -231,14 +236,21 @@ class CategoryColumn(ColumnCode):
         return chosen[numbers.argmax(1)]
 
     def restored(self, numbers: np.ndarray) -> Series:
-        from pandas import Categorical, Series
+        from pandas import Categorical, Index, Series
 
         if self.categories is None:
             return super().restored(numbers)
-        cells = Categorical(
-            self.decode(numbers), categories=list(self.categories), ordered=self.ordered
-        )
+        categories = Index(list(self.categories))
+        categories = categories if self.of is None else categories.astype(self.of)
+        cells = Categorical(self.decode(numbers), categories=categories, ordered=self.ordered)
         return Series(cells, name=self.name)
+
+    def to_json(self) -> dict[str, Any]:
+        lists = {"values": self.values, "categories": self.categories}
+        return super().to_json() | {
+            name: None if cells is None else [_cells.to_json(cell) for cell in cells]
+            for name, cells in lists.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -319,9 +331,11 @@ def microseconds(cells: Series) -> np.ndarray:
     """Points in time as whole microseconds after 1970, ``(n,)``; the least number where there is
     none.
     """
-    times: Any = cells
-    if not isinstance(cells.dtype, np.dtype):  # with a time zone
-        times = cells.dt.tz_convert("UTC").dt.tz_localize(None)
+    from pandas import ArrowDtype, DatetimeIndex, Series
+
+    times: Any = Series(DatetimeIndex(cells)) if isinstance(cells.dtype, ArrowDtype) else cells
+    if not isinstance(times.dtype, np.dtype):  # with a time zone
+        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
     micro: np.ndarray = times.to_numpy().astype("datetime64[us]").view(np.int64)
     return micro
 
@@ -329,7 +343,7 @@ def microseconds(cells: Series) -> np.ndarray:
 def code_from_json(values: Mapping[str, Any]) -> ColumnCode:
     """The inverse of :meth:`ColumnCode.to_json`."""
     given = {
-        key: tuple(value) if isinstance(value, list) else value
+        key: tuple(map(_cells.from_json, value)) if isinstance(value, list) else value
         for key, value in values.items()
         if key != "kind"
     }

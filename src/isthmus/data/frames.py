@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
@@ -22,6 +23,41 @@ is read later.
 def is_frame(x: object) -> bool:
     """Whether x is a data frame, which says without pandas being there."""
     return hasattr(x, "iloc") and hasattr(x, "columns")
+
+
+def numeric_type(dtype: Any) -> np.dtype | None:
+    """The type of the numbers in a column of a frame, whether it is kept sparse, may lack values,
+    or is Arrow's; None where a column holds no numbers.
+    """
+    if getattr(dtype, "kind", "O") not in "biuf":
+        return None
+    own = getattr(dtype, "subtype", getattr(dtype, "numpy_dtype", dtype))
+    return own if isinstance(own, np.dtype) else None
+
+
+def check_names(frame: Any, name: str = "X") -> None:
+    """Refuse columns that cannot be told apart by their names.
+
+    Raises:
+        InputError: for names of several levels or types, and one that is there twice.
+    """
+    names = frame.columns
+    if names.nlevels > 1:
+        raise InputError(
+            f"{name} has columns of several levels: flatten their names, such as"
+            " frame.columns = frame.columns.map('_'.join)."
+        )
+    if not names.is_unique:
+        twice = names[names.duplicated()][0]
+        raise InputError(f"{name} has the column {twice!r} twice: rename one.")
+    odd = [column for column in names if not isinstance(column, str)]
+    is_mixed = 0 < len(odd) < len(names)
+    if is_mixed or not all(isinstance(column, Real) for column in odd):
+        raise InputError(
+            f"{name} has the column {odd[0]!r}, whose name is no text"
+            f"{' as those of others are' if is_mixed else ''}: make text of the names, by"
+            " frame.columns = frame.columns.map(str)."
+        )
 
 
 def rows_of(x: Values, rows: np.ndarray | slice) -> Values:
@@ -62,9 +98,7 @@ def numbers_of(x: Values, name: str = "X") -> np.ndarray:
 
 
 def _check_numeric(column: Any, name: str) -> None:
-    from pandas.api.types import is_complex_dtype, is_numeric_dtype
-
-    if not is_numeric_dtype(column.dtype) or is_complex_dtype(column.dtype):
+    if numeric_type(column.dtype) is None:
         shown = next((value for value in column if value == value), None)
         raise InputError(
             f"{name}: column {column.name!r} holds {shown!r} ({column.dtype}), which is no number:"

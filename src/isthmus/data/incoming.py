@@ -20,6 +20,7 @@ from torch import Tensor
 from isthmus.data._given import as_stream
 from isthmus.data._sequences import is_ragged
 from isthmus.data.datasets import Data, Part
+from isthmus.data.frames import check_names, is_frame
 from isthmus.errors import DataWarning, InputError, InputTypeError
 
 
@@ -69,7 +70,8 @@ def incoming(X: Any, name: str = "X") -> Any:
     if isinstance(X, Mapping):
         raise _no_table(f"a {type(X).__name__}", name)
     frame = _of_frame(X)
-    if hasattr(frame, "iloc"):
+    if is_frame(frame):
+        check_names(frame, name)
         return frame
     stream = as_stream(frame)
     return frame if stream is None else stream

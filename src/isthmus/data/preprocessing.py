@@ -28,6 +28,7 @@ from isthmus.data._sequences import lacks_steps, steps
 from isthmus.data._statistics import blocks, is_sparse, moments
 from isthmus.data._streamed import LaidOut, StreamStore, seen
 from isthmus.data.batches import StoreBatches
+from isthmus.data.columns import listed
 from isthmus.data.conditions import Condition, condition_from_json
 from isthmus.data.frames import is_frame
 from isthmus.data.stores import ArrayStore, Store, kept
@@ -58,6 +59,7 @@ class Preprocessor:
         counts: whether the likelihood can charge for whole numbers from 0 on alone.
         stride: steps from one window to the next, where examples are windows of a long series; None
             where they are not.
+        channel_names: what the values of a step of such a series are called; None without names.
     """
 
     spec: ExampleSpec
@@ -70,6 +72,17 @@ class Preprocessor:
     blank: np.ndarray | None = None
     counts: bool = False
     stride: int | None = None
+    channel_names: tuple[str, ...] | None = None
+
+    def check_channels(self, names: tuple[str, ...] | None) -> None:
+        """Refuse series whose columns are others, or in another order, than in training."""
+        known = self.channel_names
+        if known is None or names is None or names == known:
+            return
+        raise InputError(
+            f"X holds windows of the columns {listed(names)}, but the model was trained on"
+            f" {listed(known)}: cut a series with those, in that order."
+        )
 
     def knows(self, frame: Any) -> bool:
         """Whether a frame has the columns of the training table, in their order."""
@@ -126,7 +139,14 @@ class Preprocessor:
         )
 
     def _rows(self, table: Table, x: Any) -> Store:
-        frame = as_frame(x, table.names)
+        if isinstance(x, Stream):
+            raise InputError(
+                "X is read a few rows at a time, but the model was trained on a table: give a"
+                " pandas.DataFrame with the columns of training."
+            )
+        if not is_frame(x):
+            table.check_numeric()
+        frame = as_frame(x.toarray() if is_sparse(x) else x, table.names)
         numbers = table.encode(frame)
         _require_examples(numbers)
         reach = extent(numbers, gaps=True)
@@ -206,6 +226,7 @@ class Preprocessor:
             "blank": None if self.blank is None else self.blank.tolist(),
             "counts": self.counts,
             "stride": self.stride,
+            "channel_names": None if self.channel_names is None else list(self.channel_names),
             "condition": None if self.condition is None else self.condition.to_json(),
         }
 
@@ -225,6 +246,7 @@ class Preprocessor:
         if support not in SUPPORTS:
             raise ValueError(f"support {support!r}")
         known = None if table is None else Table.from_json(table)
+        named_channels = values.get("channel_names")
         return cls(
             ExampleSpec(
                 kind,
@@ -242,6 +264,7 @@ class Preprocessor:
             None if values.get("blank") is None else np.asarray(values["blank"], np.float32),
             bool(values.get("counts", False)),
             None if values.get("stride") is None else int(values["stride"]),
+            None if named_channels is None else tuple(map(str, named_channels)),
         )
 
     def _require_unit(self, reach: Extent) -> None:

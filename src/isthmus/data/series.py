@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from isthmus.data.columns import listed
 from isthmus.data.datasets import Data, Part
 from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.rows import with_columns
@@ -54,6 +55,11 @@ class Windows(Part):
     def channels(self) -> int:
         """How many values a step has."""
         return int(self.x.shape[1 if self.kind == "signal" else 2])
+
+    @property
+    def channel_names(self) -> tuple[str, ...] | None:
+        """What the values of a step are called; None where the series had no names."""
+        return _names(self.series[0])
 
     def take(self, rows: np.ndarray | slice) -> Windows:
         """Some of the windows; they fold to the steps that they cover."""
@@ -159,6 +165,12 @@ def windows(series: Any, length: int, stride: int = 1, *, kind: TimeKind = "sign
                 f"{name} has {table.shape[1]} channels, but the first one has {tables[0].shape[1]}:"
                 " give every series the same channels."
             )
+        first, own = _names(given[0]), _names(given[names.index(name)])
+        if first and own and own != first:
+            raise InputError(
+                f"{name} has the columns {listed(own)}, but the first one {listed(first)}: give"
+                " every series the same, in one order."
+            )
         if len(table) < length:
             raise InputError(
                 f"{name} has {len(table)} steps, fewer than a window of length={length}: leave it"
@@ -183,6 +195,11 @@ def windows(series: Any, length: int, stride: int = 1, *, kind: TimeKind = "sign
         series=given,
         is_list=is_list,
     )
+
+
+def _names(series: Any) -> tuple[str, ...] | None:
+    """The names of the columns of a frame."""
+    return tuple(map(str, series.columns)) if is_frame(series) else None
 
 
 def load_windows(

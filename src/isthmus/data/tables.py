@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.core.example import COLUMN_KINDS, Column, ColumnKind
+from isthmus.data._cells import plain, typed
+from isthmus.data._lookalikes import resemblance
 from isthmus.data.columns import (
     BinaryColumn,
     CategoryColumn,
@@ -24,13 +26,14 @@ from isthmus.data.columns import (
     listed,
     name_of,
 )
-from isthmus.data.frames import is_frame
+from isthmus.data.frames import check_names, is_frame
 from isthmus.errors import DataWarning, InputError, missing_extra, unknown
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 SKIPPED = "skip"
+NUMERIC_KINDS = ("number", "count", "binary")
 _MANY = 1000  # values of one category beyond which it is left out
 _FEW = 20  # rows below which nothing is taken for an identifier
 _ID = re.compile(
@@ -131,6 +134,22 @@ class Table:
         raise InputError(
             "X has the columns of training in another order: pass X[list(model.feature_names_in_)]."
         )
+
+    def check_numeric(self) -> None:
+        """Refuse rows that are no frame where training saw a column that an array cannot hold, or
+        that it was not shown.
+        """
+        if not self.from_frame:
+            return
+        kinds = {code.name: code.kind for code in self.codes}
+        odd = next((name for name in self.names if kinds.get(name) not in NUMERIC_KINDS), None)
+        if odd is not None:
+            kind = {"date": "dates", "category": "categories"}.get(str(kinds.get(odd)))
+            raise InputError(
+                f"X is an array of numbers, but column {odd!r} of training"
+                f" {f'holds {kind}' if kind else 'was left out'}: give a pandas.DataFrame with the"
+                " columns of training."
+            )
 
     def decode(
         self, numbers: np.ndarray, like: DataFrame | None = None, *, is_bounded: bool = False
@@ -237,7 +256,7 @@ def fit_table(frame: DataFrame, kinds: Mapping[str, str] | None = None) -> Table
         codes.append(_code(cells, _known(kind, name)))
         if cells.nunique(dropna=True) == 1:
             _warn(
-                f"column {name!r} holds {_plain(cells.dropna().iloc[0])!r} throughout, which says"
+                f"column {name!r} holds {plain(cells.dropna().iloc[0])!r} throughout, which says"
                 " nothing about a row: leave it out."
             )
     if not codes:
@@ -250,14 +269,7 @@ def fit_table(frame: DataFrame, kinds: Mapping[str, str] | None = None) -> Table
 
 
 def _check_names(frame: DataFrame, kinds: Mapping[str, str]) -> None:
-    if frame.columns.nlevels > 1:
-        raise InputError(
-            "X has columns of several levels: flatten their names, such as"
-            " frame.columns = frame.columns.map('_'.join)."
-        )
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()]
-        raise InputError(f"X has the column {twice[0]!r} twice: rename one.")
+    check_names(frame)
     names = [str(name) for name in frame.columns]
     for name in kinds:
         if name not in names:
@@ -273,6 +285,7 @@ def _known(kind: str, name: str | int) -> ColumnKind:
 
 def _kind_of(cells: Series) -> str:
     """What a column is by its type and its values; ``"skip"`` where it should be left out."""
+    from pandas import CategoricalDtype
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     name, known = cells.name, cells.dropna()
@@ -282,23 +295,29 @@ def _kind_of(cells: Series) -> str:
     if is_date(cells):
         return "date"
     inferred = known.infer_objects()  # a gap makes objects of booleans
-    if is_bool_dtype(inferred.dtype):
+    is_set = isinstance(cells.dtype, CategoricalDtype)  # whose values may be truth values too
+    if is_bool_dtype(inferred.dtype) and not is_set:
         return "binary"
     if is_numeric_dtype(inferred.dtype) and inferred.dtype.kind in "iuf":
         return _kind_of_numbers(name, inferred, len(cells))
     if not _is_categorical(cells, known):
         raise InputError(
-            f"column {name!r} has the type {cells.dtype}, which cannot be read: convert it to"
-            f" numbers, text or dates, or pass columns={{{str(name)!r}: 'skip'}}."
+            f"column {name!r} holds {plain(known.iloc[0])!r} (type {cells.dtype}), which cannot be"
+            " read: convert it to numbers, text or dates, or pass"
+            f" columns={{{str(name)!r}: 'skip'}}."
         )
-    count = known.nunique()
+    count, alike = known.nunique(), resemblance(known)
+    said = f"; pass columns={{{str(name)!r}: 'category'}} if it is a category."
     if len(known) >= _FEW and (count > 0.5 * len(known) or count > _MANY):
         _warn(
-            f"column {name!r} holds {count:,} values in {len(known):,} rows, as an identifier or"
-            f" free text would: it is left out; pass columns={{{str(name)!r}: 'category'}} if it"
-            " is a category."
+            f"column {name!r} holds {alike}; as text it is left out{said}"
+            if alike
+            else f"column {name!r} holds {count:,} values in {len(known):,} rows, as an identifier"
+            f" or free text would: it is left out{said}"
         )
         return SKIPPED
+    if alike:
+        _warn(f"column {name!r} holds {alike}; as text it is read as a category{said}")
     return "category"
 
 
@@ -375,17 +394,13 @@ def _category(cells: Series, name: Any, dtype: str) -> CategoryColumn:
 
     known = cells.dropna()
     if isinstance(cells.dtype, CategoricalDtype):
-        categories = tuple(_plain(value) for value in cells.dtype.categories)
+        categories = tuple(plain(value) for value in cells.dtype.categories)
         present = set(known)
         values = tuple(value for value in categories if value in present)
-        return CategoryColumn(name, dtype, values, categories, bool(cells.dtype.ordered))
-    values = tuple(sorted({_plain(value) for value in known}, key=lambda v: (str(type(v)), v)))
+        of = str(cells.dtype.categories.dtype)
+        return CategoryColumn(name, dtype, values, categories, bool(cells.dtype.ordered), of)
+    values = tuple(sorted({plain(value) for value in known}, key=lambda v: (str(type(v)), v)))
     return CategoryColumn(name, dtype, values)
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON holds it."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _checked(frame: DataFrame, numbers: np.ndarray) -> np.ndarray:
@@ -404,7 +419,7 @@ def _missing(n: int, dtype: str) -> Any:
 
     empty: Any = Series([None] * n, dtype=object)
     try:
-        return empty.astype(dtype)
+        return typed(empty, dtype)
     except (TypeError, ValueError):  # whole numbers have no missing value
         return empty
 

@@ -42,7 +42,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             as_probabilities=self.binarize == "dynamic",
         )
         if isinstance(X, Windows):
-            preprocessor = replace(preprocessor, stride=X.stride)
+            preprocessor = replace(preprocessor, stride=X.stride, channel_names=X.channel_names)
         if self.binarize == "dynamic" and not preprocessor.spec.unit_range:
             raise InputError(
                 "binarize='dynamic' reads values as probabilities, but X is not in [0, 1]: pass"

@@ -78,7 +78,13 @@ class SamplingMixin(InferenceMixin):
                 " of at least 0."
             )
         known, table = self.preprocessor_.condition, self.preprocessor_.table
-        cells = condition if isinstance(condition, Mapping) and known is None else None
+        cells = condition if isinstance(condition, Mapping) else None
+        if cells is not None and known is not None:
+            kind = "its label" if isinstance(known, LabelCondition) else "its covariates"
+            raise InputError(
+                f"condition={condition!r} names columns, but this {type(self).__name__} is told"
+                f" {kind} of each example: pass those, or train without condition=."
+            )
         if cells is not None and table is None:
             raise InputError(
                 f"condition={condition!r} names columns, but this {type(self).__name__} was not"

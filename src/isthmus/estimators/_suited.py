@@ -11,7 +11,7 @@ from isthmus.corruptions import GaussianNoise
 from isthmus.data._sequences import is_ragged
 from isthmus.data._statistics import is_sparse
 from isthmus.data.datasets import Part
-from isthmus.data.frames import is_frame
+from isthmus.data.frames import is_frame, numbers_of, numeric_type
 from isthmus.estimators.base import Estimator
 from isthmus.registry import MEMBERS
 
@@ -66,8 +66,8 @@ def _some_rows(x: Any) -> tuple[np.ndarray, int]:
     n = int(x.shape[0]) if hasattr(x, "shape") else len(x)
     rows = np.linspace(0, max(n - 1, 0), min(_ROWS, n)).astype(int)
     if is_frame(x):
-        numbers = x.iloc[rows].select_dtypes(["number", "bool"])
-        return np.asarray(numbers, dtype=np.float64).reshape(len(rows), -1), n
+        places = [place for place, dtype in enumerate(x.dtypes) if numeric_type(dtype) is not None]
+        return numbers_of(x.iloc[rows, places]).reshape(len(rows), -1), n
     some = x[rows] if hasattr(x, "shape") else np.asarray(x)[rows]
     return np.asarray(some.toarray() if is_sparse(some) else some), n
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import reprlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -288,5 +289,11 @@ def labelled(y: Any) -> tuple[np.ndarray, np.ndarray, int]:
             f"y mixes labels of several types, such as {', '.join(map(repr, kinds.values()))}: give"
             f" all of them as text or all as whole numbers, and {UNLABELLED} for none."
         )
-    check_classification_targets(found)
+    try:
+        check_classification_targets(found)
+    except ValueError as error:
+        raise InputError(
+            f"Unknown label type: y holds {reprlib.repr(found[0])} and the like, which are amounts"
+            " and no classes: give text or whole numbers."
+        ) from error
     return known, found, int(is_gap.sum())

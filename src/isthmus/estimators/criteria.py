@@ -64,11 +64,31 @@ def observed_steps(member: Estimator, X: Any) -> np.ndarray | None:
     return torch.cat(counts).double().numpy()
 
 
+def observed(member: Estimator, X: Any) -> np.ndarray | None:
+    """How much of each example was observed, ``(n,)``: the steps of a series, the share of the
+    values of a row, and of the cells of a table; None of rows without gaps.
+
+    Of an example without any value it is 1, and it costs nothing.
+    """
+    if member.preprocessor_.spec.has_time:
+        return observed_steps(member, X)
+    batches = member._batches(X)
+    if not batches.masked:
+        return None
+    columns = member.preprocessor_.spec.columns
+    sizes = [1] * batches.values if columns is None else [column.size for column in columns]
+    first = np.cumsum(sizes) - sizes  # a category has several values, all missing or none
+    masks = [batch.mask.flatten(1) for batch in batches.chunks() if batch.mask is not None]
+    shares = torch.cat(masks).cpu().numpy()[:, first].mean(1)
+    return np.where(shares > 0, shares, 1.0)
+
+
 class Criterion(ABC):
     """From a trained member and examples to costs, of which the score is the negative sum.
 
     Sequences are charged by the step: their costs are divided by how many steps were observed, so
-    that length does not decide.
+    that length does not decide. Errors and scores of rows are divided by the share of their values
+    that was observed, so that gaps make no row typical.
     """
 
     name: ClassVar[str]
@@ -98,11 +118,11 @@ class ResidualError(Criterion):
     name = "error"
 
     def costs(self, member: Estimator, X: Any) -> np.ndarray:
-        return _by_step(member.squared_error(X), observed_steps(member, X))
+        return _by_step(member.squared_error(X), observed(member, X))
 
     def shares(self, member: Estimator, X: Any) -> np.ndarray:
         each = [seen.residual.square().cpu().numpy() for seen in passes(member, X)]
-        return _by_step(np.concatenate(each), observed_steps(member, X))
+        return _by_step(np.concatenate(each), observed(member, X))
 
 
 class OwnScore(Criterion):
@@ -115,7 +135,7 @@ class OwnScore(Criterion):
     name = "score"
 
     def costs(self, member: Estimator, X: Any) -> np.ndarray:
-        return _by_step(-member.score_samples(X), observed_steps(member, X))
+        return _by_step(-member.score_samples(X), observed(member, X))
 
     def shares(self, member: Estimator, X: Any) -> np.ndarray:
         each = []
@@ -125,7 +145,7 @@ class OwnScore(Criterion):
             if mask is not None:
                 cost = cost.masked_fill(~mask, 0)
             each.append(cost.reshape(x.shape).cpu().numpy())
-        return _by_step(np.concatenate(each), observed_steps(member, X))
+        return _by_step(np.concatenate(each), observed(member, X))
 
 
 class JointDensity(Criterion):
@@ -268,6 +288,6 @@ def _rows(values: Tensor) -> np.ndarray:
 
 
 def _by_step(costs: np.ndarray, steps: np.ndarray | None) -> np.ndarray:
-    """Costs ``(n, ...)`` over the observed steps of each sequence; as they are without any."""
+    """Costs ``(n, ...)`` over what was observed of each example; as they are where that is None."""
     costs = np.asarray(costs, dtype=np.float64)
     return costs if steps is None else costs / steps.reshape(-1, *[1] * (costs.ndim - 1))

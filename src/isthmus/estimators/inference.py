@@ -23,7 +23,7 @@ from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
-from isthmus.data.frames import is_frame, numbers_of
+from isthmus.data.frames import is_frame, numbers_of, numeric_type
 from isthmus.data.incoming import incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
@@ -47,10 +47,10 @@ def dtype_of(X: Any) -> np.dtype[Any]:
     if not is_frame(x):
         dtype = getattr(x, "dtype", None)
         return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
-    # of a column that is kept sparse, and of one that may lack values
-    dtypes = {getattr(dtype, "subtype", getattr(dtype, "numpy_dtype", dtype)) for dtype in x.dtypes}
-    is_numeric = all(isinstance(dtype, np.dtype) for dtype in dtypes)
-    return np.result_type(*dtypes) if dtypes and is_numeric else np.dtype(object)
+    dtypes = [numeric_type(dtype) for dtype in set(x.dtypes)]
+    numeric = [dtype for dtype in dtypes if dtype is not None]
+    is_numeric = 0 < len(numeric) == len(dtypes)
+    return np.result_type(*numeric) if is_numeric else np.dtype(object)
 
 
 def precision_for(
@@ -172,6 +172,8 @@ class InferenceMixin(Settings):
         """
         given = incoming(X)
         x = given.x if isinstance(given, Part) else given
+        if isinstance(given, Windows) and not reset:
+            (settled or self._settled).check_channels(given.channel_names)
         if isinstance(x, Stream):
             return self._checked_stream(x, reset)
         if is_ragged(x):
@@ -206,6 +208,8 @@ class InferenceMixin(Settings):
         """A list of sequences or of signals as an array, NaN behind the end of each."""
         kind = self._kind(2) if known is None else known.spec.kind
         if kind not in ("signal", "sequence"):
+            if len({np.shape(example) for example in x}) == 1:
+                return np.asarray(x)
             raise InputError(
                 "X is a list of examples of unequal length: pass kind='signal' for (channels,"
                 " time), kind='sequence' for (time, features), or an array."

@@ -200,7 +200,7 @@ class OutlierDetector(OutlierMixin, Configurable):
         x = self.member_._array(X)
         if not is_sparse(x):
             shares = np.where(_missing(x), np.nan, shares)
-        return as_list(shares) if is_ragged(X) else shares
+        return as_list(shares, known.spec.kind) if is_ragged(X) else shares
 
     def save(self, path: str | Path) -> Path:
         """Write the detector to a folder: its members, each a run, its threshold and what it

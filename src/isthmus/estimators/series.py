@@ -41,8 +41,8 @@ def windows_for(member: Estimator, series: Any, stride: int | None = None) -> Wi
     cut = windows(series, length, stride or trained or max(1, length // _OVERLAPS), kind=kind)
     if cut.x.shape[1:] != spec.shape:
         raise InputError(
-            f"the series has {cut.channels} channels, but {type(member).__name__} was trained on"
-            f" {channels}: give the same ones."
+            f"the series has {cut.channels} channel{'s' * (cut.channels != 1)}, but"
+            f" {type(member).__name__} was trained on {channels}: give the same ones."
         )
     return cut
 

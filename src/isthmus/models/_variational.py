@@ -100,8 +100,8 @@ class Variational(Conditional, Estimator, ABC):
             yield from super()._expected(module, batches)
             return
         with torch.random.fork_rng():
-            torch.manual_seed(0)
             for batch in batches.chunks(max(_EXAMPLES, batches.rows // _WEIGHED)):
+                torch.manual_seed(0)
                 yield batch, expected(module, batch, _WEIGHED, batches.rows, rounds_of(module))
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
@@ -138,19 +138,36 @@ def drawn(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> Dr
 
 
 def _portions(
-    module: Autoencoder, batch: Batch, samples: int, rows: int, seen: Batch | None = None
+    module: Autoencoder,
+    batch: Batch,
+    samples: int,
+    rows: int,
+    *,
+    seen: Batch | None = None,
+    shared: bool = False,
 ) -> Iterator[Draws]:
     """So many draws of each code in all, of which at most so many rows are decoded at once.
 
-    They are proposed by what the encoder makes of the examples ``seen``, the same by default.
+    They are proposed by what the encoder makes of the examples ``seen``, the same by default. Where
+    noise is ``shared``, each example has the same, and the same as if it were alone.
     """
     features, x = module.features(batch if seen is None else seen), batch.x
     size = max(1, rows // len(x))
     shape = (len(x), *module.bottleneck.code_shape)
+    common = _noise(samples, 1, *shape[1:], like=x) if shared else None
     for start in range(0, samples, size):
         count = min(size, samples - start)
-        noise = torch.randn(count, *shape, device=x.device, dtype=x.dtype)
+        noise = (
+            _noise(count, *shape, like=x)
+            if common is None
+            else common[start : start + count].expand(count, *shape)
+        )
         yield drawn(module, features, batch, noise)
+
+
+def _noise(*shape: int, like: Tensor) -> Tensor:
+    """Standard normal noise, the same numbers for float32 and float64."""
+    return torch.randn(shape, device=like.device).to(like)
 
 
 def _log_evidence(module: Autoencoder, batch: Batch, samples: int, rows: int) -> Tensor:
@@ -167,12 +184,12 @@ def expected(module: Autoencoder, batch: Batch, samples: int, rows: int, rounds:
 
     In every round the encoder proposes so many codes, by x in which the expectation of the rounds
     before stands for what was not observed; all count by their weights. At most so many rows are
-    decoded at once.
+    decoded at once. Noise is shared, so that no row depends on those beside it.
     """
     means, seen = torch.zeros_like(batch.x), batch
     total = torch.full((batch.size,), -torch.inf).to(batch.x)
     for _ in range(rounds):
-        for draws in _portions(module, batch, samples, rows, seen):
+        for draws in _portions(module, batch, samples, rows, seen=seen, shared=True):
             own = draws.log_weight.logsumexp(0)  # (n,)
             before, total = total, torch.logaddexp(total, own)
             of_each = module.likelihood.mean(draws.parameters.flatten(0, 1))

@@ -46,7 +46,8 @@ class ClusteringAE(ClusterMixin, Estimator):
     Moving along, they would let all codes fall into one point, where L is 0.
 
     ``predict`` gives clusters, ``transform`` the distances to the centres ``(n, n_clusters)``,
-    ``encode`` the codes ``(n, latent_dim)``; ``labels_`` are the clusters of the training examples.
+    ``encode`` the codes ``(n, latent_dim)``; ``labels_`` are the clusters of the examples that it
+    was last trained on.
 
     Raises:
         InputError: at ``fit``, for fewer examples than clusters.
@@ -84,6 +85,15 @@ class ClusteringAE(ClusterMixin, Estimator):
         """Train, and assign the training examples to clusters: see :meth:`Estimator.fit`."""
         X = incoming(X)
         super().fit(X, y, **others)
+        self.labels_ = self.predict(X)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, **others: Any) -> Self:
+        """Go through a portion of the examples once, whose clusters ``labels_`` then are: see
+        :meth:`Estimator.partial_fit`.
+        """
+        X = incoming(X)
+        super().partial_fit(X, y, **others)
         self.labels_ = self.predict(X)
         return self
 

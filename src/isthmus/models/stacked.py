@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import DeterministicBottleneck
+from isthmus.networks.conv import GridEncoder, masked_through
 
 _Convolution = nn.Conv1d | nn.Conv2d
 _Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d
@@ -110,37 +111,59 @@ class StackedAE(Estimator):
         return self.encoder is None and self.decoder is None
 
 
+@dataclass(frozen=True)
+class Segment:
+    """Some layers of an encoder that follow each other, and what they do with a mask.
+
+    Attributes:
+        layers: one after another.
+        follows: whether the encoder keeps its features 0 where nothing was observed.
+    """
+
+    layers: tuple[nn.Module, ...]
+    follows: bool = False
+
+    def __call__(self, h: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What they make of h, and which of that was observed; None where all was."""
+        if not self.layers or mask is None:
+            return _through(self.layers, h), mask
+        if self.follows:
+            return masked_through(self.layers, h, mask)
+        for layer in self.layers:
+            h = layer(h, mask) if getattr(layer, "reads_mask", False) else layer(h)
+        return h, None
+
+
 class Layer:
     """One layer as an autoencoder of its own: the layers below it make its input, and stand still.
 
     Args:
+        module: the whole, which says how an encoder sees x, and by its likelihood judges the lowest
+            layer.
         below: the encoding layers under this one; none under the lowest, whose input is x.
         encode, decode: this one.
-        likelihood: says how an encoder sees x, and judges the lowest one.
     """
 
     def __init__(
-        self,
-        below: Sequence[nn.Module],
-        encode: Sequence[nn.Module],
-        decode: Sequence[nn.Module],
-        likelihood: Likelihood,
+        self, module: Autoencoder, below: Segment, encode: Segment, decode: Sequence[nn.Module]
     ) -> None:
-        self.below, self.encode, self.decode = below, encode, decode
-        self.likelihood = likelihood
-        moved = [*encode, *decode] if below else [*encode, *decode, likelihood]
+        self.module, self.below, self.encode, self.decode = module, below, encode, decode
+        moved = [*encode.layers, *decode, *([] if below.layers else [module.likelihood])]
         self.parameters = tuple(parameter for part in moved for parameter in part.parameters())
 
     def loss(self, batch: Batch) -> Loss:
         """What this layer loses of its input, per example."""
         with torch.no_grad():
-            seen = _through(self.below, self.likelihood.encoded(batch.x, batch.mask))
-        decoded = full(_through(self.decode, _through(self.encode, seen)))
-        if self.below:
-            distortion = squared_error(decoded, seen)
+            shown = self.module.shown(batch)
+            given, mask = self.below(shown.x, shown.mask)
+        decoded = full(_through(self.decode, self.encode(given, mask)[0]))
+        if self.below.layers:
+            known = decoded if mask is None else decoded * mask  # as the input is, 0 elsewhere
+            distortion = squared_error(known, given)
         else:
-            parameters = self.likelihood.sized(decoded, batch)
-            distortion = self.likelihood.nll(parameters, batch.x, batch.mask)
+            likelihood = self.module.likelihood
+            parameters = likelihood.sized(decoded, batch)
+            distortion = likelihood.nll(parameters, batch.x, batch.mask)
         return Loss(distortion, {"distortion": distortion})
 
 
@@ -148,12 +171,14 @@ def stack(module: Autoencoder) -> Iterator[Layer]:
     """The layers of an autoencoder whose decoder mirrors its encoder, from the lowest."""
     inner = module.bottleneck
     assert isinstance(inner, DeterministicBottleneck)
-    encoding = [*_segments(module.encoder), list(inner.project)]
-    decoding = _segments(module.decoder)[::-1]
-    below: list[nn.Module] = []
+    follows = isinstance(module.encoder, GridEncoder)
+    segments = [Segment(tuple(some), follows) for some in _segments(_flat(module.encoder))]
+    encoding = [*segments, Segment(tuple(inner.project))]
+    decoding = _segments(module.decoder.children())[::-1]
+    below: tuple[nn.Module, ...] = ()
     for encode, decode in zip(encoding, decoding, strict=True):
-        yield Layer(list(below), encode, decode, module.likelihood)
-        below += encode
+        yield Layer(module, Segment(below, follows), encode, decode)
+        below += encode.layers
 
 
 def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
@@ -209,9 +234,18 @@ class Tied(nn.Module):
         )
 
 
-def _segments(network: nn.Module) -> list[list[nn.Module]]:
-    """A sequential network cut before each layer that has weights, except the first such layer."""
-    layers = list(network.children())
+def _flat(encoder: nn.Module) -> list[nn.Module]:
+    """The layers of an encoder, also of one that has the mask put beside x in front of it."""
+    return [
+        layer
+        for part in encoder.children()
+        for layer in (part.children() if isinstance(part, GridEncoder) else [part])
+    ]
+
+
+def _segments(network: Iterable[nn.Module]) -> list[list[nn.Module]]:
+    """Layers one after another, cut before each that has weights, except the first such layer."""
+    layers = list(network)
     starts = [place for place, layer in enumerate(layers) if isinstance(layer, _Weighted | Tied)]
     cuts = [0, *starts[1:], len(layers)]
     return [layers[start:end] for start, end in pairwise(cuts)] if starts else []

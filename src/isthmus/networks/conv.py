@@ -127,12 +127,19 @@ class GridEncoder(nn.Sequential):
         if mask is None:
             h: Tensor = super().forward(x)
             return h
-        seen, h = mask.any(1, keepdim=True), x  # (n, 1, *sides)
-        for layer in self:
-            h = layer(h, seen) if getattr(layer, "reads_mask", False) else layer(h)
-            seen = _followed(seen, h.shape[2:])
-            h = h * seen
-        return h
+        return masked_through(list(self), x, mask)[0]
+
+
+def masked_through(layers: Sequence[nn.Module], x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """What layers of a :class:`GridEncoder` make of x, and where that was observed,
+    ``(n, 1, *sides)``.
+    """
+    seen, h = mask.any(1, keepdim=True), x  # (n, 1, *sides)
+    for layer in layers:
+        h = layer(h, seen) if getattr(layer, "reads_mask", False) else layer(h)
+        seen = _followed(seen, h.shape[2:])
+        h = h * seen
+    return h, seen
 
 
 def _followed(seen: Tensor, sides: Sequence[int]) -> Tensor:

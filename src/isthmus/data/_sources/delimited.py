@@ -27,6 +27,8 @@ _SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _JUDGED = 100  # lines by which signs are judged, and whether a column may hold numbers
 _STRAY = 5  # as many different words among numbers are strays; more are text
 
+_UNEVEN = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # what pandas says
+
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 _COMMA = rf"[+-]?(?:\d+|\d{{1,3}}(?:\.\d{{3}})+),\d+{_EXPONENT}"  # 1,5 and 1.234,5
 _POINT = rf"[+-]?\d*\.\d+{_EXPONENT}"  # 1.5
@@ -103,6 +105,18 @@ def say_strays(path: Path, column: Series) -> None:
 
 def unreadable(path: Path, error: Exception) -> InputError:
     """The error for a table that its reader does not understand."""
+    if isinstance(error, UnicodeDecodeError):
+        return InputError(
+            f"{path} is no text in UTF-8: save it in that encoding (spreadsheets call it 'CSV"
+            " UTF-8')."
+        )
+    if found := _UNEVEN.search(str(error)):
+        wanted, line, seen = found.groups()
+        return InputError(
+            f"{path}: line {line} has {seen} cells, but those before it have {wanted}: begin with"
+            " the line of names, and put texts that hold the sign between columns into quotation"
+            " marks."
+        )
     text = str(error).strip().splitlines()
     return InputError(
         f"{path} cannot be read as a table ({text[0] if text else type(error).__name__}): write it"
