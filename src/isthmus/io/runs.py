@@ -209,6 +209,10 @@ def _loaded(
         **values | {"device": device},
         **own_networks(config["networks"], networks, trust, path),
     )
+    for name, value in config.get("chosen", {}).items():
+        suited = model._suited(preprocessor.spec)
+        if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
+            setattr(model, name, value)
     weights = _tensors(path, WEIGHTS, contents)
     model._restore(preprocessor, weights, path / WEIGHTS)
     model.history_ = _said(path, HISTORY, config, contents, _rows)
@@ -235,7 +239,7 @@ def _said(
             return read(contents[name], path / name)
     if name in config["files"]:
         if (path / name).is_file():
-            raise _damaged(path, name)
+            raise damaged(path, name)
         warnings.warn(
             f"{path / name} is missing: the model is whole, but what the file told of its training"
             f" is lost; isthmus repair {path} accepts that.",
@@ -248,11 +252,12 @@ def _said(
 def _tensors(path: Path, name: str, contents: Mapping[str, bytes]) -> dict[str, Tensor]:
     """The tensors of a file that a model cannot do without."""
     if name not in contents:
-        raise _damaged(path, name)
+        raise damaged(path, name)
     return files.parse_tensors(contents[name], path / name)[0]
 
 
-def _damaged(path: Path, name: str) -> RunError:
+def damaged(path: Path, name: str) -> RunError:
+    """The error for a file that is missing, or not what the configuration says."""
     if not (path / name).is_file():
         return RunError(f"{path / name} is missing: restore it from a copy, or train again.")
     return RunError(
