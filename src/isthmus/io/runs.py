@@ -17,7 +17,7 @@ from isthmus.core.editions import Edition, edition
 from isthmus.core.parts import from_plain
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, RunWarning, unknown
-from isthmus.io._configuration import described, own_networks
+from isthmus.io._configuration import configuration_of, own_networks
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import DETECTORS, MEMBERS
@@ -52,7 +52,7 @@ def save(model: Estimator, path: Path) -> Path:
             f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
             " saved: train it again, with a smaller learning_rate."
         )
-    config = described(model) | {"format": FORMAT}
+    config = configuration_of(model) | {"format": FORMAT}
     claims.refuse_foreign(path, (CONFIG, CHECKPOINT))
     with claims.claimed(path), edition(path, FILES) as new:
         new.write_tensors(WEIGHTS, module.state_dict())
