@@ -1,0 +1,163 @@
+"""Encoder and decoder of a trained member as graphs of torch's own operators, for the browser."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+from torch._decomp import core_aten_decompositions
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.batch import Batch
+from isthmus.errors import InputError
+from isthmus.estimators.base import Estimator
+
+OPERATORS = frozenset(
+    "abs add addmm alias amax amin arange argmax argmin bmm cat clamp clone constant_pad_nd"
+    " convolution cos div elu embedding eq erf exp expand expm1 full full_like ge gelu getitem gt"
+    " hardtanh le leaky_relu log log1p lt max maximum mean min minimum mm mul"
+    " native_batch_norm_legit_no_training native_group_norm neg permute pow reciprocal relu round"
+    " rsqrt select sigmoid sign silu sin slice softmax softplus split_with_sizes sqrt squeeze sub"
+    " sum tanh unsqueeze upsample_nearest2d view where".split()
+)
+"""What the evaluator in the page knows; ``front/evaluator.js`` has a function for each."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A function of one example, as a list of operators.
+
+    Attributes:
+        input: the shape of the input, the axis of examples (of one) included.
+        nodes: ``{"name": …, "op": …, "args": […]}``, each after what it needs.
+        outputs: the names of what comes out.
+        weights: what it computes with, by name.
+    """
+
+    input: tuple[int, ...]
+    nodes: tuple[Mapping[str, Any], ...]
+    outputs: tuple[str, ...]
+    weights: Mapping[str, Tensor]
+
+    @property
+    def unknown(self) -> list[str]:
+        """The operators that the evaluator in the page does not know."""
+        return sorted({node["op"] for node in self.nodes} - OPERATORS)
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the weights."""
+        return {"input": self.input, "nodes": self.nodes, "outputs": self.outputs}
+
+
+class Decoding(nn.Module):
+    """From a code, ``(1, code)``, to the reconstruction in the units of the data, ``(1, *shape)``."""
+
+    def __init__(self, member: Estimator) -> None:
+        super().__init__()
+        self.module = member.module_
+        self.code_shape = member.module_.bottleneck.code_shape
+        scaling = member.preprocessor_.scaling
+        self.register_buffer("scale", torch.as_tensor(scaling.scale, dtype=torch.float32))
+        self.register_buffer("offset", torch.as_tensor(scaling.offset, dtype=torch.float32))
+
+    def forward(self, z: Tensor) -> Tensor:
+        made = self.module.decode(z.reshape(1, *self.code_shape))
+        return made * self.scale + self.offset
+
+
+class Encoding(nn.Module):
+    """From an example in the units of the data, ``(1, *shape)``, to its posterior: the code first,
+    then what the member says of its spread, or its indices.
+    """
+
+    def __init__(self, member: Estimator) -> None:
+        super().__init__()
+        self.module = member.module_
+        scaling = member.preprocessor_.scaling
+        self.register_buffer("scale", torch.as_tensor(scaling.scale, dtype=torch.float32))
+        self.register_buffer("offset", torch.as_tensor(scaling.offset, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        found = self.module.encode(Batch((x - self.offset) / self.scale))
+        return tuple(part.reshape(1, -1) for part in found)
+
+
+def traced(module: nn.Module, shape: tuple[int, ...]) -> Graph:
+    """The graph of a module for one example of a shape, decomposed into torch's core operators."""
+    module = module.eval()
+    weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    weights = {name: value.detach() for name, value in weights.items()}
+
+    def function(values: Mapping[str, Tensor], x: Tensor) -> Any:
+        return torch.func.functional_call(module, dict(values), (x,))
+
+    with torch.no_grad():
+        found = make_fx(
+            function, tracing_mode="fake", decomposition_table=core_aten_decompositions()
+        )(weights, torch.zeros(1, *shape))
+    found.graph.eliminate_dead_code()
+    return _listed(found, list(weights), weights, (1, *shape))
+
+
+def _listed(
+    found: fx.GraphModule, names: list[str], weights: Mapping[str, Tensor], shape: tuple[int, ...]
+) -> Graph:
+    """A graph of torch as a list; weights keep the names that the module gives them."""
+    called: dict[fx.Node, str] = {}
+    constants: dict[str, Tensor] = {}
+    nodes: list[dict[str, Any]] = []
+    placeholders = iter([*names, "input"])
+    outputs: tuple[str, ...] = ()
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, fx.Node):
+            return {"tensor": called[value]}
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return value if isinstance(value, bool | int | float | str | None) else None
+
+    for node in found.graph.nodes:
+        if node.op == "placeholder":
+            called[node] = next(placeholders)
+        elif node.op == "get_attr":
+            called[node] = node.name
+            constants[node.name] = getattr(found, str(node.target))
+        elif node.op == "call_function":
+            called[node] = node.name
+            nodes.append(
+                {"name": node.name, "op": _operator(node), "args": plain(_in_order(node))}
+            )
+        elif node.op == "output":
+            last = node.args[0]
+            made = last if isinstance(last, list | tuple) else [last]
+            outputs = tuple(called[part] for part in made)
+    used = json.dumps(nodes) + json.dumps(outputs)
+    kept = {name: value for name, value in weights.items() if json.dumps(name) in used}
+    return Graph(shape, tuple(nodes), outputs, kept | constants)
+
+
+def _operator(node: fx.Node) -> str:
+    name = getattr(node.target, "_opname", getattr(node.target, "__name__", str(node.target)))
+    return str(name).lstrip("_")
+
+
+def _in_order(node: fx.Node) -> list[Any]:
+    """The arguments of an operator by their places, defaults filled in where one was named."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None or not node.kwargs:
+        return list(node.args)
+    named = dict(node.kwargs)
+    values = [
+        node.args[place]
+        if place < len(node.args)
+        else named.get(argument.name, argument.default_value)
+        for place, argument in enumerate(schema.arguments)
+    ]
+    return values
