@@ -448,8 +448,9 @@ function argbest(x, axis, keep, isBetter) {
 
 const OPERATORS = {
   abs: unary(Math.abs),
-  add: (a, b) => binary((x, y) => x + y)(a, b),
-  addmm: (bias, a, b) => OPERATORS.add(mm(a, b), bias),
+  add: (a, b, factor = 1) => binary((x, y) => x + factor * y)(a, b),
+  addmm: (bias, a, b, own = 1, factor = 1) =>
+    binary((x, y) => own * x + factor * y)(bias, mm(a, b)),
   alias: (x) => x,
   amax: (x, axes, keep = false) => reduced(x, axes, keep, -Infinity, Math.max),
   amin: (x, axes, keep = false) => reduced(x, axes, keep, Infinity, Math.min),
@@ -521,7 +522,7 @@ const OPERATORS = {
     const gone = axes === null ? null : [axes].flat().map((axis) => axisOf(axis, x.shape.length));
     return new Tensor(x.data, x.shape.filter((side, axis) => side !== 1 || (gone && !gone.includes(axis))));
   },
-  sub: (a, b) => binary((x, y) => x - y)(a, b),
+  sub: (a, b, factor = 1) => binary((x, y) => x - factor * y)(a, b),
   sum,
   tanh: unary(Math.tanh),
   unsqueeze: (x, axis) => {
