@@ -1,0 +1,133 @@
+"""What the front end of the explorer is given: live models, the codes of examples, their pictures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from isthmus.core.batch import Batch
+from isthmus.data.datasets import Data
+from isthmus.errors import InputError
+from isthmus.estimators.base import Estimator
+from isthmus.explore.graph import Decoding, Encoding, Graph, traced
+from isthmus.figures._classes import classes_of
+from isthmus.figures._style import PALETTE
+
+_EXAMPLES = 2000
+_AXES = 8  # directions that have a slider, the plane's two included
+_MARGIN = 0.06
+
+
+def given(models: Sequence[Estimator], labels: Sequence[str], data: Data) -> dict[str, Any]:
+    """All that the explorer shows of some models and a data set, as JSON."""
+    part = data.test.take(slice(_EXAMPLES))
+    shape = models[0].preprocessor_.spec.shape
+    if len(shape) != 3:
+        raise InputError(
+            f"the explorer shows images, but {labels[0]} was trained on examples of shape {shape}."
+        )
+    pictures = np.asarray(part.x, dtype=np.float32).reshape(len(part), *shape)
+    high = 255.0 if part.x.dtype == np.uint8 else 1.0
+    classes = classes_of(data)
+    return {
+        "shape": list(shape),
+        "examples": _text((pictures / high * 255).clip(0, 255).astype(np.uint8)),
+        "labels": None if part.y is None else [int(label) for label in part.y],
+        "classes": [] if part.y is None else list(classes.names),
+        "colours": [PALETTE[0]] if part.y is None else [_hex(colour) for colour in classes.colours],
+        "moments": 1,
+        "models": [
+            _model(model, label, pictures / high)
+            for model, label in zip(models, labels, strict=True)
+        ],
+    }
+
+
+def _model(model: Estimator, label: str, pictures: np.ndarray) -> dict[str, Any]:
+    codes = _codes(model, pictures)
+    centre, directions, deviations, names = _axes(codes)
+    shown = (codes - centre) @ directions.T
+    decoder = traced(Decoding(model), codes.shape[1:])
+    encoder = traced(Encoding(model), pictures.shape[1:])
+    tensors, weights = _packed(decoder, encoder)
+    return {
+        "label": label,
+        "codes": _text(codes.astype("<f4")),
+        "centre": centre.tolist(),
+        "directions": directions.tolist(),
+        "deviations": deviations.tolist(),
+        "names": names,
+        "axes": names[:2],
+        "view": _view(shown),
+        "decoder": decoder.to_json(),
+        "encoder": encoder.to_json(),
+        "tensors": tensors,
+        "moments": [{"epoch": len(model.history_), "weights": weights}],
+        "usual": np.sort(_errors(model, codes, pictures)).tolist(),
+    }
+
+
+def _codes(model: Estimator, pictures: np.ndarray) -> np.ndarray:
+    """The code of each example, ``(n, code)``."""
+    inside = model.preprocessor_.scaling.transform(pictures)
+    with torch.no_grad():
+        found = model.module_.encode(Batch(torch.from_numpy(inside.astype(np.float32))))[0]
+    return found.flatten(1).numpy().astype(np.float64)
+
+
+def _errors(model: Estimator, codes: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    decoding = model.module_.bottleneck.code_shape
+    with torch.no_grad():
+        z = torch.from_numpy(codes.astype(np.float32)).reshape(len(codes), *decoding)
+        made = model.module_.decode(z).numpy()
+    made = model.preprocessor_.scaling.inverse_transform(made)
+    return ((made - pictures) ** 2).reshape(len(codes), -1).sum(1)
+
+
+def _axes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """The plane's axes and those beyond: the code's own up to two, else principal directions."""
+    size = codes.shape[1]
+    if size <= 2:
+        names = ["z₁", "z₂"][:size]
+        return np.zeros(size), np.eye(size), codes.std(0), names
+    centre = codes.mean(0)
+    _, sizes, directions = np.linalg.svd(codes - centre, full_matrices=False)
+    kept = min(_AXES, size)
+    names = [f"PC {place + 1}" for place in range(kept)]
+    return centre, directions[:kept], sizes[:kept] / np.sqrt(len(codes)), names
+
+
+def _view(shown: np.ndarray) -> list[float]:
+    """Left, right, bottom, top: a square around the codes, so that a few far ones do not decide."""
+    plane = shown[:, :2] if shown.shape[1] > 1 else np.column_stack([shown, 0 * shown])
+    low, high = np.quantile(plane, [0.002, 0.998], axis=0)
+    middle, half = (low + high) / 2, (high - low).max() / 2 * (1 + 2 * _MARGIN)
+    half = half if half > 0 else 1.0
+    return [middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half]
+
+
+def _packed(*graphs: Graph) -> tuple[list[dict[str, Any]], str]:
+    """The weights of some graphs, one after another in half precision, and where each lies."""
+    weights = {name: value for graph in graphs for name, value in graph.weights.items()}
+    tensors, parts, start = [], [], 0
+    for name, value in weights.items():
+        kind = "float16" if value.is_floating_point() else "float32"
+        numbers = value.float().numpy().astype("<f2" if kind == "float16" else "<f4").tobytes()
+        tensors.append({"name": name, "shape": list(value.shape), "type": kind, "start": start})
+        parts.append(numbers)
+        start += len(numbers)
+    return tensors, base64.b64encode(b"".join(parts)).decode()
+
+
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(array.tobytes()).decode()
+
+
+def _hex(colour: Any) -> str:
+    from matplotlib.colors import to_hex
+
+    return to_hex(colour)

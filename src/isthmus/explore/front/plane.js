@@ -1,0 +1,144 @@
+/** The plane of codes on a canvas: examples as dots, and the place that the pointer is at. */
+
+const INK = { line: "--line", text: "--quiet", mark: "--ink" };
+
+export class Plane {
+  /**
+   * @param {HTMLCanvasElement} canvas square, as wide as its box.
+   * @param {LiveModel} model whose codes are shown.
+   * @param {{labels: number[]|null, colours: string[]}} classes of the examples.
+   */
+  constructor(canvas, model, classes) {
+    Object.assign(this, { canvas, model, classes });
+    this.here = [0, 0];
+    this.marked = null;
+    this.drawn = null;
+    this.alone = null;
+    const size = model.centre.length;
+    const count = model.codes.length / size;
+    this.points = new Float32Array(2 * count);
+    for (let row = 0; row < count; row++) {
+      const place = model.coordinatesOf(model.codes.subarray(row * size, (row + 1) * size));
+      this.points[2 * row] = place[0];
+      this.points[2 * row + 1] = place[1] ?? 0;
+    }
+  }
+
+  /** From a place on the screen to coordinates in the plane. */
+  placeOf(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const [left, right, bottom, top] = this.model.view;
+    return [
+      left + ((event.clientX - box.left) / box.width) * (right - left),
+      top - ((event.clientY - box.top) / box.height) * (top - bottom),
+    ];
+  }
+
+  /** The example that is nearest to a place, if it lies within so many pixels. */
+  exampleAt(place, reach = 12) {
+    const side = this.canvas.clientWidth;
+    const [left, right, bottom, top] = this.model.view;
+    let [best, least] = [null, reach ** 2];
+    for (let row = 0; row < this.points.length / 2; row++) {
+      const x = ((this.points[2 * row] - place[0]) / (right - left)) * side;
+      const y = ((this.points[2 * row + 1] - place[1]) / (top - bottom)) * side;
+      if (x * x + y * y < least) [best, least] = [row, x * x + y * y];
+    }
+    return best;
+  }
+
+  draw() {
+    const side = this.canvas.clientWidth;
+    const density = window.devicePixelRatio || 1;
+    if (this.canvas.width !== Math.round(side * density)) {
+      this.canvas.width = this.canvas.height = Math.round(side * density);
+    }
+    const pen = this.canvas.getContext("2d");
+    pen.setTransform(density, 0, 0, density, 0, 0);
+    pen.clearRect(0, 0, side, side);
+    const colour = (name) => getComputedStyle(this.canvas).getPropertyValue(INK[name]);
+    const [left, right, bottom, top] = this.model.view;
+    const across = (x) => ((x - left) / (right - left)) * side;
+    const down = (y) => ((top - y) / (top - bottom)) * side;
+    this.drawAxes(pen, side, across, down, colour);
+    const radius = Math.max(1.5, Math.min(4, 66 / Math.sqrt(this.points.length / 2)));
+    for (let row = 0; row < this.points.length / 2; row++) {
+      const kind = this.classes.labels ? this.classes.labels[row] : 0;
+      pen.globalAlpha = this.alone === null || this.alone === kind ? 0.8 : 0.07;
+      pen.fillStyle = this.classes.colours[kind];
+      pen.beginPath();
+      pen.arc(across(this.points[2 * row]), down(this.points[2 * row + 1]), radius, 0, 2 * Math.PI);
+      pen.fill();
+    }
+    pen.globalAlpha = 1;
+    pen.strokeStyle = colour("mark");
+    if (this.marked !== null) {
+      pen.lineWidth = 2;
+      pen.beginPath();
+      pen.arc(across(this.points[2 * this.marked]), down(this.points[2 * this.marked + 1]), radius + 5, 0, 2 * Math.PI);
+      pen.stroke();
+    }
+    if (this.drawn) this.drawPosterior(pen, across, down, side / (right - left), side / (top - bottom), colour);
+    this.drawCross(pen, across(this.here[0]), down(this.here[1]));
+  }
+
+  drawAxes(pen, side, across, down, colour) {
+    const [left, right, bottom, top] = this.model.view;
+    pen.strokeStyle = colour("line");
+    pen.fillStyle = colour("text");
+    pen.font = "11px system-ui, sans-serif";
+    pen.lineWidth = 1;
+    for (const x of ticks(left, right)) {
+      line(pen, across(x), 0, across(x), side);
+      pen.textAlign = "center";
+      if (across(x) > 24 && across(x) < side - 40) pen.fillText(said(x), across(x), side - 5);
+    }
+    for (const y of ticks(bottom, top)) {
+      line(pen, 0, down(y), side, down(y));
+      pen.textAlign = "left";
+      if (down(y) > 24 && down(y) < side - 24) pen.fillText(said(y), 5, down(y) + 4);
+    }
+    pen.textAlign = "right";
+    pen.fillText(this.model.axes[0], side - 5, side - 5);
+    pen.textAlign = "left";
+    pen.fillText(this.model.axes[1] ?? "", 5, 14);
+  }
+
+  /** Where a drawn picture lies: its code, and two standard deviations around it. */
+  drawPosterior(pen, across, down, scaleX, scaleY, colour) {
+    const { place, spread } = this.drawn;
+    pen.strokeStyle = pen.fillStyle = colour("mark");
+    pen.lineWidth = 1.5;
+    pen.beginPath();
+    pen.arc(across(place[0]), down(place[1]), 4, 0, 2 * Math.PI);
+    pen.fill();
+    if (!spread) return;
+    pen.beginPath();
+    pen.ellipse(across(place[0]), down(place[1]), 2 * spread[0] * scaleX, 2 * spread[1] * scaleY, 0, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+
+  drawCross(pen, x, y) {
+    pen.lineWidth = 2;
+    line(pen, x - 9, y, x + 9, y);
+    line(pen, x, y - 9, x, y + 9);
+  }
+}
+
+function line(pen, x0, y0, x1, y1) {
+  pen.beginPath();
+  pen.moveTo(x0, y0);
+  pen.lineTo(x1, y1);
+  pen.stroke();
+}
+
+function ticks(low, high) {
+  const rough = (high - low) / 7;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
+  const found = [];
+  for (let n = Math.ceil(low / step); n * step <= high; n++) found.push(Number((n * step).toPrecision(6)));
+  return found;
+}
+
+const said = (value) => String(value).replace("-", "−");
