@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from isthmus.core.batch import Batch
+from isthmus.data._scaling import PIXELS
 from isthmus.data.datasets import Data
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
@@ -30,29 +30,29 @@ def given(models: Sequence[Estimator], labels: Sequence[str], data: Data) -> dic
         raise InputError(
             f"the explorer shows images, but {labels[0]} was trained on examples of shape {shape}."
         )
-    pictures = np.asarray(part.x, dtype=np.float32).reshape(len(part), *shape)
-    high = 255.0 if part.x.dtype == np.uint8 else 1.0
+    unit = float(PIXELS.get(part.x.dtype, 1))
+    pictures = np.asarray(part.x, dtype=np.float32).reshape(len(part), *shape) / unit
     classes = classes_of(data)
     return {
         "shape": list(shape),
-        "examples": _text((pictures / high * 255).clip(0, 255).astype(np.uint8)),
+        "examples": _text((pictures * 255).clip(0, 255).astype(np.uint8)),
         "labels": None if part.y is None else [int(label) for label in part.y],
         "classes": [] if part.y is None else list(classes.names),
         "colours": [PALETTE[0]] if part.y is None else [_hex(colour) for colour in classes.colours],
         "moments": 1,
         "models": [
-            _model(model, label, pictures / high)
+            _model(model, label, pictures, unit)
             for model, label in zip(models, labels, strict=True)
         ],
     }
 
 
-def _model(model: Estimator, label: str, pictures: np.ndarray) -> dict[str, Any]:
-    codes = _codes(model, pictures)
+def _model(model: Estimator, label: str, pictures: np.ndarray, unit: float) -> dict[str, Any]:
+    codes = _codes(model, pictures, unit)
     centre, directions, deviations, names = _axes(codes)
     shown = (codes - centre) @ directions.T
-    decoder = traced(Decoding(model), codes.shape[1:])
-    encoder = traced(Encoding(model), pictures.shape[1:])
+    decoder = traced(Decoding(model, unit), codes.shape[1:])
+    encoder = traced(Encoding(model, unit), pictures.shape[1:])
     tensors, weights = _packed(decoder, encoder)
     return {
         "label": label,
@@ -67,25 +67,23 @@ def _model(model: Estimator, label: str, pictures: np.ndarray) -> dict[str, Any]
         "encoder": encoder.to_json(),
         "tensors": tensors,
         "moments": [{"epoch": len(model.history_), "weights": weights}],
-        "usual": np.sort(_errors(model, codes, pictures)).tolist(),
+        "usual": np.sort(_errors(model, codes, pictures, unit)).tolist(),
     }
 
 
-def _codes(model: Estimator, pictures: np.ndarray) -> np.ndarray:
+def _codes(model: Estimator, pictures: np.ndarray, unit: float) -> np.ndarray:
     """The code of each example, ``(n, code)``."""
-    inside = model.preprocessor_.scaling.transform(pictures)
     with torch.no_grad():
-        found = model.module_.encode(Batch(torch.from_numpy(inside.astype(np.float32))))[0]
-    return found.flatten(1).numpy().astype(np.float64)
+        found = Encoding(model, unit)(torch.from_numpy(pictures))[0]
+    return found.reshape(len(pictures), -1).numpy().astype(np.float64)
 
 
-def _errors(model: Estimator, codes: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    decoding = model.module_.bottleneck.code_shape
+def _errors(model: Estimator, codes: np.ndarray, pictures: np.ndarray, unit: float) -> np.ndarray:
+    """The squared error of each example, ``(n,)``."""
     with torch.no_grad():
-        z = torch.from_numpy(codes.astype(np.float32)).reshape(len(codes), *decoding)
-        made = model.module_.decode(z).numpy()
-    made = model.preprocessor_.scaling.inverse_transform(made)
-    return ((made - pictures) ** 2).reshape(len(codes), -1).sum(1)
+        made = Decoding(model, unit)(torch.from_numpy(codes.astype(np.float32))).numpy()
+    errors: np.ndarray = ((made - pictures) ** 2).reshape(len(codes), -1).sum(1)
+    return errors
 
 
 def _axes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:

@@ -46,7 +46,7 @@ def page(models: Sequence[Estimator], data: Data, out: str | Path) -> Path:
         '</style></head><body><main id="explorer"></main>'
         f'<script type="application/json" id="given">{values}</script>'
         f'<script type="module">{script()}\n'
-        'explore(document.getElementById("explorer"),'
+        'window.explorer = explore(document.getElementById("explorer"),'
         ' JSON.parse(document.getElementById("given").textContent));</script></body></html>'
     )
     write_bytes(Path(out), text.encode(), synced=False)

@@ -3,29 +3,91 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, fx, nn
 from torch._decomp import core_aten_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
-from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 
 OPERATORS = frozenset(
-    "abs add addmm alias amax amin arange argmax argmin bmm cat clamp clone constant_pad_nd"
-    " convolution cos div elu embedding eq erf exp expand expm1 full full_like ge gelu getitem gt"
-    " hardtanh le leaky_relu log log1p lt max maximum mean min minimum mm mul"
-    " native_batch_norm_legit_no_training native_group_norm neg permute pow reciprocal relu round"
-    " rsqrt select sigmoid sign silu sin slice softmax softplus split_with_sizes sqrt squeeze sub"
-    " sum tanh unsqueeze upsample_nearest2d view where".split()
+    [
+        "abs",
+        "add",
+        "addmm",
+        "alias",
+        "amax",
+        "amin",
+        "arange",
+        "argmax",
+        "argmin",
+        "bmm",
+        "cat",
+        "clamp",
+        "clone",
+        "constant_pad_nd",
+        "convolution",
+        "cos",
+        "div",
+        "elu",
+        "embedding",
+        "eq",
+        "erf",
+        "exp",
+        "expand",
+        "expm1",
+        "full",
+        "full_like",
+        "ge",
+        "gelu",
+        "getitem",
+        "gt",
+        "hardtanh",
+        "le",
+        "leaky_relu",
+        "log",
+        "log1p",
+        "lt",
+        "max",
+        "maximum",
+        "mean",
+        "min",
+        "minimum",
+        "mm",
+        "mul",
+        "native_batch_norm_legit_no_training",
+        "native_group_norm",
+        "neg",
+        "permute",
+        "pow",
+        "reciprocal",
+        "relu",
+        "round",
+        "rsqrt",
+        "select",
+        "sigmoid",
+        "sign",
+        "silu",
+        "sin",
+        "slice",
+        "softmax",
+        "softplus",
+        "split_with_sizes",
+        "sqrt",
+        "squeeze",
+        "sub",
+        "sum",
+        "tanh",
+        "unsqueeze",
+        "upsample_nearest2d",
+        "view",
+        "where",
+    ]
 )
 """What the evaluator in the page knows; ``front/evaluator.js`` has a function for each."""
 
@@ -57,36 +119,44 @@ class Graph:
 
 
 class Decoding(nn.Module):
-    """From a code, ``(1, code)``, to the reconstruction in the units of the data, ``(1, *shape)``."""
+    """From a code, ``(1, code)``, to the reconstruction, ``(1, *shape)``, in units of ``unit``: 255
+    for pixels, so that white is 1.
+    """
 
-    def __init__(self, member: Estimator) -> None:
+    def __init__(self, member: Estimator, unit: float = 1.0) -> None:
         super().__init__()
         self.module = member.module_
         self.code_shape = member.module_.bottleneck.code_shape
-        scaling = member.preprocessor_.scaling
-        self.register_buffer("scale", torch.as_tensor(scaling.scale, dtype=torch.float32))
-        self.register_buffer("offset", torch.as_tensor(scaling.offset, dtype=torch.float32))
+        self.scale, self.offset = _units(member, unit)
 
     def forward(self, z: Tensor) -> Tensor:
-        made = self.module.decode(z.reshape(1, *self.code_shape))
+        made = self.module.decode(z.reshape(len(z), *self.code_shape))
         return made * self.scale + self.offset
 
 
 class Encoding(nn.Module):
-    """From an example in the units of the data, ``(1, *shape)``, to its posterior: the code first,
-    then what the member says of its spread, or its indices.
+    """From an example, ``(1, *shape)``, in units of ``unit``, to its posterior: the code first, then
+    what the member says of its spread, or its indices.
     """
 
-    def __init__(self, member: Estimator) -> None:
+    def __init__(self, member: Estimator, unit: float = 1.0) -> None:
         super().__init__()
         self.module = member.module_
-        scaling = member.preprocessor_.scaling
-        self.register_buffer("scale", torch.as_tensor(scaling.scale, dtype=torch.float32))
-        self.register_buffer("offset", torch.as_tensor(scaling.offset, dtype=torch.float32))
+        self.scale, self.offset = _units(member, unit)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         found = self.module.encode(Batch((x - self.offset) / self.scale))
-        return tuple(part.reshape(1, -1) for part in found)
+        return tuple(part.reshape(len(x), -1) for part in found)
+
+
+def _units(member: Estimator, unit: float) -> tuple[nn.Buffer, nn.Buffer]:
+    """What a value inside is multiplied by, and what is added, to be shown."""
+    scaling = member.preprocessor_.scaling
+    scale, offset = (
+        torch.as_tensor(part / unit, dtype=torch.float32)
+        for part in (scaling.scale, scaling.offset)
+    )
+    return nn.Buffer(scale), nn.Buffer(offset)
 
 
 def traced(module: nn.Module, shape: tuple[int, ...]) -> Graph:
@@ -131,9 +201,7 @@ def _listed(
             constants[node.name] = getattr(found, str(node.target))
         elif node.op == "call_function":
             called[node] = node.name
-            nodes.append(
-                {"name": node.name, "op": _operator(node), "args": plain(_in_order(node))}
-            )
+            nodes.append({"name": node.name, "op": _operator(node), "args": plain(_in_order(node))})
         elif node.op == "output":
             last = node.args[0]
             made = last if isinstance(last, list | tuple) else [last]

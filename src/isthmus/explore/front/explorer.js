@@ -147,9 +147,11 @@ class Column {
     this.asked = true;
     requestAnimationFrame(() => {
       this.asked = false;
+      const start = performance.now();
       this.plane.here = [this.coordinates[0], this.coordinates[1] ?? 0];
       paint(this.decoded, this.model.decode(this.model.codeAt(this.coordinates)), this.given.shape);
       this.plane.draw();
+      this.took = performance.now() - start; // milliseconds, for whoever measures
     });
   }
 }

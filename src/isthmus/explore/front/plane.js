@@ -47,20 +47,43 @@ export class Plane {
     return best;
   }
 
+  /** Draw what moves with the pointer over the layer that stays. */
   draw() {
     const side = this.canvas.clientWidth;
     const density = window.devicePixelRatio || 1;
-    if (this.canvas.width !== Math.round(side * density)) {
-      this.canvas.width = this.canvas.height = Math.round(side * density);
-    }
+    const pixels = Math.round(side * density);
+    if (!pixels) return;
+    if (this.canvas.width !== pixels) this.canvas.width = this.canvas.height = pixels;
     const pen = this.canvas.getContext("2d");
+    const paper = this.paperOf(side, density);
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, pixels, pixels);
+    pen.drawImage(paper.layer, 0, 0);
     pen.setTransform(density, 0, 0, density, 0, 0);
-    pen.clearRect(0, 0, side, side);
-    const colour = (name) => getComputedStyle(this.canvas).getPropertyValue(INK[name]);
+    pen.strokeStyle = pen.fillStyle = this.ink("mark");
+    if (this.marked !== null) {
+      const [x, y] = [this.points[2 * this.marked], this.points[2 * this.marked + 1]];
+      pen.lineWidth = 2;
+      pen.beginPath();
+      pen.arc(paper.across(x), paper.down(y), paper.radius + 5, 0, 2 * Math.PI);
+      pen.stroke();
+    }
+    if (this.drawn) this.drawPosterior(pen, paper);
+    this.drawCross(pen, paper.across(this.here[0]), paper.down(this.here[1]));
+  }
+
+  /** Axes and dots, which are drawn anew only where their size, their places or the choice of a class changed. */
+  paperOf(side, density) {
+    const key = `${side} ${density} ${this.alone} ${this.model.moment} ${this.ink("mark")}`;
+    if (this.paper?.key === key) return this.paper;
     const [left, right, bottom, top] = this.model.view;
     const across = (x) => ((x - left) / (right - left)) * side;
     const down = (y) => ((top - y) / (top - bottom)) * side;
-    this.drawAxes(pen, side, across, down, colour);
+    const layer = document.createElement("canvas");
+    layer.width = layer.height = Math.round(side * density);
+    const pen = layer.getContext("2d");
+    pen.setTransform(density, 0, 0, density, 0, 0);
+    this.drawAxes(pen, side, across, down);
     const radius = Math.max(1.5, Math.min(4, 66 / Math.sqrt(this.points.length / 2)));
     for (let row = 0; row < this.points.length / 2; row++) {
       const kind = this.classes.labels ? this.classes.labels[row] : 0;
@@ -70,22 +93,18 @@ export class Plane {
       pen.arc(across(this.points[2 * row]), down(this.points[2 * row + 1]), radius, 0, 2 * Math.PI);
       pen.fill();
     }
-    pen.globalAlpha = 1;
-    pen.strokeStyle = colour("mark");
-    if (this.marked !== null) {
-      pen.lineWidth = 2;
-      pen.beginPath();
-      pen.arc(across(this.points[2 * this.marked]), down(this.points[2 * this.marked + 1]), radius + 5, 0, 2 * Math.PI);
-      pen.stroke();
-    }
-    if (this.drawn) this.drawPosterior(pen, across, down, side / (right - left), side / (top - bottom), colour);
-    this.drawCross(pen, across(this.here[0]), down(this.here[1]));
+    this.paper = { key, layer, across, down, radius, scale: [side / (right - left), side / (top - bottom)] };
+    return this.paper;
   }
 
-  drawAxes(pen, side, across, down, colour) {
+  ink(name) {
+    return getComputedStyle(this.canvas).getPropertyValue(INK[name]);
+  }
+
+  drawAxes(pen, side, across, down) {
     const [left, right, bottom, top] = this.model.view;
-    pen.strokeStyle = colour("line");
-    pen.fillStyle = colour("text");
+    pen.strokeStyle = this.ink("line");
+    pen.fillStyle = this.ink("text");
     pen.font = "11px system-ui, sans-serif";
     pen.lineWidth = 1;
     for (const x of ticks(left, right)) {
@@ -105,16 +124,15 @@ export class Plane {
   }
 
   /** Where a drawn picture lies: its code, and two standard deviations around it. */
-  drawPosterior(pen, across, down, scaleX, scaleY, colour) {
+  drawPosterior(pen, { across, down, scale }) {
     const { place, spread } = this.drawn;
-    pen.strokeStyle = pen.fillStyle = colour("mark");
     pen.lineWidth = 1.5;
     pen.beginPath();
     pen.arc(across(place[0]), down(place[1]), 4, 0, 2 * Math.PI);
     pen.fill();
     if (!spread) return;
     pen.beginPath();
-    pen.ellipse(across(place[0]), down(place[1]), 2 * spread[0] * scaleX, 2 * spread[1] * scaleY, 0, 0, 2 * Math.PI);
+    pen.ellipse(across(place[0]), down(place[1]), 2 * spread[0] * scale[0], 2 * (spread[1] ?? 0) * scale[1], 0, 0, 2 * Math.PI);
     pen.stroke();
   }
 
