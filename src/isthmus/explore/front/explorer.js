@@ -21,12 +21,12 @@ export function explore(root, given) {
   const tell = (act) => columns.forEach((column) => act(column));
 
   root.classList.add("explorer");
+  const tools = element("div", "explorer-tools", root);
   const planes = element("div", "explorer-planes", root);
   columns.forEach((column) => {
     planes.append(column.box);
     column.onPointed = (row) => tell((other) => other.mark(row));
   });
-  const tools = element("div", "explorer-tools", root);
   if (given.moments > 1) addMoments(tools, given, tell);
   addPad(tools, given, tell);
   addLegend(tools, given, tell);
