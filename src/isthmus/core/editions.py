@@ -10,6 +10,7 @@ the new one.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ MANIFEST = "config.json"
 _NEXT = ".isthmus-next"
 _SEAL = ("files", "sections", "sha256")
 _ATTEMPTS = 5
+_NAME = re.compile(r"[\w-][\w.-]{0,99}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Edition:
@@ -54,7 +57,9 @@ class Edition:
     def keep(self, manifest: Mapping[str, Any], names: Iterable[str]) -> None:
         """Take over files of the present edition."""
         self.entries |= {
-            name: manifest["files"][name] for name in names if name in manifest["files"]
+            name: entry
+            for name, entry in entries_of(manifest, self.folder).items()
+            if name in set(names)
         }
 
     def publish(self, values: Mapping[str, Any]) -> None:
@@ -82,16 +87,14 @@ def edition(folder: Path, names: Iterable[str]) -> Iterator[Edition]:
 def settle(folder: Path, names: Iterable[str]) -> None:
     """Finish what a killed process left undone, and remove what it left behind."""
     if (folder / MANIFEST).is_file():
-        manifest = files.read_json(folder / MANIFEST)
-        entries = manifest.get("files") if isinstance(manifest, dict) else None
-        if isinstance(entries, dict):
-            for name, entry in entries.items():
-                waiting = _next(folder, name, entry)
-                if waiting.is_file():
-                    with files.storing(folder / name):
-                        waiting.replace(folder / name)
-            for name in set(names) - set(entries):
-                (folder / name).unlink(missing_ok=True)
+        entries = entries_of(files.read_json(folder / MANIFEST), folder)
+        for name, entry in entries.items():
+            waiting = _next(folder, name, entry)
+            if waiting.is_file():
+                with files.storing(folder / name):
+                    waiting.replace(folder / name)
+        for name in set(names) - set(entries):
+            (folder / name).unlink(missing_ok=True)
     _clean(folder)
 
 
@@ -109,11 +112,12 @@ def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def changes(manifest: Mapping[str, Any]) -> list[str]:
     """The entries of a manifest that somebody changed since it was written; empty if none."""
-    if manifest == sealed(manifest):
+    said = sealed(manifest)
+    if manifest == said:
         return []
     known = manifest.get("sections")
     known = known if isinstance(known, dict) else {}
-    now = sealed(manifest)["sections"]
+    now = said["sections"]
     changed = [key for key in now if known.get(key) != now[key]]
     changed += [key for key in known if key not in now]
     return changed or ["its own checksum"]
@@ -127,10 +131,7 @@ def read_edition(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """
     for _ in range(_ATTEMPTS):
         manifest = files.read_json(folder / MANIFEST)
-        if not isinstance(manifest, dict):
-            raise RunError(f"{folder / MANIFEST} is no configuration of a run of isthmus.")
-        entries = manifest.get("files")
-        entries = entries if isinstance(entries, dict) else {}
+        entries = entries_of(manifest, folder)
         found = {name: _content(folder, name, entry) for name, entry in entries.items()}
         kept = {name: content for name, content in found.items() if content is not None}
         if len(kept) == len(found) or manifest == files.read_json(folder / MANIFEST):
@@ -138,24 +139,48 @@ def read_edition(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     raise RunError(f"{folder} is being written again and again: load it when that has ended.")
 
 
+def entries_of(manifest: Any, folder: Path) -> dict[str, dict[str, Any]]:
+    """What a manifest says of the files beside it: of each the checksum, and how many bytes it has.
+
+    Raises:
+        RunError: for what is no manifest; for names that are no names of files in the folder.
+    """
+    if not isinstance(manifest, dict):
+        raise RunError(f"{folder / MANIFEST} is no configuration of a run of isthmus.")
+    entries = manifest.get("files", {})
+    if not isinstance(entries, dict) or not all(map(_is_entry, entries, entries.values())):
+        raise RunError(
+            f"{folder / MANIFEST} is damaged: its list of files is none; restore it, or train again."
+        )
+    return entries
+
+
+def _is_entry(name: str, entry: Any) -> bool:
+    return (
+        _NAME.fullmatch(name) is not None
+        and isinstance(entry, dict)
+        and isinstance(entry.get("sha256"), str)
+        and _DIGEST.fullmatch(entry["sha256"]) is not None
+        and type(entry.get("bytes")) is int
+    )
+
+
 def file_changes(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Which files are not what the manifest says, each with how: missing, or changed."""
     return {
         name: "changed" if (folder / name).is_file() else "missing"
-        for name, entry in manifest.get("files", {}).items()
+        for name, entry in entries_of(manifest, folder).items()
         if _content(folder, name, entry) is None
     }
 
 
-def _content(folder: Path, name: str, entry: Any) -> bytes | None:
+def _content(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes | None:
     """The bytes of a file, under its own name or the one that waits; None unless they match."""
-    if not isinstance(entry, dict) or Path(name).name != name:
-        return None
     for path in (_next(folder, name, entry), folder / name):
-        if path.is_file() and path.stat().st_size == entry.get("bytes"):
+        if path.is_file() and path.stat().st_size == entry["bytes"]:
             with files.reading(path, "restore it, or train again"):
                 content = path.read_bytes()
-            if files.sha256(content) == entry.get("sha256"):
+            if files.sha256(content) == entry["sha256"]:
                 return content
     return None
 
@@ -169,7 +194,7 @@ def _matches(path: Path, entry: Mapping[str, Any]) -> bool:
 
 
 def _next(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
-    return folder / f".{name}.{str(entry.get('sha256'))[:16]}{_NEXT}"
+    return folder / f".{name}.{entry['sha256'][:16]}{_NEXT}"
 
 
 def _clean(folder: Path) -> None:

@@ -91,7 +91,7 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (RunError, MissingExtraError):
+    except (RunError, MissingExtraError, Warning):  # a warning is ours, where it is raised
         raise
     except InputError as error:
         raise RunError(f"{path}: {error}") from error

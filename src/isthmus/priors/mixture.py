@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isthmus.core import files
 from isthmus.core.fields import field
+from isthmus.core.records import unusable
 from isthmus.errors import RunError
 from isthmus.priors.base import Prior
 
@@ -128,6 +129,14 @@ class Mixture(Prior):
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         if (bad := files.not_finite(tensors)) is not None:
             raise RunError(f"the mixture of the run is not finite ({bad!r}): call fit_prior again.")
+        k, d = len(tensors["weights"]), math.prod(self.code_shape_)
+        shapes = {name: tuple(tensors[name].shape) for name in ("owners", "means", "factors")}
+        if (
+            shapes["owners"] != (k,)
+            or shapes["means"] != (k, d)
+            or shapes["factors"] not in ((k, d), (k, d, d))
+        ):
+            raise unusable("prior", shapes, f"{k} components of {d} numbers")
         self.owners_, self.weights_ = tensors["owners"], tensors["weights"]
         self.means_, self.factors_ = tensors["means"], tensors["factors"]
 
