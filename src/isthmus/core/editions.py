@@ -147,10 +147,10 @@ def entries_of(manifest: Any, folder: Path) -> dict[str, dict[str, Any]]:
     """
     if not isinstance(manifest, dict):
         raise RunError(f"{folder / MANIFEST} is no configuration of a run of isthmus.")
-    entries = manifest.get("files", {})
+    entries = manifest.get("files")
     if not isinstance(entries, dict) or not all(map(_is_entry, entries, entries.values())):
         raise RunError(
-            f"{folder / MANIFEST} is damaged: its list of files is none; restore it, or train again."
+            f"{folder / MANIFEST} is damaged: files is no list of them; restore it, or train again."
         )
     return entries
 

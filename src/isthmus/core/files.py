@@ -22,6 +22,9 @@ from isthmus.errors import InputError, MissingExtraError, RunError, StorageError
 PART = ".isthmus-part"
 """How a file ends that is being written; one that a killed process left is removed later."""
 
+RESTORE = "restore it, or train again"
+"""What to do about a file of a run that cannot be read."""
+
 _META = "isthmus"
 
 
@@ -135,24 +138,25 @@ def tensor_bytes(tensors: Mapping[str, Tensor], meta: Any = None) -> bytes:
     return save(apart, metadata={_META: json.dumps(said)})
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
+def read_tensors(path: Path, remedy: str = RESTORE) -> tuple[dict[str, Tensor], Any]:
     """Read what :func:`write_tensors` wrote; a damaged or foreign file raises :class:`RunError`."""
     if not path.is_file():
-        raise RunError(f"{path} is missing: restore it from a copy, or train again.")
-    with reading(path, "restore it, or train again"):
-        return parse_tensors(path.read_bytes(), path)
+        raise RunError(f"{path} is missing: {remedy}.")
+    with reading(path, remedy):
+        return parse_tensors(path.read_bytes(), path, remedy)
 
 
-def parse_tensors(content: bytes, path: Path) -> tuple[dict[str, Tensor], Any]:
+def parse_tensors(
+    content: bytes, path: Path, remedy: str = RESTORE
+) -> tuple[dict[str, Tensor], Any]:
     """The tensors and the value of what :func:`tensor_bytes` made, checked; ``path`` is said."""
-    with reading(path, "restore it, or train again"):
+    with reading(path, remedy):
         size = int.from_bytes(content[:8], "little")
         said = _said(json.loads(content[8 : 8 + size]).get("__metadata__"))
         tensors = load(content)
         if said.get("sha256") != _checksum(tensors, json.dumps(said.get("value"))):
             raise RunError(
-                f"{path} does not match its checksum, so it was damaged or exchanged: restore it,"
-                " or train again."
+                f"{path} does not match its checksum, so it was damaged or exchanged: {remedy}."
             )
         return tensors, said.get("value")
 

@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 _LARGEST = 2**62  # what sizes, places and counts stay below
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxstring = 2, 4, 60
+
 
 class Record:
     """A table of names and values out of a file, whose entries are asked for by type.
@@ -157,5 +160,5 @@ def shape(name: str, value: Any) -> Shape:
 
 def unusable(name: str, value: Any, wanted: str) -> InputError:
     """The error for an entry that is not what it should be."""
-    shown = reprlib.repr(value).encode("ascii", "backslashreplace").decode()
+    shown = _SHORT.repr(value).encode("ascii", "backslashreplace").decode()
     return InputError(f"{name}={shown} is not usable: {wanted} is expected.")

@@ -113,7 +113,7 @@ class Scaling:
         given = data.record("scaling")
         scale = given.array("scale")
         if (scale <= 0).any():
-            raise unusable("data.scaling.scale", scale.min(), "a number above 0")
+            raise unusable("data.scaling.scale", float(scale.min()), "a number above 0")
         return cls(
             given.word("kind", KINDS_OF_SCALING),
             given.array("offset"),

@@ -82,9 +82,7 @@ def read_detector(
         if not seals or not all(map(_is_seal, seals, seals.values())):
             raise unusable("members", seals, "folders with their checksums")
     if STATISTICS not in contents:
-        raise RunError(
-            f"{path / STATISTICS} is missing, damaged or exchanged: restore it, or fit again."
-        )
+        raise runs.damaged(path, STATISTICS)
     tensors, _ = files.parse_tensors(contents[STATISTICS], path / STATISTICS)
     if (bad := files.not_finite(tensors)) is not None:
         raise RunError(f"{path / STATISTICS} holds {bad!r}, which is not finite: fit again.")

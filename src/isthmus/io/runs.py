@@ -215,6 +215,11 @@ def _loaded(
         preprocessor = Preprocessor.from_json(config["data"])
         own = own_networks(config["networks"], networks, trust, path)
         model: Estimator = cls(**values | {"device": device}, **own)
+        chosen = Record(config.get("chosen", {}), "chosen").entries()
+        for name, value in from_plain(chosen, fields.declared(cls)).items():
+            suited = model._suited(preprocessor.spec)
+            if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
+                setattr(model, name, value)
     weights = _tensors(path, WEIGHTS, contents)
     with nullcontext() if own else files.reading(path / CONFIG, _REMEDY):  # own code may raise
         model._restore(preprocessor, weights, path / WEIGHTS)
@@ -264,7 +269,7 @@ def _said(
             return read(contents[name], path / name)
     if name in config["files"]:
         if (path / name).is_file():
-            raise _damaged(path, name)
+            raise damaged(path, name)
         warnings.warn(
             f"{path / name} is missing: the model is whole, but what the file told of its training"
             f" is lost; isthmus repair {path} accepts that.",
@@ -277,11 +282,12 @@ def _said(
 def _tensors(path: Path, name: str, contents: Mapping[str, bytes]) -> dict[str, Tensor]:
     """The tensors of a file that a model cannot do without."""
     if name not in contents:
-        raise _damaged(path, name)
+        raise damaged(path, name)
     return files.parse_tensors(contents[name], path / name)[0]
 
 
-def _damaged(path: Path, name: str) -> RunError:
+def damaged(path: Path, name: str) -> RunError:
+    """The error for a file that is missing, or not what the configuration says."""
     if not (path / name).is_file():
         return RunError(f"{path / name} is missing: restore it from a copy, or train again.")
     return RunError(
@@ -340,8 +346,7 @@ def _of_this_format(config: Any, path: Path) -> dict[str, Any]:
             f"{path} has format {version}, which isthmus {__version__} no longer reads: train it"
             " again."
         )
-    if not isinstance(config.get("files"), dict):
-        raise RunError(f"{path / CONFIG} is damaged: it lists no files; restore it.")
+    editions.entries_of(config, path)
     return dict(config)
 
 
