@@ -35,7 +35,7 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
     "robust": (ROWS, {"scaling": "robust"}),
     "signals": (RNG.normal(size=(8, 2, 5)), {"scaling": "standard", "kind": "signal"}),
     "sequences": (RNG.normal(size=(8, 5, 2)), {"scaling": "standard", "kind": "sequence"}),
-    "pixels": (RNG.integers(0, 256, (9, 4, 4, 3), dtype=np.uint8), {"scaling": "auto"}),
+    "pixels": (RNG.integers(0, 256, (9, 5, 4, 3), dtype=np.uint8), {"scaling": "auto"}),
     "table": (FRAME, {"scaling": "standard"}),
 }
 ODD = [

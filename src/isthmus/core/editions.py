@@ -178,7 +178,7 @@ def _content(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes | None:
     """The bytes of a file, under its own name or the one that waits; None unless they match."""
     for path in (_next(folder, name, entry), folder / name):
         if path.is_file() and path.stat().st_size == entry["bytes"]:
-            with files.reading(path, "restore it, or train again"):
+            with files.reading(path, files.RESTORE):
                 content = path.read_bytes()
             if files.sha256(content) == entry["sha256"]:
                 return content

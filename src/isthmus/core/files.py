@@ -101,11 +101,17 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     except MemoryError as error:
         raise RunError(f"{path} is too large for the memory: {remedy}.") from error
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
+        said = readable(str(error))
         raise RunError(
             f"{path} is damaged or foreign, and cannot be read ({type(error).__name__}: {said}):"
             f" {remedy}."
         ) from error
+
+
+def readable(text: str) -> str:
+    """A text of another library's, or of a file, on one line and in signs that can be printed."""
+    line = " ".join(text.split())[:200]
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -265,9 +265,11 @@ class CategoryColumn(ColumnCode):
                 raise unusable(f"a column's {key}", found, "values, each of them once")
             return found
 
-        categories = given.optional("categories", cells)
+        values, categories = cells("values"), given.optional("categories", cells)
+        if categories is not None and not set(values) <= set(categories):
+            raise unusable("a column's values", values, "some of its categories")
         of = given.optional("of", given.text)
-        return cls(*_named(given), cells("values"), categories, given.flag("ordered"), of)
+        return cls(*_named(given), values, categories, given.flag("ordered"), of)
 
     def to_json(self) -> dict[str, Any]:
         lists = {"values": self.values, "categories": self.categories}

@@ -41,7 +41,6 @@ CONFIG, WEIGHTS, HISTORY, SNAPSHOTS = (
     "snapshots.safetensors",
 )
 FILES = (WEIGHTS, HISTORY, SNAPSHOTS, storage.FILE)
-_REMEDY = "restore it, or train again"
 _NEEDED = {"member", "fields", "networks", "data", "columns"}
 
 
@@ -96,7 +95,7 @@ def load_run(
     config, contents = read_whole(path)
     detector = config.get("detector")
     if detector is not None:
-        with files.reading(path / CONFIG, _REMEDY):
+        with files.reading(path / CONFIG, files.RESTORE):
             cls = DETECTORS[detector]
         found: Estimator = cls.load(path, device=device)
         return found
@@ -180,14 +179,14 @@ def refuse_target(path: Path, overwrite: bool) -> None:
 def read_manifest(path: Path) -> dict[str, Any]:
     """The configuration of a member's run, or of a detector's, whose format this isthmus reads."""
     _require_folder(path)
-    with files.reading(path / CONFIG, _REMEDY):
+    with files.reading(path / CONFIG, files.RESTORE):
         return _of_this_format(files.read_json(path / CONFIG), path)
 
 
 def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The configuration of a run or a detector and its files; refused where it was changed."""
     _require_folder(path)
-    with files.reading(path / CONFIG, _REMEDY):
+    with files.reading(path / CONFIG, files.RESTORE):
         config, contents = editions.read_edition(path)
         config = _of_this_format(config, path)
         entries = editions.changes(config)
@@ -210,7 +209,7 @@ def _loaded(
     """The member that a configuration and the files beside it describe."""
     _require_member(config, path)
     cls = MEMBERS[config["member"]]
-    with files.reading(path / CONFIG, _REMEDY):
+    with files.reading(path / CONFIG, files.RESTORE):
         values = from_plain(config["fields"], fields.declared(cls))
         preprocessor = Preprocessor.from_json(config["data"])
         own = own_networks(config["networks"], networks, trust, path)
@@ -221,7 +220,7 @@ def _loaded(
             if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
                 setattr(model, name, value)
     weights = _tensors(path, WEIGHTS, contents)
-    with nullcontext() if own else files.reading(path / CONFIG, _REMEDY):  # own code may raise
+    with nullcontext() if own else files.reading(path / CONFIG, files.RESTORE):  # own code may raise
         model._restore(preprocessor, weights, path / WEIGHTS)
     model.history_ = _said(path, HISTORY, config, contents, _rows)
     model.snapshots_ = _said(path, SNAPSHOTS, config, contents, _snapshots)
@@ -249,7 +248,7 @@ def _require_prior(model: Estimator, path: Path) -> None:
 
 def _columns(names: Any, model: Estimator, path: Path) -> np.ndarray:
     """What the columns of training were called."""
-    with files.reading(path / CONFIG, _REMEDY):
+    with files.reading(path / CONFIG, files.RESTORE):
         found = [column_name("columns", name) for name in items("columns", names)]
         if len(found) != model.n_features_in_:
             raise unusable("columns", found, f"{model.n_features_in_} names")
@@ -265,7 +264,7 @@ def _said(
 ) -> list[Any]:
     """A file that a model can do without: its absence is said, damage is refused."""
     if name in contents:
-        with files.reading(path / name, _REMEDY):
+        with files.reading(path / name, files.RESTORE):
             return read(contents[name], path / name)
     if name in config["files"]:
         if (path / name).is_file():
@@ -297,7 +296,7 @@ def damaged(path: Path, name: str) -> RunError:
 
 
 def _rows(content: bytes, path: Path) -> list[dict[str, float]]:
-    with files.reading(path, _REMEDY):
+    with files.reading(path, files.RESTORE):
         rows = [json.loads(line) for line in content.decode("utf-8").splitlines()]
         return [{str(name): float(value) for name, value in row.items()} for row in rows]
 
@@ -363,7 +362,7 @@ def _require_member(config: Mapping[str, Any], path: Path) -> None:
             f"{path / CONFIG} is damaged: it lacks {', '.join(sorted(missing))}; restore it, or"
             " train again."
         )
-    with files.reading(path / CONFIG, _REMEDY):
+    with files.reading(path / CONFIG, files.RESTORE):
         for name in ("fields", "networks", "data"):
             Record(config[name], name)
         for name, target in config["networks"].items():

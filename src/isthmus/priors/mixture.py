@@ -129,16 +129,35 @@ class Mixture(Prior):
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         if (bad := files.not_finite(tensors)) is not None:
             raise RunError(f"the mixture of the run is not finite ({bad!r}): call fit_prior again.")
-        k, d = len(tensors["weights"]), math.prod(self.code_shape_)
-        shapes = {name: tuple(tensors[name].shape) for name in ("owners", "means", "factors")}
-        if (
-            shapes["owners"] != (k,)
-            or shapes["means"] != (k, d)
-            or shapes["factors"] not in ((k, d), (k, d, d))
-        ):
-            raise unusable("prior", shapes, f"{k} components of {d} numbers")
+        _require_components(tensors, math.prod(self.code_shape_), max(1, self._condition_size))
         self.owners_, self.weights_ = tensors["owners"], tensors["weights"]
         self.means_, self.factors_ = tensors["means"], tensors["factors"]
+
+
+def _require_components(tensors: Mapping[str, Tensor], d: int, classes: int) -> None:
+    """Refuse tensors of a file that are no mixture over codes of d numbers, or not of each class."""
+    k = tensors["weights"].numel()
+    for name, shapes in {
+        "owners": [(k,)],
+        "weights": [(k,)],
+        "means": [(k, d)],
+        "factors": [(k, d), (k, d, d)],
+    }.items():
+        found = tensors[name]
+        kind = torch.int64 if name == "owners" else torch.float64
+        if tuple(found.shape) not in shapes or found.dtype != kind:
+            given = f"{str(found.dtype).removeprefix('torch.')} of shape {tuple(found.shape)}"
+            raise unusable(f"prior.{name}", given, f"{k} components of {d} numbers")
+    owners, weights = tensors["owners"], tensors["weights"]
+    is_owned = 0 <= int(owners.min()) and int(owners.max()) < classes
+    if not is_owned or bool((weights < 0).any()):
+        raise unusable("prior.weights", weights.tolist(), f"weights of {classes} classes, from 0")
+    if bool((torch.zeros(classes).double().index_add(0, owners, weights) <= 0).any()):
+        raise unusable("prior.weights", weights.tolist(), "a component of every class")
+    factors = tensors["factors"]
+    spread = factors if factors.ndim == 2 else factors.diagonal(dim1=1, dim2=2)
+    if bool((spread <= 0).any()):
+        raise unusable("prior.factors", float(spread.min()), "deviations above 0")
 
 
 def _factors(mixture: GaussianMixture) -> Tensor:

@@ -110,7 +110,7 @@ class Checkpoint:
             return None
         self._compare(meta.record("identity").entries())
         with files.reading(self.path, _REMEDY):
-            tensors, _ = files.read_tensors(self.path)
+            tensors, _ = files.read_tensors(self.path, _REMEDY)
             files.load_state(module, files.unpack(meta.raw("module"), tensors), self.path)
             values = files.unpack(meta.raw("state"), tensors)
             best = float("inf") if values["best"] is None else values["best"]
