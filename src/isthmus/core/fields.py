@@ -76,7 +76,7 @@ class Field:
     def limits(self) -> str:
         """The limits in words, for a message or a help text; empty where there are none."""
         words = [
-            f"{word} {value:g}"
+            f"{word} {value if isinstance(value, int) else format(value, 'g')}"
             for word, value in (
                 ("at least", self.low),
                 ("above", self.above),

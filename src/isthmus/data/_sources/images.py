@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data._memory import say_if_large
+from isthmus.core.memory import say_if_large
 from isthmus.data._sources.folders import ImageFile, Listing, labels_of, list_folder
 from isthmus.data._sources.pixels import Form, Head, Size, decoded, inspected, pixel_type
 from isthmus.data._sources.progress import track
