@@ -13,12 +13,13 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from isthmus.core.memory import in_words, require, room
-from isthmus.errors import RunError
+from isthmus.errors import InputError, RunError
 
 _SIZED = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full, torch.eye}
 _BYTES = 4  # of a weight; buffers of other types are few
 _COPIES = 4  # of a weight in training: itself, its gradient, and two moments of the optimiser
 _EACH = 4096  # bytes that a tensor takes by itself, with the module around it
+_MOST = 100_000  # tensors; the deepest networks that anybody trains have a tenth
 _LARGE = 2**28  # bytes that no machine lacks
 _LONGEST = 200  # letters of the settings that a message shows
 _SLACK = 2**22  # bytes of what is built and not saved
@@ -60,11 +61,17 @@ def for_training(asking: Callable[[], str]) -> Allocations:
 
     Raises:
         MemoryLimitError: with the memory that it would need, as far as it was built.
+        InputError: for layers without end.
     """
     left: int | None = None
 
     def refuse(size: int, count: int) -> None:
         nonlocal left
+        if count > _MOST:
+            raise InputError(
+                f"{asking()} asks for more than {_MOST:,} layers, through which a single step takes"
+                " seconds: choose fewer."
+            )
         needed = size * _COPIES + count * _EACH
         if needed > _LARGE:
             left = room() if left is None else left

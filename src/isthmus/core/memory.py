@@ -20,8 +20,6 @@ _SHARE = 0.5  # of all memory
 _GROUPS = Path("/proc/self/cgroup")
 _SYSTEM = Path("/proc/meminfo")
 _MOUNT = Path("/sys/fs/cgroup")
-_PACKED = 2**30  # bytes from which on a claim must be backed by the file
-_RATIO = 1100  # times as large as a file what is packed in it may be: deflate comes to 1,032
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -75,25 +73,6 @@ def require(size: int, what: str, remedy: str, left: int | None = None) -> None:
         )
 
 
-def require_claim(path: Path, claimed: int, stored: int) -> None:
-    """Refuse a file that claims to hold more than the memory, or than a file of its size can.
-
-    Args:
-        path: the file.
-        claimed: the bytes that what it holds would take.
-        stored: the bytes that it has on the disk.
-
-    Raises:
-        InputError: which names the file.
-    """
-    if claimed > _PACKED and claimed > _RATIO * stored:
-        raise InputError(
-            f"{path} claims to hold {in_words(claimed)} in {in_words(stored)}, so it is damaged or"
-            " made to fill the memory: write it again without compression, if it is meant."
-        )
-    require(claimed, f"{path}, read as a whole,", "split it, or read it as a stream (stream=True)")
-
-
 @contextlib.contextmanager
 def limited(what: str, remedy: str) -> Iterator[None]:
     """Say in one sentence that memory ran out, and what to do."""
@@ -109,6 +88,8 @@ def limited(what: str, remedy: str) -> Iterator[None]:
 
 def in_words(size: int) -> str:
     """A number of bytes, as ``3.2 GB``."""
+    if size >= 2**70:
+        return f"more than 1,000 {_UNITS[-1]}"
     power = min((max(size, 1).bit_length() - 1) // 10, len(_UNITS) - 1)
     value = size / 2 ** (10 * power)
     return f"{value:,.0f} {_UNITS[power]}" if value >= 1000 else f"{value:.3g} {_UNITS[power]}"
