@@ -22,9 +22,9 @@ from torch.utils.data import (
 )
 
 import isthmus as ist
+from isthmus.core.memory import say_if_large
 from isthmus.data._ahead import Ahead
 from isthmus.data._given import BatchRows, as_stream
-from isthmus.core.memory import say_if_large
 from isthmus.data.streams import GroupedSource, Groups, Source, Stream
 from isthmus.errors import DataWarning, InputError
 from isthmus.training import checkpoint as checkpoints

@@ -130,8 +130,8 @@ def _opened(path: Path) -> Iterator[ImageFile]:
     """The opened image; whatever Pillow says of a bad one becomes an error that names the file."""
     from PIL import Image
 
-    require_regular(path)
     try:
+        require_regular(path)
         with Image.open(path) as image:
             width, height = image.size
             size = _COPIES * width * height * len(image.getbands())
