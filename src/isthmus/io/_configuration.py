@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from isthmus.estimators.base import Estimator
 
 
-def described(model: Estimator) -> dict[str, Any]:
+def configuration_of(model: Estimator) -> dict[str, Any]:
     """All that is written of a member beside its weights, its history and its prior."""
     return {
         "isthmus": __version__,

@@ -21,7 +21,7 @@ from isthmus.core.records import Record, items, unusable
 from isthmus.data.columns import column_name
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, RunWarning, unknown
-from isthmus.io._configuration import described, own_networks
+from isthmus.io._configuration import configuration_of, own_networks
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import DETECTORS, MEMBERS
@@ -56,7 +56,7 @@ def save(model: Estimator, path: Path) -> Path:
             f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
             " saved: train it again, with a smaller learning_rate."
         )
-    config = described(model) | {"format": FORMAT}
+    config = configuration_of(model) | {"format": FORMAT}
     claims.refuse_foreign(path, (CONFIG, CHECKPOINT))
     with claims.claimed(path), edition(path, FILES) as new:
         new.write_tensors(WEIGHTS, module.state_dict())
@@ -220,7 +220,8 @@ def _loaded(
             if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
                 setattr(model, name, value)
     weights = _tensors(path, WEIGHTS, contents)
-    with nullcontext() if own else files.reading(path / CONFIG, files.RESTORE):  # own code may raise
+    # the user's own code may raise what it likes
+    with nullcontext() if own else files.reading(path / CONFIG, files.RESTORE):
         model._restore(preprocessor, weights, path / WEIGHTS)
     model.history_ = _said(path, HISTORY, config, contents, _rows)
     model.snapshots_ = _said(path, SNAPSHOTS, config, contents, _snapshots)

@@ -129,27 +129,27 @@ class Mixture(Prior):
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         if (bad := files.not_finite(tensors)) is not None:
             raise RunError(f"the mixture of the run is not finite ({bad!r}): call fit_prior again.")
-        _require_components(tensors, math.prod(self.code_shape_), max(1, self._condition_size))
+        _require_components(
+            tensors, math.prod(self.code_shape_), len(self.classes_.names) if self.classes_ else 1
+        )
         self.owners_, self.weights_ = tensors["owners"], tensors["weights"]
         self.means_, self.factors_ = tensors["means"], tensors["factors"]
 
 
 def _require_components(tensors: Mapping[str, Tensor], d: int, classes: int) -> None:
-    """Refuse tensors of a file that are no mixture over codes of d numbers, or not of each class."""
+    """Refuse tensors of a file that are no mixture over codes of d numbers for every class."""
     k = tensors["weights"].numel()
-    for name, shapes in {
-        "owners": [(k,)],
-        "weights": [(k,)],
-        "means": [(k, d)],
-        "factors": [(k, d), (k, d, d)],
-    }.items():
+    one, several = ((k,),), ((k, d), (k, d, d))
+    wanted: dict[str, tuple[tuple[int, ...], ...]]
+    wanted = {"owners": one, "weights": one, "means": several[:1], "factors": several}
+    for name, shapes in wanted.items():
         found = tensors[name]
         kind = torch.int64 if name == "owners" else torch.float64
         if tuple(found.shape) not in shapes or found.dtype != kind:
             given = f"{str(found.dtype).removeprefix('torch.')} of shape {tuple(found.shape)}"
             raise unusable(f"prior.{name}", given, f"{k} components of {d} numbers")
     owners, weights = tensors["owners"], tensors["weights"]
-    is_owned = 0 <= int(owners.min()) and int(owners.max()) < classes
+    is_owned = int(owners.min()) >= 0 and int(owners.max()) < classes
     if not is_owned or bool((weights < 0).any()):
         raise unusable("prior.weights", weights.tolist(), f"weights of {classes} classes, from 0")
     if bool((torch.zeros(classes).double().index_add(0, owners, weights) <= 0).any()):
