@@ -31,7 +31,8 @@ def untrainable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page stays empty, for tests that do not look at it."""
-    monkeypatch.setattr(import_module("isthmus.report._compare"), "page_of", lambda *args: "")
+    page = '<meta name="generator" content="isthmus 0">'
+    monkeypatch.setattr(import_module("isthmus.report._compare"), "page_of", lambda *args: page)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,7 @@ def test_a_foreign_folder_is_refused_before_training(few_digits: Data, tmp_path:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(
         ist.InputError,
-        match=r"exists and is not a run of isthmus: choose another folder; nothing was written",
+        match=r"is not a run of isthmus \(it holds thesis\.tex\): choose another folder; nothing",
     ):
         compare(["ae"], few_digits, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
