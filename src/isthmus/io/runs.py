@@ -17,7 +17,7 @@ from isthmus.core.editions import Edition, edition
 from isthmus.core.parts import from_plain
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, RunWarning, unknown
-from isthmus.io._configuration import described, own_networks
+from isthmus.io._configuration import configuration_of, own_networks
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import DETECTORS, MEMBERS
@@ -53,7 +53,7 @@ def save(model: Estimator, path: Path, *, is_end: bool = False) -> Path:
             f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
             " saved: train it again, with a smaller learning_rate."
         )
-    config = described(model) | {"format": FORMAT}
+    config = configuration_of(model) | {"format": FORMAT}
     claims.refuse_foreign(path, (CONFIG, CHECKPOINT), FILES)
     with claims.claimed(path), edition(path, FILES) as new:
         if is_end:
@@ -225,6 +225,10 @@ def _loaded(
         **values | {"device": device},
         **own_networks(config["networks"], networks, trust, path),
     )
+    for name, value in config.get("chosen", {}).items():
+        suited = model._suited(preprocessor.spec)
+        if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
+            setattr(model, name, value)
     weights = _tensors(path, WEIGHTS, contents)
     model._restore(preprocessor, weights, path / WEIGHTS)
     model.history_ = _said(path, HISTORY, config, contents, _rows)
@@ -251,7 +255,7 @@ def _said(
             return read(contents[name], path / name)
     if name in config["files"]:
         if (path / name).is_file():
-            raise _damaged(path, name)
+            raise damaged(path, name)
         warnings.warn(
             f"{path / name} is missing: the model is whole, but what the file told of its training"
             f" is lost; isthmus repair {path} accepts that.",
@@ -264,7 +268,7 @@ def _said(
 def _tensors(path: Path, name: str, contents: Mapping[str, bytes]) -> dict[str, Tensor]:
     """The tensors of a file that a model cannot do without."""
     if name not in contents:
-        raise _damaged(path, name)
+        raise damaged(path, name)
     return files.parse_tensors(contents[name], path / name)[0]
 
 
@@ -275,7 +279,8 @@ def _are_equal(kept: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> bool:
     )
 
 
-def _damaged(path: Path, name: str) -> RunError:
+def damaged(path: Path, name: str) -> RunError:
+    """The error for a file that is missing, or not what the configuration says."""
     if not (path / name).is_file():
         return RunError(f"{path / name} is missing: restore it from a copy, or train again.")
     return RunError(
