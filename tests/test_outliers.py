@@ -389,7 +389,7 @@ def test_a_folder_that_is_something_else_is_named(
     with pytest.raises(ist.RunError, match="holds a detector, which is no member: load it with"):
         ist.OutlierDetector.from_run(ist.load(detector / "member-0")) and runs.info(detector)
     (detector / "detector.safetensors").write_bytes(b"")
-    with pytest.raises(ist.RunError, match=r"detector\.safetensors is missing, damaged"):
+    with pytest.raises(ist.RunError, match="does not match its checksum"):
         ist.load(detector)
 
 

@@ -97,13 +97,14 @@ def claimed(folder: Path, *, wait: float = 10.0) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     path = folder.resolve() / LOCK
     lock = FileLock(path, is_singleton=True)
-    try:
-        with files.storing(path):
+    with files.storing(path):
+        try:
             lock.acquire(timeout=wait)
-    except Timeout as error:
-        raise BusyError(
-            f"{folder} is being written by {_holder(path)}: wait for it, or choose another folder."
-        ) from error
+        except Timeout as error:  # an OSError, which says nothing of the disk
+            raise BusyError(
+                f"{folder} is being written by {_holder(path)}: wait for it, or choose another"
+                " folder."
+            ) from error
     try:
         with suppress(OSError):  # a full disk: what is to be written says so
             _sign(path)
