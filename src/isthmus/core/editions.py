@@ -1,6 +1,7 @@
 """Folders that change as a whole: several files, and one act that makes them the present ones.
 
-A folder has a *manifest*, ``config.json``: what it says, and the checksum of every file beside it.
+A folder has a *manifest*, ``config.json`` of a run: what it says, and the checksum of every file
+beside it.
 A new edition is written under other names first. Then the manifest is replaced, by one rename: that
 is the act. What is left to do afterwards, to give the files their names, is done by whoever opens
 the folder next, if the first did not live to do it. So at every moment there is the old edition or
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,8 @@ from isthmus.errors import RunError
 
 MANIFEST = "config.json"
 _NEXT = ".isthmus-next"
-_SEAL = ("files", "sections", "sha256")
 _ATTEMPTS = 5
-_NAME = re.compile(r"[\w-][\w.-]{0,99}", re.ASCII)
+_LONGEST = 200  # signs of a name in a manifest; file systems take 255
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,18 +36,26 @@ class Edition:
         folder: made where it is missing.
         names: all files that such a folder may hold beside its manifest; those that the new edition
             lacks are removed.
+        manifest: the name of the manifest.
+        synced: whether files shall survive a crash of the machine; see
+            :func:`~isthmus.core.files.write_bytes`.
     """
 
-    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+    def __init__(
+        self, folder: Path, names: Iterable[str], manifest: str = MANIFEST, *, synced: bool = True
+    ) -> None:
         self.folder = folder
         self.names = tuple(names)
+        self.manifest = manifest
+        self.synced = synced
         self.entries: dict[str, dict[str, Any]] = {}
+        self.ended: dict[str, str] = {}
 
     def write(self, name: str, content: bytes) -> None:
-        """Add a file."""
+        """Add a file; its name may lead into a folder below."""
         entry = {"sha256": files.sha256(content), "bytes": len(content)}
         if not _matches(self.folder / name, entry):
-            files.write_bytes(_next(self.folder, name, entry), content)
+            files.write_bytes(_next(self.folder, name, entry), content, synced=self.synced)
         self.entries[name] = entry
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], meta: Any = None) -> None:
@@ -62,40 +70,83 @@ class Edition:
             if name in set(names)
         }
 
+    def end(self, name: str) -> None:
+        """Let a file go with this edition, which is what it led to, unless it changes before."""
+        path = self.folder / name
+        if path.is_file():
+            with files.storing(path):
+                self.ended[name] = files.sha256(path.read_bytes())
+
     def publish(self, values: Mapping[str, Any]) -> None:
         """Make this the present edition, by one rename of the manifest."""
-        files.write_json(self.folder / MANIFEST, sealed({**values, "files": self.entries}))
-        settle(self.folder, self.names)
+        said = {**values, "files": self.entries}
+        said.pop("ended", None)
+        if self.ended:
+            said["ended"] = self.ended
+        files.write_json(self.folder / self.manifest, sealed(said))
+        settle(self.folder, self.names, self.manifest)
 
 
 @contextmanager
-def edition(folder: Path, names: Iterable[str]) -> Iterator[Edition]:
+def edition(
+    folder: Path, names: Iterable[str], manifest: str = MANIFEST, *, synced: bool = True
+) -> Iterator[Edition]:
     """A new edition of a folder; what was written for it goes if it is not published."""
-    new = Edition(folder, names)
+    new = Edition(folder, names, manifest, synced=synced)
     was_there = folder.exists()
     if was_there:
-        settle(folder, new.names)
+        settle(folder, new.names, manifest)
     try:
         yield new
     except BaseException:
-        _clean(folder)
+        _clean(folder, new.entries)
         if not was_there and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         raise
 
 
-def settle(folder: Path, names: Iterable[str]) -> None:
-    """Finish what a killed process left undone, and remove what it left behind."""
-    if (folder / MANIFEST).is_file():
-        entries = entries_of(files.read_json(folder / MANIFEST), folder)
-        for name, entry in entries.items():
-            waiting = _next(folder, name, entry)
-            if waiting.is_file():
-                with files.storing(folder / name):
-                    waiting.replace(folder / name)
-        for name in set(names) - set(entries):
+def settle(folder: Path, names: Iterable[str] = (), manifest: str = MANIFEST) -> None:
+    """Finish what a killed process left undone, and remove what it left behind.
+
+    A folder whose manifest cannot be read stays as it is: what waits there may be all that is left.
+    """
+    said: Any = None
+    if (folder / manifest).is_file():
+        try:
+            said = files.read_json(folder / manifest)
+        except RunError:
+            return
+    entries, ended = _entries(folder, said, "files"), _entries(folder, said, "ended")
+    for name, entry in entries.items():
+        waiting = _next(folder, name, entry)
+        if waiting.is_file():
+            with files.storing(folder / name):
+                waiting.replace(folder / name)
+    left_out = set(names) - set(entries) if entries else set()
+    done = {name for name, seal in ended.items() if _has(folder / name, seal)}
+    for name in left_out | done:
+        with files.storing(folder / name):
             (folder / name).unlink(missing_ok=True)
-    _clean(folder)
+    _clean(folder, entries)
+
+
+def _entries(folder: Path, said: Any, key: str) -> dict[str, Any]:
+    """What a manifest lists, but for names that lead out of its folder."""
+    found = said.get(key) if isinstance(said, dict) else None
+    if not isinstance(found, dict):
+        return {}
+    is_fit = _is_entry if key == "files" else _is_seal
+    kept = {name: entry for name, entry in found.items() if is_fit(name, entry)}
+    home = folder.resolve()
+    places = {parent: (folder / parent).resolve() for parent in {Path(n).parent for n in kept}}
+    return {n: e for n, e in kept.items() if places[Path(n).parent].is_relative_to(home)}
+
+
+def is_within(name: str) -> bool:
+    """Whether a name in a manifest stays in the folder of it."""
+    path = Path(name)
+    is_plain = name.isprintable() and len(name) < _LONGEST
+    return is_plain and not path.is_absolute() and ".." not in path.parts and bool(path.name)
 
 
 def is_leftover(path: Path) -> bool:
@@ -112,12 +163,11 @@ def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def changes(manifest: Mapping[str, Any]) -> list[str]:
     """The entries of a manifest that somebody changed since it was written; empty if none."""
-    said = sealed(manifest)
-    if manifest == said:
+    if manifest == sealed(manifest):
         return []
     known = manifest.get("sections")
     known = known if isinstance(known, dict) else {}
-    now = said["sections"]
+    now = sealed(manifest)["sections"]
     changed = [key for key in now if known.get(key) != now[key]]
     changed += [key for key in known if key not in now]
     return changed or ["its own checksum"]
@@ -143,7 +193,7 @@ def entries_of(manifest: Any, folder: Path) -> dict[str, dict[str, Any]]:
     """What a manifest says of the files beside it: of each the checksum, and how many bytes it has.
 
     Raises:
-        RunError: for what is no manifest; for names that are no names of files in the folder.
+        RunError: for what is no manifest; for names that lead out of the folder.
     """
     if not isinstance(manifest, dict):
         raise RunError(f"{folder / MANIFEST} is no configuration of a run of isthmus.")
@@ -156,13 +206,18 @@ def entries_of(manifest: Any, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _is_entry(name: str, entry: Any) -> bool:
+    """Whether a manifest names a file inside its folder, and what it holds."""
     return (
-        _NAME.fullmatch(name) is not None
+        is_within(name)
         and isinstance(entry, dict)
+        and type(entry.get("bytes")) is int
         and isinstance(entry.get("sha256"), str)
         and _DIGEST.fullmatch(entry["sha256"]) is not None
-        and type(entry.get("bytes")) is int
     )
+
+
+def _is_seal(name: str, seal: Any) -> bool:
+    return is_within(name) and isinstance(seal, str)
 
 
 def file_changes(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -194,14 +249,21 @@ def _matches(path: Path, entry: Mapping[str, Any]) -> bool:
 
 
 def _next(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
-    return folder / f".{name}.{entry['sha256'][:16]}{_NEXT}"
+    path = folder / name
+    return path.with_name(f".{path.name}.{entry['sha256'][:16]}{_NEXT}")
 
 
-def _clean(folder: Path) -> None:
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if is_leftover(path):
-                path.unlink(missing_ok=True)
+def _clean(folder: Path, names: Iterable[str]) -> None:
+    """Remove what was being written, also in the folders below that the names lead into."""
+    for place in {folder, *((folder / name).parent for name in names)}:
+        if place.is_dir():
+            for path in filter(is_leftover, place.iterdir()):
+                with suppress(OSError):  # what cannot go is in nobody's way
+                    path.unlink()
+
+
+def _has(path: Path, seal: str) -> bool:
+    return path.is_file() and files.sha256(path.read_bytes()) == seal
 
 
 def _digest(value: Any) -> str:
