@@ -1,4 +1,4 @@
-"""What the front end of the explorer is given: live models, the codes of examples, their pictures."""
+"""What the front end of the explorer is given: live models, codes of examples, their pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from isthmus.data._scaling import PIXELS
 from isthmus.data.datasets import Data
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
-from isthmus.explore.graph import Decoding, Encoding, Graph, traced
+from isthmus.explore.graph import Decoding, Encoding, Graph, traced, units
 from isthmus.figures._classes import classes_of
 from isthmus.figures._style import PALETTE
 
@@ -48,11 +48,17 @@ def given(models: Sequence[Estimator], labels: Sequence[str], data: Data) -> dic
 
 
 def _model(model: Estimator, label: str, pictures: np.ndarray, unit: float) -> dict[str, Any]:
-    codes = _codes(model, pictures, unit)
+    shown_in = units(model.preprocessor_.scaling, unit)
+    encoding = Encoding(model.module_, *shown_in)
+    decoding = Decoding(model.module_, *shown_in)
+    with torch.no_grad():
+        found = encoding(torch.from_numpy(pictures))[0]
+        errors = (decoding(found) - torch.from_numpy(pictures)).square().flatten(1).sum(1)
+    codes = found.numpy().astype(np.float64)
     centre, directions, deviations, names = _axes(codes)
     shown = (codes - centre) @ directions.T
-    decoder = traced(Decoding(model, unit), codes.shape[1:])
-    encoder = traced(Encoding(model, unit), pictures.shape[1:])
+    decoder = traced(decoding, codes.shape[1:])
+    encoder = traced(encoding, pictures.shape[1:])
     tensors, weights = _packed(decoder, encoder)
     return {
         "label": label,
@@ -67,23 +73,8 @@ def _model(model: Estimator, label: str, pictures: np.ndarray, unit: float) -> d
         "encoder": encoder.to_json(),
         "tensors": tensors,
         "moments": [{"epoch": len(model.history_), "weights": weights}],
-        "usual": np.sort(_errors(model, codes, pictures, unit)).tolist(),
+        "usual": np.sort(errors.numpy()).tolist(),
     }
-
-
-def _codes(model: Estimator, pictures: np.ndarray, unit: float) -> np.ndarray:
-    """The code of each example, ``(n, code)``."""
-    with torch.no_grad():
-        found = Encoding(model, unit)(torch.from_numpy(pictures))[0]
-    return found.reshape(len(pictures), -1).numpy().astype(np.float64)
-
-
-def _errors(model: Estimator, codes: np.ndarray, pictures: np.ndarray, unit: float) -> np.ndarray:
-    """The squared error of each example, ``(n,)``."""
-    with torch.no_grad():
-        made = Decoding(model, unit)(torch.from_numpy(codes.astype(np.float32))).numpy()
-    errors: np.ndarray = ((made - pictures) ** 2).reshape(len(codes), -1).sum(1)
-    return errors
 
 
 def _axes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:

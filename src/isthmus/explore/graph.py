@@ -12,82 +12,19 @@ from torch import Tensor, fx, nn
 from torch._decomp import core_aten_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
-from isthmus.estimators.base import Estimator
+from isthmus.data._scaling import Scaling
 
 OPERATORS = frozenset(
-    [
-        "abs",
-        "add",
-        "addmm",
-        "alias",
-        "amax",
-        "amin",
-        "arange",
-        "argmax",
-        "argmin",
-        "bmm",
-        "cat",
-        "clamp",
-        "clone",
-        "constant_pad_nd",
-        "convolution",
-        "cos",
-        "div",
-        "elu",
-        "embedding",
-        "eq",
-        "erf",
-        "exp",
-        "expand",
-        "expm1",
-        "full",
-        "full_like",
-        "ge",
-        "gelu",
-        "getitem",
-        "gt",
-        "hardtanh",
-        "le",
-        "leaky_relu",
-        "log",
-        "log1p",
-        "lt",
-        "max",
-        "maximum",
-        "mean",
-        "min",
-        "minimum",
-        "mm",
-        "mul",
-        "native_batch_norm_legit_no_training",
-        "native_group_norm",
-        "neg",
-        "permute",
-        "pow",
-        "reciprocal",
-        "relu",
-        "round",
-        "rsqrt",
-        "select",
-        "sigmoid",
-        "sign",
-        "silu",
-        "sin",
-        "slice",
-        "softmax",
-        "softplus",
-        "split_with_sizes",
-        "sqrt",
-        "squeeze",
-        "sub",
-        "sum",
-        "tanh",
-        "unsqueeze",
-        "upsample_nearest2d",
-        "view",
-        "where",
-    ]
+    """
+    abs add addmm alias amax amin arange argmax argmin bmm cat clamp clone constant_pad_nd
+    convolution cos div elu embedding eq erf exp expand expm1 full full_like ge gelu getitem gt
+    hardtanh index le leaky_relu log log1p lt max maximum mean min minimum mm mul
+    native_batch_norm native_batch_norm_legit_no_training native_group_norm neg permute pow
+    reciprocal relu round rsqrt select sigmoid sign silu sin slice softmax softplus split_with_sizes sqrt squeeze sub
+    sum tanh unsqueeze to_copy upsample_nearest2d var view where
+    """.split()  # noqa: SIM905  (a list of eighty strings is no easier to read)
 )
 """What the evaluator in the page knows; ``front/evaluator.js`` has a function for each."""
 
@@ -119,44 +56,51 @@ class Graph:
 
 
 class Decoding(nn.Module):
-    """From a code, ``(1, code)``, to the reconstruction, ``(1, *shape)``, in units of ``unit``: 255
-    for pixels, so that white is 1.
+    """From a code, ``(n, code)``, to the reconstruction as it is shown, ``(n, *shape)``.
+
+    Args:
+        module: whose decoder it is.
+        scale: what a value inside is multiplied by to be shown.
+        offset: what is added then.
     """
 
-    def __init__(self, member: Estimator, unit: float = 1.0) -> None:
+    def __init__(self, module: Autoencoder, scale: Tensor, offset: Tensor) -> None:
         super().__init__()
-        self.module = member.module_
-        self.code_shape = member.module_.bottleneck.code_shape
-        self.scale, self.offset = _units(member, unit)
+        self.module = module
+        self.scale, self.offset = nn.Buffer(scale), nn.Buffer(offset)
 
     def forward(self, z: Tensor) -> Tensor:
-        made = self.module.decode(z.reshape(len(z), *self.code_shape))
-        return made * self.scale + self.offset
+        code = z.reshape(len(z), *self.module.bottleneck.code_shape)
+        return self.module.decode(code) * self.scale + self.offset
 
 
 class Encoding(nn.Module):
-    """From an example, ``(1, *shape)``, in units of ``unit``, to its posterior: the code first, then
-    what the member says of its spread, or its indices.
+    """From an example as it is shown, ``(n, *shape)``, to its posterior, each part ``(n, size)``:
+    the code first, then what the member says of its spread, or its indices.
+
+    Args:
+        module: whose encoder it is.
+        scale: as for :class:`Decoding`.
+        offset: as for :class:`Decoding`.
     """
 
-    def __init__(self, member: Estimator, unit: float = 1.0) -> None:
+    def __init__(self, module: Autoencoder, scale: Tensor, offset: Tensor) -> None:
         super().__init__()
-        self.module = member.module_
-        self.scale, self.offset = _units(member, unit)
+        self.module = module
+        self.scale, self.offset = nn.Buffer(scale), nn.Buffer(offset)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         found = self.module.encode(Batch((x - self.offset) / self.scale))
         return tuple(part.reshape(len(x), -1) for part in found)
 
 
-def _units(member: Estimator, unit: float) -> tuple[nn.Buffer, nn.Buffer]:
-    """What a value inside is multiplied by, and what is added, to be shown."""
-    scaling = member.preprocessor_.scaling
+def units(scaling: Scaling, unit: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Scale and offset of :class:`Decoding`, where ``unit`` is shown as 1: 255 for pixels."""
     scale, offset = (
         torch.as_tensor(part / unit, dtype=torch.float32)
         for part in (scaling.scale, scaling.offset)
     )
-    return nn.Buffer(scale), nn.Buffer(offset)
+    return scale, offset
 
 
 def traced(module: nn.Module, shape: tuple[int, ...]) -> Graph:
@@ -170,7 +114,9 @@ def traced(module: nn.Module, shape: tuple[int, ...]) -> Graph:
 
     with torch.no_grad():
         found = make_fx(
-            function, tracing_mode="fake", decomposition_table=core_aten_decompositions()
+            function,
+            tracing_mode="fake",
+            decomposition_table=dict(core_aten_decompositions().items()),
         )(weights, torch.zeros(1, *shape))
     found.graph.eliminate_dead_code()
     return _listed(found, list(weights), weights, (1, *shape))
@@ -191,6 +137,8 @@ def _listed(
             return {"tensor": called[value]}
         if isinstance(value, list | tuple):
             return [plain(item) for item in value]
+        if isinstance(value, torch.dtype):
+            return str(value).removeprefix("torch.")
         return value if isinstance(value, bool | int | float | str | None) else None
 
     for node in found.graph.nodes:
@@ -222,10 +170,9 @@ def _in_order(node: fx.Node) -> list[Any]:
     if schema is None or not node.kwargs:
         return list(node.args)
     named = dict(node.kwargs)
-    values = [
+    return [
         node.args[place]
         if place < len(node.args)
         else named.get(argument.name, argument.default_value)
         for place, argument in enumerate(schema.arguments)
     ]
-    return values

@@ -290,6 +290,14 @@ function groupNorm(x, weight, bias, n, channels, places, groups, epsilon) {
   return [new Tensor(out, x.shape)];
 }
 
+/** The variance over axes; `correction` is taken from the count. */
+function variance(x, axes, correction = 1, keep = false) {
+  const squares = unary((value) => value * value)(OPERATORS.sub(x, mean(x, axes, true)));
+  const total = sum(squares, axes, keep);
+  const count = x.data.length / total.data.length - correction;
+  return new Tensor(total.data.map((value) => value / count), total.shape);
+}
+
 /** Batch normalisation with the statistics of training. */
 function batchNorm(x, weight, bias, mean, variance, momentum, epsilon) {
   const [channels, places] = [x.shape[1], size(x.shape.slice(2))];
@@ -414,6 +422,33 @@ function nearest(x, outer) {
   return out;
 }
 
+/** Values by tensors of places along some axes, null for an axis that stays whole, as in `x[:, i, j]`. */
+function index(x, places) {
+  const all = [...places, ...new Array(x.shape.length - places.length).fill(null)];
+  const first = all.findIndex((one) => one !== null);
+  const last = all.findLastIndex((one) => one !== null);
+  const shape = all.filter((one) => one !== null).map((one) => one.shape).reduce(together);
+  const count = size(shape);
+  const steps = stepsOf(x.shape);
+  const offsets = new Float64Array(count);
+  all.forEach((one, axis) => {
+    if (one === null) return;
+    const spread = expanded(one, shape).data;
+    for (let i = 0; i < count; i++) offsets[i] += axisOf(spread[i], x.shape[axis]) * steps[axis];
+  });
+  const [outer, inner] = [x.shape.slice(0, first), x.shape.slice(last + 1)];
+  const out = Tensor.zeros([...outer, ...shape, ...inner]);
+  const [rows, width] = [size(outer), size(inner)];
+  for (let row = 0; row < rows; row++) {
+    const start = row * size(x.shape.slice(first));
+    for (let i = 0; i < count; i++) {
+      const from = start + offsets[i];
+      out.data.set(x.data.subarray(from, from + width), (row * count + i) * width);
+    }
+  }
+  return out;
+}
+
 /** Rows of a table by their numbers. */
 function embedding(table, places) {
   const width = size(table.shape.slice(1));
@@ -446,7 +481,7 @@ function argbest(x, axis, keep, isBetter) {
   return new Tensor(out, keep ? kept : kept.filter((_, own) => own !== at));
 }
 
-const OPERATORS = {
+export const OPERATORS = {
   abs: unary(Math.abs),
   add: (a, b, factor = 1) => binary((x, y) => x + factor * y)(a, b),
   addmm: (bias, a, b, own = 1, factor = 1) =>
@@ -454,7 +489,11 @@ const OPERATORS = {
   alias: (x) => x,
   amax: (x, axes, keep = false) => reduced(x, axes, keep, -Infinity, Math.max),
   amin: (x, axes, keep = false) => reduced(x, axes, keep, Infinity, Math.min),
-  arange: (end) => new Tensor(Float32Array.from({ length: end }, (_, i) => i), [end]),
+  arange: (start, end, step) => {
+    if (typeof end !== "number") [start, end] = [0, start];
+    const count = Math.ceil((end - start) / (step ?? 1));
+    return new Tensor(Float32Array.from({ length: count }, (_, i) => start + i * (step ?? 1)), [count]);
+  },
   argmax: (x, axis, keep = false) => argbest(x, axis, keep, (a, b) => a > b),
   argmin: (x, axis, keep = false) => argbest(x, axis, keep, (a, b) => a < b),
   bmm,
@@ -481,6 +520,7 @@ const OPERATORS = {
       : 0.5 * x * (1 + erf(x / Math.SQRT2)),
   ),
   getitem: (list, place) => list[place],
+  index,
   gt: binary((x, y) => +(x > y)),
   hardtanh: unary((x, low = -1, high = 1) => Math.min(Math.max(x, low), high)),
   le: binary((x, y) => +(x <= y)),
@@ -495,6 +535,8 @@ const OPERATORS = {
   minimum: binary(Math.min),
   mm,
   mul: binary((x, y) => x * y),
+  native_batch_norm: (x, weight, bias, mean, variance, isTraining, ...others) =>
+    batchNorm(x, weight, bias, mean, variance, ...others),
   native_batch_norm_legit_no_training: batchNorm,
   native_group_norm: groupNorm,
   neg: unary((x) => -x),
@@ -524,6 +566,7 @@ const OPERATORS = {
   },
   sub: (a, b, factor = 1) => binary((x, y) => x - factor * y)(a, b),
   sum,
+  to_copy: (x, type) => (type?.includes("int") ? unary(Math.trunc)(x) : x),
   tanh: unary(Math.tanh),
   unsqueeze: (x, axis) => {
     const shape = x.shape.slice();
@@ -531,6 +574,7 @@ const OPERATORS = {
     return new Tensor(x.data, shape);
   },
   upsample_nearest2d: (x, outer) => nearest(x, outer),
+  var: variance,
   view,
   where: (condition, a, b) => {
     const parts = [condition, a, b].map((x) => (x instanceof Tensor ? x : new Tensor(Float32Array.of(x), [])));

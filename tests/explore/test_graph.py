@@ -1,0 +1,126 @@
+"""Networks in the browser: every graph gives there what torch gives here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from isthmus.explore.graph import OPERATORS, Decoding, Encoding, traced
+from isthmus.registry import MEMBERS
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+SHAPE = (1, 8, 8)
+IMAGES = [name for name in MEMBERS if name != "recurrent"]
+FIXED = {"nvae", "vqvae", "vqvae2", "stacked"}  # members that bring networks of their own
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Iterator[Any]:
+    """A page of a real browser with the evaluator in it."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    source = (files("isthmus.explore") / "front" / "evaluator.js").read_text(encoding="utf-8")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.add_script_tag(
+            content=f"{source}\nObject.assign(window, {{ knows, evaluate, Tensor, OPERATORS }});",
+            type="module",
+        )
+        page.wait_for_function("() => Boolean(window.evaluate)")
+        yield page
+        browser.close()
+
+
+def in_the_browser(evaluator: Any, module: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+    """What the evaluator makes of one example."""
+    graph = traced(module, tuple(x.shape[1:]))
+    assert graph.unknown == []
+    weights = {
+        name: {"shape": list(value.shape), "data": value.flatten().tolist()}
+        for name, value in graph.weights.items()
+    }
+    found = evaluator.evaluate(
+        """([graph, weights, input]) => {
+            const known = {};
+            for (const name in weights) {
+                const { data, shape } = weights[name];
+                known[name] = new Tensor(Float32Array.from(data), shape);
+            }
+            return evaluate(JSON.parse(graph), known, input).map((one) => Array.from(one.data));
+        }""",
+        [json.dumps(graph.to_json()), weights, x.flatten().tolist()],
+    )
+    return [torch.tensor(values, dtype=torch.float32) for values in found]
+
+
+def test_both_sides_know_the_same_operators(evaluator: Any) -> None:
+    assert sorted(evaluator.evaluate("Object.keys(OPERATORS)")) == sorted(OPERATORS)
+
+
+@pytest.mark.parametrize("network", ["own", "mlp", "conv", "residual"])
+@pytest.mark.parametrize("name", IMAGES)
+def test_every_member_of_images_is_live(evaluator: Any, name: str, network: str) -> None:
+    if (network == "own") != (name in FIXED):
+        pytest.skip("members with networks of their own have no other")
+    torch.manual_seed(0)
+    member = MEMBERS[name](**({} if network == "own" else {"network": network, "hidden": (8, 6)}))
+    module = member.build(SHAPE).eval()
+    scale, offset = torch.tensor([2.0]), torch.tensor([-0.5])
+    code = torch.randn(1, *module.bottleneck.code_shape).flatten(1)
+    for part, x in (
+        (Decoding(module, scale, offset), code),
+        (Encoding(module, scale, offset), torch.rand(1, *SHAPE)),
+    ):
+        with torch.no_grad():
+            expected = part(x)
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        for mine, theirs in zip(in_the_browser(evaluator, part, x), expected, strict=True):
+            torch.testing.assert_close(mine, theirs.flatten().float(), rtol=1e-4, atol=1e-4)
+
+
+class Odd(nn.Module):
+    """Operators that no member of ours is made of, but a network of one's own may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(2, 4)
+        self.batch = nn.BatchNorm2d(4)
+        self.batch.running_mean.copy_(torch.randn(4))
+        self.batch.running_var.copy_(torch.rand(4) + 0.5)
+        self.grouped = nn.Conv2d(4, 6, 3, stride=2, padding=1, dilation=2, groups=2)
+        self.back = nn.ConvTranspose2d(6, 4, 3, stride=2, padding=1, output_padding=1, groups=2)
+        self.attention = nn.Linear(4, 12)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.norm(nn.functional.interpolate(x, scale_factor=2))
+        h = self.batch(nn.functional.gelu(self.back(nn.functional.silu(self.grouped(h)))))
+        h = nn.functional.pad(h, (1, 0, 0, 2), value=0.3).flatten(2).transpose(1, 2)
+        q, k, v = self.attention(h).chunk(3, -1)
+        h = torch.softmax(q @ k.transpose(1, 2) / 2, -1) @ v
+        h = torch.where(h > 0, h, nn.functional.elu(h)).clamp(-2, 2)
+        best = h.max(1).values - h.min(1).values
+        return torch.cat([best.round(), h.mean(1), h.std(1), torch.erf(h[:, ::7, 1])], 1)
+
+
+def test_operators_of_ones_own_networks(evaluator: Any) -> None:
+    torch.manual_seed(0)
+    module, x = Odd().eval(), torch.randn(1, 4, 6, 5)
+    with torch.no_grad():
+        expected = module(x)
+    (found,) = in_the_browser(evaluator, module, x)
+    torch.testing.assert_close(found, expected.flatten(), rtol=1e-4, atol=1e-4)
+
+
+def test_an_operator_that_the_page_does_not_know_is_named() -> None:
+    class Rare(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.special.bessel_j0(x)
+
+    assert traced(Rare(), (3,)).unknown == ["special_bessel_j0"]
