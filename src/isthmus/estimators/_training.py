@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.core import allocations, fields, files
+from isthmus.core import allocations, files
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.example import ExampleSpec
 from isthmus.core.latent_grid import latent_grid
@@ -94,7 +94,6 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         is_portion: bool = False,
     ) -> Self:
         """Train on the X, y and weights that are given."""
-        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         preprocessor, train = self._opened_examples(given, earlier)
         whole = self._whole(preprocessor.spec, len(train.x), earlier, is_portion)
         measured = self._transformed(preprocessor, validation_data)

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.core import fields
 from isthmus.core.fields import field
 from isthmus.core.parts import Configurable
+from isthmus.core.paths import as_path
 from isthmus.data._sequences import as_list, is_ragged
 from isthmus.data._statistics import is_sparse
 from isthmus.data.datasets import Part
@@ -223,7 +224,7 @@ class OutlierDetector(OutlierMixin, Configurable):
             "offset": self.offset_,
         }
         tensors["scores"] = torch.from_numpy(self.scores_)
-        return write_detector(Path(path), "outliers", self.members_, values, tensors)
+        return write_detector(as_path(path, "path"), "outliers", self.members_, values, tensors)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "auto") -> Self:
@@ -232,7 +233,7 @@ class OutlierDetector(OutlierMixin, Configurable):
         Raises:
             RunError: for a folder that is missing, foreign or damaged.
         """
-        members, values, tensors = read_detector(Path(path), device)
+        members, values, tensors = read_detector(as_path(path, "path"), device)
         name = values["member"]
         detector = cls(FrozenEstimator(members[0]) if name is None else name, **values["fields"])
         detector.members_, detector.criterion_ = members, values["criterion"]

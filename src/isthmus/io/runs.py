@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from isthmus.core import claims, editions, fields, files
 from isthmus.core.editions import Edition, edition
 from isthmus.core.parts import from_plain
+from isthmus.core.paths import as_path
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, RunWarning, unknown
 from isthmus.io._configuration import configuration_of, own_networks
@@ -100,7 +101,7 @@ def load_run(
 
 def save_prior(model: Estimator, path: str | Path) -> None:
     """Write a fitted member's prior into the run it was loaded from; nothing else is touched."""
-    path = Path(path)
+    path = as_path(path, "path")
     with claims.claimed(path):
         config, _ = read_whole(path)
         _require_member(config, path)
@@ -147,7 +148,7 @@ def repair(
     Raises:
         RunError: where it cannot be loaded as it is; nothing is changed then.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     with claims.claimed(path):
         config = read_manifest(path)
         _require_member(config, path)

@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from isthmus.core import claims, files
+from isthmus.core.paths import as_path
 from isthmus.data.datasets import Data, require_data
 from isthmus.data.series import examples_of
 from isthmus.errors import InputError, LearningWarning
@@ -80,7 +81,7 @@ def compare(
         InputError: for unknown members or fields, data without a test part, and a folder that holds
             anything else; for conditional members and data without labels.
     """
-    out, overrides = Path(out), dict(overrides or {})
+    out, overrides = as_path(out, "out"), dict(overrides or {})
     require_data(data)
     if len(data.test) == 0:
         raise InputError(
