@@ -126,7 +126,7 @@ def test_fit_prior_then_sample(
     assert isthmus("sample", run, *arguments, "--out", tmp_path / "x.npy")[0] == 0
     expected = ist.load(run).sample(5, label=3, temperature=0.5, random_state=1)
     assert np.array_equal(np.load(tmp_path / "x.npy"), expected)
-    status, _, diagnostic = isthmus("sample", run, "--label", "eleven", "--out", tmp_path / "x.npy")
+    status, _, diagnostic = isthmus("sample", run, "--label", "eleven", "--out", tmp_path / "y.npy")
     assert (status, "unknown label 'eleven': Known: 0, 1" in diagnostic) == (2, True)
     assert "fitted prior        mixture" in isthmus("info", run)[1]
 

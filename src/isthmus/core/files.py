@@ -163,6 +163,12 @@ def read_meta(path: Path) -> Any:
         return _said(file.metadata()).get("value")
 
 
+def is_marked(path: Path) -> bool:
+    """Whether :func:`write_tensors` wrote a file."""
+    with reading(path, "remove or restore it"), safe_open(path, framework="pt") as file:
+        return _META in (file.metadata() or {})
+
+
 def sha256(content: bytes) -> str:
     """The checksum of a file's bytes."""
     return hashlib.sha256(content).hexdigest()

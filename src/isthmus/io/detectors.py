@@ -35,7 +35,7 @@ def write_detector(
     Members lie in folders of their own, under names that are free; the configuration names them,
     and its replacement makes the new detector the present one.
     """
-    claims.refuse_foreign(path, (runs.CONFIG,))
+    claims.refuse_foreign(path, (runs.CONFIG,), (STATISTICS,))
     with claims.claimed(path):
         before = _members(path)
         folders = _free_names(path, len(members))

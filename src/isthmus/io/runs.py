@@ -41,11 +41,12 @@ FILES = (WEIGHTS, HISTORY, SNAPSHOTS, storage.FILE)
 _NEEDED = {"member", "fields", "networks", "data", "columns"}
 
 
-def save(model: Estimator, path: Path) -> Path:
+def save(model: Estimator, path: Path, *, is_end: bool = False) -> Path:
     """Write a fitted member to a folder, which must be new, empty, or hold a run.
 
     The configuration names every file with its checksum, and its replacement makes the new run the
-    present one: a run that was there stays whole until then.
+    present one: a run that was there stays whole until then. Where this ``is_end`` of a training
+    that is kept in the same folder, its checkpoint goes by the same act.
     """
     module = model._fitted()
     if (bad := files.not_finite(dict(module.named_parameters()))) is not None:
@@ -54,8 +55,10 @@ def save(model: Estimator, path: Path) -> Path:
             " saved: train it again, with a smaller learning_rate."
         )
     config = configuration_of(model) | {"format": FORMAT}
-    claims.refuse_foreign(path, (CONFIG, CHECKPOINT))
+    claims.refuse_foreign(path, (CONFIG, CHECKPOINT), FILES)
     with claims.claimed(path), edition(path, FILES) as new:
+        if is_end:
+            new.end(CHECKPOINT)
         new.write_tensors(WEIGHTS, module.state_dict())
         _write_snapshots(model.snapshots_, new)
         lines = "".join(json.dumps(row) + "\n" for row in model.history_)
@@ -100,11 +103,23 @@ def load_run(
 
 
 def save_prior(model: Estimator, path: str | Path) -> None:
-    """Write a fitted member's prior into the run it was loaded from; nothing else is touched."""
+    """Write a fitted member's prior into the run it was loaded from; nothing else is touched.
+
+    Raises:
+        RunError: where the run holds other weights by now, to whose codes the prior does not
+            belong.
+    """
     path = as_path(path, "path")
+    require_folder(path)
     with claims.claimed(path):
-        config, _ = read_whole(path)
+        config, contents = read_whole(path)
         _require_member(config, path)
+        weights = _tensors(path, WEIGHTS, contents)
+        if not _are_equal(weights, model._fitted().state_dict()):
+            raise RunError(
+                f"{path} holds other weights than those whose codes the prior was fitted to, so it"
+                " was written anew meanwhile: load it, and fit the prior again."
+            )
         with edition(path, FILES) as new:
             new.keep(config, set(FILES) - {storage.FILE})
             new.publish(config | {"prior": storage.write_prior(model.prior_, new)})
@@ -149,6 +164,7 @@ def repair(
         RunError: where it cannot be loaded as it is; nothing is changed then.
     """
     path = as_path(path, "path")
+    require_folder(path)
     with claims.claimed(path):
         config = read_manifest(path)
         _require_member(config, path)
@@ -166,7 +182,7 @@ def repair(
 
 def refuse_target(path: Path, overwrite: bool) -> None:
     """Refuse a folder that is something else, or a finished run which nobody asked to replace."""
-    claims.refuse_foreign(path, (CONFIG, CHECKPOINT))
+    claims.refuse_foreign(path, (CONFIG, CHECKPOINT), FILES)
     if (path / CONFIG).exists() and not overwrite:
         raise InputError(
             f"{path} holds a finished run: choose another folder, or pass --overwrite."
@@ -175,13 +191,13 @@ def refuse_target(path: Path, overwrite: bool) -> None:
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """The configuration of a member's run, or of a detector's, whose format this isthmus reads."""
-    _require_folder(path)
+    require_folder(path)
     return _of_this_format(files.read_json(path / CONFIG), path)
 
 
 def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The configuration of a run or a detector and its files; refused where it was changed."""
-    _require_folder(path)
+    require_folder(path)
     config, contents = editions.read_edition(path)
     config = _of_this_format(config, path)
     if entries := editions.changes(config):
@@ -257,6 +273,13 @@ def _tensors(path: Path, name: str, contents: Mapping[str, bytes]) -> dict[str, 
     return files.parse_tensors(contents[name], path / name)[0]
 
 
+def _are_equal(kept: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> bool:
+    """Whether a model still has the weights of a file, in the types that it computes with."""
+    return set(kept) == set(now) and all(
+        torch.equal(kept[name].to(value.dtype), value.to("cpu")) for name, value in now.items()
+    )
+
+
 def damaged(path: Path, name: str) -> RunError:
     """The error for a file that is missing, or not what the configuration says."""
     if not (path / name).is_file():
@@ -291,7 +314,8 @@ def _write_snapshots(snapshots: list[Snapshot], new: Edition) -> None:
         new.write_tensors(SNAPSHOTS, tensors)
 
 
-def _require_folder(path: Path) -> None:
+def require_folder(path: Path) -> None:
+    """Refuse a path that is no folder of a finished run."""
     if not path.is_dir():
         raise RunError(
             f"there is no run at {path}:"

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus.core import claims, files
+from isthmus.core import claims, editions, files
 from isthmus.core.paths import as_path
 from isthmus.errors import RunError
 from isthmus.training.optimizers import Optimizer
@@ -163,9 +163,13 @@ def checkpoint_in(folder: str | Path | None, identity: Mapping[str, object]) -> 
 
 @contextmanager
 def held(checkpoint: Checkpoint | None) -> Iterator[None]:
-    """Keep other trainings out of a checkpoint's folder; refused at once where there is another."""
+    """Keep other trainings out of a checkpoint's folder; refused at once where there is another.
+
+    What a killed one left half written goes.
+    """
     if checkpoint is None:
         yield
         return
     with claims.claimed(checkpoint.path.parent, wait=0):
+        editions.settle(checkpoint.path.parent)
         yield

@@ -28,7 +28,7 @@ _KINDS = {
 _LARGE = 2**28  # bytes that any reader can take
 _DEFLATED = 1100  # times as large as a file what is packed in it may be: deflate comes to 1,032
 _TEXT = 200  # the same for text: tables come to 50, and only what repeats itself to more
-_COLUMNS = 100_000
+_COLUMNS = 50_000
 _CHUNKS = 20_000  # that any reader can take
 _PER_TEXT = 3  # bytes of memory for a byte of text, at the least: the text, and its values
 
