@@ -52,7 +52,9 @@ class Edition:
         """Add a file; its name may lead into a folder below."""
         entry = {"sha256": files.sha256(content), "bytes": len(content)}
         if not _matches(self.folder / name, entry):
-            files.write_bytes(_next(self.folder, name, entry), content, synced=self.synced)
+            path = self.folder / name
+            waiting = _next(self.folder, name, entry)
+            files.write_bytes(waiting, content, synced=self.synced, named=path)
         self.entries[name] = entry
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], meta: Any = None) -> None:
@@ -216,8 +218,7 @@ def _matches(path: Path, entry: Mapping[str, Any]) -> bool:
 
 
 def _next(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
-    path = folder / name
-    return path.with_name(f".{path.name}.{str(entry.get('sha256'))[:16]}{_NEXT}")
+    return files.meanwhile(folder / name, f".{str(entry.get('sha256'))[:16]}{_NEXT}")
 
 
 def _clean(folder: Path, names: Iterable[str]) -> None:
