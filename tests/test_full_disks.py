@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,16 +56,15 @@ def writers(x: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> dict[str, Writer]
     detector = ist.OutlierDetector(untrained(1), contamination=0.1).fit(x)
     frame = pd.DataFrame(x, columns=list("abcd"))
     data = Data("mine", Part(x[:30]), Part(x[30:]))
-    given = {"epochs": 1, "latent_dim": 2, "verbose": 0}
+    fields = {"epochs": 1, "latent_dim": 2, "verbose": 0}
+    given: dict[str, Any] = {"snapshots": 0, "overrides": fields}
     monkeypatch.setattr(import_module("isthmus.report._page"), "FIGURES", {})
     return {
         "save": lambda place: model.save(place / "run"),
         "fit_prior": lambda place: runs.save_prior(fitted, place / "run"),
         "detector": lambda place: detector.save(place / "detector"),
         "checkpoint": lambda place: untrained(checkpoint_dir=str(place / "new")).fit(x),
-        "compare": lambda place: compare(
-            ["vae"], data, place / "page", snapshots=0, overrides=given
-        ),
+        "compare": lambda place: compare(["vae"], data, place / "page", **given),
         "quality": lambda place: write_quality(place / "report.html", frame, frame),
         "animation": lambda place: evolution_gif(model, data, place / "film.gif", frames=2),
     }

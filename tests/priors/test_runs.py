@@ -83,7 +83,7 @@ def test_a_damaged_prior_is_named(damage: str, with_prior: Path) -> None:
         ),
         ({"fields": {"component": 3}}, r"unknown field 'component': did you mean 'components'\?"),
         ({"fields": 3}, r"config\.json: 3 is no table of names and values"),
-        ({"values": {}}, r"prior\.safetensors is damaged or foreign.*: fit the prior again"),
+        ({"values": {}}, r"run: prior lacks code_shape"),
         ({"name": "flow", "fields": {}}, r"Flow does not fit the model"),
     ],
 )

@@ -11,6 +11,8 @@ the new one.
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,11 +21,13 @@ from typing import Any
 from torch import Tensor
 
 from isthmus.core import files
-from isthmus.errors import RunError
+from isthmus.errors import InputError, RunError
 
 MANIFEST = "config.json"
 _NEXT = ".isthmus-next"
 _ATTEMPTS = 5
+_DEEPEST = 2000  # bytes of a path within a folder
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Edition:
@@ -50,6 +54,11 @@ class Edition:
 
     def write(self, name: str, content: bytes) -> None:
         """Add a file; its name may lead into a folder below."""
+        if not is_within(name):
+            raise InputError(
+                f"{self.folder / name} cannot be written: its name is too long, or leads out of"
+                " the folder: rename what it is made of."
+            )
         entry = {"sha256": files.sha256(content), "bytes": len(content)}
         if not _matches(self.folder / name, entry):
             path = self.folder / name
@@ -64,7 +73,9 @@ class Edition:
     def keep(self, manifest: Mapping[str, Any], names: Iterable[str]) -> None:
         """Take over files of the present edition."""
         self.entries |= {
-            name: manifest["files"][name] for name in names if name in manifest["files"]
+            name: entry
+            for name, entry in entries_of(manifest, self.folder).items()
+            if name in set(names)
         }
 
     def end(self, name: str) -> None:
@@ -113,7 +124,7 @@ def settle(folder: Path, names: Iterable[str] = (), manifest: str = MANIFEST) ->
             said = files.read_json(folder / manifest)
         except RunError:
             return
-    entries, ended = _entries(folder, said, "files", dict), _entries(folder, said, "ended", str)
+    entries, ended = _entries(folder, said, "files"), _entries(folder, said, "ended")
     for name, entry in entries.items():
         waiting = _next(folder, name, entry)
         if waiting.is_file():
@@ -127,12 +138,13 @@ def settle(folder: Path, names: Iterable[str] = (), manifest: str = MANIFEST) ->
     _clean(folder, entries)
 
 
-def _entries(folder: Path, said: Any, key: str, kind: type) -> dict[str, Any]:
+def _entries(folder: Path, said: Any, key: str) -> dict[str, Any]:
     """What a manifest lists, but for names that lead out of its folder."""
     found = said.get(key) if isinstance(said, dict) else None
     if not isinstance(found, dict):
         return {}
-    kept = {n: entry for n, entry in found.items() if is_within(n) and isinstance(entry, kind)}
+    is_fit = _is_entry if key == "files" else _is_seal
+    kept = {name: entry for name, entry in found.items() if is_fit(name, entry)}
     home = folder.resolve()
     places = {parent: (folder / parent).resolve() for parent in {Path(n).parent for n in kept}}
     return {n: e for n, e in kept.items() if places[Path(n).parent].is_relative_to(home)}
@@ -141,7 +153,13 @@ def _entries(folder: Path, said: Any, key: str, kind: type) -> dict[str, Any]:
 def is_within(name: str) -> bool:
     """Whether a name in a manifest stays in the folder of it."""
     path = Path(name)
-    return not path.is_absolute() and ".." not in path.parts and bool(path.name)
+    try:
+        lengths = [len(os.fsencode(part)) for part in path.parts]
+    except UnicodeError:
+        return False
+    is_name = lengths and max(lengths) <= files.LONGEST and sum(lengths) <= _DEEPEST
+    leads_out = path.is_absolute() or ".." in path.parts or "\0" in name
+    return bool(is_name) and not leads_out
 
 
 def is_leftover(path: Path) -> bool:
@@ -176,10 +194,7 @@ def read_edition(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """
     for _ in range(_ATTEMPTS):
         manifest = files.read_json(folder / MANIFEST)
-        if not isinstance(manifest, dict):
-            raise RunError(f"{folder / MANIFEST} is no configuration of a run of isthmus.")
-        entries = manifest.get("files")
-        entries = entries if isinstance(entries, dict) else {}
+        entries = entries_of(manifest, folder)
         found = {name: _content(folder, name, entry) for name, entry in entries.items()}
         kept = {name: content for name, content in found.items() if content is not None}
         if len(kept) == len(found) or manifest == files.read_json(folder / MANIFEST):
@@ -187,24 +202,53 @@ def read_edition(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     raise RunError(f"{folder} is being written again and again: load it when that has ended.")
 
 
+def entries_of(manifest: Any, folder: Path) -> dict[str, dict[str, Any]]:
+    """What a manifest says of the files beside it: of each the checksum, and how many bytes it has.
+
+    Raises:
+        RunError: for what is no manifest; for names that lead out of the folder.
+    """
+    if not isinstance(manifest, dict):
+        raise RunError(f"{folder / MANIFEST} is no configuration of a run of isthmus.")
+    entries = manifest.get("files")
+    if not isinstance(entries, dict) or not all(map(_is_entry, entries, entries.values())):
+        raise RunError(
+            f"{folder / MANIFEST} is damaged: files is no list of them; restore it, or train again."
+        )
+    return entries
+
+
+def _is_entry(name: str, entry: Any) -> bool:
+    """Whether a manifest names a file inside its folder, and what it holds."""
+    return (
+        is_within(name)
+        and isinstance(entry, dict)
+        and type(entry.get("bytes")) is int
+        and isinstance(entry.get("sha256"), str)
+        and _DIGEST.fullmatch(entry["sha256"]) is not None
+    )
+
+
+def _is_seal(name: str, seal: Any) -> bool:
+    return is_within(name) and isinstance(seal, str)
+
+
 def file_changes(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Which files are not what the manifest says, each with how: missing, or changed."""
     return {
         name: "changed" if (folder / name).is_file() else "missing"
-        for name, entry in manifest.get("files", {}).items()
+        for name, entry in entries_of(manifest, folder).items()
         if _content(folder, name, entry) is None
     }
 
 
-def _content(folder: Path, name: str, entry: Any) -> bytes | None:
+def _content(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes | None:
     """The bytes of a file, under its own name or the one that waits; None unless they match."""
-    if not isinstance(entry, dict) or not is_within(name):
-        return None
     for path in (_next(folder, name, entry), folder / name):
-        if path.is_file() and path.stat().st_size == entry.get("bytes"):
-            with files.reading(path, "restore it, or train again"):
+        if path.is_file() and path.stat().st_size == entry["bytes"]:
+            with files.reading(path, files.RESTORE):
                 content = path.read_bytes()
-            if files.sha256(content) == entry.get("sha256"):
+            if files.sha256(content) == entry["sha256"]:
                 return content
     return None
 
@@ -218,7 +262,7 @@ def _matches(path: Path, entry: Mapping[str, Any]) -> bool:
 
 
 def _next(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
-    return files.meanwhile(folder / name, f".{str(entry.get('sha256'))[:16]}{_NEXT}")
+    return files.meanwhile(folder / name, f".{entry['sha256'][:16]}{_NEXT}")
 
 
 def _clean(folder: Path, names: Iterable[str]) -> None:
