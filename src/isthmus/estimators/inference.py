@@ -18,6 +18,7 @@ from torch import Tensor
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import Kind
 from isthmus.core.forward import Level
+from isthmus.core.randomness import own_draws
 from isthmus.data._layout import extent, warn_of_large
 from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import StoreBatches
@@ -393,8 +394,7 @@ class InferenceMixin(Settings):
         """
         X = incoming(X)
         batches = self._batches(X, condition)
-        with self._inference(batches.dtype) as module, torch.random.fork_rng():
-            torch.manual_seed(0)
+        with self._inference(batches.dtype) as module, own_draws(0):
             is_drawn = module.bottleneck.is_random and not module.bottleneck.levels
             found = [
                 (

@@ -7,6 +7,7 @@ import ctypes
 import functools
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
@@ -76,7 +77,7 @@ class SingleProcess:
     processes = 1
 
     def __init__(self, device: str = "auto", precision: str = "float32") -> None:
-        _prepare_process()
+        _prepare_thread()
         self.device = find_device(device)
         self.precision = precision
 
@@ -152,19 +153,24 @@ def useful_threads(module: nn.Module, batch_size: int) -> int | None:
     return 1 if operations < _SMALL_STEP else None
 
 
-@functools.cache
-def _prepare_process() -> None:
-    """Once: start torch's worker threads with denormals flushed, and let glibc keep freed memory.
+_prepared = threading.local()
 
-    Threads take this mode over from the thread that starts them, so it must be on at the first
-    parallel operation.
+
+def _prepare_thread() -> None:
+    """Once a thread: start torch's workers with denormals flushed; let glibc keep freed memory.
+
+    Each thread has workers of its own, which take this mode over from it, so it must be on at the
+    first parallel operation.
     """
-    torch.set_flush_denormal(True)
-    torch.zeros(1 << 20).add_(1)
-    torch.set_flush_denormal(False)
-    keep_freed_memory()
+    if not hasattr(_prepared, "is_done"):
+        torch.set_flush_denormal(True)
+        torch.zeros(1 << 20).add_(1)
+        torch.set_flush_denormal(False)
+        keep_freed_memory()
+        _prepared.is_done = True
 
 
+@functools.cache
 def keep_freed_memory() -> None:
     """Let glibc keep what is freed.
 
