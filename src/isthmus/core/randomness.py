@@ -13,7 +13,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -38,6 +38,8 @@ _DRAWING = (
     *("trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_"),
     *("kaiming_normal_", "orthogonal_", "sparse_"),
 )
+
+_KNOWN = ("isthmus", "torch")  # whose layers draw nothing in evaluation mode
 
 _training = threading.RLock()
 
@@ -71,8 +73,28 @@ def own_draws(seed: int) -> Iterator[None]:
     microseconds for each call of a function of torch. The dropout inside of an LSTM or of an
     attention is not reached: outside of training, layers are in evaluation mode and drop nothing.
     """
-    with _OwnDraws(_Generators(seed)):
-        yield
+    outer, _in_use.generators = _in_use.generators, _Generators(seed)
+    try:
+        with _OwnDraws() if outer is None else nullcontext():
+            yield
+    finally:
+        _in_use.generators = outer
+
+
+def are_own() -> bool:
+    """Whether draws of this thread come from generators of their own at the moment."""
+    return _in_use.generators is not None
+
+
+def may_draw(module: nn.Module, *, charged: bool = False) -> bool:
+    """Whether a module in evaluation mode may draw: one of somebody else's parts, of which nothing
+    is known, or, where its loss is ``charged``, a part that ``draws`` for that.
+    """
+    return any(
+        type(part).__module__.partition(".")[0] not in _KNOWN
+        or (charged and getattr(part, "draws", False))
+        for part in module.modules()
+    )
 
 
 drawing_nothing = torch._C.DisableTorchFunction
@@ -90,19 +112,32 @@ class _Generators:
 
     def on(self, device: torch.device) -> torch.Generator:
         """The generator of a device; an accelerator without a number is the one in use."""
-        if device.index is None and device.type != "cpu":
+        if device.type != "cpu":
             device = torch.empty(0, device=device).device
         if device not in self._known:
             self._known[device] = torch.Generator(device).manual_seed(self._seed)
         return self._known[device]
 
 
+class _InUse(threading.local):
+    """The generators of the thread that asks; None where it draws from torch's random state."""
+
+    generators: _Generators | None = None
+
+
+_in_use = _InUse()
+
+
+def _generator_on(device: torch.device) -> torch.Generator | None:
+    return None if _in_use.generators is None else _in_use.generators.on(device)
+
+
 class _OwnDraws(TorchFunctionMode):
     """Looks at every call of a function of torch; the few that may draw are looked into."""
 
-    def __init__(self, generators: _Generators) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._redirected = _Redirected(generators)
+        self._redirected = _Redirected()
         self._drawing = _drawing_functions()
 
     def __torch_function__(
@@ -121,10 +156,6 @@ class _OwnDraws(TorchFunctionMode):
 class _Redirected(TorchDispatchMode):
     """Hands a generator to every operation that draws."""
 
-    def __init__(self, generators: _Generators) -> None:
-        super().__init__()
-        self._generators = generators
-
     def __torch_dispatch__(
         self,
         func: Any,
@@ -136,8 +167,8 @@ class _Redirected(TorchDispatchMode):
         if torch.Tag.nondeterministic_seeded not in func.tags or given.get("generator") is not None:
             return func(*args, **given)
         if (twin := _with_generator(func)) is not None:
-            device = _device_of((*args, *given.values()))
-            return twin(*args, **given, generator=self._generators.on(device))
+            given["generator"] = _generator_on(_device_of((*args, *given.values())))
+            return twin(*args, **given)
         if func is torch.ops.aten.native_dropout.default:
             return self._dropped(*args, **given)
         if func.has_kernel_for_dispatch_key(torch.DispatchKey.CompositeImplicitAutograd):
@@ -149,7 +180,7 @@ class _Redirected(TorchDispatchMode):
         """What the fused dropout gives: the values that are left, and which they are."""
         is_kept = torch.ones_like(x, dtype=torch.bool)
         if train is not False:
-            is_kept.bernoulli_(1 - p, generator=self._generators.on(x.device))
+            is_kept.bernoulli_(1 - p, generator=_generator_on(x.device))
             x = x * is_kept / (1 - p) if p < 1 else x * is_kept
         return x, is_kept
 
