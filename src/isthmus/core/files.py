@@ -22,6 +22,9 @@ from isthmus.errors import InputError, MissingExtraError, RunError, StorageError
 PART = ".isthmus-part"
 """How a file ends that is being written; one that a killed process left is removed later."""
 
+RESTORE = "restore it, or train again"
+"""What to do about a file of a run that cannot be read."""
+
 _META = "isthmus"
 
 
@@ -91,18 +94,24 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (RunError, MissingExtraError):
+    except (RunError, MissingExtraError, Warning):  # a warning is ours, where it is raised
         raise
     except InputError as error:
         raise RunError(f"{path}: {error}") from error
     except MemoryError as error:
         raise RunError(f"{path} is too large for the memory: {remedy}.") from error
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
+        said = readable(str(error))
         raise RunError(
             f"{path} is damaged or foreign, and cannot be read ({type(error).__name__}: {said}):"
             f" {remedy}."
         ) from error
+
+
+def readable(text: str) -> str:
+    """A text of another library's, or of a file, on one line and in signs that can be printed."""
+    line = " ".join(text.split())[:200]
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -135,24 +144,25 @@ def tensor_bytes(tensors: Mapping[str, Tensor], meta: Any = None) -> bytes:
     return save(apart, metadata={_META: json.dumps(said)})
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
+def read_tensors(path: Path, remedy: str = RESTORE) -> tuple[dict[str, Tensor], Any]:
     """Read what :func:`write_tensors` wrote; a damaged or foreign file raises :class:`RunError`."""
     if not path.is_file():
-        raise RunError(f"{path} is missing: restore it from a copy, or train again.")
-    with reading(path, "restore it, or train again"):
-        return parse_tensors(path.read_bytes(), path)
+        raise RunError(f"{path} is missing: {remedy}.")
+    with reading(path, remedy):
+        return parse_tensors(path.read_bytes(), path, remedy)
 
 
-def parse_tensors(content: bytes, path: Path) -> tuple[dict[str, Tensor], Any]:
+def parse_tensors(
+    content: bytes, path: Path, remedy: str = RESTORE
+) -> tuple[dict[str, Tensor], Any]:
     """The tensors and the value of what :func:`tensor_bytes` made, checked; ``path`` is said."""
-    with reading(path, "restore it, or train again"):
+    with reading(path, remedy):
         size = int.from_bytes(content[:8], "little")
         said = _said(json.loads(content[8 : 8 + size]).get("__metadata__"))
         tensors = load(content)
         if said.get("sha256") != _checksum(tensors, json.dumps(said.get("value"))):
             raise RunError(
-                f"{path} does not match its checksum, so it was damaged or exchanged: restore it,"
-                " or train again."
+                f"{path} does not match its checksum, so it was damaged or exchanged: {remedy}."
             )
         return tensors, said.get("value")
 
@@ -161,6 +171,12 @@ def read_meta(path: Path) -> Any:
     """Only the JSON value in the header of what :func:`write_tensors` wrote, unchecked."""
     with reading(path, "remove or restore it"), safe_open(path, framework="pt") as file:
         return _said(file.metadata()).get("value")
+
+
+def is_marked(path: Path) -> bool:
+    """Whether :func:`write_tensors` wrote a file."""
+    with reading(path, "remove or restore it"), safe_open(path, framework="pt") as file:
+        return _META in (file.metadata() or {})
 
 
 def sha256(content: bytes) -> str:
