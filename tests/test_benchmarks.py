@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import course, data_specific, learnt, lossy, pages, properties, series
+from benchmarks import course, data_specific, learnt, lossy, outliers, pages, properties, series
 from isthmus.data import Data, Part
 
 
@@ -157,3 +157,10 @@ def test_the_components_of_series_leave_out_what_is_missing() -> None:
     assert errors.sum() == pytest.approx(np.square(left).sum())
     short = series.padded([one[:, :5] for one in x], 9)
     assert not series.Components().fit(x).errors(short)[:, :, 5:].any()
+
+
+def test_contrast_is_by_the_image_and_neither_brightness_nor_range_matters() -> None:
+    image = np.array([[0, 0], [0, 4]], np.uint8)
+    found = outliers.contrasts(np.stack([image, 10 * image + 7])[:, None])
+    np.testing.assert_allclose(found[0, 0], np.array([[-1, -1], [-1, 3]]) / 1.5, rtol=1e-6)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)

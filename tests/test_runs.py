@@ -45,7 +45,8 @@ def test_what_a_run_holds(run: Path) -> None:
     ]
     config = json.loads((run / "config.json").read_text())
     assert config["member"] == "ae"
-    assert config["fields"]["latent_dim"] == 2
+    assert config["fields"]["latent_dim"] is None  # nobody said it
+    assert config["chosen"] == {"latent_dim": 2}
     assert config["format"] == 3
     assert config["isthmus"] == ist.__version__
     assert json.loads((run / "history.jsonl").read_text())["epoch"] == 1
@@ -292,10 +293,21 @@ def test_a_save_that_is_cut_anywhere_leaves_the_old_run_or_the_new(
             new.save(run)
         last.clear()
         again = ist.load(run)
-        assert np.array_equal(
-            again.transform(few), (old if again.latent_dim == 2 else new).transform(few)
-        )
-        assert len(again.snapshots_) == (2 if again.latent_dim == 2 else 0)
-        found.append(again.latent_dim)
+        codes = again.transform(few)
+        is_old = codes.shape[1] == 2
+        assert np.array_equal(codes, (old if is_old else new).transform(few))
+        assert len(again.snapshots_) == (2 if is_old else 0)
+        found.append(codes.shape[1])
     assert found == sorted(found)  # first the old, then the new
     assert set(found) == {2, 3}
+
+
+def test_a_code_that_was_chosen_stays_when_the_rule_changes(
+    run: Path, few: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ist.load(run).transform(few)
+    monkeypatch.setattr("isthmus.estimators.settings._CODE_SIZE", 5)
+    again = ist.load(run)
+    assert again.latent_dim == 2
+    assert np.array_equal(again.transform(few), before)
+    assert ist.AE(epochs=1).fit(few).transform(few).shape == (len(few), 5)

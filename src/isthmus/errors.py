@@ -34,6 +34,10 @@ class BusyError(InputError):
     """Another process, or thread, is writing to the same folder; the message names it."""
 
 
+class MemoryLimitError(InputError, MemoryError):
+    """What was asked for takes more memory than is left; the message says how much of it."""
+
+
 class DataWarning(UserWarning):
     """Something about the data may be wrong; the message says what and the remedy."""
 

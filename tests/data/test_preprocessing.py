@@ -10,7 +10,8 @@ import torch
 
 import isthmus as ist
 from isthmus.data._layout import extent, layout_of
-from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.data.preprocessing import Preprocessor
+from isthmus.data.settling import fit_preprocessor
 from isthmus.data.stores import ArrayStore
 
 RNG = np.random.default_rng(0)

@@ -16,7 +16,8 @@ from isthmus.data._layout import Extent
 from isthmus.data._scaling import fit_scaling
 from isthmus.data._statistics import moments, reach
 from isthmus.data.batches import StoreBatches
-from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.data.preprocessing import Preprocessor
+from isthmus.data.settling import fit_preprocessor
 from isthmus.data.stores import ArrayStore, SparseStore, Store
 from isthmus.errors import DataWarning
 

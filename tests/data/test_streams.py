@@ -22,9 +22,9 @@ from torch.utils.data import (
 )
 
 import isthmus as ist
+from isthmus.core.memory import say_if_large
 from isthmus.data._ahead import Ahead
 from isthmus.data._given import BatchRows, as_stream
-from isthmus.data._memory import say_if_large
 from isthmus.data.streams import GroupedSource, Groups, Source, Stream
 from isthmus.errors import DataWarning, InputError
 from isthmus.training import checkpoint as checkpoints
@@ -433,7 +433,7 @@ def test_a_folder_is_trained_on_as_a_stream_by_the_command_line(
 def test_what_takes_much_of_the_memory_is_said(
     size: int, said: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("isthmus.data._memory.memory", lambda: 100 * 2**30)
+    monkeypatch.setattr("isthmus.core.memory.memory", lambda: 100 * 2**30)
     if not said:
         say_if_large(size * 2**30, "the array of 9 images")
         return

@@ -10,7 +10,8 @@ import pytest
 
 import isthmus as ist
 from isthmus.core.example import ExampleSpec
-from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.data.preprocessing import Preprocessor
+from isthmus.data.settling import fit_preprocessor
 from isthmus.likelihoods.base import that_fit
 
 RNG = np.random.default_rng(0)

@@ -175,7 +175,7 @@ def test_a_foreign_folder_is_refused_before_training(few_digits: Data, tmp_path:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(
         ist.InputError,
-        match=r"exists and is not a run of isthmus: choose another folder; nothing was written",
+        match=r"exists and is not a run of isthmus \(it holds thesis.tex\): choose another folder",
     ):
         compare(["ae"], few_digits, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

@@ -76,7 +76,7 @@ class Field:
     def limits(self) -> str:
         """The limits in words, for a message or a help text; empty where there are none."""
         words = [
-            f"{word} {value:g}"
+            f"{word} {value if isinstance(value, int) else format(value, 'g')}"
             for word, value in (
                 ("at least", self.low),
                 ("above", self.above),
@@ -114,6 +114,10 @@ class Field:
             self._check_part(self.registry, value)
         elif isinstance(value, str) and self.choices and value not in self.choices:
             raise unknown(f"value of {self.name}", value, self.choices)
+        elif _is_boundless(value):
+            raise InputError(
+                f"{self.name}={value!r} is too large for any computer: give {self.expected}."
+            )
         elif not any(_is(kind, value) for kind in self.alternatives) or not self._within(value):
             raise InputError(f"{self.name}={value!r} is not usable: give {self.expected}.")
 
@@ -256,6 +260,13 @@ def _is(kind: str, value: Any) -> bool:
             )
         case _:  # a module, a function, a generator: checked where it is used
             return value is not None and not isinstance(value, str | int | float | tuple)
+
+
+def _is_boundless(value: Any) -> bool:
+    """Whether a number, or one of several, does not fit into the 64 bits of torch and numpy."""
+    if isinstance(value, tuple | list):
+        return any(_is_boundless(item) for item in value)
+    return isinstance(value, Integral) and not -(2**63) <= int(value) < 2**63
 
 
 def _pair(text: str) -> tuple[str, str]:

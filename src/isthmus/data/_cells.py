@@ -19,7 +19,7 @@ def typed(cells: Any, dtype: str) -> Any:
     return cells.astype(dtype)
 
 
-def plain(value: Any) -> Any:
+def native(value: Any) -> Any:
     """A value as python has it: numbers of numpy as numbers."""
     return value.item() if isinstance(value, np.generic) else value
 

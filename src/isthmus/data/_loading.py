@@ -15,6 +15,7 @@ from isthmus.core.declarations import first_paragraph
 from isthmus.data._sources.arrays import read_npy, read_npz
 from isthmus.data._sources.containers import is_zarr, read_hdf5, read_zarr
 from isthmus.data._sources.folders import SUFFIXES, first_file, is_image
+from isthmus.data._sources.guards import require_regular
 from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
 from isthmus.data._sources.lazy import open_stream
 from isthmus.data._sources.series import read_series
@@ -282,6 +283,7 @@ def _existing(source: Location) -> Path:
     path = Path(source).expanduser()
     if not path.exists():
         raise _missing(str(source), path)
+    require_regular(path)
     return path
 
 

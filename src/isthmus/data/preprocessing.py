@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,32 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
-from isthmus.core.parts import named
+from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind
 from isthmus.data._grids import grid_of, no_count, off_grid
-from isthmus.data._layout import (
-    EXACT,
-    Extent,
-    Layout,
-    as_numbers,
-    extent,
-    layout_of,
-    warn_of_large,
-)
-from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
+from isthmus.data._layout import EXACT, Extent, Layout, as_numbers, extent, warn_of_large
+from isthmus.data._scaling import PIXELS, Scaling
 from isthmus.data._sequences import lacks_steps, steps
-from isthmus.data._statistics import blocks, is_sparse, moments
-from isthmus.data._streamed import LaidOut, StreamStore, seen
+from isthmus.data._statistics import is_sparse
+from isthmus.data._streamed import StreamStore
 from isthmus.data.batches import StoreBatches
 from isthmus.data.columns import listed
 from isthmus.data.conditions import Condition, condition_from_json
 from isthmus.data.frames import is_frame
-from isthmus.data.stores import ArrayStore, Store, kept
+from isthmus.data.stores import Store, kept
 from isthmus.data.streams import Stream
-from isthmus.data.tables import Table, as_frame, fit_table
-from isthmus.errors import DataWarning, InputError
-from isthmus.likelihoods.base import LikelihoodPart, that_fit
-from isthmus.registry import LIKELIHOODS
+from isthmus.data.tables import Table, as_frame
+from isthmus.errors import InputError
 
 _SLACK = 1e-4  # pixels that went through a resize or a decoder may pass 1 by rounding
 
@@ -106,7 +93,7 @@ class Preprocessor:
         if isinstance(x, Stream):
             return self._streamed(x, gaps)
         if is_sparse(x):
-            _refuse_order(self.spec.kind)
+            refuse_order(self.spec.kind)
         reach = self._checked(x, gaps)
         is_padded = lacks_steps(x, self.spec.kind)
         scaling = self._scaling_of(x.dtype, reach)
@@ -150,7 +137,7 @@ class Preprocessor:
         numbers = table.encode(frame)
         _require_examples(numbers)
         reach = extent(numbers, gaps=True)
-        _warn_of_long(frame, reach)
+        warn_of_long(frame, reach)
         return kept(numbers, self.layout, self.scaling, has_gaps=reach.has_gaps)
 
     def batches(
@@ -291,133 +278,12 @@ class Preprocessor:
         return scaling
 
 
-def fit_preprocessor(
-    x: Any,
-    *,
-    scaling: str,
-    likelihood: LikelihoodPart | None = None,
-    channels: str = "auto",
-    image_shape: Shape | None = None,
-    kind: Kind | None = None,
-    columns: Mapping[str, str] | None = None,
-    table_scaling: str = "standard",
-    as_probabilities: bool = False,
-) -> tuple[Preprocessor, Store]:
-    """Settle kind, layout and scaling by training examples, an array, a frame or sparse rows; gives
-    these as they are inside too.
-
-    ``likelihood`` is the one that was asked for, None where the data decide. Sequences and signals
-    may end in steps of NaN. Each feature of a sequence and each channel of a signal is scaled by
-    itself, over all steps that are there, and so is each column of a table; ``columns`` says of
-    which kind some are, and ``table_scaling`` what ``"auto"`` stands for there. Values in [0, 1]
-    stay as they are under ``"auto"`` where they are meant ``as_probabilities``, or where the
-    likelihood needs them there.
-    """
-    if kind is None and is_frame(x) and image_shape is None:
-        kind = "table"
-    if kind == "table" and isinstance(x, Stream):
-        raise InputError(
-            "kind='table' looks at whole columns, and takes no stream: leave kind out, so that rows"
-            " are vectors of numbers, or read the table without stream=True."
-        )
-    if kind == "table" and not is_sparse(x):
-        chosen = table_scaling if scaling == "auto" else scaling
-        return _fit_table(x, chosen, likelihood, columns)
-    if columns:
-        raise InputError(
-            f"columns={columns!r} says what the columns of a table are, but X is read as"
-            f" {kind or 'an array'}: give a DataFrame, or pass kind='table'."
-        )
-    if not isinstance(x, Stream):
-        x = as_numbers(x)
-    kind, layout = layout_of(tuple(x.shape[1:]), channels, image_shape, kind)
-    _require_two(x)
-    values: Any
-    inside: Any
-    if isinstance(x, Stream):
-        values, is_padded = seen(x, kind, layout, scaling), False
-        inside = values
-    elif is_sparse(x):
-        _refuse_order(kind)
-        inside = x if len(layout.shape) == 1 else x.reshape(-1, 1).tocsr()  # images: as a whole
-        values, is_padded = inside, False
-    else:
-        inside = layout.transform(x)
-        is_padded = lacks_steps(inside, kind)
-        values = steps(inside, kind) if is_padded or kind == "sequence" else inside
-    unscaled = ExampleSpec(kind, layout.shape)
-    reach = extent(values, gaps=unscaled.may_lack_values)
-    if reach.has_gaps and unscaled.may_lack_values:
-        _say_empty(inside, reach)
-    counts = likelihood is not None and likelihood.requires_counts
-    if likelihood is not None and counts:
-        scaling = _unscaled(scaling, likelihood)
-    needs_unit = likelihood is not None and likelihood.accepts(unscaled) is not None
-    if scaling == "auto" and (needs_unit or as_probabilities) and x.dtype not in PIXELS:
-        scaling = "none" if reach.is_unit else scaling
-    fitted = fit_scaling(scaling, values, reach, example=kind)
-    support = support_of(inside, fitted, kind)
-    spec = replace(unscaled, support=support, missing=reach.missing)
-    _require_fit(likelihood, spec, reach)
-    bins = None if likelihood is None else likelihood.required_bins
-    unbounded = replace(spec, support="count" if counts else "real")
-    is_bounded = likelihood is None or likelihood.accepts(unbounded) is not None
-    is_picture = fitted.kind == "pixels" or (
-        kind == "image" and fitted.kind == "none" and spec.unit_range
-    )
-    lacks = spec.may_lack_values and fitted.kind != "standard"
-    blank = _mean_inside(values, fitted) if lacks else None
-    strict = is_picture and is_bounded
-    preprocessor = Preprocessor(spec, layout, fitted, strict, bins=bins, blank=blank, counts=counts)
-    if isinstance(x, Stream):
-        known = reach.has_gaps if isinstance(values, LaidOut) else None
-        return preprocessor, preprocessor._streamed(x, False, known)
-    return preprocessor, kept(x, layout, fitted, has_gaps=is_padded or reach.has_gaps)
+def _require_examples(x: Any) -> None:
+    if x.shape[0] == 0:
+        raise InputError("X holds 0 examples: give at least one.")
 
 
-def _say_empty(x: Any, reach: Extent) -> None:
-    """Refuse examples without any value; warn of a column that has none, which teaches nothing."""
-    if reach.missing == 1:
-        raise InputError("X holds no value, only gaps: fill some in.")
-    known = np.zeros(x.shape[1:], dtype=bool)
-    for _, block in blocks(x):
-        known |= ~np.isnan(block).all(axis=0)
-    if not known.all():
-        empty = np.flatnonzero(~known)
-        warnings.warn(
-            f"column {empty[0]} of X (from 0) holds no value, only gaps, and so do"
-            f" {len(empty) - 1} more: leave such columns out.",
-            DataWarning,
-            stacklevel=2,
-        )
-
-
-def _mean_inside(x: Any, scaling: Scaling) -> np.ndarray:
-    """The mean of training examples in the model's units, where no curve leads there."""
-    mean = moments(x, 0)[0]
-    return scaling.transform(mean[None])[0]
-
-
-def _fit_table(
-    x: Any, scaling: str, likelihood: LikelihoodPart | None, columns: Mapping[str, str] | None
-) -> tuple[Preprocessor, Store]:
-    frame = as_frame(x)
-    _require_two(frame)
-    table = replace(fit_table(frame, columns), from_frame=is_frame(x))
-    numbers = table.encode(frame)
-    reach = extent(numbers, gaps=True)
-    _warn_of_long(frame, reach)
-    count = sum(code.kind in ("number", "date") for code in table.codes)
-    fitted = fit_columns(scaling, numbers, count)
-    spec = ExampleSpec("table", (table.width,), table.columns, missing=reach.missing)
-    _require_fit(likelihood, spec, reach)
-    layout = Layout((len(table.names),), (table.width,), "table")
-    inside = fitted.transform(numbers)
-    preprocessor = Preprocessor(spec, layout, fitted, table=table, blank=np.nanmean(inside, axis=0))
-    return preprocessor, ArrayStore(inside, has_gaps=reach.has_gaps)
-
-
-def _warn_of_long(frame: Any, reach: Extent) -> None:
+def warn_of_long(frame: Any, reach: Extent) -> None:
     """Warn of whole numbers in a frame that float64 cannot tell from the next.
 
     Its types, which are slow to ask for, are looked at where its numbers reach so far.
@@ -426,41 +292,7 @@ def _warn_of_long(frame: Any, reach: Extent) -> None:
         warn_of_large(frame)
 
 
-def _require_fit(likelihood: LikelihoodPart | None, spec: ExampleSpec, reach: Extent) -> None:
-    """Refuse a likelihood that has no place for the values."""
-    if likelihood is not None and (lack := likelihood.accepts(spec)) is not None:
-        others = " or ".join(map(repr, that_fit(spec)))
-        raise InputError(
-            f"X lies in [{reach.low:g}, {reach.high:g}], but"
-            f" likelihood={named(likelihood, LIKELIHOODS)!r} {lack}, or another likelihood"
-            f" ({others})."
-        )
-
-
-def _unscaled(scaling: str, likelihood: LikelihoodPart) -> str:
-    """The scaling of counts, which is none; another one is refused."""
-    if scaling not in ("auto", "none"):
-        raise InputError(
-            f"scaling={scaling!r} leaves no counts, which"
-            f" likelihood={named(likelihood, LIKELIHOODS)!r} needs: pass scaling='none' or 'auto'."
-        )
-    return "none"
-
-
-def _require_examples(x: Any) -> None:
-    if x.shape[0] == 0:
-        raise InputError("X holds 0 examples: give at least one.")
-
-
-def _require_two(x: Any) -> None:
-    if x.shape[0] < 2:
-        raise InputError(
-            f"X holds {x.shape[0]} examples (n_samples = {x.shape[0]}): at least 2 are needed to"
-            " train."
-        )
-
-
-def _refuse_order(kind: Kind) -> None:
+def refuse_order(kind: Kind) -> None:
     """Refuse sparse rows where values have an order in time."""
     if kind in ("signal", "sequence"):
         raise InputError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.core.example import COLUMN_KINDS, Column, ColumnKind
-from isthmus.data._cells import plain, typed
+from isthmus.data._cells import native, typed
 from isthmus.data._lookalikes import resemblance
 from isthmus.data.columns import (
     BinaryColumn,
@@ -256,7 +256,7 @@ def fit_table(frame: DataFrame, kinds: Mapping[str, str] | None = None) -> Table
         codes.append(_code(cells, _known(kind, name)))
         if cells.nunique(dropna=True) == 1:
             _warn(
-                f"column {name!r} holds {plain(cells.dropna().iloc[0])!r} throughout, which says"
+                f"column {name!r} holds {native(cells.dropna().iloc[0])!r} throughout, which says"
                 " nothing about a row: leave it out."
             )
     if not codes:
@@ -302,7 +302,7 @@ def _kind_of(cells: Series) -> str:
         return _kind_of_numbers(name, inferred, len(cells))
     if not _is_categorical(cells, known):
         raise InputError(
-            f"column {name!r} holds {plain(known.iloc[0])!r} (type {cells.dtype}), which cannot be"
+            f"column {name!r} holds {native(known.iloc[0])!r} (type {cells.dtype}), which cannot be"
             " read: convert it to numbers, text or dates, or pass"
             f" columns={{{str(name)!r}: 'skip'}}."
         )
@@ -394,12 +394,12 @@ def _category(cells: Series, name: Any, dtype: str) -> CategoryColumn:
 
     known = cells.dropna()
     if isinstance(cells.dtype, CategoricalDtype):
-        categories = tuple(plain(value) for value in cells.dtype.categories)
+        categories = tuple(native(value) for value in cells.dtype.categories)
         present = set(known)
         values = tuple(value for value in categories if value in present)
         of = str(cells.dtype.categories.dtype)
         return CategoryColumn(name, dtype, values, categories, bool(cells.dtype.ordered), of)
-    values = tuple(sorted({plain(value) for value in known}, key=lambda v: (str(type(v)), v)))
+    values = tuple(sorted({native(value) for value in known}, key=lambda v: (str(type(v)), v)))
     return CategoryColumn(name, dtype, values)
 
 

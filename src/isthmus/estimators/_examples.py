@@ -13,8 +13,9 @@ from isthmus.data.conditions import fit_condition
 from isthmus.data.datasets import Part
 from isthmus.data.examples import Examples
 from isthmus.data.incoming import incoming
-from isthmus.data.preprocessing import Preprocessor, fit_preprocessor
+from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.series import Windows, check_rows
+from isthmus.data.settling import fit_preprocessor
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.estimators.building import BuildingMixin

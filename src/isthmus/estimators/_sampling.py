@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.core.memory import require
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.tables import Table
 from isthmus.errors import DataWarning, InputError
@@ -19,6 +20,7 @@ from isthmus.priors.base import Prior
 from isthmus.training.settings import seed_of
 
 _CANDIDATES = 4096  # codes among which those are chosen that agree with given cells
+_BYTES = 4  # of a number in float32
 _FEW = 20  # codes that must agree, or new rows would repeat each other
 
 
@@ -77,6 +79,7 @@ class SamplingMixin(InferenceMixin):
                 f"n={n!r}, temperature={temperature!r}: give at least 1 example and a temperature"
                 " of at least 0."
             )
+        self._require_room(int(n))
         known, table = self.preprocessor_.condition, self.preprocessor_.table
         cells = condition if isinstance(condition, Mapping) else None
         if cells is not None and known is not None:
@@ -112,6 +115,16 @@ class SamplingMixin(InferenceMixin):
                 rows[name] = np.full(n, value, dtype=object)
                 rows[name] = rows[name].astype(table.dtype_of(name))
             return rows
+
+    def _require_room(self, n: int) -> None:
+        """Refuse n examples that the memory cannot hold, with their codes."""
+        layout = self.preprocessor_.layout
+        each = (
+            math.prod(self.module_.bottleneck.code_shape)
+            + math.prod(layout.shape)
+            + math.prod(layout.outer)
+        )
+        require(n * each * _BYTES, f"n={n:,} examples", "draw fewer at a time")
 
     def _new_codes(self, n: int, label: Any, given: Tensor | None, temperature: float) -> Tensor:
         """n codes from the fitted prior, or from the member's own."""

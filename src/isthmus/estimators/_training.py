@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.core import fields, files
+from isthmus.core import allocations, fields, files
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.example import ExampleSpec
 from isthmus.core.latent_grid import latent_grid
@@ -188,7 +188,8 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
 
     def _placed_module(self, task: Task) -> Autoencoder:
         """The module on its device, at its start or at the end of the training before."""
-        module = self._build_for(task.preprocessor)
+        within = allocations.for_training(lambda: allocations.asked_by(self))
+        module = self._build_for(task.preprocessor, within)
         if task.earlier is not None:
             task.earlier.load_into(module)
         module = task.runtime.place(module)
@@ -311,7 +312,8 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
     ) -> None:
         """Become fitted with weights that were saved."""
         with torch.random.fork_rng():
-            module = self._build_for(preprocessor)
+            within = allocations.as_saved(weights, source)
+            module = self._build_for(preprocessor, within)
         files.load_state(module, weights, source)
         self._keep(preprocessor, SingleProcess(self.device).place(module), State())
         self._is_loaded = True

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self
 
 from torch import nn
 
-from isthmus.core import fields
+from isthmus.core import allocations, fields
+from isthmus.core.allocations import Allocations
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction, single_sample
 from isthmus.core.conditioning import ConditionShift, conditioned_shape
 from isthmus.core.example import ExampleSpec, Shape
@@ -56,6 +57,12 @@ class BuildingMixin(Settings, Configurable, ABC):
         stands for; an ``ExampleSpec`` says so itself. ``condition_size`` is how many numbers a
         conditional member is told of each example.
         """
+        with allocations.for_training(lambda: allocations.asked_by(self)):
+            return self._module(shape, unit_range, condition_size)
+
+    def _module(
+        self, shape: Shape | ExampleSpec, unit_range: bool = True, condition_size: int = 0
+    ) -> Autoencoder:
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         spec = (
             shape
@@ -211,6 +218,9 @@ class BuildingMixin(Settings, Configurable, ABC):
             return self._initialised(self._network(spec).decoder(code_shape, said))
         return own_decoder(self.decoder, code_shape, parameters)
 
-    def _build_for(self, preprocessor: Preprocessor) -> Autoencoder:
+    def _build_for(self, preprocessor: Preprocessor, within: Allocations) -> Autoencoder:
+        """The module for some data, made ``within`` what it may allocate."""
         known = preprocessor.condition
-        return self.build(preprocessor.spec, condition_size=0 if known is None else known.size)
+        with within:
+            size = 0 if known is None else known.size
+            return self._module(preprocessor.spec, condition_size=size)

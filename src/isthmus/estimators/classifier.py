@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ from isthmus.training.callbacks import assembled
 from isthmus.training.distributed import choose_runtime
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import Runtime, tuned, useful_threads
-from isthmus.training.settings import TrainingSettings
+from isthmus.training.settings import TrainingSettings, seed_of
 
 UNLABELLED = -1
 
@@ -90,8 +90,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         runtime = runtime or choose_runtime(self.device, self.precision)
-        fresh = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        seed = int(runtime.agreed([fresh])[0])
+        seed = int(runtime.agreed([seed_of(self.random_state)])[0])
         X = incoming(X)
         known, labels, gaps = labelled(X.y if y is None and isinstance(X, Part) else y)
         self.classes_, y_known = np.unique(labels, return_inverse=True)

@@ -107,7 +107,10 @@ class OutlierDetector(OutlierMixin, Configurable):
         " error for others, and distance for DeepSVDD",
     )
     random_state: int | None = field(
-        None, "seed of members that are not given as estimators of your own"
+        None,
+        "seed of members that are not given as estimators of your own",
+        low=0,
+        high=4294967295,
     )
 
     classes_: ClassVar[np.ndarray] = np.array([1, -1])

@@ -18,18 +18,26 @@ if TYPE_CHECKING:
     from isthmus.estimators.base import Estimator
 
 
-def described(model: Estimator) -> dict[str, Any]:
+def configuration_of(model: Estimator) -> dict[str, Any]:
     """All that is written of a member beside its weights, its history and its prior."""
     return {
         "isthmus": __version__,
         "member": MEMBERS.name_of(type(model)),
         "fields": _plain_fields(model),
+        "chosen": _chosen(model),
         "networks": {name: _importable(value) for name, value in _own(model).items()},
         "data": model.preprocessor_.to_json(),
         "columns": list(getattr(model, "feature_names_in_", [])) or None,
         "likelihood": model.likelihood_,
         "source": model.source_,
     }
+
+
+def _chosen(model: Estimator) -> dict[str, int]:
+    """What the data decided where nobody said it: the rule may change, a run may not."""
+    if getattr(model, "latent_dim", 0) is not None:
+        return {}
+    return {"latent_dim": model._suited(model.preprocessor_.spec)._code_size}
 
 
 def _own(model: Estimator) -> dict[str, Any]:
@@ -48,8 +56,6 @@ def _plain_fields(model: Estimator) -> dict[str, Any]:
         for name, value in plain_values(model).items()
         if name not in {"callbacks", *_own(model)}  # they watched the training, which is over
     }
-    if values.get("latent_dim", 0) is None:  # the rule that chose may change, the run may not
-        values["latent_dim"] = model._suited(model.preprocessor_.spec)._code_size
     if isinstance(values["random_state"], str):
         values["random_state"] = None
     return values

@@ -80,9 +80,7 @@ def read_detector(
             " or fit again."
         )
     if STATISTICS not in contents:
-        raise RunError(
-            f"{path / STATISTICS} is missing, damaged or exchanged: restore it, or fit again."
-        )
+        raise runs.damaged(path, STATISTICS)
     tensors, _ = files.parse_tensors(contents[STATISTICS], path / STATISTICS)
     members = []
     for folder, seal in config["members"].items():

@@ -17,7 +17,7 @@ from isthmus.core.editions import Edition, edition
 from isthmus.core.parts import from_plain
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, RunWarning, unknown
-from isthmus.io._configuration import described, own_networks
+from isthmus.io._configuration import configuration_of, own_networks
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import DETECTORS, MEMBERS
@@ -52,7 +52,7 @@ def save(model: Estimator, path: Path) -> Path:
             f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
             " saved: train it again, with a smaller learning_rate."
         )
-    config = described(model) | {"format": FORMAT}
+    config = configuration_of(model) | {"format": FORMAT}
     claims.refuse_foreign(path, (CONFIG, CHECKPOINT))
     with claims.claimed(path), edition(path, FILES) as new:
         new.write_tensors(WEIGHTS, module.state_dict())
@@ -209,6 +209,10 @@ def _loaded(
         **values | {"device": device},
         **own_networks(config["networks"], networks, trust, path),
     )
+    for name, value in config.get("chosen", {}).items():
+        suited = model._suited(preprocessor.spec)
+        if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
+            setattr(model, name, value)
     weights = _tensors(path, WEIGHTS, contents)
     model._restore(preprocessor, weights, path / WEIGHTS)
     model.history_ = _said(path, HISTORY, config, contents, _rows)
@@ -235,7 +239,7 @@ def _said(
             return read(contents[name], path / name)
     if name in config["files"]:
         if (path / name).is_file():
-            raise _damaged(path, name)
+            raise damaged(path, name)
         warnings.warn(
             f"{path / name} is missing: the model is whole, but what the file told of its training"
             f" is lost; isthmus repair {path} accepts that.",
@@ -248,11 +252,12 @@ def _said(
 def _tensors(path: Path, name: str, contents: Mapping[str, bytes]) -> dict[str, Tensor]:
     """The tensors of a file that a model cannot do without."""
     if name not in contents:
-        raise _damaged(path, name)
+        raise damaged(path, name)
     return files.parse_tensors(contents[name], path / name)[0]
 
 
-def _damaged(path: Path, name: str) -> RunError:
+def damaged(path: Path, name: str) -> RunError:
+    """The error for a file that is missing, or not what the configuration says."""
     if not (path / name).is_file():
         return RunError(f"{path / name} is missing: restore it from a copy, or train again.")
     return RunError(

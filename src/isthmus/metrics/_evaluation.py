@@ -18,6 +18,7 @@ from isthmus.errors import InputError
 from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
 from isthmus.metrics._measure import Measure
 from isthmus.metrics.representation import Labelled
+from isthmus.training.settings import require_seed
 
 _TRAINING_CODES, _TEST_POINTS = 10_000, 2_000
 
@@ -55,6 +56,7 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Me
     Raises:
         InputError: where the test part is empty.
     """
+    require_seed(random_state)
     require_data(data)
     if len(data.test) == 0:
         raise InputError(

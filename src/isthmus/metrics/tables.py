@@ -13,6 +13,7 @@ from isthmus.errors import unknown
 from isthmus.metrics import efficacy, privacy, similarity
 from isthmus.metrics._encoding import Encoding, encode_tables
 from isthmus.metrics._measure import Measure
+from isthmus.training.settings import require_seed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +85,7 @@ def table_quality(
         S. Dat et al., SDMetrics, https://docs.sdv.dev/sdmetrics, whose definitions of the
         similarities these are.
     """
+    require_seed(random_state)
     tables = {"real_train": real_train, "synthetic": synthetic}
     if real_test is not None:
         tables["real_test"] = real_test

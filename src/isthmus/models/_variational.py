@@ -26,6 +26,7 @@ from isthmus.estimators._filling import rounds_of
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.inference import scores_of
 from isthmus.estimators.settings import Conditional
+from isthmus.training.settings import require_seed
 
 # looked at together: with more of them, they leave the cache before they meet their next draws
 _EXAMPLES = 64
@@ -65,6 +66,7 @@ class Variational(Conditional, Estimator, ABC):
         """
         if not isinstance(samples, int | np.integer) or isinstance(samples, bool) or samples < 1:
             raise InputError(f"samples={samples!r} is not usable: give a whole number, at least 1.")
+        require_seed(random_state)
         X = incoming(X)
 
         def compute(is_wide: bool) -> dict[str, np.ndarray]:

@@ -37,7 +37,9 @@ class DeepSVDD(Estimator):
     An encoder could map everything to c. So our own networks have no biases here, c keeps away from
     0 in every dimension, and the encoder closes in on it in small steps (``closing_rate``), with
     weight decay. Bounded activations (``"sigmoid"``, ``"tanh"``) invite that collapse, which is
-    warned of where it happens.
+    warned of where it happens. On images of 28×28, narrow convolutions
+    (``network="conv", hidden=(8, 16)``) tell strangers apart better than fully connected layers; on
+    8×8 they do not.
     ``x: (n, *shape)``, ``z: (n, latent_dim)``.
 
     Reference:

@@ -68,7 +68,7 @@ class NVAE(Variational):
     learns_prior = True
 
     groups: tuple[int, ...] = field(
-        (2, 2), "groups of codes at each scale, from the coarsest", low=1
+        (2, 2), "groups of codes at each scale, from the coarsest", low=1, high=1000
     )
     width: int = field(
         32, "channels of both towers at the finest scale; they double from scale to scale", low=8

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from isthmus.core import fields, files
+from isthmus.core.allocations import as_saved
 from isthmus.core.editions import MANIFEST, Edition
 from isthmus.core.parts import from_plain, plain_values
 from isthmus.priors.base import Prior
@@ -41,5 +42,5 @@ def read_prior(
         cls, values = PRIORS[entry["name"]], entry["values"]
         given = from_plain(entry["fields"], fields.declared(cls))
         prior: Prior = cls(**given | ({"device": device} if "device" in given else {}))
-    with files.reading(folder / FILE, "fit the prior again"):
+    with files.reading(folder / FILE, "fit the prior again"), as_saved(tensors, folder / FILE):
         return prior.restore(tensors, values)

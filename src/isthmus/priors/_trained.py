@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from isthmus.core import files
+from isthmus.core import allocations, files
 from isthmus.core.batch import Batch
 from isthmus.core.fields import field, slot
 from isthmus.core.objectives import Batches, Loss, Stage, TrainableModule
@@ -73,7 +73,9 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         runtime = SingleProcess(self.device, self.precision)  # alike in every process
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            module = runtime.place(self._density())
+            with allocations.for_training(lambda: allocations.asked_by(self)):
+                density = self._density()
+            module = runtime.place(density)
             batches = StoreBatches(
                 ArrayStore(codes.numpy()), runtime.device, condition=self._one_hot(classes)
             )

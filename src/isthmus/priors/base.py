@@ -38,7 +38,9 @@ class Prior(SlotPart, ABC):
     takes_indices: ClassVar[bool] = False
     """Whether codes are indices on grids; else they are vectors."""
 
-    random_state: int | np.random.RandomState | None = field(None, "seed; none: the member's")
+    random_state: int | np.random.RandomState | None = field(
+        None, "seed; none: the member's", low=0, high=4294967295
+    )
 
     def fit(
         self, codes: Tensor, labels: Any = None, levels: Sequence[Level] = (), *, seed: int = 0

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.incoming import incoming
-from isthmus.data.preprocessing import fit_preprocessor
+from isthmus.data.settling import fit_preprocessor
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.likelihoods import SquaredError

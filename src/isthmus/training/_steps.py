@@ -13,7 +13,7 @@ from torch import Tensor
 from isthmus.core import sharding
 from isthmus.core.forward import Pass
 from isthmus.core.objectives import Adversary, Batches, Loss, Side, Stage, TrainableModule
-from isthmus.errors import DivergenceError, InputError
+from isthmus.errors import DivergenceError, InputError, MemoryLimitError
 from isthmus.training._gradients import Gradients, Ready, Seen
 from isthmus.training.optimizers import Optimizer, set_learning_rates
 from isthmus.training.runtimes import Runtime
@@ -197,6 +197,15 @@ def diverged(what: str, trainer: Trainer, is_old: bool = False) -> DivergenceErr
         f"{what} of epoch {trainer.state.epoch + 1}. Likely causes: a learning rate that is too"
         f" large (it is {trainer.settings.learning_rate:g}: try a tenth), data that are not scaled,"
         f" or no clip_norm. The model keeps the weights from before {when}."
+    )
+
+
+def out_of_memory(trainer: Trainer) -> MemoryLimitError:
+    """The error for a step that does not fit into the memory of its device."""
+    kept = "; the model keeps the weights from before this epoch" if trainer.state.epoch else ""
+    return MemoryLimitError(
+        f"memory ran out in epoch {trainer.state.epoch + 1}, with batch_size="
+        f"{trainer.settings.batch_size}: give a smaller one, or choose a smaller network{kept}."
     )
 
 

@@ -12,8 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isthmus.core.memory import is_shortage
 from isthmus.core.objectives import Batches, Stage, TrainableModule
-from isthmus.training._steps import Step, diverged, is_usable, measure, order_of, steps_per_epoch
+from isthmus.training._steps import (
+    Step,
+    diverged,
+    is_usable,
+    measure,
+    order_of,
+    out_of_memory,
+    steps_per_epoch,
+)
 from isthmus.training.callbacks.base import Callback
 from isthmus.training.checkpoint import State
 from isthmus.training.optimizers import Optimizer, make_optimizer
@@ -157,12 +166,22 @@ class Trainer:
                     self._enter_stage()
                 self._epoch()
             self.is_complete = True
+        except Exception as error:
+            if not is_shortage(error):
+                raise
+            self._undo_epoch()
+            raise out_of_memory(self) from error
         finally:
             self.batches.expect(())
             for callback in started:
                 callback.on_fit_end(self)
         self.module.eval()
         return self.state
+
+    def _undo_epoch(self) -> None:
+        """Put the weights back that were there before the epoch under way."""
+        if self._good:
+            self.module.load_state_dict(self._good)
 
     @property
     def _stage(self) -> Stage:

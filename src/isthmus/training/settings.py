@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core.fields import field, slot
+from isthmus.errors import InputError
 from isthmus.registry import OPTIMIZERS, SCHEDULES
 
 if TYPE_CHECKING:  # the command line reads these declarations without importing it
@@ -15,6 +17,7 @@ if TYPE_CHECKING:  # the command line reads these declarations without importing
     from isthmus.training.optimizers import OptimizerPart
     from isthmus.training.schedules import Schedule
 
+_HIGHEST_SEED = 2**32 - 1  # that numpy and scikit-learn take
 _EPOCHS = 30
 
 
@@ -53,7 +56,7 @@ class TrainingSettings:
         False, "compile the step; training starts some seconds later, and then goes faster"
     )
     random_state: int | np.random.RandomState | None = field(
-        None, "seed; the same seed gives the same numbers"
+        None, "seed; the same seed gives the same numbers", low=0, high=4294967295
     )
     callbacks: Callbacks | None = field(
         None, "what is called while it trains: objects, or names of registered ones"
@@ -69,7 +72,23 @@ class TrainingSettings:
 
 
 def seed_of(random_state: Any) -> int:
-    """The seed of a ``random_state``; None or a generator gives another one at every call."""
+    """The seed of a ``random_state``; None or a generator gives another one at every call.
+
+    Raises:
+        InputError: for what is no seed.
+    """
     from sklearn.utils import check_random_state
 
+    if random_state is not None and not hasattr(random_state, "randint"):
+        require_seed(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def require_seed(random_state: Any) -> None:
+    """Refuse what numpy and scikit-learn cannot take as a seed."""
+    is_whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)
+    if not is_whole or not 0 <= int(random_state) <= _HIGHEST_SEED:
+        raise InputError(
+            f"random_state={random_state!r} is not usable: give a whole number from 0 to"
+            f" {_HIGHEST_SEED}."
+        )

@@ -6,11 +6,13 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from isthmus.data._layout import extent
+from isthmus.data._sources.guards import require_claim
 from isthmus.data.rows import Rows, number_labels
 from isthmus.errors import InputError
 
@@ -71,9 +73,33 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     _check_start(path, b"PK", "numpy.savez")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            _check_claims(path, archive.zip)
             return {key: np.asarray(archive[key]) for key in archive.files}
+    except InputError:
+        raise
     except _DAMAGED as error:
         raise _unreadable(path, error) from error
+
+
+def _check_claims(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse arrays that would not fit into the memory, or of which the file lacks the values."""
+    members = archive.infolist()
+    sizes = [max(info.file_size, _claimed(archive, info)) for info in members]
+    require_claim(path, sum(sizes), sum(info.compress_size for info in members))
+
+
+def _claimed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """The bytes that the head of a packed ``.npy`` announces; 0 where it has none."""
+    with archive.open(info) as file:
+        if file.read(6) != b"\x93NUMPY":
+            return 0
+    with archive.open(info) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    return prod(shape) * dtype.itemsize
 
 
 def _check_start(path: Path, start: bytes, writer: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import struct
 import tarfile
 import zlib
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from isthmus.data._sources.guards import opened, require_claim
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
 
@@ -91,7 +91,8 @@ def _content(path: Path) -> np.ndarray:
 
 
 def _unpacked(path: Path) -> bytes:
-    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    with opened(path) as file:
+        return file.read()
 
 
 def _members(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -100,6 +101,8 @@ def _members(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     with tarfile.open(path, "r:gz") as archive:
         for member in archive:
             name = Path(member.name).name
+            if name in names:
+                require_claim(path, member.size, path.stat().st_size)
             if name in names and (file := archive.extractfile(member)):
                 contents[name] = np.frombuffer(bytearray(file.read()), np.uint8)
     return contents

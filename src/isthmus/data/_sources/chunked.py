@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.memory import require
 from isthmus.data.streams import GroupedSource
 from isthmus.errors import InputError
 
@@ -39,6 +40,8 @@ class ChunkedArray(GroupedSource):
         tall = array.chunks[0] if array.chunks else 1
         # chunks of few rows are read several at a time
         rows = tall * max(1, _PIECE // max(1, row_bytes * tall))
+        what = f"a piece of {rows:,} rows of the stored array"
+        require(rows * row_bytes, what, "write it again, in smaller chunks")
         starts = np.append(np.arange(0, array.shape[0], rows), array.shape[0])
         super().__init__(starts, tuple(array.shape[1:]), dtype.newbyteorder("="))
 

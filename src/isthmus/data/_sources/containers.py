@@ -9,6 +9,12 @@ from typing import Any
 import numpy as np
 
 from isthmus.data._sources.arrays import ON_DISK, rows_of_arrays
+from isthmus.data._sources.guards import (
+    folder_size,
+    require_chunks,
+    require_claim,
+    require_regular_inside,
+)
 from isthmus.data.rows import Rows
 from isthmus.errors import InputError, missing_extra
 
@@ -28,6 +34,8 @@ def read_hdf5(path: Path) -> Rows:
                 for name, item in file.items()
                 if isinstance(item, h5py.Dataset)
             }
+    except InputError:
+        raise
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise _unreadable(path, error) from error
     return rows_of_arrays(path, arrays)
@@ -38,10 +46,13 @@ def read_zarr(path: Path) -> Rows:
     _need(path, "zarr")
     import zarr
 
+    require_regular_inside(path)
     try:
         root = zarr.open(str(path), mode="r")
         found = dict(root.arrays()) if isinstance(root, zarr.Group) else {path.stem: root}
-        arrays = {name: _of_zarr(item) for name, item in found.items()}
+        arrays = {name: _of_zarr(path, item) for name, item in found.items()}
+    except InputError:
+        raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise _unreadable(path, error) from error
     return rows_of_arrays(path, arrays)
@@ -53,15 +64,17 @@ def is_zarr(path: Path) -> bool:
 
 
 def _of_hdf5(path: Path, stored: Any, is_text: bool) -> np.ndarray:
-    if is_text:
-        return np.asarray(stored.asstr()[()], dtype=str)
-    offset = stored.id.get_offset()  # None where it is compressed or in chunks
-    if offset is None or stored.nbytes <= ON_DISK:
-        return np.asarray(stored[()])
-    return np.memmap(path, stored.dtype, "r", offset, stored.shape)
+    offset = None if is_text else stored.id.get_offset()  # None where it is compressed or in chunks
+    if offset is not None and stored.nbytes > ON_DISK:
+        return np.memmap(path, stored.dtype, "r", offset, stored.shape)
+    require_chunks(path, stored, stored.id.get_num_chunks)
+    require_claim(path, stored.nbytes, path.stat().st_size)
+    return np.asarray(stored.asstr()[()], dtype=str) if is_text else np.asarray(stored[()])
 
 
-def _of_zarr(stored: Any) -> np.ndarray:
+def _of_zarr(path: Path, stored: Any) -> np.ndarray:
+    require_chunks(path, stored, lambda: stored.nchunks_initialized)
+    require_claim(path, stored.nbytes, folder_size(path))
     values = np.asarray(stored[...])
     return values.astype(str) if values.dtype.kind in "OT" else values
 

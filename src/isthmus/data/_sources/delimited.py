@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import re
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from numbers import Real
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from isthmus.data._sources.guards import opened
 from isthmus.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
@@ -48,13 +50,15 @@ def read_text(path: Path, *, may_lack_name: bool = False) -> tuple[DataFrame, tu
     import pandas
 
     try:
-        sign = _sign(path, _first_lines(path))
-        head = pandas.read_csv(path, sep=sign, header=None, nrows=1)
+        lines = _first_lines(path)
+        sign = _sign(path, lines)
+        head = pandas.read_csv(io.StringIO("".join(lines)), sep=sign, header=None, nrows=1)
         _check_head(path, head, sign, may_lack_name)
         frame = _parsed(path, sign)
         if sign == ",":
             return frame, ()
-        texts = pandas.read_csv(path, sep=sign, index_col=False, dtype=str)
+        with opened(path) as file:
+            texts = pandas.read_csv(file, sep=sign, index_col=False, dtype=str)
     except InputError:
         raise
     except pandas.errors.ParserWarning as error:
@@ -131,8 +135,10 @@ def _rows(words: Series) -> str:
 
 
 def _first_lines(path: Path) -> list[str]:
-    opened: Callable[..., IO[str]] = gzip.open if path.suffix.lower() == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+    with (
+        opened(path) as content,
+        io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as file,
+    ):
         return list(islice(file, _JUDGED))
 
 
@@ -211,7 +217,8 @@ def _parsed(path: Path, sign: str) -> DataFrame:
     # rows longer than the first line would lose their end with a warning only
     with warnings.catch_warnings():
         warnings.simplefilter("error", pandas.errors.ParserWarning)
-        return pandas.read_csv(path, sep=sign, index_col=False, low_memory=False)
+        with opened(path) as file:
+            return pandas.read_csv(file, sep=sign, index_col=False, low_memory=False)
 
 
 def _put_decimals(path: Path, frame: DataFrame, texts: DataFrame) -> str | None:

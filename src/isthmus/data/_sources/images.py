@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data._memory import say_if_large
+from isthmus.core.memory import require, say_if_large
 from isthmus.data._sources.folders import ImageFile, Listing, labels_of, list_folder
 from isthmus.data._sources.pixels import Form, Head, Size, decoded, inspected, pixel_type
 from isthmus.data._sources.progress import track
@@ -106,7 +107,12 @@ def decoded_rows(images: Images, skip_unreadable: bool = False) -> Rows:
     """
     form, unread, train = images.form, list(images.unread), 0
     kept: list[ImageFile] = []
-    x = np.empty((len(images.files), form.channels, *form.size), pixel_type(form))
+    shape = (len(images.files), form.channels, *form.size)
+    size = math.prod(shape) * np.dtype(pixel_type(form)).itemsize
+    height, width = form.size
+    what = f"an array of {len(images.files):,} images of {height:,}x{width:,}"
+    require(size, what, "give a smaller size, or read them with stream=True")
+    x = np.empty(shape, pixel_type(form))
     say_if_large(x.nbytes, f"the array of {len(x)} images")
     for place, file in enumerate(track(images.files, "reading images")):
         try:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.data._sources.chunked import ChunkedArray
+from isthmus.data._sources.guards import require_regular_inside
 from isthmus.data.rows import Rows, number_labels
 from isthmus.data.streams import Stream
 from isthmus.errors import InputError, missing_extra
@@ -34,6 +35,7 @@ def stream_zarr(path: Path) -> Rows:
     _need(path, "zarr")
     import zarr
 
+    require_regular_inside(path)
     try:
         root: Any = zarr.open(str(path), mode="r")
     except (OSError, ValueError, KeyError) as error:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.data._sources.chunked import stamp
+from isthmus.data._sources.guards import require_regular
 from isthmus.data.rows import Rows, number_labels
 from isthmus.data.streams import GroupedSource, Stream
 from isthmus.errors import InputError, missing_extra, unknown
@@ -77,6 +78,8 @@ def stream_parquet(path: Path, label: str | None = None) -> Rows:
         if find_spec(package) is None:
             raise missing_extra(package, "tables", f"reading {path.name}")
     files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    for file in files:
+        require_regular(file)
     try:
         source = ParquetRows(files, label)
         if label is None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isthmus.core.memory import require
+from isthmus.data._sources.guards import require_regular
 from isthmus.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 WHITE_8, WHITE_16 = 255, 65535
 _STEP = 257  # of 16 bits in one of 8: 255 * 257 = 65535, so that grey values stay the same
+_COPIES = 3  # of the pixels while they are decoded and brought to their form
 _GREY = frozenset({"1", "L", "LA"})
 _MAY_TURN = (b"eXIf", b"exif", b"Orientation")
 _ORIENTATION = 0x0112  # the EXIF tag; its values from 5 on turn the image by a quarter
@@ -128,7 +131,11 @@ def _opened(path: Path) -> Iterator[ImageFile]:
     from PIL import Image
 
     try:
+        require_regular(path)
         with Image.open(path) as image:
+            width, height = image.size
+            size = _COPIES * width * height * len(image.getbands())
+            require(size, f"{path}, an image of {height:,}x{width:,},", "take it out")
             if image.mode[0] == "F":
                 raise InputError(
                     f"{path} holds floating-point values ({image.mode}): save it with 8 or 16 bits,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isthmus.core.memory import require
 from isthmus.data._sources.delimited import read_text, say_strays, unreadable
 from isthmus.data._sources.folders import all_files
+from isthmus.data._sources.guards import require_claim, require_regular
 from isthmus.data.rows import Rows, number_labels
 from isthmus.errors import InputError, missing_extra, unknown
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+_CELL = 8  # bytes
 PARQUET = (".parquet", ".pq")
 
 _OFFSET = r"(Z|[+-]\d\d:?\d\d)"  # from UTC
@@ -52,9 +56,26 @@ def parquet_frame(path: Path) -> DataFrame:
 
     try:
         is_folder = path.is_dir()
+        _check_claims([path / name for name in all_files(path, PARQUET)] if is_folder else [path])
         return _of_folder(path) if is_folder else pandas.read_parquet(path, engine="pyarrow")
+    except InputError:
+        raise
     except (ValueError, OSError, KeyError, TypeError, pyarrow.ArrowException) as error:
         raise unreadable(path, error) from error
+
+
+def _check_claims(files: Sequence[Path]) -> None:
+    """Refuse files that announce more cells than the memory holds, or than they can hold."""
+    from pyarrow import parquet
+
+    total = 0
+    for file in files:
+        require_regular(file)
+        head = parquet.read_metadata(file)
+        size = _CELL * head.num_rows * head.num_columns
+        require_claim(file, size, file.stat().st_size)
+        total += size
+    require(total, f"{files[0].parent}, read as a whole,", "read it with stream=True")
 
 
 def _of_folder(folder: Path) -> DataFrame:

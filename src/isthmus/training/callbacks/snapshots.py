@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +12,15 @@ import torch
 from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.memory import require
 from isthmus.data.batches import StoreBatches
 from isthmus.training.callbacks.base import Callback
 
 if TYPE_CHECKING:
     from isthmus.training.loop import Trainer
+
+
+_BYTES = 4  # of a number in float32
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Snapshots(Callback):
         plane: Callable[[np.ndarray], np.ndarray],
         condition: Tensor | None = None,
     ) -> None:
+        kept, code = min(count, epochs + 1), prod(module.bottleneck.code_shape)
+        require(kept * len(probes) * code * _BYTES, f"snapshots={count:,}", "ask for fewer")
         self.epochs = snapshot_epochs(count, epochs)
         self.module, self.probes, self.plane = module, probes, plane
         self.condition = condition
@@ -83,8 +90,10 @@ class Snapshots(Callback):
         kept[f"codes.{epoch}"], kept[f"grid.{epoch}"] = codes.float().cpu(), decoded.float().cpu()
 
 
-def snapshot_epochs(count: int, epochs: int) -> set[int]:
+def snapshot_epochs(count: int, epochs: int) -> Collection[int]:
     """At most ``count`` epochs from 0 to the last, closer together at the start."""
+    if count > 1.5 * epochs + 1:  # they lie less than one apart, also at the end
+        return range(epochs + 1)
     if count == 1:
         return {epochs}
     return {round(epochs * (i / (count - 1)) ** 1.5) for i in range(count)} if count else set()
