@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import queue
-import subprocess
-import sys
+import select
+import signal
 import tempfile
-import threading
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.torture import specimens
 from benchmarks.torture.kinds import KINDS
 from benchmarks.torture.trials import FAILED, SURVIVED, Kind, Outcome, Verdict
+from benchmarks.torture.worker import Order, start
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 10.0
-_START = 180.0  # imports and specimens, on a machine that has other work to do
-_MOST = 10**9
+_START = 180.0  # specimens, on a machine that has other work to do
+_GRACE = 20.0  # a trial that ends that much later is measured, not killed
+_ALL = range(10**9)
 
 
 @dataclass
@@ -39,7 +40,8 @@ class Tally:
         """Count an outcome; a fault is kept once for each line that it comes from."""
         self.counts[outcome.verdict] += 1
         if not outcome.survived:
-            key = (outcome.verdict, outcome.said.partition(":")[0], outcome.where or outcome.what)
+            kind_of_error, deed = outcome.said.partition(":")[0], " ".join(outcome.what.split()[:2])
+            key = (outcome.verdict, kind_of_error[:40], outcome.where or deed)
             self.faults.setdefault(key, (number, outcome))
 
     @property
@@ -52,7 +54,7 @@ class Tally:
 
     def __str__(self) -> str:
         failed = ", ".join(f"{self.counts[v]} {v}" for v in FAILED if self.counts[v])
-        head = f"{self.kind.name:14} {self.trials:7} trials, {self.survivors:7} survived"
+        head = f"{self.kind.name:12} {self.trials:7} trials, {self.survivors:7} survived"
         lines = [f"{head}{', ' + failed if failed else ''} ({self.seconds:.0f} s)"]
         for number, outcome in self.faults.values():
             lines.append(
@@ -63,69 +65,65 @@ class Tally:
 
 
 def campaign(
-    kinds: list[str], seconds: float, seed: int, *, trials: range | None = None
-) -> list[Tally]:
-    """Run trials of some kinds, each for its share of the time.
+    names: Sequence[str], seconds: float, seed: int, *, trials: range = _ALL
+) -> Iterator[Tally]:
+    """Run trials of some kinds, each for its share of the time; gives what came of each.
 
     Args:
-        kinds: their names.
-        seconds: of the whole.
+        names: of the kinds.
+        seconds: of the whole, beside the making of specimens.
         seed: the same gives the same trials.
         trials: these alone, to repeat them; else as many as the time allows.
     """
-    whole = sum(KINDS[name].share for name in kinds)
-    tallies = []
-    for name in kinds:
+    whole = sum(KINDS[name].share for name in names)
+    specimens.prepared()
+    for name in names:
         tally = Tally(KINDS[name], seed)
-        _run(tally, seconds * KINDS[name].share / whole, trials or range(_MOST))
-        print(tally, flush=True)
-        tallies.append(tally)
-    return tallies
+        began = time.monotonic()
+        _run(tally, seconds * KINDS[name].share / whole, trials)
+        tally.seconds = time.monotonic() - began
+        yield tally
 
 
 def _run(tally: Tally, seconds: float, trials: range) -> None:
     """Start workers, one after another where one dies, until the time is up."""
-    start, following = time.monotonic(), trials.start
-    while following < trials.stop:
-        left = seconds - (time.monotonic() - start)
+    end = time.monotonic() + seconds
+    following: int | None = trials.start
+    while following is not None and following < trials.stop:
+        left = end - time.monotonic()
         if left <= 0 and following > trials.start:
-            break
+            return
         with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as folder:
-            words = (tally.kind.name, tally.seed, following, trials.stop, max(left, 1), folder)
-            reached = _watch(tally, [str(word) for word in words])
-        if reached is None:
-            break
-        following = reached
-    tally.seconds = time.monotonic() - start
+            rest = range(following, trials.stop)
+            order = Order(tally.kind, tally.seed, rest, max(left, 0), Path(folder))
+            following = _watch(tally, order)
 
 
-def _watch(tally: Tally, words: list[str]) -> int | None:
+def _watch(tally: Tally, order: Order) -> int | None:
     """Count what one worker reports; gives the trial to go on with where it hung or died."""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.torture.worker", *words],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
-    )
-    lines = _lines(worker)
-    patience, current = _START, None
+    child, reading = start(order)
+    current: int | None = None
+    patience, buffer = _START, b""
     try:
-        while True:
-            try:
-                line = lines.get(timeout=patience)
-            except queue.Empty:
-                return _fault(tally, current, Verdict.HUNG, f"over {PATIENCE:.0f} s")
-            if line is None:
-                status = worker.wait()
+        while select.select([reading], [], [], patience)[0]:
+            chunk = os.read(reading, 1 << 16)
+            if not chunk:
+                _, status = os.waitpid(child, 0)
+                child = 0
                 if status == 0:
                     return None
-                return _fault(tally, current, Verdict.FOREIGN, f"the process ended with {status}")
-            current = _told(tally, line, current)
-            patience = PATIENCE + tally.kind.breath + 20 if current is not None else _START
+                said = f"the process ended with {os.waitstatus_to_exitcode(status)}"
+                return _fault(tally, current, Verdict.FOREIGN, said)
+            *lines, buffer = (buffer + chunk).split(b"\n")
+            for line in lines:
+                current = _told(tally, json.loads(line), current)
+                patience = PATIENCE + tally.kind.breath + _GRACE
+        return _fault(tally, current, Verdict.HUNG, f"over {PATIENCE:.0f} s")
     finally:
-        worker.kill()
-        worker.wait()
+        os.close(reading)
+        if child:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def _told(tally: Tally, line: dict[str, Any], current: int | None) -> int | None:
@@ -147,17 +145,3 @@ def _fault(tally: Tally, number: int | None, verdict: Verdict, said: str) -> int
         return None
     tally.add(number, Outcome(verdict, f"trial {number}", said))
     return number + 1
-
-
-def _lines(worker: subprocess.Popen[str]) -> queue.Queue[dict[str, Any] | None]:
-    """The lines that a worker prints, read in a thread so that waiting for one may end; then None."""
-    found: queue.Queue[dict[str, Any] | None] = queue.Queue()
-
-    def read() -> None:
-        assert worker.stdout is not None
-        for line in worker.stdout:
-            found.put(json.loads(line))
-        found.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    return found

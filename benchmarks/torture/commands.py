@@ -59,7 +59,15 @@ _WORDS = (
     "$_^$",
     "<script>",
 )
-_LASTING = {"--epochs", "--pretrain-epochs", "--compile", "--device", "--log", "--help", "--data-dir"}
+_LASTING = {
+    "--epochs",
+    "--pretrain-epochs",
+    "--compile",
+    "--device",
+    "--log",
+    "--help",
+    "--data-dir",
+}
 """Options whose large values are honest wishes, that start a compiler, or ask for the network."""
 
 _TRAIN = ("--data", "data.npy", "--out", "new", "--epochs", "1", "--overwrite")
@@ -144,7 +152,9 @@ def run(words: Sequence[str]) -> Outcome:
     except SystemExit as ending:
         status = ending.code or 0
     except BaseException as error:
-        return Outcome(Verdict.FOREIGN, what, f"{type(error).__name__}: {error}"[:300], place(error))
+        return Outcome(
+            Verdict.FOREIGN, what, f"{type(error).__name__}: {error}"[:300], place(error)
+        )
     return _judged(what, status, said.getvalue())
 
 

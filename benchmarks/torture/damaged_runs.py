@@ -36,9 +36,7 @@ class DamagedRuns(Kind):
     def prepare(self) -> None:
         self.saved: dict[str, str] = {}
         for name in ist.MEMBERS:
-            model = specimens.with_everything(name)
-            model.save(self.folder / name)
-            self.saved[name] = specimens.identity(model)
+            self.saved[name] = specimens.saved(name, self.folder / name)
         detector = ist.OutlierDetector(specimens.brief("ae"), random_state=0)
         detector.fit(specimens.examples("ae")).save(self.folder / _DETECTOR)
         self.saved[_DETECTOR] = _judging(ist.OutlierDetector.load(self.folder / _DETECTOR))

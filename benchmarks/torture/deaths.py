@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,10 +135,8 @@ def _armed(folder: Path, death: Death) -> list[int]:
 def _kill_later(child: int, seconds: float) -> None:
     def kill() -> None:
         time.sleep(seconds)
-        try:
+        with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     threading.Thread(target=kill, daemon=True).start()
 

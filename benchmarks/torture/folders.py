@@ -17,6 +17,7 @@ from benchmarks.torture import specimens, writers
 from benchmarks.torture.commands import run
 from benchmarks.torture.deaths import forked
 from benchmarks.torture.trials import Kind, Outcome, Verdict, judged
+from isthmus._cli import app as cli
 from isthmus.core import files
 from isthmus.core.claims import LOCK
 from isthmus.core.editions import is_leftover
@@ -38,16 +39,17 @@ class SharedFolders(Kind):
 
     def trial(self, draw: random.Random) -> Iterator[Outcome]:
         name = draw.choice(("ae", "vae", "wae", "vqvae"))
-        first, second = writers.everything(name, 0), writers.everything(name, 1)
-        third = writers.another_prior(name)
-        folder = writers.emptied(self.folder / "place") / "out"
+        first, second = (specimens.with_everything(name, seed) for seed in (0, 1))
+        place = writers.emptied(self.folder / "place")
+        folder = place / "out"
+        saved = [model.save(place / str(i)) for i, model in enumerate((first, second))]
+        states = {specimens.identity(ist.load(path)) for path in saved}
         first.save(folder)
-        states = {specimens.identity(model) for model in (first, second, third)}
         deeds: dict[str, Callable[[], Any]] = {
             "save": lambda: first.save(folder),
             "another save": lambda: second.save(folder),
             "load": lambda: _found(folder, states),
-            "many loads": lambda: [_found(folder, states) for _ in range(5)],
+            "many loads": lambda: list(map(_found, [folder] * 5, [states] * 5)),
         }
         chosen = [draw.choice(list(deeds)) for _ in range(draw.randint(2, 3))]
         what = f"{' and '.join(chosen)} of {name} at once"
@@ -97,13 +99,15 @@ class ForeignFolders(Kind):
 
     name = "foreign"
     group = "folders"
-    promise = "Nothing that isthmus did not write is ever replaced or removed, unless --overwrite asks."
+    promise = (
+        "Nothing that isthmus did not write is ever replaced or removed, unless --overwrite asks."
+    )
     target = 500
     share = 1.0
 
     def prepare(self) -> None:
         os.chdir(self.folder)
-        writers.cli._assemble()
+        cli._assemble()
         specimens.with_everything("vae").save(Path("run"))
         np.save("data.npy", specimens.examples("vae"))
 
@@ -139,16 +143,16 @@ def _command(*words: str) -> Callable[[str, Path, Path], Outcome]:
 _TRAIN = ("--data", "data.npy", "--epochs", "1", "--hidden", "8")
 _WRITES: dict[str, Callable[[str, Path, Path], Outcome]] = {
     "save": lambda what, place, file: judged(
-        what, lambda: writers.everything("vae", 0).save(place)
+        what, lambda: specimens.with_everything("vae", 0).save(place)
     ),
     "save of a detector": lambda what, place, file: judged(
         what, lambda: writers.detector(0).save(place)
     ),
     "save over a file": lambda what, place, file: judged(
-        what, lambda: writers.everything("vae", 0).save(file)
+        what, lambda: specimens.with_everything("vae", 0).save(file)
     ),
     "save_prior": lambda what, place, file: judged(
-        what, lambda: runs.save_prior(writers.everything("vae", 0), place)
+        what, lambda: runs.save_prior(specimens.with_everything("vae", 0), place)
     ),
     "repair": lambda what, place, file: judged(what, lambda: runs.repair(place)),
     "train": _command("train", "vae", *_TRAIN, "--out", "{place}"),

@@ -6,6 +6,7 @@ import gzip
 import random
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class DamagedSources(Kind):
             path.write_bytes(other)
             used = draw.random() < 0.1
             what = f"{deed} in {path.relative_to(self.folder)}{', trained on' if used else ''}"
-            yield judged(what, lambda: _read(name, source, used))
+            yield judged(what, partial(_read, name, source, used))
         path.write_bytes(content)
 
 

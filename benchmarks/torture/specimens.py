@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,9 @@ def brief(name: str, **values: Any) -> Any:
     """A member of few weights that is trained within moments."""
     declared = fields.declared(ist.MEMBERS[name])
     small = {field: value for field, value in BRIEF.items() if field in declared}
-    return ist.MEMBERS[name](**{"epochs": 2, "random_state": 0, "batch_size": 16, **small, **values})
+    return ist.MEMBERS[name](
+        **{"epochs": 2, "random_state": 0, "batch_size": 16, **small, **values}
+    )
 
 
 @functools.cache
@@ -46,17 +50,28 @@ def examples(name: str, count: int = 32) -> np.ndarray:
 
 
 @functools.cache
-def fitted(name: str, seed: int = 0) -> Any:
-    """A member, trained."""
-    return brief(name, random_state=seed).fit(examples(name))
-
-
 def with_everything(name: str, seed: int = 0) -> Any:
-    """A member with all that a run can hold: snapshots, and a prior where it takes one."""
+    """A member with all that a run can hold: snapshots, and a prior where it takes one.
+
+    It is made once: use a copy, or a loaded one, where it is to change.
+    """
     model = brief(name, random_state=seed, snapshots=2).fit(examples(name))
     if name in _OWN_PRIOR:
         return model
     return model.fit_prior(examples(name), prior=_PRIORS.get(name, "auto"))
+
+
+def prepared() -> None:
+    """Make all that many trials need, before the process is copied."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in ist.MEMBERS:
+            with_everything(name)
+
+
+def saved(name: str, folder: Path) -> str:
+    """Write a member with everything to a folder; gives its identity, as it is when it is read."""
+    return identity(ist.load(with_everything(name).save(folder)))
 
 
 def identity(model: Any) -> str:

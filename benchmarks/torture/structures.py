@@ -41,9 +41,7 @@ class Structures(Kind):
     def prepare(self) -> None:
         self.saved: dict[str, str] = {}
         for name in ist.MEMBERS:
-            model = specimens.with_everything(name)
-            model.save(self.folder / name)
-            self.saved[name] = specimens.identity(model)
+            self.saved[name] = specimens.saved(name, self.folder / name)
         self.config = {
             name: json.loads((self.folder / name / runs.CONFIG).read_text()) for name in self.saved
         }
@@ -121,7 +119,7 @@ def _changed(tensors: dict[str, torch.Tensor], draw: random.Random) -> str:
         "one more": torch.cat([value.reshape(-1), value.reshape(-1)[:1]]),
         "empty": value.reshape(-1)[:0],
         "huge": torch.full_like(value.double(), 1e300).to(value.dtype),
-        "negative": -value.double().abs().to(value.dtype) - 1 if value.dtype != torch.bool else value,
+        "negative": (-value.double().abs() - 1).to(value.dtype),
     }
     deed = draw.choice(list(deeds))
     found = deeds[deed]

@@ -130,9 +130,9 @@ def place(error: BaseException) -> str:
     """The innermost line of the package that an error passed."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "/isthmus/" in frame.filename]
-    last = (ours or frames or [None])[-1]
-    if last is None:
+    if not frames:
         return ""
+    last = (ours or frames)[-1]
     return f"{last.filename.rpartition('/isthmus/')[2]}:{last.lineno}"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import math
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +160,7 @@ class Arrays(Kind):
         deed = draw.choice(list(_DEEDS))
         for value in _made(_STRATEGIES[draw.choice(list(_STRATEGIES))], draw):
             what = f"{deed} of {name}, {_described(value)}"
-            yield judged(what, lambda: _DEEDS[deed](self.models[name], name, value))
+            yield judged(what, partial(_DEEDS[deed], self.models[name], name, value))
 
 
 def _fit(model: Any, name: str, value: Any) -> Any:
@@ -186,7 +188,7 @@ _DEEDS: dict[str, Callable[[Any, str, Any], Any]] = {
     "sample": lambda model, name, value: model.sample(value, random_state=0),
     "sample with a seed": lambda model, name, value: model.sample(2, random_state=value),
     "impute": lambda model, name, value: model.impute(value),
-    "fit_prior": lambda model, name, value: specimens.fitted(name).fit_prior(value),
+    "fit_prior": lambda model, name, value: copy.copy(model).fit_prior(value),
     "load": lambda model, name, value: ist.load(value),
     "data.load": lambda model, name, value: ist.data.load(value),
     "OutlierDetector.fit": lambda model, name, value: ist.OutlierDetector(

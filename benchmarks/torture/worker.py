@@ -1,7 +1,7 @@
 """A process that makes trials, so that one that hangs or dies takes nothing else with it.
 
-``python -m benchmarks.torture.worker KIND SEED FIRST LAST SECONDS FOLDER`` prints a line of JSON
-before each trial and another behind it.
+It is a copy, made by fork: everything is imported and every specimen trained before. It writes a
+line of JSON before each trial and another behind it.
 """
 
 from __future__ import annotations
@@ -10,37 +10,80 @@ import json
 import os
 import random
 import resource
-import sys
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
-from benchmarks.torture.kinds import KINDS
 from benchmarks.torture.trials import Kind, Outcome, Verdict, place
 
 _MEMORY = 4 << 30  # what a trial may take beside what was taken before
 
 
-def main(kind: str, seed: str, first: str, last: str, seconds: str, folder: str) -> None:
-    end = time.monotonic() + float(seconds)
-    report = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
-    warnings.simplefilter("ignore")  # specimens learn little; trials look at warnings themselves
-    chosen = KINDS[kind](Path(folder))
-    chosen.prepare()
-    with Path(os.devnull).open("w") as nowhere:  # what commands print is no report
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-    bound_memory()
-    for number in range(int(first), int(last)):
-        if time.monotonic() > end:
-            break
-        print(json.dumps({"begins": number}), file=report)
+@dataclass(frozen=True)
+class Order:
+    """What a worker is to do.
+
+    Attributes:
+        kind: of which kind its trials are.
+        seed: where their chance comes from.
+        trials: their numbers.
+        seconds: how long it goes on; one trial is made at least.
+        folder: where it may write.
+    """
+
+    kind: type[Kind]
+    seed: int
+    trials: range
+    seconds: float
+    folder: Path
+
+
+def start(order: Order) -> tuple[int, int]:
+    """Start a worker; gives its number and where its lines are read."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _live(order, writing)
+    os.close(writing)
+    return child, reading
+
+
+def _live(order: Order, report: int) -> NoReturn:
+    """The whole life of a worker."""
+    status = 1
+    try:
+        warnings.simplefilter("ignore")  # trials look at warnings themselves
+        chosen = order.kind(order.folder)
+        chosen.prepare()
+        _be_quiet()
+        bound_memory()
+        _work(chosen, order, report)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    os._exit(status)
+
+
+def _work(kind: Kind, order: Order, report: int) -> None:
+    end = time.monotonic() + order.seconds
+    for number in order.trials:
+        if number > order.trials.start and time.monotonic() > end:
+            return
+        _say(report, begins=number)
         start = time.monotonic()
-        found = [asdict(outcome) for outcome in _tried(chosen, seeded(kind, seed, number))]
-        took = time.monotonic() - start - chosen.breath
-        print(json.dumps({"ended": number, "seconds": took, "outcomes": found}), file=report)
+        found = [asdict(outcome) for outcome in _tried(kind, seeded(kind, order.seed, number))]
+        took = time.monotonic() - start - kind.breath
+        _say(report, ended=number, seconds=took, outcomes=found)
+
+
+def _say(report: int, **line: object) -> None:
+    with os.fdopen(os.dup(report), "w", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def _tried(kind: Kind, draw: random.Random) -> Iterator[Outcome]:
@@ -51,9 +94,16 @@ def _tried(kind: Kind, draw: random.Random) -> Iterator[Outcome]:
         yield Outcome(Verdict.FOREIGN, "the trial itself", repr(error)[:300], place(error))
 
 
-def seeded(kind: str, seed: str | int, number: int) -> random.Random:
+def seeded(kind: Kind, seed: int, number: int) -> random.Random:
     """The chance of one trial, whatever came before it."""
-    return random.Random(f"{kind} {seed} {number}")
+    return random.Random(f"{kind.name} {seed} {number}")
+
+
+def _be_quiet() -> None:
+    """Let nothing be printed: what commands say is captured where it is looked at."""
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
 
 
 def bound_memory() -> None:
@@ -62,7 +112,3 @@ def bound_memory() -> None:
     if statm.exists():
         now = int(statm.read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (now + _MEMORY, resource.RLIM_INFINITY))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

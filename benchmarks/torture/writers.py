@@ -64,7 +64,7 @@ class Save(Writer):
         self.member = draw.choice(list(ist.MEMBERS))
         self.replaces = draw.random() < 0.7
         self.name = f"save of {self.member}"
-        self.old, self.new = everything(self.member, 0), everything(self.member, 1)
+        self.old, self.new = (specimens.with_everything(self.member, seed) for seed in (0, 1))
 
     def write_old(self) -> None:
         if self.replaces:
@@ -89,7 +89,7 @@ class FitPrior(Writer):
         self.new = another_prior(self.member)
 
     def write_old(self) -> None:
-        everything(self.member, 0).save(self.out)
+        specimens.with_everything(self.member, 0).save(self.out)
 
     def write_new(self) -> None:
         runs.save_prior(self.new, self.out)
@@ -144,7 +144,7 @@ class Command(Writer):
 
     def write_old(self) -> None:
         self.out.mkdir()
-        everything("vae", 0).save(self.place / "run")
+        specimens.with_everything("vae", 0).save(self.place / "run")
         np.save(self.place / "data.npy", specimens.examples("vae"))
         self.path.write_bytes(b"old")
 
@@ -207,9 +207,7 @@ class Compare(Writer):
         x = specimens.examples("ae", 40)
         part = ist.data.Part
         data = ist.data.Data("random", part(x[:32], None), part(x[32:], None), None, None)
-        ist.compare(
-            ["ae"], data, self.out, overrides={"epochs": 1, "hidden": (8,), **overrides}
-        )
+        ist.compare(["ae"], data, self.out, overrides={"epochs": 1, "hidden": (8,), **overrides})
 
     def state(self) -> str:
         """The seed that both the numbers and the page speak of."""
@@ -225,17 +223,13 @@ WRITERS: tuple[type[Writer], ...] = (Save, FitPrior, SaveDetector, Command, Trai
 
 
 @functools.cache
-def everything(name: str, seed: int) -> Any:
-    return specimens.with_everything(name, seed)
-
-
-@functools.cache
 def another_prior(name: str) -> Any:
     """The member of seed 0 with a prior that it was not saved with."""
     discrete = name == "vqvae"
     pixelcnn, mixture = ist.priors.PixelCNN, ist.priors.Mixture
     prior = pixelcnn(epochs=1, random_state=5) if discrete else mixture(components=3)
-    return copy.copy(everything(name, 0)).fit_prior(specimens.examples(name), prior=prior)
+    model = copy.copy(specimens.with_everything(name, 0))
+    return model.fit_prior(specimens.examples(name), prior=prior)
 
 
 @functools.cache
