@@ -324,7 +324,7 @@ def test_outliers_of_a_data_set_by_its_own_scores(
     told = json.loads(printed)
     assert told["outliers"] == pd.read_parquet(tmp_path / "o.parquet")["outlier"].sum()
     status, _, diagnostic = isthmus(
-        "outliers", run, "digits", "--out", out, "--figure", tmp_path / "x.gif"
+        "outliers", run, "digits", "--out", tmp_path / "p.csv", "--figure", tmp_path / "x.gif"
     )
     assert (
         status,
@@ -351,12 +351,16 @@ def test_outliers_are_explained_and_a_saved_detector_brings_its_threshold(
     found, explained = pd.read_csv(out), pd.read_csv(shares)
     assert list(explained) == list("abc") and explained.loc[7].idxmax() == "b"
     np.testing.assert_allclose(explained.sum(axis=1), -found["score"], rtol=1e-6)
+    words = (*words, "--overwrite")
     assert isthmus(*words, "--explain", tmp_path / "s.npy")[0] == 0
     assert np.load(tmp_path / "s.npy").shape == (80, 3)
     assert isthmus(*words, "--contamination", 0.1)[0] == 0
     status, _, diagnostic = isthmus(*words, "--criterion", "error")
     assert (status, "was fitted with criterion auto: leave it out" in diagnostic) == (2, True)
-    status, _, diagnostic = isthmus("encode", tmp_path / "detector", tmp_path / "t.csv", out)
+    status, _, diagnostic = isthmus(*words, "--explain", out)
+    assert (status, "--out and --explain both name" in diagnostic) == (2, True)
+    words = ("encode", tmp_path / "detector", tmp_path / "t.csv", out, "--overwrite")
+    status, _, diagnostic = isthmus(*words)
     assert (status, "holds a detector" in diagnostic) == (2, True)
 
 
@@ -387,6 +391,7 @@ def test_a_long_series_from_training_to_its_marked_steps(isthmus: Command, tmp_p
         hours[250] <= least < hours[254]
         and f"the least typical is time {least:%Y-%m-%dT%H}" in printed
     )
+    marking = (*marking, "--overwrite")
     found = json.loads(isthmus(*marking, "--contamination", 0.02, "--json")[1])
     assert (found["steps"], found["outliers"]) == (400, 8)
     restored = tmp_path / "restored.csv"
@@ -455,6 +460,7 @@ def test_a_synthetic_table_is_measured_beside_the_real_one(
     assert f"{new}: 50 rows; {page}:\nColumns " in said
     assert "Synthetic rows of wine.csv" in page.read_text()
     assert pd.read_csv(new).shape == (50, 3)
+    sample = (*sample, "--overwrite")
     # the whole table, given by name, holds the column of the classes too
     record = tmp_path / "report.json"
     named = isthmus(*sample, "--report", record, "--data", tmp_path / "wine.csv", "--json")
@@ -464,7 +470,7 @@ def test_a_synthetic_table_is_measured_beside_the_real_one(
     assert (status, "give --report, or neither" in diagnostic) == (2, True)
     status, _, diagnostic = isthmus(*sample, "--report", tmp_path / "report.pdf")
     assert (status, "report.pdf cannot be written: give a name" in diagnostic) == (2, True)
-    status, _, diagnostic = isthmus("sample", run, "--out", new, "--report", page)
+    status, _, diagnostic = isthmus("sample", run, "--out", new, "--report", page, "--overwrite")
     assert (status, "--report measures tables" in diagnostic) == (2, True)
 
 
@@ -523,9 +529,10 @@ def test_the_condition_of_new_examples_is_an_option(
     wanted = model.sample(4, condition=3, random_state=1)
     np.testing.assert_allclose(np.load(out), wanted, atol=1e-5)
     np.save(tmp_path / "z.npy", np.zeros((2, 2), np.float32))
-    assert isthmus("decode", told, tmp_path / "z.npy", out, "--condition", 7)[0] == 0
+    words = ("decode", told, tmp_path / "z.npy", out, "--condition", 7, "--overwrite")
+    assert isthmus(*words)[0] == 0
     np.testing.assert_allclose(np.load(out), model.decode(np.zeros((2, 2)), 7), atol=1e-5)
-    assert isthmus("reconstruct", told, "digits", out, "--condition", 7)[0] == 0
+    assert isthmus("reconstruct", told, "digits", out, "--condition", 7, "--overwrite")[0] == 0
     moved = model.reconstruct(digits.test, condition=7)
     np.testing.assert_allclose(np.load(out), moved, atol=1e-5)
     assert not np.allclose(moved, model.reconstruct(digits.test))
@@ -560,7 +567,7 @@ def test_covariates_are_numbers_with_commas(isthmus: Command, tmp_path: Path) ->
         (("--condition", "1"), "give as many numbers as this run knows covariates, 2, with"),
         (("--condition", "a,b"), "--condition 'a,b' is not usable"),
     ):
-        status, _, diagnostic = isthmus("sample", run, *words, "--out", out)
+        status, _, diagnostic = isthmus("sample", run, *words, "--out", tmp_path / "y.npy")
         assert (status, message in diagnostic) == (2, True), diagnostic
 
 
@@ -575,8 +582,9 @@ def test_one_covariate_is_the_column_that_label_names(isthmus: Command, tmp_path
     assert isthmus("fit-prior", run)[0] == 0
     out = tmp_path / "x.csv"
     assert isthmus("encode", run, tmp_path / "t.csv", out, "--label", "age")[0] == 0
-    assert isthmus("outliers", run, tmp_path / "t.csv", "--label", "age", "--out", out)[0] == 0
-    assert isthmus("sample", run, "--condition", "30", "--out", out)[0] == 0
+    words = ("outliers", run, tmp_path / "t.csv", "--label", "age", "--out", tmp_path / "o.csv")
+    assert isthmus(*words)[0] == 0
+    assert isthmus("sample", run, "--condition", "30", "--out", tmp_path / "y.csv")[0] == 0
 
 
 def test_a_condition_that_is_missing_or_means_nothing(
@@ -709,7 +717,7 @@ def test_a_place_that_cannot_be_written_to(run: Path, isthmus: Command) -> None:
         )
         assert status == 2
         assert "/proc/x" in diagnostic
-        assert "cannot be read or written" in diagnostic
+        assert "cannot be written (No such file or directory): choose another place" in diagnostic
 
 
 def test_an_ae_has_nothing_to_sample_from(isthmus: Command, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import isthmus as ist
-from isthmus._cli.pictures import white_of, write_image
+from isthmus._cli.pictures import image_bytes, white_of
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -97,11 +97,11 @@ def test_colours_and_formats_with_losses_keep_their_names(
 def test_sixteen_bits_are_written_where_a_format_holds_them(tmp_path: Path, ending: str) -> None:
     image = np.array([[[0, 1, 0.5], [1 / 65535, 1.5, -1]]], np.float32)
     path = tmp_path / f"a{ending}"
-    write_image(path, image, white_of(path, image, True))
+    path.write_bytes(image_bytes(ending, image, white_of(ending, image, True)))
     assert pixels_of(path).dtype == np.uint16
     assert pixels_of(path).tolist() == [[0, 65535, 32768], [1, 65535, 0]]
-    assert white_of(tmp_path / "a.bmp", image, True) == 255
-    assert white_of(path, image.repeat(3, axis=0), True) == 255
+    assert white_of(".bmp", image, True) == 255
+    assert white_of(ending, image.repeat(3, axis=0), True) == 255
 
 
 def test_sixteen_bits_stay_sixteen_from_end_to_end(isthmus: Command, tmp_path: Path) -> None:
@@ -180,7 +180,17 @@ def test_codes_in_an_array_have_a_text_of_names_beside_it(
     assert isthmus("encode", run, folder, tmp_path / "z.npy")[0] == 0
     assert (tmp_path / "z.files.txt").read_text().splitlines() == NAMES
     np.save(tmp_path / "x.npy", np.zeros((2, 1, 6, 8), np.float32))
-    assert isthmus("encode", run, tmp_path / "x.npy", tmp_path / "z.npy")[0] == 0
+    words = ["encode", run, tmp_path / "x.npy", tmp_path / "z.npy"]
+    status, _, diagnostic = isthmus(*words)
+    assert (status, "z.npy exists: choose another name, or pass --overwrite" in diagnostic) == (
+        2,
+        True,
+    )
+    (tmp_path / "z.npy").unlink()
+    status, _, diagnostic = isthmus(*words)
+    assert (status, "z.files.txt exists: choose another" in diagnostic) == (2, True)
+    assert (tmp_path / "z.files.txt").read_text().splitlines() == NAMES
+    assert isthmus(*words, "--overwrite")[0] == 0
     assert not (tmp_path / "z.files.txt").exists()
 
 
@@ -233,7 +243,6 @@ def test_originals_and_what_is_foreign_are_never_written_over(
     ("words", "message"),
     [
         (["out", "--columns", 3], "--columns 3 is for a picture of many examples"),
-        (["out.npy", "--overwrite"], "--overwrite is for a folder of images; "),
         (["out.jpg"], "give a name that ends in .npy, .png, .csv, .parquet; or, for images from"),
         (["out", "--size", "9"], "size=9 does not fit this DenoisingAE"),
         (["out", "--size", "9,9,9"], "--size '9,9,9' is not usable: give a number of pixels, or a"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 import isthmus as ist
-from isthmus.core import declarations, fields
+from isthmus.core import declarations, editions, fields, files
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.forward import Code, Level, Point
 from isthmus.priors import Prior, fitted
@@ -60,8 +59,11 @@ def test_what_is_saved_draws_the_same_bits(
     prior = make(name)
     codes, levels = codes_for(prior)
     prior.fit(codes, labels, levels, seed=1)
-    entry = json.loads(json.dumps(storage.write_prior(prior, tmp_path)))
-    again = storage.read_prior(entry, tmp_path, "cpu")
+    with editions.edition(tmp_path / "run", (storage.FILE,)) as new:
+        new.publish({"prior": storage.write_prior(prior, new)})
+    manifest, contents = editions.read_edition(tmp_path / "run")
+    tensors, _ = files.parse_tensors(contents[storage.FILE], tmp_path / storage.FILE)
+    again = storage.read_prior(manifest["prior"], tensors, tmp_path, "cpu")
     assert again is not None
     assert again.get_params() == prior.get_params() | (
         {"device": "cpu"} if "device" in prior.get_params() else {}

@@ -83,7 +83,7 @@ def test_a_damaged_prior_is_named(damage: str, with_prior: Path) -> None:
         ),
         ({"fields": {"component": 3}}, r"unknown field 'component': did you mean 'components'\?"),
         ({"fields": 3}, r"config\.json: 3 is no table of names and values"),
-        ({"values": {}}, r"prior\.safetensors is damaged or foreign.*: fit the prior again"),
+        ({"values": {}}, r"run: prior lacks code_shape"),
         ({"name": "flow", "fields": {}}, r"Flow does not fit the model"),
     ],
 )
@@ -126,7 +126,7 @@ def test_fit_prior_then_sample(
     assert isthmus("sample", run, *arguments, "--out", tmp_path / "x.npy")[0] == 0
     expected = ist.load(run).sample(5, label=3, temperature=0.5, random_state=1)
     assert np.array_equal(np.load(tmp_path / "x.npy"), expected)
-    status, _, diagnostic = isthmus("sample", run, "--label", "eleven", "--out", tmp_path / "x.npy")
+    status, _, diagnostic = isthmus("sample", run, "--label", "eleven", "--out", tmp_path / "y.npy")
     assert (status, "unknown label 'eleven': Known: 0, 1" in diagnostic) == (2, True)
     assert "fitted prior        mixture" in isthmus("info", run)[1]
 

@@ -31,7 +31,8 @@ def untrainable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page stays empty, for tests that do not look at it."""
-    monkeypatch.setattr(import_module("isthmus.report._compare"), "page_of", lambda *args: "")
+    page = '<meta name="generator" content="isthmus 0">'
+    monkeypatch.setattr(import_module("isthmus.report._compare"), "page_of", lambda *args: page)
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "priors": lookup.priors_command,
             "data": lookup.data_command,
             "info": lookup.info_command,
+            "repair": lookup.repair_command,
         },
     }
     for panel, commands in panels.items():

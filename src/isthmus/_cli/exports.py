@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from isthmus.core.files import write_bytes
+from isthmus.core.files import remove_parts, storing, write_bytes
 from isthmus.data.datasets import Data, Part
 from isthmus.data.frames import Values, is_frame, numbers_of
 from isthmus.data.rows import Rows, with_columns
@@ -27,10 +28,13 @@ ARRAY, TABLES, PICTURE = ".npy", (".csv", ".parquet"), ".png"
 FIGURES, REPORTS = (PICTURE, ".svg", ".pdf"), (".html", ".json")
 
 
-def check_target(path: Path, endings: Sequence[str], *, or_folder: bool = False) -> None:
+def check_target(
+    path: Path, endings: Sequence[str], overwrite: bool, *, or_folder: bool = False
+) -> None:
     """Refuse a file that cannot be written, before anything is computed for it.
 
-    ``or_folder`` where images from files could go into a folder.
+    One that is there already may be replaced where that is asked for. ``or_folder`` where images
+    from files could go into a folder.
     """
     if path.suffix.lower() not in endings:
         folder = "; or, for images from files, a folder" if or_folder else ""
@@ -39,6 +43,22 @@ def check_target(path: Path, endings: Sequence[str], *, or_folder: bool = False)
         )
     if path.is_dir():
         raise InputError(f"{path} is a folder: give the name of a file.")
+    refuse_existing(path, overwrite)
+    remove_parts(path)
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Refuse to replace a file that nobody asked to replace."""
+    if os.path.lexists(path) and not overwrite:
+        raise InputError(
+            f"{path} exists: choose another name, or pass --overwrite to replace it; nothing was"
+            " written."
+        )
+
+
+def names_beside(path: Path) -> Path:
+    """The text beside an array of codes that says of which files they are."""
+    return path.with_suffix(".files.txt")
 
 
 def write_codes(
@@ -50,12 +70,12 @@ def write_codes(
     text of its name, a line each.
     """
     if path.suffix.lower() == ARRAY:
+        beside = names_beside(path)
+        with storing(beside):  # it tells of codes that will no longer be there
+            beside.unlink(missing_ok=True)
         write_array(path, codes)
-        beside = path.with_suffix(".files.txt")
         if files is not None:
             write_bytes(beside, "".join(f"{name}\n" for name in files).encode())
-        else:
-            beside.unlink(missing_ok=True)  # it would tell of codes that are no longer there
         return
     first = {} if files is None else {"file": list(files)}
     columns = dict(zip(names, codes.reshape(len(codes), -1).T, strict=True))

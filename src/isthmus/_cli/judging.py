@@ -15,6 +15,7 @@ from isthmus._cli.shared import (
     Input,
     Json,
     Label,
+    Overwrite,
     Run,
     Size,
     Skip,
@@ -59,6 +60,7 @@ def outliers_command(
     skip_unreadable: Skip = False,
     window: Window = None,
     stride: Stride = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
     **values: Any,
 ) -> None:
@@ -70,11 +72,13 @@ def outliers_command(
     from isthmus._cli import exports
     from isthmus.estimators.outliers import OutlierDetector, table
 
-    exports.check_target(out, exports.TABLES)
+    exports.check_target(out, exports.TABLES, overwrite)
     if figure is not None:
-        exports.check_target(figure, exports.FIGURES)
+        exports.check_target(figure, exports.FIGURES, overwrite)
     if explain is not None:
-        exports.check_target(explain, (*exports.TABLES, exports.ARRAY))
+        exports.check_target(explain, (*exports.TABLES, exports.ARRAY), overwrite)
+        if explain.resolve() == out.resolve():
+            raise InputError(f"--out and --explain both name {out}: give each a name of its own.")
     model = open_run_or_detector(run)
     is_settled = isinstance(model, OutlierDetector)
     member = model.member_ if is_settled else model

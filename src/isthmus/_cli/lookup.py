@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from isthmus._cli.shared import Json, Run, described, listing, say
+from isthmus.errors import InputError
 from isthmus.registry import DATA, MEMBERS, PRIORS
 
 
@@ -62,8 +63,24 @@ def info_command(run: Run, as_json: Json = False) -> None:
         "scaling": known["data"]["scaling"]["kind"],
         **_shown(known["fields"]),
         **{f"last {name}": f"{value:.6g}" for name, value in last.items()},
+        **{f"not as written: {name}": how for name, how in known["changed"].items()},
     }
     say(listing(lines), known, as_json)
+
+
+def repair_command(run: Run, as_json: Json = False) -> None:
+    """Accept a run that somebody changed on purpose, as it is now; `info` says what was changed.
+
+    It must load: what is damaged is not repaired.
+    """
+    from isthmus.io import pretrained, runs
+
+    if str(run).startswith(pretrained.PREFIX):
+        raise InputError(f"{run} comes with the package and stays as it is: train your own run.")
+    accepted = runs.repair(run)
+    said = "\n".join(f"accepted: {name} ({how})" for name, how in accepted.items())
+    text = said or f"{run} is as it was written: nothing was changed"
+    say(text, {"run": run, "accepted": accepted}, as_json)
 
 
 def _condition(known: Mapping[str, Any] | None) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -11,8 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from isthmus._cli.exports import ARRAY, TABLES
-from isthmus.core.files import read_json, write_bytes, write_json
+from isthmus.core.claims import claimed, is_ours, may_be_replaced
+from isthmus.core.editions import edition, file_changes, settle
+from isthmus.core.files import read_json, write_bytes
 from isthmus.errors import InputError
+from isthmus.version import __version__
 
 if TYPE_CHECKING:
     from isthmus.data import Rows
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 Target: TypeAlias = Literal["folder", "picture", "file"]
 
+FORMAT = 1
 MARK = ".isthmus.json"  # in a folder of ours; hidden, so that it is no part of the data
 _WHITE_8, _WHITE_16 = 255, 65535
 _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -61,61 +66,104 @@ def restore_images(
 ) -> dict[str, Any]:
     """Write what is made of every image: under its own name into a folder, or as one picture.
 
+    A folder is written as a whole: what was there stays until every image has been made.
     ``restore`` is asked about as many at once as inference takes, so that memory stays bounded.
     Gives how many were written, and the names of what could not be read.
     """
     from isthmus.data._loading import open_images
-    from isthmus.data._sources.images import say_unread
 
     _require_pixels(model)
     is_folder = target_of(source, out) == "folder"
     if is_folder:
         _require_target(source, out, command, overwrite)
     images = open_images(source, like=model, **options)
-    layout = model.preprocessor_.layout
-    if is_folder:
-        out.mkdir(parents=True, exist_ok=True)
-        given = str(Path(source).expanduser().resolve())
-        write_json(out / MARK, {"command": command, "data": given})
-    count, unread = 0, list(images.unread)
-    for some, rows in _chunks(images, layout.shape, options.get("skip_unreadable", False)):
-        unread += rows.unread
-        if not len(rows):
-            continue
-        deep = {file.name: head.is_deep for file, head in zip(some.files, some.heads, strict=True)}
-        # a member of 0 and 1 reads images of 0 and 1 as they are, and writes them so
-        are_marks = model.preprocessor_.spec.support == "binary" and np.max(rows.x) <= 1
-        restored = restore(replace(rows, x=layout.inverse_transform(rows.x)))
-        for name, pixels in zip(rows.files or (), layout.transform(restored), strict=True):
-            path = out / name if is_folder else out
-            write_image(path, pixels, 1 if are_marks else white_of(path, pixels, deep[name]))
-        count += len(rows)
-    if unread:
-        say_unread(unread)
-    if not count:
-        raise InputError(f"{source} holds no image that can be read: name another.")
-    found = {"out": out, "images": count, "shape": layout.shape}
-    return found | ({"unread": unread} if unread else {})
+    made = Restoration(model, source, restore, options.get("skip_unreadable", False))
+    if not is_folder:
+        for _, content in made.of(images, out.suffix):
+            write_bytes(out, content)
+        return made.found(out)
+    _refuse_changed(out, [file.name for file in images.files], overwrite)
+    with claimed(out, wait=0), edition(out, (), MARK, synced=False) as new:
+        for name, content in made.of(images):
+            new.write(name, content)
+        found = made.found(out)
+        new.publish(_mark(source, command) | {"format": FORMAT, "isthmus": __version__})
+    return found
 
 
-def white_of(path: Path, pixels: np.ndarray, is_deep: bool) -> int:
+class Restoration:
+    """What a member makes of images, one after the other, and a count of them.
+
+    Args:
+        model: the member.
+        source: where the images come from, for messages.
+        restore: what is asked of the member.
+        skip_unreadable: whether images that cannot be read are left out.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        source: str,
+        restore: Callable[[Rows], np.ndarray],
+        skip_unreadable: bool,
+    ) -> None:
+        self.spec, self.layout = model.preprocessor_.spec, model.preprocessor_.layout
+        self.source = source
+        self.restore = restore
+        self.skip_unreadable = skip_unreadable
+        self.count = 0
+        self.unread: list[str] = []
+
+    def of(self, images: Images, ending: str | None = None) -> Iterator[tuple[str, bytes]]:
+        """The name and the file of each image, in its own format or that of an ``ending``."""
+        self.unread += images.unread
+        for some, rows in _chunks(images, self.layout.shape, self.skip_unreadable):
+            self.unread += rows.unread
+            if not len(rows):
+                continue
+            deep = {
+                file.name: head.is_deep for file, head in zip(some.files, some.heads, strict=True)
+            }
+            # a member of 0 and 1 reads images of 0 and 1 as they are, and writes them so
+            are_marks = self.spec.support == "binary" and np.max(rows.x) <= 1
+            restored = self.restore(replace(rows, x=self.layout.inverse_transform(rows.x)))
+            for name, pixels in zip(rows.files or (), self.layout.transform(restored), strict=True):
+                form = ending or Path(name).suffix
+                white = 1 if are_marks else white_of(form, pixels, deep[name])
+                self.count += 1
+                yield name, image_bytes(form, pixels, white)
+
+    def found(self, out: Path) -> dict[str, Any]:
+        """What was made; refused where that is nothing."""
+        from isthmus.data._sources.images import say_unread
+
+        if self.unread:
+            say_unread(self.unread)
+        if not self.count:
+            raise InputError(f"{self.source} holds no image that can be read: name another.")
+        found = {"out": out, "images": self.count, "shape": self.layout.shape}
+        return found | ({"unread": self.unread} if self.unread else {})
+
+
+def white_of(ending: str, pixels: np.ndarray, is_deep: bool) -> int:
     """What white is in a file: 65535 for grey of 16 bits, where the format can hold it."""
-    holds_16 = len(pixels) == 1 and path.suffix.lower() in _DEEP
+    holds_16 = len(pixels) == 1 and ending.lower() in _DEEP
     return _WHITE_16 if is_deep and holds_16 else _WHITE_8
 
 
-def write_image(path: Path, pixels: np.ndarray, white: int = _WHITE_8) -> None:
-    """Write an image ``(channels, height, width)`` in [0, 1] in the format that its name says."""
+def image_bytes(ending: str, pixels: np.ndarray, white: int = _WHITE_8) -> bytes:
+    """An image ``(channels, height, width)`` in [0, 1], in the format of an ending."""
     from PIL import Image
 
-    form, options = _FORMATS[path.suffix.lower()]
+    form, options = _FORMATS[ending.lower()]
     values = np.rint(pixels.astype(np.float64).clip(0, 1) * white)
     stored = values.astype(np.uint16 if white > _WHITE_8 else np.uint8)
     buffer = io.BytesIO()
     # (h, w), or (h, w, c)
     image = Image.fromarray(stored[0] if len(stored) == 1 else stored.transpose(1, 2, 0))
     image.save(buffer, format=form, **options)
-    write_bytes(path, buffer.getvalue(), synced=False)
+    return buffer.getvalue()
 
 
 def _chunks(
@@ -159,16 +207,35 @@ def _require_target(source: str, out: Path, command: str, overwrite: bool) -> No
         )
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose a folder that is new or empty.")
-    if overwrite or not out.is_dir() or not any(out.iterdir()):
+    if overwrite or not out.is_dir() or may_be_replaced(out, ()):
         return
-    if not (out / MARK).is_file():
+    if not is_ours(out / MARK):
         raise InputError(
             f"{out} is not empty and was not written by isthmus {command}: choose another folder,"
             " or pass --overwrite to write among what is there."
         )
-    mark = read_json(out / MARK)
-    if mark != {"command": command, "data": str(given)}:
+    if not _mark(source, command).items() <= read_json(out / MARK).items():
         raise InputError(
             f"{out} holds what isthmus made of other data: choose another folder, or pass"
             " --overwrite to write among what is there."
         )
+
+
+def _mark(source: str, command: str) -> dict[str, Any]:
+    """What a folder of ours says of where it comes from."""
+    return {"command": command, "data": str(Path(source).expanduser().resolve())}
+
+
+def _refuse_changed(out: Path, names: Sequence[str], overwrite: bool) -> None:
+    """Refuse to replace an image that isthmus did not write as it is."""
+    if overwrite or not out.is_dir():
+        return
+    settle(out, (), MARK)
+    mark = read_json(out / MARK) if is_ours(out / MARK) else {"files": {}}
+    written = set(mark["files"]) - set(file_changes(out, mark))
+    for name in names:
+        if os.path.lexists(out / name) and name not in written:
+            raise InputError(
+                f"{out / name} was not written by isthmus, or was changed since: choose another"
+                " folder, or pass --overwrite to replace it; nothing was written."
+            )

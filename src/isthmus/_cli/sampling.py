@@ -11,6 +11,7 @@ from isthmus._cli.options import SEED
 from isthmus._cli.shared import (
     Condition,
     Json,
+    Overwrite,
     Run,
     as_number,
     columns_of,
@@ -48,6 +49,7 @@ def sample_command(
         str | None,
         typer.Option("--data", help="the real table to measure by; the run's own if not given"),
     ] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write new examples, drawn from the prior and decoded.
@@ -60,9 +62,9 @@ def sample_command(
     from isthmus.data.datasets import condition_of
     from isthmus.data.rows import with_columns
 
-    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES), overwrite)
     if report is not None:
-        exports.check_target(report, exports.REPORTS)
+        exports.check_target(report, exports.REPORTS, overwrite)
     elif data is not None:
         raise InputError(f"--data {data} is what --report measures by: give --report, or neither.")
     model = open_run(run)

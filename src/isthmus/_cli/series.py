@@ -44,7 +44,9 @@ def series_for(model: Any, source: str, label: str | None, stride: int | None = 
     return windows_for(model, read_series(source, label=label), stride)
 
 
-def rebuild(model: Any, source: str, label: str | None, out: Path, as_json: bool) -> None:
+def rebuild(
+    model: Any, source: str, label: str | None, out: Path, overwrite: bool, as_json: bool
+) -> None:
     """Write the reconstruction of each step of a long series: the mean of all its windows."""
     import numpy as np
 
@@ -52,7 +54,7 @@ def rebuild(model: Any, source: str, label: str | None, out: Path, as_json: bool
     from isthmus.data.series import series_values
     from isthmus.data.steps import series_table
 
-    exports.check_target(out, (exports.ARRAY, *exports.TABLES))
+    exports.check_target(out, (exports.ARRAY, *exports.TABLES), overwrite)
     cut = series_for(model, source, label)
     restored = cut.fold(model.reconstruct(cut))
     if out.suffix.lower() == exports.ARRAY:

@@ -82,6 +82,9 @@ Input = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="where to write")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="replace files that are there already")
+]
 
 
 def described(registry: Registry, name: str) -> str:

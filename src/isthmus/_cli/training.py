@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,17 +86,30 @@ def trainer(member: str) -> Callable[..., None]:
         given = options_of(data_dir, label, size, skip_unreadable)
         if stream:
             given["stream"] = True
-        model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
-        kind = model.default_kind or model.kind if model.kind == "auto" else model.kind
-        given |= _cut(kind, window, stride)
-        if log is not None:
-            model.callbacks = _loggers(log, out)
-        if data is None and start is None:
-            raise InputError(f"--data is missing: give one of {SOURCES}.")
-        like = None if start is None else model
-        _train(model, _trained_on(start or out, like, data, given), out, as_json)
+        with _alone(out):
+            model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
+            kind = model.default_kind or model.kind if model.kind == "auto" else model.kind
+            given |= _cut(kind, window, stride)
+            if log is not None:
+                model.callbacks = _loggers(log, out)
+            if data is None and start is None:
+                raise InputError(f"--data is missing: give one of {SOURCES}.")
+            like = None if start is None else model
+            _train(model, _trained_on(start or out, like, data, given), out, as_json)
 
     return command
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep every other command out of a folder from the first to the last; under torchrun the first
+    process does so for all.
+    """
+    from isthmus.core.claims import claimed
+    from isthmus.training.runtimes import is_main
+
+    with claimed(out, wait=0) if is_main() else nullcontext():
+        yield
 
 
 def _untrained(member: str, start: Path | None, values: dict[str, Any]) -> Any:
@@ -147,8 +161,7 @@ def _train(model: Any, data: Data, out: Path, as_json: bool) -> None:
     model.source_ = data.source
     # The run is whole: nothing is left to take up again.
     model.set_params(checkpoint_dir=None, warm_start=False)
-    runs.save(model, out)
-    (out / runs.CHECKPOINT).unlink(missing_ok=True)
+    runs.save(model, out, is_end=True)
     last = model.history_[-1]
     chosen = " (chosen by the data)" if model.likelihood == "auto" else ""
     terms = ", ".join(
@@ -210,21 +223,30 @@ def fit_prior_command(
     **values: Any,
 ) -> None:
     """Fit a distribution over the training examples' codes; `sample` draws from it."""
-    from isthmus.core.parts import configured
-    from isthmus.data.datasets import condition_of
     from isthmus.io import pretrained, runs
-    from isthmus.priors.base import resolved
 
     if str(run).startswith(pretrained.PREFIX):
         raise InputError(
             f"{run} comes with the package and stays as it is: train your own run, or fit the prior"
             " in Python."
         )
+    runs.require_folder(run)
+    with _alone(run):
+        _fit_prior(run, data, options_of(data_dir, label, size, skip_unreadable), values, as_json)
+
+
+def _fit_prior(
+    run: Path, data: str | None, given: Mapping[str, Any], values: dict[str, Any], as_json: bool
+) -> None:
+    from isthmus.core.parts import configured
+    from isthmus.data.datasets import condition_of
+    from isthmus.io import runs
+    from isthmus.priors.base import resolved
+
     model = open_run(run)
     name = resolved(values.pop("prior", "auto"), model.module_.bottleneck.levels)
     settings = {key.removeprefix("prior__"): value for key, value in values.items()}
     _refuse_others(name, settings)
-    given = options_of(data_dir, label, size, skip_unreadable)
     loaded = _trained_on(run, model, data, given)
     is_told = condition_of(model) is not None
     if is_told:

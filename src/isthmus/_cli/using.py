@@ -14,6 +14,7 @@ from isthmus._cli.shared import (
     Input,
     Json,
     Label,
+    Overwrite,
     Run,
     Size,
     Skip,
@@ -41,6 +42,7 @@ def encode_command(
     label: Label = None,
     size: Size = None,
     skip_unreadable: Skip = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write the codes of examples; of images, beside the names of their files.
@@ -49,7 +51,9 @@ def encode_command(
     """
     from isthmus._cli import exports
 
-    exports.check_target(out, (exports.ARRAY, *exports.TABLES))
+    exports.check_target(out, (exports.ARRAY, *exports.TABLES), overwrite)
+    if out.suffix.lower() == exports.ARRAY:
+        exports.refuse_existing(exports.names_beside(out), overwrite)
     model = open_run(run)
     if series.windows_of(model):
         codes = model.transform(series.series_for(model, data, label))
@@ -71,13 +75,14 @@ def decode_command(
         Path, typer.Argument(metavar="OUT", help=".npy, .png; .csv or .parquet for rows of a table")
     ],
     condition: Condition = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write what the decoder makes of codes."""
     from isthmus._cli import exports
     from isthmus.data.frames import numbers_of
 
-    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES))
+    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES), overwrite)
     model, rows = open_run(run), rows_from(str(codes))
     told = condition_from(model, condition, needed=True)
     examples = model.inverse_transform(numbers_of(rows.x, str(codes)), **told)
@@ -91,9 +96,6 @@ Restored = Annotated[
         metavar="OUT",
         help=".npy, .png; .csv or .parquet for a table; a folder for images, each under its name",
     ),
-]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="write into a folder that holds other files")
 ]
 
 
@@ -123,7 +125,7 @@ def reconstruct_command(
 
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
     if series.windows_of(model):
-        series.rebuild(model, data, label, out, as_json)
+        series.rebuild(model, data, label, out, overwrite, as_json)
         return
     target = _checked_target(data, out, columns, overwrite)
     told = condition_from(model, condition)
@@ -194,12 +196,13 @@ def impute_command(
     data_dir: DataDir = None,
     label: Label = None,
     condition: Condition = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write examples with their missing values filled in; all others stay as they are."""
     from isthmus._cli import exports
 
-    exports.check_target(out, (exports.ARRAY, *exports.TABLES))
+    exports.check_target(out, (exports.ARRAY, *exports.TABLES), overwrite)
     model = open_run(run)
     if series.windows_of(model):
         raise InputError(
@@ -223,14 +226,12 @@ def _checked_target(data: str, out: Path, columns: int | None, overwrite: bool) 
         if not out.suffix:  # a folder, as it would be of images
             require_source(data)
         endings = (exports.ARRAY, exports.PICTURE, *exports.TABLES)
-        exports.check_target(out, endings, or_folder=True)
+        exports.check_target(out, endings, overwrite, or_folder=True)
+    elif target == "picture":
+        exports.refuse_existing(out, overwrite)
     is_grid = target == "file" and out.suffix.lower() == exports.PICTURE
     if columns is not None and not is_grid:
         raise InputError(
             f"--columns {columns} is for a picture of many examples, not for {out}: leave it out."
-        )
-    if overwrite and target != "folder":
-        raise InputError(
-            f"--overwrite is for a folder of images; {out} is replaced anyway: leave it out."
         )
     return target

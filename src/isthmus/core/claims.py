@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -15,26 +15,36 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from isthmus.core import files
-from isthmus.core.editions import is_leftover
+from isthmus.core.editions import MANIFEST, is_leftover
 from isthmus.errors import BusyError, InputError, RunError
 
 LOCK = ".isthmus-lock"
+_HEAD = 2000  # bytes of a page, in which its generator stands
 
 
-def refuse_foreign(folder: Path, marks: tuple[str, ...]) -> None:
+def refuse_foreign(folder: Path, marks: tuple[str, ...], names: Iterable[str] = ()) -> None:
     """Refuse to write into something that exists and was not written by isthmus.
 
     A folder is ours where one of the files ``marks`` is there and says so inside. A lock, or what a
-    killed process left, is nothing of somebody else's.
+    killed process left, is nothing of somebody else's. In a folder of ours, none of the files that
+    would be replaced, ``marks`` and ``names``, may be foreign.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: choose a folder that is new or holds a run.")
-    if folder.is_dir() and not may_be_replaced(folder, marks):
+    if not folder.is_dir():
+        return
+    if not may_be_replaced(folder, marks):
         other = next(path for path in folder.iterdir() if not _is_passing(path))
         raise InputError(
             f"{folder} exists and is not a run of isthmus (it holds {other.name}): choose another"
             " folder; nothing was written."
         )
+    for name in (*marks, *(set(names) - _named(folder / MANIFEST))):
+        if (folder / name).exists() and not is_ours(folder / name):
+            raise InputError(
+                f"{folder / name} was not written by isthmus and would be replaced: move it, or"
+                " choose another folder; nothing was written."
+            )
 
 
 def may_be_replaced(folder: Path, marks: tuple[str, ...]) -> bool:
@@ -46,15 +56,23 @@ def _is_passing(path: Path) -> bool:
     return path.name == LOCK or is_leftover(path)
 
 
+def _named(manifest: Path) -> set[str]:
+    """The files that a manifest of ours names, which are ours whatever they hold."""
+    return set(files.read_json(manifest).get("files") or ()) if is_ours(manifest) else set()
+
+
 def is_ours(path: Path) -> bool:
     """Whether a file says inside that isthmus wrote it."""
     if not path.is_file():
         return False
     try:
         if path.suffix == ".safetensors":
-            return isinstance(files.read_meta(path), dict)
+            return files.is_marked(path)
+        if path.suffix == ".html":
+            with path.open("rb") as file:
+                return b'<meta name="generator" content="isthmus ' in file.read(_HEAD)
         value = files.read_json(path)
-    except RunError:
+    except (RunError, OSError):
         return False
     return isinstance(value, dict) and "format" in value and "isthmus" in value
 
@@ -67,7 +85,7 @@ def claimed(folder: Path, *, wait: float = 10.0) -> Iterator[None]:
     a folder again.
 
     Args:
-        folder: made where it is missing.
+        folder: made where it is missing, and removed again where nothing was written into it.
         wait: how many seconds to wait for another holder.
 
     Raises:
@@ -75,24 +93,30 @@ def claimed(folder: Path, *, wait: float = 10.0) -> Iterator[None]:
         StorageError: where nothing can be written.
     """
     with files.storing(folder):
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     path = folder.resolve() / LOCK
     lock = FileLock(path, is_singleton=True)
-    try:
-        with files.storing(path):
+    with files.storing(path):
+        try:
             lock.acquire(timeout=wait)
-    except Timeout as error:
-        raise BusyError(
-            f"{folder} is being written by {_holder(path)}: wait for it, or choose another folder."
-        ) from error
+        except Timeout as error:  # an OSError, which says nothing of the disk
+            raise BusyError(
+                f"{folder} is being written by {_holder(path)}: wait for it, or choose another"
+                " folder."
+            ) from error
     try:
-        _sign(path)
+        with suppress(OSError):  # a full disk: what is to be written says so
+            _sign(path)
         yield
     finally:
         if lock.lock_counter == 1:  # whoever waits for the file that goes takes a new one
             with suppress(OSError):
                 path.unlink()
         lock.release()
+        with suppress(OSError):  # it is not empty
+            for place in made:
+                place.rmdir()
 
 
 def _sign(path: Path) -> None:

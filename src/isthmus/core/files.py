@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +24,64 @@ from isthmus.errors import InputError, MissingExtraError, RunError, StorageError
 PART = ".isthmus-part"
 """How a file ends that is being written; one that a killed process left is removed later."""
 
+RESTORE = "restore it, or train again"
+"""What to do about a file of a run that cannot be read."""
+LONGEST = 255
+"""Bytes of a name that common file systems take."""
+
 _META = "isthmus"
+_ABANDONED = 3600  # seconds after which nobody writes on
 
 
-def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
+def write_bytes(
+    path: Path, content: bytes, *, synced: bool = True, named: Path | None = None
+) -> None:
     """Write a whole file or nothing: a crash leaves the old file, or none, never half of one.
 
     Unless ``synced``, that holds for a crash of the program and not of the machine, and costs a
-    tenth of the time: for many small files that are easily made again.
+    tenth of the time: for many small files that are easily made again. An error speaks of ``path``
+    or, where that is a name for the meantime, of the file that is ``named``.
 
     Raises:
         StorageError: where the disk is full or refuses; what was there is unchanged.
     """
-    write_with(path, lambda part: _write_out(part, content, synced), synced=synced)
+    write_with(path, lambda part: _write_out(part, content, synced), synced=synced, named=named)
 
 
-def write_with(path: Path, write: Callable[[Path], None], *, synced: bool = False) -> None:
+def write_with(
+    path: Path, write: Callable[[Path], None], *, synced: bool = False, named: Path | None = None
+) -> None:
     """Let ``write`` make a file under another name, and put it in its place when it is whole."""
-    with storing(path):
+    with storing(named or path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+        part = meanwhile(path, f".{secrets.token_hex(4)}{PART}")
         try:
             write(part)
             part.replace(path)
         except BaseException:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise
         if synced:
             sync_folder(path.parent)
+
+
+def meanwhile(path: Path, ending: str) -> Path:
+    """The hidden name of a file until it is whole; a very long one is cut, and told by its hash."""
+    name, room = os.fsencode(path.name), LONGEST - len(ending) - 1
+    if len(name) > room:
+        mark = hashlib.sha256(name).hexdigest()[:8]
+        return path.with_name(f".{name[: room - 8].decode(errors='ignore')}{mark}{ending}")
+    return path.with_name(f".{path.name}{ending}")
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what killed processes left of a file; what is younger may still be written."""
+    start = meanwhile(path, ".00000000" + PART).name.removesuffix("00000000" + PART)
+    for part in path.parent.glob(f"{glob.escape(start)}*{PART}"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -80,6 +112,10 @@ def storing(path: Path) -> Iterator[None]:
             f"{path} cannot be written ({error.strerror or error}): {remedy}; what was there is"
             " unchanged."
         ) from error
+    except UnicodeError as error:
+        raise StorageError(
+            f"{path} is no name that the system takes: choose another; nothing was written."
+        ) from error
 
 
 @contextmanager
@@ -91,18 +127,24 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
     """
     try:
         yield
-    except (RunError, MissingExtraError):
+    except (RunError, MissingExtraError, Warning):  # a warning is ours, where it is raised
         raise
     except InputError as error:
         raise RunError(f"{path}: {error}") from error
     except MemoryError as error:
         raise RunError(f"{path} is too large for the memory: {remedy}.") from error
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
+        said = readable(str(error))
         raise RunError(
             f"{path} is damaged or foreign, and cannot be read ({type(error).__name__}: {said}):"
             f" {remedy}."
         ) from error
+
+
+def readable(text: str) -> str:
+    """A text of another library's, or of a file, on one line and in signs that can be printed."""
+    line = " ".join(text.split())[:200]
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -135,24 +177,25 @@ def tensor_bytes(tensors: Mapping[str, Tensor], meta: Any = None) -> bytes:
     return save(apart, metadata={_META: json.dumps(said)})
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], Any]:
+def read_tensors(path: Path, remedy: str = RESTORE) -> tuple[dict[str, Tensor], Any]:
     """Read what :func:`write_tensors` wrote; a damaged or foreign file raises :class:`RunError`."""
     if not path.is_file():
-        raise RunError(f"{path} is missing: restore it from a copy, or train again.")
-    with reading(path, "restore it, or train again"):
-        return parse_tensors(path.read_bytes(), path)
+        raise RunError(f"{path} is missing: {remedy}.")
+    with reading(path, remedy):
+        return parse_tensors(path.read_bytes(), path, remedy)
 
 
-def parse_tensors(content: bytes, path: Path) -> tuple[dict[str, Tensor], Any]:
+def parse_tensors(
+    content: bytes, path: Path, remedy: str = RESTORE
+) -> tuple[dict[str, Tensor], Any]:
     """The tensors and the value of what :func:`tensor_bytes` made, checked; ``path`` is said."""
-    with reading(path, "restore it, or train again"):
+    with reading(path, remedy):
         size = int.from_bytes(content[:8], "little")
         said = _said(json.loads(content[8 : 8 + size]).get("__metadata__"))
         tensors = load(content)
         if said.get("sha256") != _checksum(tensors, json.dumps(said.get("value"))):
             raise RunError(
-                f"{path} does not match its checksum, so it was damaged or exchanged: restore it,"
-                " or train again."
+                f"{path} does not match its checksum, so it was damaged or exchanged: {remedy}."
             )
         return tensors, said.get("value")
 
@@ -161,6 +204,12 @@ def read_meta(path: Path) -> Any:
     """Only the JSON value in the header of what :func:`write_tensors` wrote, unchecked."""
     with reading(path, "remove or restore it"), safe_open(path, framework="pt") as file:
         return _said(file.metadata()).get("value")
+
+
+def is_marked(path: Path) -> bool:
+    """Whether :func:`write_tensors` wrote a file."""
+    with reading(path, "remove or restore it"), safe_open(path, framework="pt") as file:
+        return _META in (file.metadata() or {})
 
 
 def sha256(content: bytes) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
+
+from isthmus.core.records import Record, unusable
 
 _REACH = 3.0  # what smooth clipping approaches, in robust standard deviations
 _NEAR = 1 - 1e-3  # how near to it a decoder's value may come and still be brought back
@@ -32,6 +33,9 @@ class Curve(ABC):
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``."""
+
+    def require_columns(self, count: int) -> None:  # noqa: B027  (most curves fit any)
+        """Refuse values of another number of columns than the curve was drawn for."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,10 @@ class NormalQuantiles(Curve):
 
     def to_json(self) -> dict[str, Any]:
         return {"curve": "normal quantiles", "knots": self.knots.tolist()}
+
+    def require_columns(self, count: int) -> None:
+        if self.knots.shape[1] not in (1, count):
+            raise unusable("knots of shape", self.knots.shape, f"1 column, or {count}")
 
     def _along(self, x: np.ndarray, change: Any) -> np.ndarray:
         columns = self.knots.shape[1]
@@ -142,13 +150,14 @@ def _without_leaps(knots: np.ndarray) -> np.ndarray:
     return knots
 
 
-def curve_from_json(values: Mapping[str, Any] | None) -> Curve | None:
+def curve_from_json(values: Record) -> Curve:
     """The inverse of :meth:`Curve.to_json`."""
-    if values is None:
-        return None
-    if values["curve"] == "smooth clip":
+    if values.word("curve", ("smooth clip", "normal quantiles")) == "smooth clip":
         return SmoothClip()
-    return NormalQuantiles(np.asarray(values["knots"], dtype=np.float64))
+    knots = values.array("knots")
+    if knots.ndim != 2 or len(knots) < 2 or (np.diff(knots, axis=0) < 0).any():
+        raise unusable("knots of shape", knots.shape, "rising columns of at least 2")
+    return NormalQuantiles(knots)
 
 
 def robust_spread(x: np.ndarray, axis: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from isthmus.core.example import Kind, Shape
+from isthmus.core.records import Record, unusable
 from isthmus.data._statistics import blocks, is_sparse
 from isthmus.data.frames import numbers_of, numeric_type
 from isthmus.errors import DataWarning, InputError
@@ -21,6 +22,9 @@ _WANTED: dict[Kind, str] = {
     "table": "(n, columns)",
     "vector": "(n, columns)",
 }
+
+_CHANNELS = ("first", "last", "none", "flat", "table")
+_AXES: dict[Kind, int] = {"image": 3, "signal": 2, "sequence": 2, "table": 1}
 
 _ROUNDING = 2.0**-24  # half of the step of float32 at 1
 EXACT = 2**53  # float64 holds every whole number up to here
@@ -40,6 +44,26 @@ class Layout:
     outer: Shape
     shape: Shape
     channels: str
+
+    @classmethod
+    def from_json(cls, values: Any) -> Layout:
+        """The layout that a file holds; refused where the two shapes do not fit each other."""
+        given = Record(values, "data.layout")
+        outer, shape = given.shape("outer"), given.shape("shape")
+        channels = given.word("channels", _CHANNELS)
+        if channels == "last":
+            fits = len(outer) == 3 and shape == (outer[2], *outer[:2])
+        else:
+            fits = channels == "table" or math.prod(outer) == math.prod(shape)
+        if not fits:
+            raise unusable("data.layout.shape", list(shape), f"a shape that holds {list(outer)}")
+        return cls(outer, shape, channels)
+
+    def require_kind(self, kind: Kind) -> None:
+        """Refuse a shape that no example of a kind has."""
+        if len(self.shape) != _AXES.get(kind, len(self.shape)):
+            wanted = f"{_AXES[kind]} sizes, as of {kind}"
+            raise unusable("data.layout.shape", list(self.shape), wanted)
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         """``(n, *outer)`` to ``(n, *shape)``, without a copy where the memory allows it."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.core.example import Kind, Support
+from isthmus.core.example import Kind, Shape, Support
+from isthmus.core.records import Record, unusable
 from isthmus.data._curves import (
     Curve,
     SmoothClip,
@@ -22,6 +23,8 @@ from isthmus.errors import DataWarning, InputError
 
 PIXELS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 """The types that are read as pixels, with the value that is white."""
+
+KINDS_OF_SCALING = ("none", "pixels", "standard", "minmax", "robust", "quantile")
 
 _WILD_SHARE = 0.9  # of a column's variance that is due to one value
 _WILD = 1000.0  # usual deviations from the middle
@@ -105,12 +108,33 @@ class Scaling:
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Scaling:
-        """The inverse of :meth:`to_json`."""
-        offset, scale = (np.asarray(values[key], dtype=np.float64) for key in ("offset", "scale"))
-        curve = curve_from_json(values.get("curve"))
-        kind, unit_range = str(values["kind"]), bool(values["unit_range"])
-        return cls(kind, offset, scale, unit_range, curve, values.get("columns"))
+    def from_json(cls, data: Record) -> Scaling:
+        """The inverse of :meth:`to_json`, of the entry ``scaling`` of what is said of data."""
+        given = data.record("scaling")
+        scale = given.array("scale")
+        if (scale <= 0).any():
+            raise unusable("data.scaling.scale", float(scale.min()), "a number above 0")
+        return cls(
+            given.word("kind", KINDS_OF_SCALING),
+            given.array("offset"),
+            scale,
+            given.flag("unit_range"),
+            given.optional("curve", lambda key: curve_from_json(given.record(key))),
+            given.optional("columns", given.whole),
+        )
+
+    def require_shape(self, shape: Shape) -> None:
+        """Refuse offsets, scales and knots that do not fit examples of a shape."""
+        if self.columns is not None and (len(shape) != 1 or self.columns > shape[0]):
+            raise unusable("data.scaling.columns", self.columns, f"at most {shape[0]}")
+        scaled = shape if self.columns is None else (self.columns,)
+        fitting = [(1,), scaled[-1:], *([(scaled[0], 1)] if len(scaled) == 2 else [])]
+        for name, value in (("offset", self.offset), ("scale", self.scale)):
+            if value.shape not in fitting:
+                wanted = " or ".join(map(str, fitting))
+                raise unusable(f"data.scaling.{name} of shape", value.shape, wanted)
+        if self.curve is not None:
+            self.curve.require_columns(scaled[-1])
 
 
 def fit_scaling(kind: str, x: Any, extent: Extent, *, example: Kind = "vector") -> Scaling:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from isthmus.core.example import Column, ColumnKind
+from isthmus.core.example import COLUMN_KINDS, Column, ColumnKind
+from isthmus.core.records import Record, unusable
 from isthmus.data import _cells
 from isthmus.data._cells import typed
 from isthmus.errors import InputError, unknown
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _MICROSECONDS = 1_000_000
 _STEPS = (86_400 * _MICROSECONDS, _MICROSECONDS, 1)
+_FARTHEST = 2**61  # microseconds before 1970 that a date may lie
 _WHOLE = 2.0**62  # what whole numbers of 64 bits reach
 _TRUE, _FALSE = {"true", "yes", "1", "1.0"}, {"false", "no", "0", "0.0"}
 _NOT_A_TIME = np.iinfo(np.int64).min
@@ -78,6 +80,11 @@ class ColumnCode(ABC):
         """Plain values for ``config.json``."""
         return {"kind": self.kind, **asdict(self)}
 
+    @classmethod
+    def from_json(cls, given: Record) -> Self:
+        """The inverse of :meth:`to_json`."""
+        return cls(*_named(given))
+
 
 @dataclass(frozen=True)
 class NumberColumn(ColumnCode):
@@ -102,6 +109,11 @@ class NumberColumn(ColumnCode):
         is_whole = bool((known == np.rint(known)).all())
         reach = float(known.min()), float(known.max())
         return cls(name_of(cells), str(cells.dtype), *reach, is_whole)
+
+    @classmethod
+    def from_json(cls, given: Record) -> Self:
+        low, high = given.number("low"), given.number("high")
+        return cls(*_named(given), low, high, given.flag("is_whole"))
 
     def encode(self, cells: Series) -> np.ndarray:
         return _numbers(cells)[:, None]
@@ -245,6 +257,20 @@ class CategoryColumn(ColumnCode):
         cells = Categorical(self.decode(numbers), categories=categories, ordered=self.ordered)
         return Series(cells, name=self.name)
 
+    @classmethod
+    def from_json(cls, given: Record) -> Self:
+        def cells(key: str) -> tuple[Any, ...]:
+            found = tuple(map(_cells.from_json, given.items(key)))
+            if not found or len(set(found)) < len(found):
+                raise unusable(f"a column's {key}", found, "values, each of them once")
+            return found
+
+        values, categories = cells("values"), given.optional("categories", cells)
+        if categories is not None and not set(values) <= set(categories):
+            raise unusable("a column's values", values, "some of its categories")
+        of = given.optional("of", given.text)
+        return cls(*_named(given), values, categories, given.flag("ordered"), of)
+
     def to_json(self) -> dict[str, Any]:
         lists = {"values": self.values, "categories": self.categories}
         return super().to_json() | {
@@ -276,6 +302,11 @@ class DateColumn(ColumnCode):
         step = next(step for step in _STEPS if not (known % step).any())
         reach = int(known.min()), int(known.max())
         return cls(name_of(cells), str(cells.dtype), *reach, step)
+
+    @classmethod
+    def from_json(cls, given: Record) -> Self:
+        origin, last = (given.whole(key, -_FARTHEST) for key in ("origin", "last"))
+        return cls(*_named(given), origin, last, given.whole("step", 1))
 
     def encode(self, cells: Series) -> np.ndarray:
         if not is_date(cells):
@@ -340,14 +371,18 @@ def microseconds(cells: Series) -> np.ndarray:
     return micro
 
 
-def code_from_json(values: Mapping[str, Any]) -> ColumnCode:
+def code_from_json(values: Any) -> ColumnCode:
     """The inverse of :meth:`ColumnCode.to_json`."""
-    given = {
-        key: tuple(map(_cells.from_json, value)) if isinstance(value, list) else value
-        for key, value in values.items()
-        if key != "kind"
-    }
-    return CODES[values["kind"]](**given)
+    given = Record(values, "a column")
+    found: ColumnCode = CODES[given.word("kind", COLUMN_KINDS)].from_json(given)
+    return found
+
+
+def column_name(place: str, name: Any) -> str | int:
+    """What a frame calls a column, by a file."""
+    if isinstance(name, str) or type(name) is int:
+        return name
+    raise unusable(place, name, "a text or a whole number")
 
 
 CODES: dict[ColumnKind, type[Any]] = {
@@ -357,6 +392,11 @@ CODES: dict[ColumnKind, type[Any]] = {
     "category": CategoryColumn,
     "date": DateColumn,
 }
+
+
+def _named(given: Record) -> tuple[str | int, str]:
+    """Name and type of a column, by a file."""
+    return column_name("a column's name", given.raw("name")), given.text("dtype")
 
 
 def _numbers(cells: Series) -> np.ndarray:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from isthmus.core.records import Record, unusable
 from isthmus.data.incoming import incoming
 from isthmus.data.labels import LabelSet
 from isthmus.errors import InputError
@@ -141,13 +142,15 @@ def fit_condition(kind: str, values: Any, n: int) -> Condition:
     return CovariateCondition(tuple(mean.tolist()), tuple(np.where(varies, scale, 1.0).tolist()))
 
 
-def condition_from_json(values: dict[str, Any]) -> Condition:
+def condition_from_json(values: Record) -> Condition:
     """The inverse of :meth:`Condition.to_json`."""
     if "label" in values:
-        known = values["label"]
-        return LabelCondition(LabelSet(tuple(known["names"]), tuple(known["shares"])))
-    known = values["covariates"]
-    return CovariateCondition(tuple(known["mean"]), tuple(known["scale"]))
+        return LabelCondition(LabelSet.from_json(values.record("label")))
+    known = values.record("covariates")
+    mean, scale = known.array("mean"), known.array("scale")
+    if mean.ndim != 1 or mean.shape != scale.shape or (scale <= 0).any():
+        raise unusable("covariates", known, "as many means as scales, which are above 0")
+    return CovariateCondition(tuple(mean.tolist()), tuple(scale.tolist()))
 
 
 def _numbers(values: Any) -> np.ndarray:

@@ -9,8 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.core.records import Record, unusable
 from isthmus.data.rows import number_labels, read_labels
 from isthmus.errors import InputError, unknown
+
+_ROUNDING = 1e-6  # what a sum of shares may be off
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class LabelSet:
             )
         indices, names = number_labels(given, "y")
         return cls(names, tuple((np.bincount(indices) / n).tolist())), torch.from_numpy(indices)
+
+    @classmethod
+    def from_json(cls, values: Record) -> Self:
+        """The classes that a file holds; refused where shares and names do not fit each other."""
+        names, shares = values.texts("names"), values.array("shares")
+        if shares.shape != (len(names),) or shares.min() < 0 or abs(shares.sum() - 1) > _ROUNDING:
+            raise unusable("shares", shares.tolist(), f"{len(names)} shares that sum to 1")
+        return cls(names, tuple(shares.tolist()))
 
     def indices(self, labels: Any, n: int) -> Tensor:
         """The index of one label's class, n times, or of one label for each example, ``(n,)``."""

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind
+from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
+from isthmus.core.records import Record, unusable
 from isthmus.data._grids import grid_of, no_count, off_grid
 from isthmus.data._layout import EXACT, Extent, Layout, as_numbers, extent, warn_of_large
 from isthmus.data._scaling import PIXELS, Scaling
@@ -218,40 +219,41 @@ class Preprocessor:
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Preprocessor:
-        """The inverse of :meth:`to_json`."""
-        layout, condition = values["layout"], values["condition"]
-        outer, shape = (tuple(int(size) for size in layout[key]) for key in ("outer", "shape"))
-        scaling, table = Scaling.from_json(values["scaling"]), values.get("table")
-        kind = values["kind"]
+    def from_json(cls, values: Any) -> Preprocessor:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            InputError: for an entry of another type, that is not finite, or does not fit the
+                layout; the message names it.
+        """
+        given = Record(values, "data")
+        layout, scaling = Layout.from_json(given.raw("layout")), Scaling.from_json(given)
+        table = None if "table" not in given else Table.from_json(given.raw("table"))
+        kind = given.word("kind", KINDS)
         if table is None and kind == "table":  # of a run from before columns had kinds
             kind = "vector"
+        layout.require_kind(kind)
+        if table is not None and layout.shape != (table.width,):
+            raise unusable("data.layout.shape", list(layout.shape), f"the size [{table.width}]")
+        scaling.require_shape(layout.shape)
         # and from before values had a name, when all that lay in [0, 1] was read as pixels
-        support = values.get("support", "intensity" if scaling.unit_range else "real")
-        if kind not in KINDS:
-            raise ValueError(f"kind {kind!r}")
-        if support not in SUPPORTS:
-            raise ValueError(f"support {support!r}")
-        known = None if table is None else Table.from_json(table)
-        named_channels = values.get("channel_names")
+        support = given.optional("support", lambda key: given.word(key, SUPPORTS)) or (
+            "intensity" if scaling.unit_range else "real"
+        )
+        columns = None if table is None else table.columns
+        missing = given.number("missing", 0.0)
         return cls(
-            ExampleSpec(
-                kind,
-                shape,
-                None if known is None else known.columns,
-                support,
-                float(values.get("missing", 0.0)),
-            ),
-            Layout(outer, shape, layout["channels"]),
+            ExampleSpec(kind, layout.shape, columns, support, missing),
+            layout,
             scaling,
-            bool(values["strict"]) and (kind == "image" or scaling.kind == "pixels"),
-            known,
-            None if condition is None else condition_from_json(condition),
-            None if values.get("bins") is None else int(values["bins"]),
-            None if values.get("blank") is None else np.asarray(values["blank"], np.float32),
-            bool(values.get("counts", False)),
-            None if values.get("stride") is None else int(values["stride"]),
-            None if named_channels is None else tuple(map(str, named_channels)),
+            given.flag("strict") and (kind == "image" or scaling.kind == "pixels"),
+            table,
+            given.optional("condition", lambda key: condition_from_json(given.record(key))),
+            given.optional("bins", lambda key: given.whole(key, 2)),
+            given.optional("blank", lambda key: _blank(given, key, layout.shape)),
+            given.flag("counts", False),
+            given.optional("stride", lambda key: given.whole(key, 1)),
+            given.optional("channel_names", given.texts),
         )
 
     def _require_unit(self, reach: Extent) -> None:
@@ -276,6 +278,14 @@ class Preprocessor:
         if scaling.kind == "none" and is_image and dtype in PIXELS and reach.high > 1:
             return replace(scaling, kind="pixels", scale=np.full(1, PIXELS[dtype]))
         return scaling
+
+
+def _blank(given: Record, key: str, shape: Shape) -> np.ndarray:
+    """What stands for missing values, ``(*shape)``."""
+    blank = given.array(key)
+    if blank.shape != shape:
+        raise unusable(f"data.{key} of shape", blank.shape, str(shape))
+    return blank.astype(np.float32)
 
 
 def _require_examples(x: Any) -> None:

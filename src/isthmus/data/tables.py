@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.core.example import COLUMN_KINDS, Column, ColumnKind
+from isthmus.core.records import Record, unusable
 from isthmus.data._cells import native, typed
 from isthmus.data._lookalikes import resemblance
 from isthmus.data.columns import (
@@ -22,6 +23,7 @@ from isthmus.data.columns import (
     DateColumn,
     NumberColumn,
     code_from_json,
+    column_name,
     is_date,
     listed,
     name_of,
@@ -218,11 +220,31 @@ class Table:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Table:
+    def from_json(cls, values: Any) -> Table:
         """The inverse of :meth:`to_json`."""
-        codes = tuple(code_from_json(code) for code in values["columns"])
-        left_out = dict(values["left_out"])
-        return cls(tuple(values["names"]), codes, left_out, bool(values["from_frame"]))
+        given = Record(values, "table")
+        names = tuple(column_name("table.names", name) for name in given.items("names"))
+        codes = tuple(map(code_from_json, given.items("columns")))
+        left_out = {}
+        for pair in given.items("left_out"):
+            if not isinstance(pair, list | tuple) or len(pair) != 2:
+                raise unusable("table.left_out", pair, "names with types")
+            left_out[column_name("table.left_out", pair[0])] = str(pair[1])
+        owners = [*(code.name for code in codes), *left_out]
+        if not codes or len(owners) != len(names) or set(owners) != set(names):
+            raise unusable("table.names", list(names), "each column, once")
+        _try(codes)
+        return cls(names, codes, left_out, given.flag("from_frame"))
+
+
+def _try(codes: Sequence[ColumnCode]) -> None:
+    """Let every type of column make a cell, so that one that pandas cannot is found at once."""
+    kinds = {
+        (type(code), code.dtype, code.name if isinstance(code, CategoryColumn) else None): code
+        for code in codes
+    }
+    for code in kinds.values():
+        code.restored(np.zeros((1, code.size)))
 
 
 def fit_table(frame: DataFrame, kinds: Mapping[str, str] | None = None) -> Table:

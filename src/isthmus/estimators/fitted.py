@@ -146,7 +146,7 @@ class FittedEstimator(
 
     def _terms(self, X: Any, condition: Any, is_wide: bool) -> dict[str, np.ndarray]:
         batches = self._batches(X, condition, charged=True, is_wide=is_wide)
-        with self._inference(batches.dtype) as module:
+        with self._inference(batches.dtype, charged=True) as module:
             noise = shared_noise(module.bottleneck, next(module.parameters()))
             rows = []
             for batch in batches.chunks():

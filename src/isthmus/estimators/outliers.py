@@ -17,8 +17,11 @@ from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils.validation import check_is_fitted
 
 from isthmus.core import fields
+from isthmus.core.editions import MANIFEST
 from isthmus.core.fields import field
-from isthmus.core.parts import Configurable
+from isthmus.core.files import reading
+from isthmus.core.parts import Configurable, from_plain
+from isthmus.core.records import Record
 from isthmus.data._sequences import as_list, is_ragged
 from isthmus.data._statistics import is_sparse
 from isthmus.data.datasets import Part
@@ -233,14 +236,19 @@ class OutlierDetector(OutlierMixin, Configurable):
             RunError: for a folder that is missing, foreign or damaged.
         """
         members, values, tensors = read_detector(Path(path), device)
-        name = values["member"]
-        detector = cls(FrozenEstimator(members[0]) if name is None else name, **values["fields"])
-        detector.members_, detector.criterion_ = members, values["criterion"]
-        detector.offset_, detector.scores_ = values["offset"], tensors["scores"].numpy()
-        detector._judges = [CRITERIA[detector.criterion_]() for _ in members]
-        for place, judge in enumerate(detector._judges):
-            own = f"{place}."
-            judge.restore({k.removeprefix(own): v for k, v in tensors.items() if k.startswith(own)})
+        with reading(Path(path) / MANIFEST, "restore it, or fit again"):
+            given = Record(values, "judging")
+            name = given.optional("member", given.text)
+            settings = from_plain(given.record("fields").entries(), fields.declared(cls))
+            detector = cls(FrozenEstimator(members[0]) if name is None else name, **settings)
+            detector.members_, detector.criterion_ = members, given.word("criterion", CRITERIA)
+            detector.offset_ = given.number("offset")
+            detector.scores_ = tensors["scores"].numpy()
+            detector._judges = [CRITERIA[detector.criterion_]() for _ in members]
+            for place, judge in enumerate(detector._judges):
+                start = f"{place}."
+                own = {key: value for key, value in tensors.items() if key.startswith(start)}
+                judge.restore({key.removeprefix(start): value for key, value in own.items()})
         return detector
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from isthmus.core import claims, files
 from isthmus.core.editions import edition
+from isthmus.core.records import Record, unusable
 from isthmus.errors import RunError
 from isthmus.io import runs
 from isthmus.version import __version__
@@ -35,7 +36,7 @@ def write_detector(
     Members lie in folders of their own, under names that are free; the configuration names them,
     and its replacement makes the new detector the present one.
     """
-    claims.refuse_foreign(path, (runs.CONFIG,))
+    claims.refuse_foreign(path, (runs.CONFIG,), (STATISTICS,))
     with claims.claimed(path):
         before = _members(path)
         folders = _free_names(path, len(members))
@@ -74,23 +75,32 @@ def read_detector(
             f"{path} holds no detector but a {config.get('member')}: give it to"
             " OutlierDetector.from_run, and fit."
         )
-    if missing := {"members", "judging"} - set(config):
-        raise RunError(
-            f"{path / runs.CONFIG} is damaged: it lacks {', '.join(sorted(missing))}; restore it,"
-            " or fit again."
-        )
+    with files.reading(path / runs.CONFIG, "restore it, or fit again"):
+        given = Record(config, "it")
+        seals = given.record("members").entries()
+        judging = given.record("judging").entries()
+        if not seals or not all(map(_is_seal, seals, seals.values())):
+            raise unusable("members", seals, "folders with their checksums")
     if STATISTICS not in contents:
         raise runs.damaged(path, STATISTICS)
     tensors, _ = files.parse_tensors(contents[STATISTICS], path / STATISTICS)
+    if (bad := files.not_finite(tensors)) is not None:
+        raise RunError(f"{path / STATISTICS} holds {bad!r}, which is not finite: fit again.")
     members = []
-    for folder, seal in config["members"].items():
+    for folder, seal in seals.items():
         members.append(runs.load_run(path / folder, device=device))
         if _sealed_by(path / folder) != seal:
             raise RunError(
                 f"{path / folder} is not the member that the detector was made of: restore it, or"
                 " fit again."
             )
-    return members, dict(config["judging"]), tensors
+    return members, judging, tensors
+
+
+def _is_seal(folder: str, seal: Any) -> bool:
+    """Whether an entry names a folder of a member inside the detector's, and what it holds."""
+    number = folder.removeprefix(_MEMBER)
+    return folder != number and number.isascii() and number.isdigit() and isinstance(seal, str)
 
 
 def _sealed_by(folder: Path) -> str:

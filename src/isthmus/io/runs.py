@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ from torch import Tensor, nn
 from isthmus.core import claims, editions, fields, files
 from isthmus.core.editions import Edition, edition
 from isthmus.core.parts import from_plain
+from isthmus.core.records import Record, items, unusable
+from isthmus.data.columns import column_name
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, RunWarning, unknown
 from isthmus.io._configuration import configuration_of, own_networks
@@ -40,11 +44,12 @@ FILES = (WEIGHTS, HISTORY, SNAPSHOTS, storage.FILE)
 _NEEDED = {"member", "fields", "networks", "data", "columns"}
 
 
-def save(model: Estimator, path: Path) -> Path:
+def save(model: Estimator, path: Path, *, is_end: bool = False) -> Path:
     """Write a fitted member to a folder, which must be new, empty, or hold a run.
 
     The configuration names every file with its checksum, and its replacement makes the new run the
-    present one: a run that was there stays whole until then.
+    present one: a run that was there stays whole until then. Where this ``is_end`` of a training
+    that is kept in the same folder, its checkpoint goes by the same act.
     """
     module = model._fitted()
     if (bad := files.not_finite(dict(module.named_parameters()))) is not None:
@@ -53,8 +58,10 @@ def save(model: Estimator, path: Path) -> Path:
             " saved: train it again, with a smaller learning_rate."
         )
     config = configuration_of(model) | {"format": FORMAT}
-    claims.refuse_foreign(path, (CONFIG, CHECKPOINT))
+    claims.refuse_foreign(path, (CONFIG, CHECKPOINT), FILES)
     with claims.claimed(path), edition(path, FILES) as new:
+        if is_end:
+            new.end(CHECKPOINT)
         new.write_tensors(WEIGHTS, module.state_dict())
         _write_snapshots(model.snapshots_, new)
         lines = "".join(json.dumps(row) + "\n" for row in model.history_)
@@ -91,19 +98,31 @@ def load_run(
     config, contents = read_whole(path)
     detector = config.get("detector")
     if detector is not None:
-        if detector not in DETECTORS:
-            raise unknown("detector", detector, DETECTORS)
-        found: Estimator = DETECTORS[detector].load(path, device=device)
+        with files.reading(path / CONFIG, files.RESTORE):
+            cls = DETECTORS[detector]
+        found: Estimator = cls.load(path, device=device)
         return found
     return _loaded(path, config, contents, networks or {}, trust, device)
 
 
 def save_prior(model: Estimator, path: str | Path) -> None:
-    """Write a fitted member's prior into the run it was loaded from; nothing else is touched."""
+    """Write a fitted member's prior into the run it was loaded from; nothing else is touched.
+
+    Raises:
+        RunError: where the run holds other weights by now, to whose codes the prior does not
+            belong.
+    """
     path = Path(path)
+    require_folder(path)
     with claims.claimed(path):
-        config, _ = read_whole(path)
+        config, contents = read_whole(path)
         _require_member(config, path)
+        weights = _tensors(path, WEIGHTS, contents)
+        if not _are_equal(weights, model._fitted().state_dict()):
+            raise RunError(
+                f"{path} holds other weights than those whose codes the prior was fitted to, so it"
+                " was written anew meanwhile: load it, and fit the prior again."
+            )
         with edition(path, FILES) as new:
             new.keep(config, set(FILES) - {storage.FILE})
             new.publish(config | {"prior": storage.write_prior(model.prior_, new)})
@@ -148,6 +167,7 @@ def repair(
         RunError: where it cannot be loaded as it is; nothing is changed then.
     """
     path = Path(path)
+    require_folder(path)
     with claims.claimed(path):
         config = read_manifest(path)
         _require_member(config, path)
@@ -165,7 +185,7 @@ def repair(
 
 def refuse_target(path: Path, overwrite: bool) -> None:
     """Refuse a folder that is something else, or a finished run which nobody asked to replace."""
-    claims.refuse_foreign(path, (CONFIG, CHECKPOINT))
+    claims.refuse_foreign(path, (CONFIG, CHECKPOINT), FILES)
     if (path / CONFIG).exists() and not overwrite:
         raise InputError(
             f"{path} holds a finished run: choose another folder, or pass --overwrite."
@@ -174,16 +194,19 @@ def refuse_target(path: Path, overwrite: bool) -> None:
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """The configuration of a member's run, or of a detector's, whose format this isthmus reads."""
-    _require_folder(path)
-    return _of_this_format(files.read_json(path / CONFIG), path)
+    require_folder(path)
+    with files.reading(path / CONFIG, files.RESTORE):
+        return _of_this_format(files.read_json(path / CONFIG), path)
 
 
 def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The configuration of a run or a detector and its files; refused where it was changed."""
-    _require_folder(path)
-    config, contents = editions.read_edition(path)
-    config = _of_this_format(config, path)
-    if entries := editions.changes(config):
+    require_folder(path)
+    with files.reading(path / CONFIG, files.RESTORE):
+        config, contents = editions.read_edition(path)
+        config = _of_this_format(config, path)
+        entries = editions.changes(config)
+    if entries:
         raise RunError(
             f"{path / CONFIG} was changed after it was written ({', '.join(entries)}), so it is"
             f" damaged or edited: restore it, or accept it as it is with isthmus repair {path}."
@@ -202,28 +225,51 @@ def _loaded(
     """The member that a configuration and the files beside it describe."""
     _require_member(config, path)
     cls = MEMBERS[config["member"]]
-    with files.reading(path / CONFIG, "restore it, or train again"):
+    with files.reading(path / CONFIG, files.RESTORE):
         values = from_plain(config["fields"], fields.declared(cls))
         preprocessor = Preprocessor.from_json(config["data"])
-    model: Estimator = cls(
-        **values | {"device": device},
-        **own_networks(config["networks"], networks, trust, path),
-    )
-    for name, value in config.get("chosen", {}).items():
-        suited = model._suited(preprocessor.spec)
-        if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
-            setattr(model, name, value)
+        own = own_networks(config["networks"], networks, trust, path)
+        model: Estimator = cls(**values | {"device": device}, **own)
+        chosen = Record(config.get("chosen", {}), "chosen").entries()
+        for name, value in from_plain(chosen, fields.declared(cls)).items():
+            suited = model._suited(preprocessor.spec)
+            if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
+                setattr(model, name, value)
     weights = _tensors(path, WEIGHTS, contents)
-    model._restore(preprocessor, weights, path / WEIGHTS)
+    # the user's own code may raise what it likes
+    with nullcontext() if own else files.reading(path / CONFIG, files.RESTORE):
+        model._restore(preprocessor, weights, path / WEIGHTS)
     model.history_ = _said(path, HISTORY, config, contents, _rows)
     model.snapshots_ = _said(path, SNAPSHOTS, config, contents, _snapshots)
     model.source_ = config.get("source")
     if config.get("prior") is not None:
         tensors = _tensors(path, storage.FILE, contents)
         model.prior_ = storage.read_prior(config["prior"], tensors, path, device)
+        _require_prior(model, path)
     if config["columns"] is not None:
-        model.feature_names_in_ = np.asarray(config["columns"], dtype=object)
+        model.feature_names_in_ = _columns(config["columns"], model, path)
     return model
+
+
+def _require_prior(model: Estimator, path: Path) -> None:
+    """Refuse a prior over other codes than those of the member."""
+    prior, levels = model.prior_, tuple(model._levels)
+    shapes = [level.grid for level in levels] or [model.module_.bottleneck.code_shape]
+    size = sum(map(math.prod, shapes))
+    if prior is not None and (math.prod(prior.code_shape_) != size or prior.levels_ != levels):
+        raise RunError(
+            f"{path / storage.FILE} is a prior over codes of shape {prior.code_shape_}, but those"
+            f" of the member have {size} numbers on {len(levels)} levels: fit the prior again."
+        )
+
+
+def _columns(names: Any, model: Estimator, path: Path) -> np.ndarray:
+    """What the columns of training were called."""
+    with files.reading(path / CONFIG, files.RESTORE):
+        found = [column_name("columns", name) for name in items("columns", names)]
+        if len(found) != model.n_features_in_:
+            raise unusable("columns", found, f"{model.n_features_in_} names")
+    return np.asarray(found, dtype=object)
 
 
 def _said(
@@ -235,7 +281,7 @@ def _said(
 ) -> list[Any]:
     """A file that a model can do without: its absence is said, damage is refused."""
     if name in contents:
-        with files.reading(path / name, "restore it, or train again"):
+        with files.reading(path / name, files.RESTORE):
             return read(contents[name], path / name)
     if name in config["files"]:
         if (path / name).is_file():
@@ -256,6 +302,13 @@ def _tensors(path: Path, name: str, contents: Mapping[str, bytes]) -> dict[str, 
     return files.parse_tensors(contents[name], path / name)[0]
 
 
+def _are_equal(kept: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> bool:
+    """Whether a model still has the weights of a file, in the types that it computes with."""
+    return set(kept) == set(now) and all(
+        torch.equal(kept[name].to(value.dtype), value.to("cpu")) for name, value in now.items()
+    )
+
+
 def damaged(path: Path, name: str) -> RunError:
     """The error for a file that is missing, or not what the configuration says."""
     if not (path / name).is_file():
@@ -267,7 +320,7 @@ def damaged(path: Path, name: str) -> RunError:
 
 
 def _rows(content: bytes, path: Path) -> list[dict[str, float]]:
-    with files.reading(path, "restore it, or train again"):
+    with files.reading(path, files.RESTORE):
         rows = [json.loads(line) for line in content.decode("utf-8").splitlines()]
         return [{str(name): float(value) for name, value in row.items()} for row in rows]
 
@@ -290,7 +343,8 @@ def _write_snapshots(snapshots: list[Snapshot], new: Edition) -> None:
         new.write_tensors(SNAPSHOTS, tensors)
 
 
-def _require_folder(path: Path) -> None:
+def require_folder(path: Path) -> None:
+    """Refuse a path that is no folder of a finished run."""
     if not path.is_dir():
         raise RunError(
             f"there is no run at {path}:"
@@ -316,8 +370,7 @@ def _of_this_format(config: Any, path: Path) -> dict[str, Any]:
             f"{path} has format {version}, which isthmus {__version__} no longer reads: train it"
             " again."
         )
-    if not isinstance(config.get("files"), dict):
-        raise RunError(f"{path / CONFIG} is damaged: it lists no files; restore it.")
+    editions.entries_of(config, path)
     return dict(config)
 
 
@@ -334,11 +387,13 @@ def _require_member(config: Mapping[str, Any], path: Path) -> None:
             f"{path / CONFIG} is damaged: it lacks {', '.join(sorted(missing))}; restore it, or"
             " train again."
         )
-    for name in ("fields", "networks", "data"):
-        if not isinstance(config[name], dict):
-            raise RunError(
-                f"{path / CONFIG} is damaged: {name} is no table of names and values; restore it,"
-                " or train again."
-            )
-    if config["member"] not in MEMBERS:
-        raise unknown("member", config["member"], MEMBERS)
+    with files.reading(path / CONFIG, files.RESTORE):
+        for name in ("fields", "networks", "data"):
+            Record(config[name], name)
+        for name, target in config["networks"].items():
+            if not (target is None or isinstance(target, str)):
+                raise unusable(f"networks.{name}", target, "a place to import from, or nothing")
+        if config.get("source") is not None:
+            Record(config["source"], "source")
+        if not isinstance(config["member"], str) or config["member"] not in MEMBERS:
+            raise unknown("member", config["member"], MEMBERS)

@@ -42,5 +42,5 @@ def read_prior(
         cls, values = PRIORS[entry["name"]], entry["values"]
         given = from_plain(entry["fields"], fields.declared(cls))
         prior: Prior = cls(**given | ({"device": device} if "device" in given else {}))
-    with files.reading(folder / FILE, "fit the prior again"), as_saved(tensors, folder / FILE):
+    with files.reading(folder, "fit the prior again"), as_saved(tensors, folder / FILE):
         return prior.restore(tensors, values)

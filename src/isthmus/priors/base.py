@@ -18,6 +18,7 @@ from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.forward import Level
 from isthmus.core.parts import SlotPart
+from isthmus.core.records import Record, shape, whole
 from isthmus.data.labels import LabelSet
 from isthmus.errors import InputError
 from isthmus.registry import PRIORS
@@ -125,12 +126,13 @@ class Prior(SlotPart, ABC):
 
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> Self:
         """Become fitted with what :meth:`state` gave."""
-        classes = values["classes"]
-        self.code_shape_ = tuple(values["code_shape"])
-        self.levels_ = tuple(Level(tuple(grid), size) for grid, size in values["levels"])
-        self.classes_ = (
-            None if classes is None else LabelSet(tuple(classes["names"]), tuple(classes["shares"]))
+        given = Record(values, "prior")
+        self.code_shape_ = given.shape("code_shape")
+        self.levels_ = tuple(
+            Level(shape("a grid of prior.levels", grid), whole("a size of prior.levels", size, 1))
+            for grid, size in given.items("levels")
         )
+        self.classes_ = given.optional("classes", lambda key: LabelSet.from_json(given.record(key)))
         self._restore(tensors, values)
         return self
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isthmus.core import files
 from isthmus.core.fields import field
+from isthmus.core.records import unusable
 from isthmus.errors import RunError
 from isthmus.priors.base import Prior
 
@@ -128,8 +129,35 @@ class Mixture(Prior):
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         if (bad := files.not_finite(tensors)) is not None:
             raise RunError(f"the mixture of the run is not finite ({bad!r}): call fit_prior again.")
+        _require_components(
+            tensors, math.prod(self.code_shape_), len(self.classes_.names) if self.classes_ else 1
+        )
         self.owners_, self.weights_ = tensors["owners"], tensors["weights"]
         self.means_, self.factors_ = tensors["means"], tensors["factors"]
+
+
+def _require_components(tensors: Mapping[str, Tensor], d: int, classes: int) -> None:
+    """Refuse tensors of a file that are no mixture over codes of d numbers for every class."""
+    k = tensors["weights"].numel()
+    one, several = ((k,),), ((k, d), (k, d, d))
+    wanted: dict[str, tuple[tuple[int, ...], ...]]
+    wanted = {"owners": one, "weights": one, "means": several[:1], "factors": several}
+    for name, shapes in wanted.items():
+        found = tensors[name]
+        kind = torch.int64 if name == "owners" else torch.float64
+        if tuple(found.shape) not in shapes or found.dtype != kind:
+            given = f"{str(found.dtype).removeprefix('torch.')} of shape {tuple(found.shape)}"
+            raise unusable(f"prior.{name}", given, f"{k} components of {d} numbers")
+    owners, weights = tensors["owners"], tensors["weights"]
+    is_owned = int(owners.min()) >= 0 and int(owners.max()) < classes
+    if not is_owned or bool((weights < 0).any()):
+        raise unusable("prior.weights", weights.tolist(), f"weights of {classes} classes, from 0")
+    if bool((torch.zeros(classes).double().index_add(0, owners, weights) <= 0).any()):
+        raise unusable("prior.weights", weights.tolist(), "a component of every class")
+    factors = tensors["factors"]
+    spread = factors if factors.ndim == 2 else factors.diagonal(dim1=1, dim2=2)
+    if bool((spread <= 0).any()):
+        raise unusable("prior.factors", float(spread.min()), "deviations above 0")
 
 
 def _factors(mixture: GaussianMixture) -> Tensor:

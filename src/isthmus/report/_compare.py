@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from isthmus.core import claims, files
+from isthmus.core.editions import edition
 from isthmus.data.datasets import Data, require_data
 from isthmus.data.series import examples_of
 from isthmus.errors import InputError, LearningWarning
@@ -64,7 +65,8 @@ def compare(
 
     PCA with as many components stands beside them. Each run is kept in ``out/runs``, the numbers in
     ``out/results.json``, the page in ``out/index.html``. A comparison that was interrupted goes on
-    where it stopped when it is started again with the same arguments.
+    where it stopped when it is started again with the same arguments. Page and numbers of an
+    earlier one stay until those of the new one replace them, by one act.
 
     Args:
         members: names, such as ``["ae", "vae"]``, or estimators of your own settings; those are
@@ -79,6 +81,7 @@ def compare(
     Raises:
         InputError: for unknown members or fields, data without a test part, and a folder that holds
             anything else; for conditional members and data without labels.
+        BusyError: where another process is writing to the folder.
     """
     out, overrides = Path(out), dict(overrides or {})
     require_data(data)
@@ -88,31 +91,48 @@ def compare(
         )
     chosen = entrants(members, overrides, snapshots)
     _require_labels([entrant.model for entrant in chosen], data)
-    _claim(out, [entrant.folder for entrant in chosen])
-    rows = (
-        *(_trained(entrant, data, out) for entrant in chosen),
-        *_references([entrant.model for entrant in chosen], data),
-    )
-    for row in rows:
-        for diagnostic in row.diagnostics:
-            warnings.warn(f"{row.label}: {diagnostic}", LearningWarning, stacklevel=2)
-    request = Request(tuple(members), overrides, snapshots, data.name, out.name)
-    versions = {"isthmus": __version__, "Python": platform.python_version()}
-    versions |= {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
-    files.write_bytes(out / PAGE, page_of(rows, data, request, versions).encode())
-    files.write_json(out / RESULTS, _record(rows, data, versions))
-    for entrant in chosen:
-        (out / RUNS / entrant.folder / runs.CHECKPOINT).unlink(missing_ok=True)
+    _refuse_foreign(out, [entrant.folder for entrant in chosen])
+    with claims.claimed(out, wait=0):
+        _mark(out)
+        rows = (
+            *(_trained(entrant, data, out) for entrant in chosen),
+            *_references([entrant.model for entrant in chosen], data),
+        )
+        for row in rows:
+            for diagnostic in row.diagnostics:
+                warnings.warn(f"{row.label}: {diagnostic}", LearningWarning, stacklevel=2)
+        request = Request(tuple(members), overrides, snapshots, data.name, out.name)
+        _publish(out, rows, data, request)
     return Comparison(rows, out / PAGE, out / RESULTS)
 
 
-def _claim(out: Path, folders: Sequence[str]) -> None:
-    """Refuse what is not ours before anything is trained, and mark the folder as ours."""
-    claims.refuse_foreign(out, (RESULTS,))
+def _refuse_foreign(out: Path, folders: Sequence[str]) -> None:
+    """Refuse what is not ours before anything is trained."""
+    claims.refuse_foreign(out, (RESULTS,), (PAGE,))
     for folder in folders:
         runs.refuse_target(out / RUNS / folder, overwrite=True)
-    if not (out / RESULTS).exists():
-        files.write_json(out / RESULTS, {"format": FORMAT, "isthmus": __version__, "members": []})
+
+
+def _mark(out: Path) -> None:
+    """Mark the folder as ours, and finish what an earlier comparison was killed in."""
+    with edition(out, (), RESULTS) as first:
+        if not (out / RESULTS).exists():
+            first.publish({"format": FORMAT, "isthmus": __version__, "members": []})
+
+
+def _publish(out: Path, rows: Sequence[Row], data: Data, request: Request) -> None:
+    """Write the page and the numbers, whose rename makes both the present ones.
+
+    With them go the checkpoints, from which an interrupted comparison would have gone on.
+    """
+    versions = {"isthmus": __version__, "Python": platform.python_version()}
+    versions |= {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
+    with edition(out, (PAGE,), RESULTS) as new:
+        new.write(PAGE, page_of(rows, data, request, versions).encode())
+        for row in rows:
+            if row.run:
+                new.end(f"{row.run}/{runs.CHECKPOINT}")
+        new.publish(_record(rows, data, versions))
 
 
 def _require_labels(models: Sequence[Estimator], data: Data) -> None:

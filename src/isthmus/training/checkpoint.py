@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus.core import claims, files
+from isthmus.core import claims, editions, files
+from isthmus.core.records import Record
 from isthmus.errors import RunError
 from isthmus.training.optimizers import Optimizer
 
 FILE = "checkpoint.safetensors"
 _FORMAT = 3
+_REMEDY = "remove it to start anew"
 _LEAST_INTERVAL = 1.0
 _SHARE = 20  # a checkpoint may take a twentieth of the time at the most
 
@@ -106,32 +108,38 @@ class Checkpoint:
         meta = self._meta()
         if meta is None:
             return None
-        self._compare(meta["identity"])
-        tensors, _ = files.read_tensors(self.path)
-        files.load_state(module, files.unpack(meta["module"], tensors), self.path)
-        torch.set_rng_state(tensors["generator"])
-        if "generator.cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["generator.cuda"])
-        values = files.unpack(meta["state"], tensors)
-        state = State(
-            **{**values, "best": float("inf") if values["best"] is None else values["best"]}
-        )
-        return state, files.unpack(meta["optimizers"], tensors)
+        self._compare(meta.record("identity").entries())
+        with files.reading(self.path, _REMEDY):
+            tensors, _ = files.read_tensors(self.path, _REMEDY)
+            files.load_state(module, files.unpack(meta.raw("module"), tensors), self.path)
+            values = files.unpack(meta.raw("state"), tensors)
+            best = float("inf") if values["best"] is None else values["best"]
+            state = State(**{**values, "best": best})
+            moments = files.unpack(meta.raw("optimizers"), tensors)
+            torch.set_rng_state(tensors["generator"])
+            if "generator.cuda" in tensors and torch.cuda.is_available():
+                torch.cuda.set_rng_state(tensors["generator.cuda"])
+        return state, moments
 
     def seed(self, fresh: int) -> int:
         """The seed that the kept run was started with, or ``fresh`` where there is none."""
         meta = self._meta()
-        return fresh if meta is None else int(meta["seed"])
+        return fresh if meta is None else meta.whole("seed")
 
-    def _meta(self) -> Any:
-        if not self.path.is_file():
+    def _meta(self) -> Record | None:
+        """What the file says of itself; None where there is none."""
+        if not self.path.exists():
             return None
-        meta = files.read_meta(self.path)
-        if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
-            raise RunError(
-                f"{self.path} is not a checkpoint that this version reads: remove it to start anew."
-            )
-        return meta
+        with files.reading(self.path, _REMEDY):
+            meta = files.read_meta(self.path)
+            if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
+                raise RunError(
+                    f"{self.path} is not a checkpoint that this version reads: {_REMEDY}."
+                )
+            found = Record(meta, "checkpoint")
+            found.record("identity")
+            found.whole("seed")
+            return found
 
     def refuse_fewer(self, state: State, epochs: int) -> None:
         """Refuse to go on to an epoch that lies behind the run already."""
@@ -162,9 +170,13 @@ def checkpoint_in(folder: str | Path | None, identity: Mapping[str, object]) -> 
 
 @contextmanager
 def held(checkpoint: Checkpoint | None) -> Iterator[None]:
-    """Keep other trainings out of a checkpoint's folder; refused at once where there is another."""
+    """Keep other trainings out of a checkpoint's folder; refused at once where there is another.
+
+    What a killed one left half written goes.
+    """
     if checkpoint is None:
         yield
         return
     with claims.claimed(checkpoint.path.parent, wait=0):
+        editions.settle(checkpoint.path.parent)
         yield
