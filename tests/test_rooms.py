@@ -22,6 +22,7 @@ ORDER = (  # a room knows those of its own line and of the lines above it
     ("estimators",),
     ("models",),
     ("figures", "metrics"),
+    ("explorer",),
     ("report",),
     ("_cli",),
     ("__init__", "__main__", "_stubs"),

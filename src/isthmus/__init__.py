@@ -28,6 +28,7 @@ _NAMES = {
     "Comparison": "isthmus.report",
     "compare": "isthmus.report",
     "evaluate": "isthmus.metrics",
+    "explore": "isthmus.explorer",
 }
 _SUBMODULES = (
     "corruptions",

@@ -32,6 +32,7 @@ from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderC
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
+from isthmus.explorer import explore as explore
 from isthmus.likelihoods import LikelihoodPart
 from isthmus.metrics import evaluate as evaluate
 from isthmus.models.aae import AAE as _AAE
@@ -99,6 +100,7 @@ __all__ = [
     "divergences",
     "errors",
     "evaluate",
+    "explore",
     "figures",
     "likelihoods",
     "load",

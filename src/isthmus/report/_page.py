@@ -15,6 +15,10 @@ from matplotlib.figure import Figure
 from isthmus.core.declarations import first_paragraph
 from isthmus.data.datasets import Data
 from isthmus.errors import InputError
+from isthmus.estimators.base import Estimator
+from isthmus.explorer._explorer import safe
+from isthmus.explorer._front import script, style
+from isthmus.explorer._given import given, is_live
 from isthmus.registry import FIGURES
 from isthmus.report import _verdict as verdict
 from isthmus.report._commands import Request
@@ -110,7 +114,21 @@ def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[st
         versions=versions,
         data=data,
         script=Markup(_own("player.js")),
+        explorer=_explorer(rows, data),
     )
+
+
+def _explorer(rows: Sequence[Row], data: Data) -> dict[str, Markup] | None:
+    """The live planes of all members that can answer in a page; None where none can."""
+    live = {
+        row.label: row.model
+        for row in rows
+        if isinstance(row.model, Estimator) and is_live(row.model) is None
+    }
+    if not live:
+        return None
+    shown = safe(given(live, data, PROBES))
+    return {"given": Markup(shown), "script": Markup(script()), "style": Markup(style())}
 
 
 def rendered(template: str, **values: Any) -> str:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from isthmus.explore.graph import OPERATORS, Decoding, Encoding, traced
+from isthmus.explorer.graph import OPERATORS, Decoding, Encoding, traced
 from isthmus.registry import MEMBERS
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -25,7 +25,7 @@ FIXED = {"nvae", "vqvae", "vqvae2", "stacked"}  # members that bring networks of
 def evaluator() -> Iterator[Any]:
     """A page of a real browser with the evaluator in it."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    source = (files("isthmus.explore") / "front" / "evaluator.js").read_text(encoding="utf-8")
+    source = (files("isthmus.explorer") / "front" / "evaluator.js").read_text(encoding="utf-8")
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page()

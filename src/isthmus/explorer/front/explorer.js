@@ -10,7 +10,7 @@ import { Plane } from "./plane.js";
 
 /**
  * @param {HTMLElement} root what is filled.
- * @param {object} given `{models, labels, classes, colours, examples, shape}`, as `isthmus.explore.given`
+ * @param {object} given `{models, labels, classes, colours, examples, shape}`, as `isthmus.explorer.given`
  *   writes it.
  */
 export function explore(root, given) {

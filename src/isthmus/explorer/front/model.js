@@ -3,7 +3,7 @@
 import { evaluate, knows, weightsOf } from "./evaluator.js";
 
 export class LiveModel {
-  /** @param {object} given what `isthmus.explore.given` wrote of one model. */
+  /** @param {object} given what `isthmus.explorer.given` wrote of one model. */
   constructor(given) {
     Object.assign(this, given);
     this.moment = this.moments.length - 1;

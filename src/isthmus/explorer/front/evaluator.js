@@ -1,7 +1,7 @@
 /**
  * Networks in the browser: a graph of torch's own operators, evaluated on the numbers of a model.
  *
- * A graph is what `isthmus.explore.graph` writes: `{input: shape, nodes: [{name, op, args}], output}`,
+ * A graph is what `isthmus.explorer.graph` writes: `{input: shape, nodes: [{name, op, args}], output}`,
  * where an argument is a number, a list, null, or `{tensor: name}`. Weights lie in one buffer.
  * Every tensor is row-major and as dense as it looks; one example at a time is evaluated.
  */

@@ -1,0 +1,5 @@
+"""The explorer: planes of codes that answer to the pointer, in a page or a notebook."""
+
+from isthmus.explorer._explorer import Explorer, explore
+
+__all__ = ["Explorer", "explore"]

@@ -1,0 +1,126 @@
+"""The explorer as one HTML page that needs nothing beside it, and in a notebook."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from isthmus.core import files
+from isthmus.data.datasets import Data, require_data
+from isthmus.errors import InputError
+from isthmus.estimators.base import Estimator
+from isthmus.explorer._front import script, style
+from isthmus.explorer._given import given, is_live
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>
+body {{ margin: 20px; }}
+{style}
+</style>
+</head>
+<body>
+<main id="explorer"></main>
+<script type="application/json" id="given">{given}</script>
+<script type="module">
+{script}
+window.explorer = explore(
+  document.getElementById("explorer"), JSON.parse(document.getElementById("given").textContent),
+);
+</script>
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """Planes of codes that answer: a notebook shows it, :meth:`save` writes it as one page.
+
+    Attributes:
+        title: of the page.
+        given: what it shows, as JSON.
+    """
+
+    title: str
+    given: Mapping[str, Any]
+
+    def save(self, path: str | Path) -> Path:
+        """Write it as one HTML file, which needs no network and nothing beside it."""
+        files.write_bytes(Path(path), self.to_html().encode(), synced=False)
+        return Path(path)
+
+    def to_html(self) -> str:
+        """The page."""
+        return _PAGE.format(
+            title=html.escape(self.title), style=style(), script=script(), given=safe(self.given)
+        )
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the page in a frame of its own, so that its style meets no other."""
+        return (
+            f'<iframe srcdoc="{html.escape(self.to_html())}" width="100%" height="760"'
+            ' style="border: 0"></iframe>'
+        )
+
+
+def explore(
+    models: Estimator | Sequence[Estimator] | Mapping[str, Estimator], data: Data
+) -> Explorer:
+    """Codes that one can touch: drag in the plane and the decoder answers, draw and be encoded.
+
+    The networks themselves are in the page, in half precision, and are evaluated there.
+
+    Args:
+        models: one trained member or several, of images of one shape; a mapping names them.
+        data: whose test part is shown, up to 2,000 examples.
+
+    Returns:
+        What a notebook shows as it is, and ``save(path)`` writes as one page.
+
+    Raises:
+        InputError: for members of other data than images, and networks of one's own with operators
+            that the page does not know.
+
+    >>> import isthmus as ist
+    >>> data = ist.data.load("digits")
+    >>> ist.explore(ist.load("pretrained:vae-digits-2d"), data).title
+    'VAE on digits'
+    """
+    require_data(data)
+    named = _named(models)
+    for label, model in named.items():
+        if (lack := is_live(model)) is not None:
+            raise InputError(f"{label} cannot be explored: {lack}.")
+    return Explorer(f"{' and '.join(named)} on {data.name}", given(named, data))
+
+
+def safe(value: Any) -> str:
+    """JSON that can stand inside of a script element."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _named(
+    models: Estimator | Sequence[Estimator] | Mapping[str, Estimator],
+) -> dict[str, Estimator]:
+    if isinstance(models, Mapping):
+        return {str(label): model for label, model in models.items()}
+    given = list(models) if isinstance(models, Sequence) else [models]
+    found: dict[str, Estimator] = {}
+    for model in given:
+        name = type(model).__name__
+        label, count = name, 2
+        while label in found:
+            label, count = f"{name} {count}", count + 1
+        found[label] = model
+    return found

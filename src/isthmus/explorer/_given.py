@@ -1,0 +1,146 @@
+"""What the front end of the explorer is given: live models, codes of examples, their pictures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.colors import to_hex
+
+from isthmus.core.memory import in_words
+from isthmus.data._scaling import PIXELS
+from isthmus.data.datasets import Data
+from isthmus.errors import InputError
+from isthmus.estimators.base import Estimator
+from isthmus.explorer.graph import Decoding, Encoding, Graph, traced, units
+from isthmus.figures._classes import classes_of
+from isthmus.figures._style import PALETTE
+
+EXAMPLES = 2000
+_AXES = 8  # directions that have a slider, the plane's two included
+_MARGIN = 0.06
+_LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
+
+
+def is_live(model: Estimator) -> str | None:
+    """Why a trained member cannot answer in a page; None where it can."""
+    spec = model.preprocessor_.spec
+    if spec.kind != "image" or spec.shape[0] not in (1, 3):
+        return f"it was trained on examples of shape {spec.shape}, and only images are shown"
+    if model.preprocessor_.condition is not None:
+        return "it is told something beside each example, which the page does not know"
+    if not model.preprocessor_.scaling.is_straight:
+        return "its scaling is no straight line, which the page does not know"
+    size = 2 * sum(value.numel() for value in model.module_.state_dict().values())
+    if size > _LARGEST:
+        return f"its weights would take {in_words(size)} of the page"
+    return _unknown(model)
+
+
+def given(models: Mapping[str, Estimator], data: Data, count: int = EXAMPLES) -> dict[str, Any]:
+    """All that the explorer shows of live models and a data set, as JSON."""
+    part = data.test.take(slice(count))
+    first = next(iter(models.values()))
+    shape = first.preprocessor_.spec.shape
+    for label, model in models.items():
+        if model.preprocessor_.spec.shape != shape:
+            raise InputError(
+                f"{label} was trained on images of shape {model.preprocessor_.spec.shape}, but"
+                f" {next(iter(models))} on {shape}: explore those of one shape together."
+            )
+    unit = float(PIXELS.get(part.x.dtype, 1))
+    pictures = np.asarray(part.x, dtype=np.float32).reshape(len(part), *shape) / unit
+    classes = classes_of(data)
+    has_classes = part.y is not None
+    return {
+        "shape": list(shape),
+        "examples": _text((pictures * 255).clip(0, 255).round().astype(np.uint8)),
+        "labels": None if part.y is None else [int(label) for label in part.y],
+        "classes": list(classes.names) if has_classes else [],
+        "colours": [to_hex(c) for c in classes.colours] if has_classes else [PALETTE[0]],
+        "moments": 1,
+        "models": [_model(model, label, pictures, unit) for label, model in models.items()],
+    }
+
+
+def _unknown(model: Estimator) -> str | None:
+    """The operators of a member's networks that the page does not know, as a reason."""
+    parts = units(model.preprocessor_.scaling)
+    code = (int(np.prod(model.module_.bottleneck.code_shape)),)
+    graphs = (
+        traced(Decoding(model.module_, *parts), code),
+        traced(Encoding(model.module_, *parts), model.preprocessor_.spec.shape),
+    )
+    unknown = sorted({name for graph in graphs for name in graph.unknown})
+    return f"its networks hold {', '.join(unknown)}, unknown to the page" if unknown else None
+
+
+def _model(model: Estimator, label: str, pictures: np.ndarray, unit: float) -> dict[str, Any]:
+    shown_in = units(model.preprocessor_.scaling, unit)
+    encoding, decoding = (kind(model.module_, *shown_in) for kind in (Encoding, Decoding))
+    seen = torch.from_numpy(pictures)
+    with torch.no_grad():
+        found = encoding(seen)[0]
+        errors = (decoding(found) - seen).square().flatten(1).sum(1)
+    codes = found.numpy().astype(np.float64)
+    centre, directions, deviations, names = _axes(codes)
+    decoder, encoder = traced(decoding, codes.shape[1:]), traced(encoding, pictures.shape[1:])
+    tensors, weights = _packed(decoder, encoder)
+    return {
+        "label": label,
+        "codes": _text(codes.astype("<f4")),
+        "centre": centre.tolist(),
+        "directions": directions.tolist(),
+        "deviations": deviations.tolist(),
+        "names": names,
+        "axes": names[:2],
+        "view": _view((codes - centre) @ directions.T),
+        "decoder": decoder.to_json(),
+        "encoder": encoder.to_json(),
+        "tensors": tensors,
+        "moments": [{"epoch": len(model.history_), "weights": weights}],
+        "usual": np.sort(errors.numpy()).tolist(),
+    }
+
+
+def _axes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """The plane's axes and those beyond: the code's own up to two, else principal directions."""
+    size = codes.shape[1]
+    if size <= 2:
+        return np.zeros(size), np.eye(size), codes.std(0), ["z₁", "z₂"][:size]
+    centre = codes.mean(0)
+    _, sizes, directions = np.linalg.svd(codes - centre, full_matrices=False)
+    kept = min(_AXES, len(directions))
+    names = [f"PC {place + 1}" for place in range(kept)]
+    return centre, directions[:kept], sizes[:kept] / np.sqrt(len(codes)), names
+
+
+def _view(shown: np.ndarray) -> list[float]:
+    """Left, right, bottom, top: a square around the codes, far ones left out."""
+    plane = shown[:, :2] if shown.shape[1] > 1 else np.column_stack([shown, 0 * shown])
+    low, high = np.quantile(plane, [0.002, 0.998], axis=0)
+    middle, half = (low + high) / 2, float((high - low).max()) / 2 * (1 + 2 * _MARGIN)
+    half = half if half > 0 else 1.0
+    return [middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half]
+
+
+def _packed(*graphs: Graph) -> tuple[list[dict[str, Any]], str]:
+    """The weights of some graphs, one after another in half precision, and where each lies."""
+    weights = {name: value for graph in graphs for name, value in graph.weights.items()}
+    tensors: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    start = 0
+    for name, value in weights.items():
+        kind = "float16" if value.is_floating_point() else "float32"
+        numbers = value.float().numpy().astype("<f2" if kind == "float16" else "<f4").tobytes()
+        tensors.append({"name": name, "shape": list(value.shape), "type": kind, "start": start})
+        parts.append(numbers)
+        start += len(numbers)
+    return tensors, base64.b64encode(b"".join(parts)).decode()
+
+
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(array.tobytes()).decode()
