@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
@@ -15,27 +14,23 @@ from torch import nn
 from isthmus.explorer.graph import OPERATORS, Decoding, Encoding, traced
 from isthmus.registry import MEMBERS
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 SHAPE = (1, 8, 8)
 IMAGES = [name for name in MEMBERS if name != "recurrent"]
 FIXED = {"nvae", "vqvae", "vqvae2", "stacked"}  # members that bring networks of their own
 
 
 @pytest.fixture(scope="module")
-def evaluator() -> Iterator[Any]:
+def evaluator(browser: Any) -> Iterator[Any]:
     """A page of a real browser with the evaluator in it."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     source = (files("isthmus.explorer") / "front" / "evaluator.js").read_text(encoding="utf-8")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.add_script_tag(
-            content=f"{source}\nObject.assign(window, {{ knows, evaluate, Tensor, OPERATORS }});",
-            type="module",
-        )
-        page.wait_for_function("() => Boolean(window.evaluate)")
-        yield page
-        browser.close()
+    page = browser.new_page()
+    page.add_script_tag(
+        content=f"{source}\nObject.assign(window, {{ knows, evaluate, Tensor, OPERATORS }});",
+        type="module",
+    )
+    page.wait_for_function("() => Boolean(window.evaluate)")
+    yield page
+    page.close()
 
 
 def in_the_browser(evaluator: Any, module: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from isthmus.report import Comparison
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PIXELS = "canvas => canvas.toDataURL()"
 COLOURFUL = """canvas => {  // where on the screen the first pixel of a dot is
     const { width, height } = canvas, box = canvas.getBoundingClientRect();
@@ -23,21 +20,6 @@ COLOURFUL = """canvas => {  // where on the screen the first pixel of a dot is
         return [box.x + column * box.width / width, box.y + row * box.height / height];
     }
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed, so no page can be opened"
-    )
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no browser at {CHROMIUM}, so no page can be opened")
-    with playwright.sync_playwright() as running:
-        found = running.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield found
-        found.close()
 
 
 @pytest.fixture
@@ -62,11 +44,11 @@ def page(browser: Any, comparison: Comparison) -> Iterator[Any]:
 def test_it_shows_the_end_of_training_first(page: Any) -> None:
     assert page.title() == "AE, VAE and PCA on digits"
     assert page.locator("#epoch").text_content() == "epoch 3 of 3"
-    assert page.locator("canvas").count() == 3
+    assert page.locator("#player canvas").count() == 3
 
 
 def test_the_slider_moves_every_trained_plane(page: Any) -> None:
-    canvases = page.locator("canvas").all()
+    canvases = page.locator("#player canvas").all()
     before = [canvas.evaluate(PIXELS) for canvas in canvases]
     grids = [image.get_attribute("src") for image in page.locator("img.decoded").all()]
     page.locator("#moment").fill("0")
@@ -94,7 +76,7 @@ def test_play_runs_from_the_start_to_the_end(page: Any) -> None:
 
 
 def test_a_dot_shows_its_class_and_its_picture(page: Any) -> None:
-    canvas = page.locator("canvas").first
+    canvas = page.locator("#player canvas").first
     canvas.scroll_into_view_if_needed()
     before = canvas.evaluate(PIXELS)
     page.mouse.move(*canvas.evaluate(COLOURFUL))
@@ -108,7 +90,7 @@ def test_a_dot_shows_its_class_and_its_picture(page: Any) -> None:
 
 
 def test_a_class_can_be_seen_alone(page: Any) -> None:
-    canvas, button = page.locator("canvas").first, page.locator("#legend button").nth(3)
+    canvas, button = page.locator("#player canvas").first, page.locator("#legend button").nth(3)
     before = canvas.evaluate(PIXELS)
     button.click()
     assert button.get_attribute("aria-pressed") == "true"

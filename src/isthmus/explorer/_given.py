@@ -61,9 +61,30 @@ def given(models: Mapping[str, Estimator], data: Data, count: int = EXAMPLES) ->
         "labels": None if part.y is None else [int(label) for label in part.y],
         "classes": list(classes.names) if has_classes else [],
         "colours": [to_hex(c) for c in classes.colours] if has_classes else [PALETTE[0]],
+        "drawn": _drawn(pictures),
         "moments": 1,
         "models": [_model(model, label, pictures, unit) for label, model in models.items()],
     }
+
+
+def _drawn(pictures: np.ndarray) -> dict[str, Any]:
+    """How examples lie in their frame, so that a drawing can be brought to lie so too: which share
+    of it the longer side takes, and where the centre of mass is.
+    """
+    ink = pictures.mean(1)
+    sides, centres = [], []
+    for picture in ink[ink.max((1, 2)) > 0]:
+        rows, columns = np.nonzero(picture > 0.25 * picture.max())
+        sides.append(max(np.ptp(rows) + 1, np.ptp(columns) + 1))
+        weights = picture[rows, columns]
+        centres.append(
+            [np.average(columns + 0.5, weights=weights), np.average(rows + 0.5, weights=weights)]
+        )
+    if not sides:
+        return {"fill": 0.75, "centre": [0.5, 0.5]}
+    height, width = ink.shape[1:]
+    middle = np.mean(centres, axis=0) / [width, height]
+    return {"fill": float(np.median(sides)) / max(height, width), "centre": middle.tolist()}
 
 
 def _unknown(model: Estimator) -> str | None:

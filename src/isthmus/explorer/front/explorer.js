@@ -30,7 +30,10 @@ export function explore(root, given) {
   if (given.moments > 1) addMoments(tools, given, tell);
   addPad(tools, given, tell);
   addLegend(tools, given, tell);
-  tell((column) => column.show());
+  tell((column) => {
+    column.mark(0);
+    column.show();
+  });
   const resized = new ResizeObserver(() => tell((column) => column.plane.draw()));
   resized.observe(planes);
   return { columns, root };
@@ -176,7 +179,7 @@ function addPad(tools, given, tell) {
   if (given.shape[0] !== 1) return;
   const box = element("figure", "explorer-pad", tools);
   element("figcaption", "", box).textContent = "draw here";
-  const pad = new Pad(element("canvas", "", box), given.shape, (pixels) => tell((column) => column.take(pixels)));
+  const pad = new Pad(element("canvas", "", box), given.shape, given.drawn, (pixels) => tell((column) => column.take(pixels)));
   const again = element("button", "", box);
   again.type = "button";
   again.textContent = "clear";

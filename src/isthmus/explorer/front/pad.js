@@ -4,10 +4,11 @@ export class Pad {
   /**
    * @param {HTMLCanvasElement} canvas square.
    * @param {number[]} shape (channels, height, width) of the examples.
+   * @param {{fill: number, centre: number[]}} drawn how examples lie in their frame.
    * @param {(pixels: Float32Array) => void} onDrawn called while one draws, with values from 0 to 1.
    */
-  constructor(canvas, shape, onDrawn) {
-    Object.assign(this, { canvas, shape, onDrawn });
+  constructor(canvas, shape, drawn, onDrawn) {
+    Object.assign(this, { canvas, shape, drawn, onDrawn });
     canvas.width = canvas.height = 280;
     this.pen = canvas.getContext("2d", { willReadFrequently: true });
     this.pen.lineCap = this.pen.lineJoin = "round";
@@ -52,7 +53,7 @@ export class Pad {
     return [((event.clientX - box.left) / box.width) * 280, ((event.clientY - box.top) / box.height) * 280];
   }
 
-  /** What was drawn, moved so that its centre of mass is in the middle, as MNIST's digits are. */
+  /** What was drawn, as large and in the same place as the examples are in their frames. */
   pixels() {
     const bright = this.pen.getImageData(0, 0, 280, 280).data;
     const [, height, width] = this.shape;
@@ -70,22 +71,25 @@ export class Pad {
     }
     const out = new Float32Array(height * width);
     if (!mass) return out;
-    const extent = Math.max(right - left, bottom - top, 60) / 0.75; // the digit fills three quarters
-    const cell = [extent / width, extent / height];
-    const start = [x / mass - extent / 2, y / mass - extent / 2];
+    const extent = Math.max(right - left, bottom - top, 60) / this.drawn.fill;
+    const cell = extent / Math.max(width, height);
+    const start = [
+      x / mass - this.drawn.centre[0] * cell * width,
+      y / mass - this.drawn.centre[1] * cell * height,
+    ];
     for (let row = 0; row < height; row++) {
       for (let column = 0; column < width; column++) {
-        out[row * width + column] = this.meanOf(bright, start[0] + column * cell[0], start[1] + row * cell[1], cell);
+        out[row * width + column] = this.meanOf(bright, start[0] + column * cell, start[1] + row * cell, cell);
       }
     }
     return out;
   }
 
-  meanOf(bright, x, y, [width, height]) {
+  meanOf(bright, x, y, cell) {
     let total = 0;
     for (let i = 0; i < 16; i++) {
-      const column = Math.round(x + ((i % 4) + 0.5) * (width / 4));
-      const row = Math.round(y + (Math.floor(i / 4) + 0.5) * (height / 4));
+      const column = Math.round(x + ((i % 4) + 0.5) * (cell / 4));
+      const row = Math.round(y + (Math.floor(i / 4) + 0.5) * (cell / 4));
       if (column >= 0 && column < 280 && row >= 0 && row < 280) total += bright[4 * (row * 280 + column)];
     }
     return total / 16 / 255;

@@ -1,0 +1,149 @@
+"""The explorer in a real browser: the pointer moves, and the decoder answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import isthmus as ist
+from isthmus.explorer._front import script
+
+PIXELS = "canvas => canvas.toDataURL()"
+
+
+@pytest.fixture(scope="module")
+def models(digits: ist.data.Data) -> dict[str, ist.Estimator]:
+    return {
+        "flat": ist.load("pretrained:vae-digits-2d"),
+        "wide": ist.AE(latent_dim=5, network="conv", epochs=1, random_state=0).fit(
+            digits.train.x[:200]
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def file(models: dict[str, ist.Estimator], digits: ist.data.Data, tmp_path_factory: Any) -> Path:
+    out: Path = ist.explore(models, digits).save(tmp_path_factory.mktemp("explorer") / "x.html")
+    return out
+
+
+@pytest.fixture
+def page(browser: Any, file: Path) -> Iterator[Any]:
+    """The explorer, opened from the disk; a word on the console fails the test."""
+    said: list[str] = []
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            said.append(request.url) if not request.url.startswith(("file:", "data:")) else None
+        ),
+    )
+    page.goto(file.resolve().as_uri())
+    page.wait_for_function("() => window.explorer?.columns[0].took")
+    yield page
+    page.close()
+    assert said == []
+
+
+def settled(page: Any) -> None:
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))")
+
+
+def test_the_decoder_answers_where_the_pointer_is(
+    page: Any, models: dict[str, ist.Estimator]
+) -> None:
+    box = page.locator(".explorer-plane").first.bounding_box()
+    seen = set()
+    for x, y in ((0.3, 0.3), (0.7, 0.6)):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        settled(page)
+        left, right, bottom, top = page.evaluate("() => explorer.columns[0].model.view")
+        code = page.evaluate("() => explorer.columns[0].coordinates")
+        assert code == pytest.approx(
+            [left + x * (right - left), top - y * (top - bottom)], abs=(right - left) / 200
+        )
+        shown = page.evaluate("(code) => Array.from(explorer.columns[0].model.decode(code))", code)
+        expected = models["flat"].inverse_transform(np.array([code], dtype=np.float32))
+        np.testing.assert_allclose(shown, expected.ravel(), atol=2e-3)  # weights of 16 bits
+        seen.add(page.locator(".explorer-picture").first.evaluate(PIXELS))
+    assert len(seen) == 2
+
+
+def test_every_plane_marks_the_same_example(page: Any) -> None:
+    place = page.evaluate("() => Array.from(explorer.columns[0].plane.points.slice(14, 16))")
+    page.evaluate("(place) => explorer.columns[0].point(place)", place)
+    marked = page.evaluate("() => explorer.columns.map((column) => column.plane.marked)")
+    assert marked[0] is not None
+    assert marked == [marked[0]] * 2
+
+
+def test_codes_of_more_numbers_have_sliders(page: Any) -> None:
+    wide = page.locator(".explorer-model").nth(1)
+    assert wide.locator(".explorer-slider").all_inner_texts() == ["PC 3", "PC 4", "PC 5"]
+    before = wide.locator(".explorer-picture").first.evaluate(PIXELS)
+    slider = wide.locator(".explorer-slider input").first
+    slider.fill("2.5")
+    settled(page)
+    assert wide.locator(".explorer-picture").first.evaluate(PIXELS) != before
+
+
+def test_a_drawing_is_encoded_and_its_neighbours_found(
+    page: Any, digits: ist.data.Data, models: dict[str, ist.Estimator]
+) -> None:
+    pad = page.locator(".explorer-pad canvas").bounding_box()
+    for turn in np.linspace(0, 2 * np.pi, 20):
+        page.mouse.move(pad["x"] + 100 + 40 * np.sin(turn), pad["y"] + 100 - 60 * np.cos(turn))
+        if turn == 0:
+            page.mouse.down()
+    page.mouse.up()
+    near = page.locator(".explorer-model").first.locator(".explorer-near canvas")
+    assert near.count() == 5
+    names = [near.nth(i).get_attribute("title") for i in range(5)]
+    assert names.count("0") >= 4
+    # what the page makes of an example is what the member makes of it
+    pixels = digits.test.x[3].ravel().tolist()
+    code, _ = page.evaluate(
+        "(x) => explorer.columns[0].model.encode(x).map((part) => Array.from(part))", pixels
+    )
+    np.testing.assert_allclose(code, models["flat"].transform(digits.test.x[3:4])[0], atol=1e-2)
+    page.get_by_role("button", name="clear").click()
+    assert near.count() == 0
+
+
+def test_a_notebook_shows_the_page_in_a_frame_of_its_own(
+    models: dict[str, ist.Estimator], digits: ist.data.Data
+) -> None:
+    shown = ist.explore(models["flat"], digits)._repr_html_()
+    assert shown.startswith("<iframe srcdoc=")
+    assert "<script" not in shown  # all of it is escaped
+
+
+def test_the_joined_script_imports_and_exports_nothing() -> None:
+    assert not re.search(r"^(import|export)\b", script(), re.MULTILINE)
+
+
+def test_what_cannot_be_shown_says_why(digits: ist.data.Data) -> None:
+    rows = ist.AE(epochs=1).fit(np.random.default_rng(0).random((20, 5)))
+    with pytest.raises(ist.InputError, match=r"AE cannot be explored: .* only images are shown"):
+        ist.explore(rows, digits)
+
+    class Bessel(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 64)
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return self.linear(torch.special.bessel_j0(z)).reshape(-1, 1, 8, 8)
+
+    odd = ist.AE(decoder=Bessel(), epochs=1, likelihood="mse").fit(digits.train.x[:50])
+    with pytest.raises(ist.InputError, match=r"hold special_bessel_j0, unknown to the page"):
+        ist.explore(odd, digits)
