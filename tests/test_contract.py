@@ -140,13 +140,26 @@ def test_same_seed_same_numbers(name: str, few: np.ndarray, fitted: Callable[[st
 
 
 @every_member
-def test_transform_is_the_same_at_every_call_and_leaves_the_random_state_alone(
-    name: str, few: np.ndarray
+def test_results_are_the_same_at_every_call_and_leave_the_random_state_alone(
+    name: str, few: np.ndarray, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = torch.get_rng_state()
     model = make(name).fit(few)
-    assert np.array_equal(model.transform(few), model.transform(few))
-    assert np.array_equal(model.reconstruct(few), model.reconstruct(few))
+    assert torch.equal(before, torch.get_rng_state())
+    monkeypatch.setattr(torch.random, "set_rng_state", _not_touched)
+    monkeypatch.setattr(torch, "manual_seed", _not_touched)
+    again = ist.load(model.save(tmp_path / "run"))
+    for call in ("transform", "reconstruct", "terms", "squared_error", "impute", "nll"):
+        if hasattr(model, call):
+            results = [getattr(each, call)(few[:20]) for each in (model, again, model)]
+            first, *others = (list(r.values()) if isinstance(r, dict) else r for r in results)
+            for other in others:
+                np.testing.assert_array_equal(first, other, err_msg=call)
+    if not model.module_.bottleneck.levels and not model.learns_prior:
+        model.fit_prior(few, prior="mixture")
+    if model.prior_ is not None or model.learns_prior:
+        drawn = [model.sample(3, random_state=4) for _ in range(2)]
+        assert np.array_equal(*drawn)
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -200,6 +213,10 @@ def _dies_after(steps: int) -> Any:
         return original(self, rows, epoch)
 
     return step
+
+
+def _not_touched(*arguments: Any) -> None:
+    raise AssertionError("torch's random state was set outside of a training")
 
 
 def _weights_equal(a: Any, b: Any) -> bool:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from isthmus.core.memory import require
+from isthmus.core.randomness import own_draws
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.tables import Table
 from isthmus.errors import DataWarning, InputError
@@ -100,8 +101,7 @@ class SamplingMixin(InferenceMixin):
                 f"label={label!r} is for priors that know labels; this {type(self).__name__} is"
                 f" told the class itself: pass condition={label!r}."
             )
-        with torch.random.fork_rng():
-            torch.manual_seed(seed_of(random_state))
+        with own_draws(seed_of(random_state)):
             given = None
             if known is not None:
                 given = known.draw(n) if condition is None else known.transform(condition, n)

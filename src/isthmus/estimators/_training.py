@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from isthmus.core import allocations, fields, files
+from isthmus.core import allocations, files
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.example import ExampleSpec
 from isthmus.core.latent_grid import latent_grid
 from isthmus.core.objectives import Stage
 from isthmus.core.own_code import brought_by
 from isthmus.core.parts import named, plain_values
+from isthmus.core.randomness import alone, own_draws
 from isthmus.data.batches import StoreBatches
 from isthmus.data.examples import Examples, as_batches, weights_of
 from isthmus.data.incoming import incoming
@@ -95,7 +95,6 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         is_portion: bool = False,
     ) -> Self:
         """Train on the X, y and weights that are given."""
-        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         preprocessor, train = self._opened_examples(given, earlier)
         whole = self._whole(preprocessor.spec, len(train.x), earlier, is_portion)
         measured = self._transformed(preprocessor, validation_data)
@@ -135,8 +134,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
     def _run(self, whole: Self, task: Task) -> None:
         """Train on a task, and keep what was learnt, also where training ends early."""
         earlier, place = task.earlier, task.runtime
-        with torch.random.fork_rng():
-            torch.manual_seed(task.seed if earlier is None else earlier.reseeded(task.seed))
+        with alone(task.seed if earlier is None else earlier.reseeded(task.seed)):
             module = whole._placed_module(task)
             batches = whole._handed_out(task, task.train)
             if earlier is None:
@@ -314,7 +312,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         self, preprocessor: Preprocessor, weights: Mapping[str, Tensor], source: Path
     ) -> None:
         """Become fitted with weights that were saved."""
-        with torch.random.fork_rng():
+        with own_draws(0):  # the weights that it starts with are replaced
             within = allocations.as_saved(weights, source)
             module = self._build_for(preprocessor, within)
         files.load_state(module, weights, source)

@@ -26,6 +26,7 @@ from isthmus.core.conditioning import required
 from isthmus.core.fields import field
 from isthmus.core.objectives import Loss, Objective, Side, Stage, TrainableModule
 from isthmus.core.parts import Configurable
+from isthmus.core.randomness import alone
 from isthmus.data.datasets import Part
 from isthmus.data.incoming import incoming
 from isthmus.data.rows import is_missing, narrowed, read_labels
@@ -171,8 +172,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         batches = self.member_.preprocessor_.batches(
             x.take(known), runtime.device, condition=F.one_hot(y, len(self.classes_))
         )
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with alone(seed):
             network = SoftmaxOnCode(self.member_.module_, len(self.classes_), self.freeze)
             self.module_ = runtime.place(network)
             trainer = Trainer(

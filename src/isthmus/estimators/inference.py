@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain
 from typing import Any, ClassVar, cast
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import Kind
 from isthmus.core.forward import Level
+from isthmus.core.randomness import are_own, may_draw, own_draws
 from isthmus.data._layout import extent, warn_of_large
 from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import StoreBatches
@@ -34,6 +35,7 @@ from isthmus.errors import InputError, InputTypeError
 from isthmus.estimators._double import evaluating, in_float64
 from isthmus.estimators._results import collected
 from isthmus.estimators.settings import Settings
+from isthmus.training.runtimes import prepare_thread
 
 DRAWS = 16
 
@@ -393,8 +395,7 @@ class InferenceMixin(Settings):
         """
         X = incoming(X)
         batches = self._batches(X, condition)
-        with self._inference(batches.dtype) as module, torch.random.fork_rng():
-            torch.manual_seed(0)
+        with self._inference(batches.dtype) as module, own_draws(0):
             is_drawn = module.bottleneck.is_random and not module.bottleneck.levels
             found = [
                 (
@@ -416,12 +417,18 @@ class InferenceMixin(Settings):
         return int(np.prod(self.module_.bottleneck.code_shape))
 
     @contextmanager
-    def _inference(self, floating: torch.dtype = torch.float32) -> Iterator[Autoencoder]:
-        """The trained module, ready for examples of a floating type, without gradients."""
+    def _inference(
+        self, floating: torch.dtype = torch.float32, *, charged: bool = False
+    ) -> Iterator[Autoencoder]:
+        """The trained module, ready for examples of a floating type, without gradients; ``charged``
+        where it is asked for its loss. What it draws nobody else sees, the same at every call.
+        """
         self._fitted()
+        prepare_thread()
         is_exact = floating == torch.float64
         module = in_float64(self.module_) if is_exact else evaluating(self.module_)
-        with torch.inference_mode():
+        draws = may_draw(module, charged=charged) and not are_own()
+        with torch.inference_mode(), own_draws(0) if draws else nullcontext():
             yield module
 
     def _posterior(self, X: Any, condition: Any = None) -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
+from isthmus.core.randomness import own_draws
 from isthmus.core.reductions import squared_error
 from isthmus.data.batches import StoreBatches
 from isthmus.errors import MissingExtraError, missing_extra
@@ -77,8 +78,7 @@ def cleaning(
         random_state: seed of the damage.
     """
     parts, side = [], _WINDOW
-    with torch.random.fork_rng(), torch.inference_mode():
-        torch.manual_seed(random_state)
+    with own_draws(random_state), torch.inference_mode():
         for batch in batches.chunks():
             parts.append(_qualities(module, batch))
             side = window(batch.x.shape)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from isthmus.core import sharding
 from isthmus.core.example import Shape
 from isthmus.core.forward import Code
+from isthmus.core.randomness import drawing_nothing
 from isthmus.core.reductions import full
 from isthmus.divergences import kl_between
 from isthmus.models._ladder import Group, LadderConfig, bottom_up, scales, top_down
@@ -138,14 +139,15 @@ class HierarchicalBottleneck(StochasticBottleneck):
         They are drawn by torch's random state.
         """
         codes: list[Tensor] = []
+        noise = [torch.randn(n, *shape, device=self.start.device) for shape in self.shapes]
 
         def pick(number: int, prior: DiagonalGaussian, state: Tensor) -> Tensor:
-            codes.append(
-                prior.mu + temperature * (0.5 * prior.log_var).exp() * torch.randn_like(prior.mu)
-            )
+            scale = temperature * (0.5 * prior.log_var).exp()
+            codes.append(prior.mu + scale * noise[number])
             return codes[-1]
 
-        self._descend(n, pick, condition)
+        with drawing_nothing():
+            self._descend(n, pick, condition)
         return torch.cat([code.flatten(1) for code in codes], 1)
 
     def draw(

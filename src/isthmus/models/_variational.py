@@ -17,6 +17,7 @@ from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.forward import Code
+from isthmus.core.randomness import own_draws
 from isthmus.core.reductions import beside, full
 from isthmus.data.batches import StoreBatches
 from isthmus.data.incoming import incoming
@@ -78,13 +79,12 @@ class Variational(Conditional, Estimator, ABC):
         self, X: Any, samples: int, random_state: int, condition: Any, is_wide: bool
     ) -> np.ndarray:
         batches = self._batches(X, condition, charged=True, is_wide=is_wide)
-        with self._inference(batches.dtype) as module, torch.random.fork_rng():
+        with self._inference(batches.dtype) as module, own_draws(random_state):
             if not module.likelihood.normalised:
                 raise InputError(
                     "likelihood='mse' is no density, so there is no likelihood of x: train with"
                     " 'gaussian'."
                 )
-            torch.manual_seed(random_state)
             # few samples leave room for more examples
             size = min(batches.rows, max(_EXAMPLES, batches.rows // int(samples)))
             found = torch.cat(
@@ -101,10 +101,10 @@ class Variational(Conditional, Estimator, ABC):
         if not module.likelihood.normalised:  # codes cannot be weighed
             yield from super()._expected(module, batches)
             return
-        with torch.random.fork_rng():
-            for batch in batches.chunks(max(_EXAMPLES, batches.rows // _WEIGHED)):
-                torch.manual_seed(0)
-                yield batch, expected(module, batch, _WEIGHED, batches.rows, rounds_of(module))
+        for batch in batches.chunks(max(_EXAMPLES, batches.rows // _WEIGHED)):
+            with own_draws(0):
+                means = expected(module, batch, _WEIGHED, batches.rows, rounds_of(module))
+            yield batch, means
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)

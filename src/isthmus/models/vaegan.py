@@ -100,6 +100,8 @@ class LearntSimilarity(nn.Module):
         learning_rate: the discriminator's own step size.
     """
 
+    draws = True  # of codes, whenever the discriminator is to be fooled
+
     def __init__(
         self,
         discriminator: Discriminator,

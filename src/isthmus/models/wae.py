@@ -65,6 +65,8 @@ class WAE(Conditional, Estimator):
 class MMDBottleneck(Bottleneck):
     """A linear map to the code, charged by the discrepancy of a batch's codes from N(0, I)."""
 
+    draws = True  # of N(0, I), whenever it is charged
+
     def __init__(self, features: Shape, latent_dim: int, weight: float) -> None:
         super().__init__()
         self.inner = DeterministicBottleneck(features, latent_dim)

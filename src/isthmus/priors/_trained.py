@@ -16,6 +16,7 @@ from isthmus.core import allocations, files
 from isthmus.core.batch import Batch
 from isthmus.core.fields import field, slot
 from isthmus.core.objectives import Batches, Loss, Stage, TrainableModule
+from isthmus.core.randomness import alone, own_draws
 from isthmus.data.batches import StoreBatches
 from isthmus.data.stores import ArrayStore
 from isthmus.priors.base import Prior
@@ -71,8 +72,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
 
     def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:
         runtime = SingleProcess(self.device, self.precision)  # alike in every process
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with alone(seed):
             with allocations.for_training(lambda: allocations.asked_by(self)):
                 density = self._density()
             module = runtime.place(density)
@@ -117,7 +117,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         return self.module_.state_dict(), {"history": self.history_}
 
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-        with torch.random.fork_rng():
+        with own_draws(0):  # the weights that it starts with are replaced
             module = self._density()
         files.load_state(module, tensors, Path(type(self).__name__))
         self.module_ = SingleProcess(self.device).place(module).eval()

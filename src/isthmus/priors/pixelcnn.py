@@ -15,6 +15,7 @@ from isthmus.core.batch import Batch
 from isthmus.core.fields import field
 from isthmus.core.forward import Level
 from isthmus.core.objectives import Loss
+from isthmus.core.randomness import drawing_nothing
 from isthmus.errors import InputError
 from isthmus.priors._trained import Density, TrainedPrior
 
@@ -169,12 +170,13 @@ class GatedPixelCNN(nn.Module):
         context = self._context(above, condition)
         grid = torch.zeros(n, *self.shape, dtype=torch.int64, device=context.device)
         for row in range(self.shape[0]):
-            seen = _embedded(self.entries, grid[:, : row + 1])
-            said = [words[:, :, row:] for words in self._down(seen, context[:, :, : row + 1])]
+            with drawing_nothing():
+                seen = _embedded(self.entries, grid[:, : row + 1])
+                said = [words[:, :, row:] for words in self._down(seen, context[:, :, : row + 1])]
             for column in range(self.shape[1]):
-                logits = self._across(_embedded(self.entries, grid[:, row : row + 1]), said)[
-                    :, :, 0, column
-                ]  # (n, size)
+                with drawing_nothing():
+                    across = self._across(_embedded(self.entries, grid[:, row : row + 1]), said)
+                logits = across[:, :, 0, column]  # (n, size)
                 grid[:, row, column] = _chosen(logits, temperature)
         return grid
 

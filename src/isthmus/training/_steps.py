@@ -13,6 +13,7 @@ from torch import Tensor
 from isthmus.core import sharding
 from isthmus.core.forward import Pass
 from isthmus.core.objectives import Adversary, Batches, Loss, Side, Stage, TrainableModule
+from isthmus.core.randomness import alone
 from isthmus.errors import DivergenceError, InputError, MemoryLimitError
 from isthmus.training._gradients import Gradients, Ready, Seen
 from isthmus.training.optimizers import Optimizer, set_learning_rates
@@ -163,8 +164,7 @@ def measure(
     module.anneal(epoch)
     totals: dict[str, float] = {}
     count = 0.0
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with alone(0):
         for batch in batches.chunks():
             loss, weight = loss_of(batch), batch.weight
             count += batch.size if weight is None else float(weight.sum(dtype=torch.float64))
@@ -183,8 +183,7 @@ def is_usable(module: TrainableModule, loss_of: Callable[[Any], Loss], batch: An
     if not bool(torch.stack([weight.isfinite().all() for weight in module.parameters()]).all()):
         return False
     module.eval()
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with alone(0):
         objective = loss_of(batch).objective
     module.train()
     return bool(objective.isfinite().all())

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.core import claims, editions, files
+from isthmus.core.paths import as_path
 from isthmus.core.records import Record
 from isthmus.errors import RunError
 from isthmus.training.optimizers import Optimizer
@@ -169,7 +170,7 @@ def checkpoint_in(
     """The checkpoint of a folder, or None where no folder is named; only for one are the data
     looked at, which ``identity`` does.
     """
-    return None if folder is None else Checkpoint(Path(folder), identity())
+    return None if folder is None else Checkpoint(as_path(folder, "checkpoint_dir"), identity())
 
 
 @contextmanager

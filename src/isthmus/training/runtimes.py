@@ -7,6 +7,7 @@ import ctypes
 import functools
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
@@ -21,6 +22,12 @@ Module = TypeVar("Module", bound=nn.Module)
 
 _KEPT_BYTES = 1 << 29
 _TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
+_prepared = threading.local()
+_counting = threading.Lock()
+_fewer: tuple[int, int] | None = None
+"""How many threads a training takes for itself, and how many others take; torch tells new threads
+the former.
+"""
 _SMALL_STEP = 1e8  # floating-point operations of a forward and a backward pass
 
 
@@ -76,7 +83,7 @@ class SingleProcess:
     processes = 1
 
     def __init__(self, device: str = "auto", precision: str = "float32") -> None:
-        _prepare_process()
+        prepare_thread()
         self.device = find_device(device)
         self.precision = precision
 
@@ -129,15 +136,23 @@ def tuned(precision: str = "float32", threads: int | None = None) -> Iterator[No
     told: NumPy's own view of the smallest number must not change outside.
     """
     previous, all_threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
-    torch.set_num_threads(threads or all_threads)
+    _take_threads(threads or all_threads, all_threads)
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(False)
-        torch.set_num_threads(all_threads)
+        _take_threads(all_threads, all_threads)
         torch.set_float32_matmul_precision(previous)
+
+
+def _take_threads(count: int, of: int) -> None:
+    """Take so many for this thread, of those that the others go on with."""
+    global _fewer
+    with _counting:
+        torch.set_num_threads(count)
+        _fewer = None if count == of else (count, of)
 
 
 def useful_threads(module: nn.Module, batch_size: int) -> int | None:
@@ -152,19 +167,26 @@ def useful_threads(module: nn.Module, batch_size: int) -> int | None:
     return 1 if operations < _SMALL_STEP else None
 
 
-@functools.cache
-def _prepare_process() -> None:
-    """Once: start torch's worker threads with denormals flushed, and let glibc keep freed memory.
+def prepare_thread() -> None:
+    """Once a thread: its number of workers, and their start; let glibc keep freed memory.
 
-    Threads take this mode over from the thread that starts them, so it must be on at the first
-    parallel operation.
+    Each thread has workers of its own. As many are taken as last said for the process, and not as
+    few as a training that is under way takes for itself: results would differ in their last bits.
+    They take over from the thread that they flush denormals, so it must be on at their first work.
     """
+    if hasattr(_prepared, "is_done"):
+        return
+    with _counting:
+        if _fewer is not None and torch.get_num_threads() == _fewer[0]:
+            torch.set_num_threads(_fewer[1])
     torch.set_flush_denormal(True)
     torch.zeros(1 << 20).add_(1)
     torch.set_flush_denormal(False)
     keep_freed_memory()
+    _prepared.is_done = True
 
 
+@functools.cache
 def keep_freed_memory() -> None:
     """Let glibc keep what is freed.
 
