@@ -60,10 +60,10 @@ def test_no_name_ends_a_comparison(hostile: ist.data.Data, tmp_path: Path) -> No
 @pytest.mark.skipif(sys.platform != "linux", reason="file systems of others take UTF-8 alone")
 def test_a_folder_whose_names_are_no_utf8_gives_classes_that_can_be_written(tmp_path: Path) -> None:
     for name in (b"caf\xe9", b"$_^$", b"a\nb"):
-        folder = os.path.join(os.fsencode(tmp_path), name)
-        os.mkdir(folder)
+        folder = tmp_path / os.fsdecode(name)
+        folder.mkdir()
         for i in range(4):
-            Image.new("L", (8, 8), 40 * i).save(os.path.join(os.fsdecode(folder), f"{i}.png"))
+            Image.new("L", (8, 8), 40 * i).save(folder / f"{i}.png")
     data = ist.data.load(tmp_path)
     assert data.classes == ("$_^$", "a\\nb", "caf\\xe9")
     files = ["caf\udce9/1.png", "b.png"]
@@ -121,5 +121,3 @@ def test_a_table_of_numbers_is_written_as_it_is(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [-1.0, 2.5], "b": [3, -4]})
     write_table(tmp_path / "t.csv", frame)
     assert (tmp_path / "t.csv").read_text() == "a,b\n-1.0,3\n2.5,-4\n"
-
-
