@@ -33,7 +33,7 @@ from isthmus.networks._own import require_variance
 from isthmus.registry import LIKELIHOODS
 from isthmus.training.callbacks import Callback, assembled
 from isthmus.training.callbacks.checkpoints import CheckpointWriter
-from isthmus.training.callbacks.snapshots import Snapshot, Snapshots
+from isthmus.training.callbacks.snapshots import Snapshot, Snapshots, from_tensors
 from isthmus.training.callbacks.stopping import EarlyStopping
 from isthmus.training.checkpoint import Checkpoint, State, checkpoint_in, held
 from isthmus.training.distributed import choose_runtime
@@ -295,16 +295,9 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         self.n_features_in_ = int(np.prod(preprocessor.layout.outer))
         self.history_ = state.history
         self.likelihood_ = named(self._likelihood(preprocessor.spec), LIKELIHOODS)
-        kept = state.snapshots
         taken = [
-            Snapshot(
-                epoch,
-                kept[f"codes.{epoch}"].numpy(),
-                preprocessor.inverse_transform(kept[f"grid.{epoch}"].numpy()),
-            )
-            for epoch in sorted(
-                int(name.partition(".")[2]) for name in kept if name.startswith("codes.")
-            )
+            replace(snapshot, grid=preprocessor.inverse_transform(snapshot.grid))
+            for snapshot in from_tensors(state.snapshots)
         ]
         self.snapshots_ = [*before, *taken]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from isthmus.figures._style import PALETTE
 EXAMPLES = 2000
 _AXES = 8  # directions that have a slider, the plane's two included
 _MARGIN = 0.06
+_MOMENTS = 5 * 2**18  # bytes of a model's weights at all moments but the last
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
 
 
@@ -62,7 +63,6 @@ def given(models: Mapping[str, Estimator], data: Data, count: int = EXAMPLES) ->
         "classes": list(classes.names) if has_classes else [],
         "colours": [to_hex(c) for c in classes.colours] if has_classes else [PALETTE[0]],
         "drawn": _drawn(pictures),
-        "moments": 1,
         "models": [_model(model, label, pictures, unit) for label, model in models.items()],
     }
 
@@ -101,7 +101,7 @@ def _unknown(model: Estimator) -> str | None:
 
 def _model(model: Estimator, label: str, pictures: np.ndarray, unit: float) -> dict[str, Any]:
     shown_in = units(model.preprocessor_.scaling, unit)
-    encoding, decoding = (kind(model.module_, *shown_in) for kind in (Encoding, Decoding))
+    encoding, decoding = Encoding(model.module_, *shown_in), Decoding(model.module_, *shown_in)
     seen = torch.from_numpy(pictures)
     with torch.no_grad():
         found = encoding(seen)[0]
@@ -109,10 +109,8 @@ def _model(model: Estimator, label: str, pictures: np.ndarray, unit: float) -> d
     codes = found.numpy().astype(np.float64)
     centre, directions, deviations, names = _axes(codes)
     decoder, encoder = traced(decoding, codes.shape[1:]), traced(encoding, pictures.shape[1:])
-    tensors, weights = _packed(decoder, encoder)
     return {
         "label": label,
-        "codes": _text(codes.astype("<f4")),
         "centre": centre.tolist(),
         "directions": directions.tolist(),
         "deviations": deviations.tolist(),
@@ -121,8 +119,7 @@ def _model(model: Estimator, label: str, pictures: np.ndarray, unit: float) -> d
         "view": _view((codes - centre) @ directions.T),
         "decoder": decoder.to_json(),
         "encoder": encoder.to_json(),
-        "tensors": tensors,
-        "moments": [{"epoch": len(model.history_), "weights": weights}],
+        "moments": list(_moments(model, encoding, decoder, encoder, seen)),
         "usual": np.sort(errors.numpy()).tolist(),
     }
 
@@ -148,9 +145,52 @@ def _view(shown: np.ndarray) -> list[float]:
     return [middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half]
 
 
-def _packed(*graphs: Graph) -> tuple[list[dict[str, Any]], str]:
-    """The weights of some graphs, one after another in half precision, and where each lies."""
-    weights = {name: value for graph in graphs for name, value in graph.weights.items()}
+def _moments(
+    model: Estimator, encoding: Encoding, decoder: Graph, encoder: Graph, seen: torch.Tensor
+) -> Iterator[dict[str, Any]]:
+    """Codes of the examples and weights of the decoder at every moment that was kept and the page
+    has room for; the last is the end, where the encoder's are there too.
+    """
+    size = 2 * sum(value.numel() for value in decoder.weights.values())
+    end = int(model.history_[-1]["epoch"]) if model.history_ else 0
+    before = [shot for shot in model.snapshots_ if shot.weights and shot.epoch < end]
+    for place in _spread(len(before), _MOMENTS // size):
+        shot = before[place]
+        then = {f"module.{name}": torch.from_numpy(v).float() for name, v in shot.weights.items()}
+        weights = {name: then.get(name, value) for name, value in decoder.weights.items()}
+        yield _moment(shot.epoch, weights, _codes(encoding, seen, then))
+    last = {**decoder.weights, **encoder.weights}
+    yield _moment(end, last, _codes(encoding, seen, {}))
+
+
+def _moment(epoch: int, weights: Mapping[str, torch.Tensor], codes: np.ndarray) -> dict[str, Any]:
+    tensors, packed = _packed(weights)
+    return {
+        "epoch": epoch,
+        "tensors": tensors,
+        "weights": packed,
+        "codes": _text(codes.astype("<f4")),
+    }
+
+
+def _codes(
+    encoding: Encoding, seen: torch.Tensor, weights: Mapping[str, torch.Tensor]
+) -> np.ndarray:
+    """The codes of examples, ``(n, code)``, by a model with other weights."""
+    with torch.no_grad():
+        found = torch.func.functional_call(encoding, dict(weights), (seen,))[0]
+    return np.asarray(found.numpy(), dtype=np.float64)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most so many places from 0 to count − 1, evenly spread."""
+    if count <= most:
+        return list(range(count))
+    return [round(place) for place in np.linspace(0, count - 1, most)] if most else []
+
+
+def _packed(weights: Mapping[str, torch.Tensor]) -> tuple[list[dict[str, Any]], str]:
+    """Weights one after another in half precision, and where each lies."""
     tensors: list[dict[str, Any]] = []
     parts: list[bytes] = []
     start = 0

@@ -26,7 +26,7 @@ from isthmus.io._configuration import configuration_of, own_networks
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import DETECTORS, MEMBERS
-from isthmus.training.callbacks.snapshots import Snapshot
+from isthmus.training.callbacks.snapshots import Snapshot, from_tensors, to_tensors
 from isthmus.training.checkpoint import FILE
 from isthmus.version import __version__
 
@@ -328,21 +328,12 @@ def _rows(content: bytes, path: Path) -> list[dict[str, float]]:
 
 
 def _snapshots(content: bytes, path: Path) -> list[Snapshot]:
-    tensors, _ = files.parse_tensors(content, path)
-    epochs = sorted(int(name.partition(".")[2]) for name in tensors if name.startswith("codes."))
-    return [
-        Snapshot(epoch, tensors[f"codes.{epoch}"].numpy(), tensors[f"grid.{epoch}"].numpy())
-        for epoch in epochs
-    ]
+    return from_tensors(files.parse_tensors(content, path)[0])
 
 
 def _write_snapshots(snapshots: list[Snapshot], new: Edition) -> None:
     if snapshots:
-        tensors = {f"codes.{s.epoch}": torch.from_numpy(s.codes) for s in snapshots}
-        tensors |= {
-            f"grid.{s.epoch}": torch.from_numpy(np.ascontiguousarray(s.grid)) for s in snapshots
-        }
-        new.write_tensors(SNAPSHOTS, tensors)
+        new.write_tensors(SNAPSHOTS, to_tensors(snapshots))
 
 
 def require_folder(path: Path) -> None:

@@ -3,7 +3,7 @@
  * that stands: in the page of a comparison, in a notebook, or served.
  */
 
-import { LiveModel } from "./model.js";
+import { LiveModel, bytesOf } from "./model.js";
 import { Pad } from "./pad.js";
 import { paint } from "./picture.js";
 import { Plane } from "./plane.js";
@@ -27,9 +27,9 @@ export function explore(root, given) {
     planes.append(column.box);
     column.onPointed = (row) => tell((other) => other.mark(row));
   });
-  if (given.moments > 1) addMoments(tools, given, tell);
   addPad(tools, given, tell);
   addLegend(tools, given, tell);
+  addMoments(tools, columns);
   tell((column) => {
     column.mark(0);
     column.show();
@@ -43,7 +43,7 @@ export function explore(root, given) {
 class Column {
   constructor(root, one, given, pictureOf) {
     Object.assign(this, { given, pictureOf });
-    this.model = new LiveModel({ ...one, codes: new Float32Array(bytesOf(one.codes).buffer) });
+    this.model = new LiveModel(one);
     this.box = element("figure", "explorer-model");
     element("figcaption", "", this.box).textContent = one.label;
     this.plane = new Plane(element("canvas", "explorer-plane", this.box), this.model, given);
@@ -105,15 +105,15 @@ class Column {
   mark(row) {
     this.plane.marked = row;
     if (row !== null) {
-      const size = this.model.centre.length;
       paint(this.original, this.pictureOf(row), this.given.shape);
-      paint(this.rebuilt, this.model.decode(this.model.codes.subarray(row * size, (row + 1) * size)), this.given.shape);
+      paint(this.rebuilt, this.model.decode(this.model.codeOf(row)), this.given.shape);
     }
     this.plane.draw();
   }
 
   /** A picture that was drawn: where its code lies, what is made of it, and the examples nearest to it. */
   take(pixels) {
+    this.model.moment = this.model.moments.length - 1; // the encoder of earlier moments is not in the page
     const [code, logVariance] = this.model.encode(pixels);
     const place = this.model.coordinatesOf(code);
     const spread = logVariance?.length === code.length ? this.spreadOf(logVariance) : null;
@@ -159,19 +159,49 @@ class Column {
   }
 }
 
-function addMoments(tools, given, tell) {
-  const label = element("label", "explorer-moments", tools);
-  label.append("training ");
-  const input = element("input", "", label);
-  Object.assign(input, { type: "range", min: 0, max: given.moments - 1, step: 1, value: given.moments - 1 });
-  const said = element("output", "", label);
-  const go = () =>
-    tell((column) => {
-      column.model.moment = Math.min(Number(input.value), column.model.moments.length - 1);
-      said.textContent = `epoch ${column.model.moments[column.model.moment].epoch}`;
+/** The training replayed: a slider over all moments that any model kept, and a button that plays it. */
+function addMoments(tools, columns) {
+  const epochs = [...new Set(columns.flatMap((column) => column.model.moments.map((one) => one.epoch)))];
+  epochs.sort((a, b) => a - b);
+  if (epochs.length < 2) return;
+  const box = element("div", "explorer-moments", tools);
+  const play = element("button", "", box);
+  play.type = "button";
+  const said = element("output", "", box);
+  const input = element("input", "", box);
+  Object.assign(input, { type: "range", min: 0, max: epochs.length - 1, step: 1, value: epochs.length - 1 });
+  input.setAttribute("aria-label", "epoch of the training");
+  let timer = null;
+  const go = () => {
+    const epoch = epochs[Number(input.value)];
+    said.textContent = `epoch ${epoch}`;
+    columns.forEach((column) => {
+      column.model.goTo(epoch);
+      column.mark(column.plane.marked);
       column.show();
     });
-  input.addEventListener("input", go);
+  };
+  const rest = () => {
+    clearInterval(timer);
+    timer = null;
+    play.textContent = "replay the training";
+  };
+  play.addEventListener("click", () => {
+    if (timer) return rest();
+    play.textContent = "pause";
+    if (Number(input.value) === epochs.length - 1) input.value = 0;
+    go();
+    timer = setInterval(() => {
+      input.value = Number(input.value) + 1;
+      go();
+      if (Number(input.value) === epochs.length - 1) rest();
+    }, 350);
+  });
+  input.addEventListener("input", () => {
+    rest();
+    go();
+  });
+  rest();
   go();
 }
 
@@ -227,8 +257,4 @@ function labelled(parent, text) {
   const canvas = element("canvas", "explorer-picture", box);
   element("figcaption", "", box).textContent = text;
   return canvas;
-}
-
-function bytesOf(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }

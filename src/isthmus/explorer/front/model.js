@@ -17,10 +17,44 @@ export class LiveModel {
   /** The weights at a moment; they are unpacked when they are first asked for. */
   weights(moment = this.moment) {
     if (!this.kept.has(moment)) {
-      const bytes = Uint8Array.from(atob(this.moments[moment].weights), (letter) => letter.charCodeAt(0));
-      this.kept.set(moment, weightsOf(this.tensors, bytes.buffer));
+      const { tensors, weights } = this.moments[moment];
+      this.kept.set(moment, weightsOf(tensors, bytesOf(weights).buffer));
     }
     return this.kept.get(moment);
+  }
+
+  /** The codes of all examples at a moment, one after another. */
+  codes(moment = this.moment) {
+    const known = this.moments[moment];
+    if (typeof known.codes === "string") known.codes = new Float32Array(bytesOf(known.codes).buffer);
+    return known.codes;
+  }
+
+  /** The code of an example at a moment. */
+  codeOf(row, moment = this.moment) {
+    const size = this.centre.length;
+    return this.codes(moment).subarray(row * size, (row + 1) * size);
+  }
+
+  /** Where the examples lie in the plane at a moment, x and y in turn. */
+  points(moment = this.moment) {
+    const known = this.moments[moment];
+    if (!known.points) {
+      const count = this.codes(moment).length / this.centre.length;
+      known.points = new Float32Array(2 * count);
+      for (let row = 0; row < count; row++) {
+        const place = this.coordinatesOf(this.codeOf(row, moment));
+        known.points[2 * row] = place[0];
+        known.points[2 * row + 1] = place[1] ?? 0;
+      }
+    }
+    return known.points;
+  }
+
+  /** Go to the last moment that was kept up to an epoch. */
+  goTo(epoch) {
+    const later = this.moments.findIndex((moment) => moment.epoch > epoch);
+    this.moment = later < 0 ? this.moments.length - 1 : Math.max(later - 1, 0);
   }
 
   /** The picture of a code: numbers in the units of the data. */
@@ -28,9 +62,9 @@ export class LiveModel {
     return evaluate(this.decoder, this.weights(moment), code)[0].data;
   }
 
-  /** The posterior of a picture: its code, and the logarithm of its variance where there is one. */
-  encode(pixels, moment = this.moment) {
-    return evaluate(this.encoder, this.weights(moment), pixels).map((part) => part.data);
+  /** The posterior of a picture at the end of training: its code, and the logarithm of its variance. */
+  encode(pixels) {
+    return evaluate(this.encoder, this.weights(this.moments.length - 1), pixels).map((part) => part.data);
   }
 
   /** From coordinates along the axes that are shown to a code. */
@@ -52,13 +86,18 @@ export class LiveModel {
 
   /** The examples whose codes lie nearest, the nearest first. */
   nearest(code, count = 5) {
-    const size = this.centre.length;
+    const [size, codes] = [this.centre.length, this.codes()];
     const far = (row) => {
       let total = 0;
-      for (let i = 0; i < size; i++) total += (this.codes[row * size + i] - code[i]) ** 2;
+      for (let i = 0; i < size; i++) total += (codes[row * size + i] - code[i]) ** 2;
       return total;
     };
-    const rows = Array.from({ length: this.codes.length / size }, (_, row) => [far(row), row]);
+    const rows = Array.from({ length: codes.length / size }, (_, row) => [far(row), row]);
     return rows.sort((a, b) => a[0] - b[0]).slice(0, count).map(([, row]) => row);
   }
+}
+
+/** The bytes of a text in base64. */
+export function bytesOf(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }

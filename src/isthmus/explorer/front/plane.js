@@ -14,14 +14,11 @@ export class Plane {
     this.marked = null;
     this.drawn = null;
     this.alone = null;
-    const size = model.centre.length;
-    const count = model.codes.length / size;
-    this.points = new Float32Array(2 * count);
-    for (let row = 0; row < count; row++) {
-      const place = model.coordinatesOf(model.codes.subarray(row * size, (row + 1) * size));
-      this.points[2 * row] = place[0];
-      this.points[2 * row + 1] = place[1] ?? 0;
-    }
+  }
+
+  /** Where the examples lie at the moment that is shown, x and y in turn. */
+  get points() {
+    return this.model.points();
   }
 
   /** From a place on the screen to coordinates in the plane. */

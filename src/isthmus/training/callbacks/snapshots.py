@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from math import prod
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from math import ceil, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _BYTES = 4  # of a number in float32
+_WEIGHTS = 24 * 2**20  # bytes that the weights of all moments of a run may take
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,14 @@ class Snapshot:
         codes: the codes of the probes, ``(probes, *code_shape)``.
         grid: what the decoder made of a grid over the codes, ``(rows * columns, *shape)``, in the
             user's units.
+        weights: the model's own, in half precision, by name; empty where those of so many moments
+            would take too much.
     """
 
     epoch: int
     codes: np.ndarray
     grid: np.ndarray
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class Snapshots(Callback):
@@ -63,6 +67,7 @@ class Snapshots(Callback):
         kept, code = min(count, epochs + 1), prod(module.bottleneck.code_shape)
         require(kept * len(probes) * code * _BYTES, f"snapshots={count:,}", "ask for fewer")
         self.epochs = snapshot_epochs(count, epochs)
+        self.weighed = _weighed(self.epochs, sum(v.numel() for v in _floating(module).values()))
         self.module, self.probes, self.plane = module, probes, plane
         self.condition = condition
 
@@ -87,7 +92,53 @@ class Snapshots(Callback):
                 grid.reshape(-1, *codes.shape[1:]),
                 None if known is None else known.expand(len(grid), -1),
             )
+            if epoch in self.weighed or (self.weighed and trainer.state.stopped):
+                for name, value in _floating(self.module).items():
+                    kept[f"weights.{epoch}.{name}"] = value.half().cpu()
         kept[f"codes.{epoch}"], kept[f"grid.{epoch}"] = codes.float().cpu(), decoded.float().cpu()
+
+
+def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
+    """Snapshots as named tensors."""
+    kept: dict[str, Tensor] = {}
+    for snapshot in snapshots:
+        parts = {"codes": snapshot.codes, "grid": snapshot.grid}
+        for name, values in parts.items():
+            kept[f"{name}.{snapshot.epoch}"] = torch.from_numpy(np.ascontiguousarray(values))
+        for name, values in snapshot.weights.items():
+            kept[f"weights.{snapshot.epoch}.{name}"] = torch.from_numpy(values)
+    return kept
+
+
+def from_tensors(kept: Mapping[str, Tensor]) -> list[Snapshot]:
+    """The inverse of :func:`to_tensors`, in the order of their epochs."""
+    weights: dict[int, dict[str, np.ndarray]] = {}
+    for name, value in kept.items():
+        kind, _, rest = name.partition(".")
+        if kind == "weights":
+            epoch, _, weight = rest.partition(".")
+            weights.setdefault(int(epoch), {})[weight] = value.numpy()
+    epochs = sorted(int(name.partition(".")[2]) for name in kept if name.startswith("codes."))
+    return [
+        Snapshot(e, kept[f"codes.{e}"].numpy(), kept[f"grid.{e}"].numpy(), weights.get(e, {}))
+        for e in epochs
+    ]
+
+
+def _floating(module: Autoencoder) -> dict[str, Tensor]:
+    """What a module computes with, and training changes."""
+    state = module.state_dict()
+    return {name: value for name, value in state.items() if value.is_floating_point()}
+
+
+def _weighed(epochs: Collection[int], size: int) -> set[int]:
+    """The moments whose weights, so many numbers each, are kept: all, or every few, the last one
+    among them; none where a single one would take too much.
+    """
+    if not epochs or 2 * size > _WEIGHTS:
+        return set()
+    every = ceil(len(epochs) * 2 * size / _WEIGHTS)
+    return set(sorted(epochs)[::-1][::every])
 
 
 def snapshot_epochs(count: int, epochs: int) -> Collection[int]:
