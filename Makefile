@@ -3,6 +3,7 @@
 # make quick: style, types and the fast tests, in less than a minute
 # make stubs: write src/isthmus/__init__.pyi, the public names with their types, from the declarations
 # make bench: speed beside peers (made once by make bench-peers), and docs/performance.md; make bench-gpu: on an accelerator
+# make torture: 20 minutes of attacks (MINUTES=2 for fewer): kills, damaged files, wrong inputs, full disks, threads
 # All make a virtual environment in .venv first, once.
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ READY := $(VENV)/.ready
 
 PEERS := .venv-peers
 
-.PHONY: demo test quick lint types stubs bench bench-peers bench-gpu clean
+.PHONY: demo test quick lint types stubs bench bench-peers bench-gpu torture clean
 
 demo: $(READY)
 	$(BIN)/isthmus compare ae vae --data digits --latent-dim 2 --epochs 100 --batch-size 64 --learning-rate 0.002 --out demo
@@ -46,6 +47,11 @@ stubs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.speed
+
+MINUTES ?= 20
+
+torture: $(READY)
+	$(BIN)/python -m benchmarks.torture --minutes $(MINUTES)
 
 bench-peers: $(PEERS)/.ready
 

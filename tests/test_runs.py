@@ -267,54 +267,6 @@ def test_whole_numbers_are_no_weights(run: Path) -> None:
         ist.load(run)
 
 
-def test_a_save_that_is_cut_anywhere_leaves_the_old_run_or_the_new(
-    few: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old = ist.AE(epochs=1, random_state=0, snapshots=2).fit(few)
-    new = ist.AE(epochs=1, random_state=1, latent_dim=3).fit(few)
-
-    class Cut(BaseException):
-        """A kill: nothing behind it is done."""
-
-    acts: list[str] = []
-    last: list[int] = []
-
-    def counting(name: str, act: Any) -> Any:
-        def counted(*arguments: Any, **named: Any) -> Any:
-            if last and len(acts) >= last[0]:
-                raise Cut
-            acts.append(name)
-            return act(*arguments, **named)
-
-        return counted
-
-    for name in ("replace", "unlink", "open"):
-        monkeypatch.setattr(Path, name, counting(name, getattr(Path, name)))
-    run = tmp_path / "run"
-    old.save(run)
-    acts.clear()
-    new.save(run)
-    total = len(acts)
-    assert total > 10
-    found = []
-    for cut in range(total):
-        last.clear()
-        old.save(run)
-        acts.clear()
-        last.append(cut)
-        with pytest.raises(Cut):
-            new.save(run)
-        last.clear()
-        again = ist.load(run)
-        codes = again.transform(few)
-        is_old = codes.shape[1] == 2
-        assert np.array_equal(codes, (old if is_old else new).transform(few))
-        assert len(again.snapshots_) == (2 if is_old else 0)
-        found.append(codes.shape[1])
-    assert found == sorted(found)  # first the old, then the new
-    assert set(found) == {2, 3}
-
-
 def test_a_code_that_was_chosen_stays_when_the_rule_changes(
     run: Path, few: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,8 +9,13 @@ from collections.abc import Iterable
 class InputError(ValueError):
     """Something handed in cannot be used; the message says what to change.
 
-    The command line prints the message alone and exits with status 2.
+    The command line prints the message alone and exits with status 2. A message is one line, also
+    where it quotes a value, a name or another library's words that are not: a control character in
+    a name of a file must not reach a terminal.
     """
+
+    def __init__(self, message: str = "", *more: object) -> None:
+        super().__init__(one_line(message), *more)
 
 
 class InputTypeError(InputError, TypeError):
@@ -55,6 +60,16 @@ class LostProcessError(RuntimeError):
 
 class MissingExtraError(InputError, ImportError):
     """An optional dependency is needed; the message names the extra to install."""
+
+
+def one_line(text: object) -> str:
+    """A text without line breaks, and with what cannot be printed written as ``\\x1b``."""
+    words = " ".join(str(text).split())
+    if words.isprintable():
+        return words
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in words
+    )
 
 
 def unknown(kind: str, name: object, known: Iterable[str], owner: str = "") -> InputError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from isthmus.core.files import storing, write_bytes
+from isthmus.core.files import remove_parts, storing, write_bytes
 from isthmus.data.datasets import Data, Part
 from isthmus.data.frames import Values, is_frame, numbers_of
 from isthmus.data.rows import Rows, with_columns
@@ -44,6 +44,7 @@ def check_target(
     if path.is_dir():
         raise InputError(f"{path} is a folder: give the name of a file.")
     refuse_existing(path, overwrite)
+    remove_parts(path)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -92,8 +92,8 @@ def claimed(folder: Path, *, wait: float = 10.0) -> Iterator[None]:
         BusyError: where it is held for longer; names the holder.
         StorageError: where nothing can be written.
     """
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
     with files.storing(folder):
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     path = folder.resolve() / LOCK
     lock = FileLock(path, is_singleton=True)

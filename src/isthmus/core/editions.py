@@ -11,6 +11,7 @@ the new one.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,12 +21,12 @@ from typing import Any
 from torch import Tensor
 
 from isthmus.core import files
-from isthmus.errors import RunError
+from isthmus.errors import InputError, RunError
 
 MANIFEST = "config.json"
 _NEXT = ".isthmus-next"
 _ATTEMPTS = 5
-_LONGEST = 200  # signs of a name in a manifest; file systems take 255
+_DEEPEST = 2000  # bytes of a path within a folder
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -53,9 +54,16 @@ class Edition:
 
     def write(self, name: str, content: bytes) -> None:
         """Add a file; its name may lead into a folder below."""
+        if not is_within(name):
+            raise InputError(
+                f"{self.folder / name} cannot be written: its name is too long, or leads out of"
+                " the folder: rename what it is made of."
+            )
         entry = {"sha256": files.sha256(content), "bytes": len(content)}
         if not _matches(self.folder / name, entry):
-            files.write_bytes(_next(self.folder, name, entry), content, synced=self.synced)
+            path = self.folder / name
+            waiting = _next(self.folder, name, entry)
+            files.write_bytes(waiting, content, synced=self.synced, named=path)
         self.entries[name] = entry
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], meta: Any = None) -> None:
@@ -99,7 +107,10 @@ def edition(
     try:
         yield new
     except BaseException:
-        _clean(folder, new.entries)
+        # an interruption may come right behind the act: then what waits is the present edition
+        with suppress(InputError):
+            settle(folder, (), manifest)
+            _clean(folder, new.entries)
         if not was_there and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         raise
@@ -108,7 +119,7 @@ def edition(
 def settle(folder: Path, names: Iterable[str] = (), manifest: str = MANIFEST) -> None:
     """Finish what a killed process left undone, and remove what it left behind.
 
-    A folder whose manifest cannot be read stays as it is: what waits there may be all that is left.
+    A folder whose manifest cannot be read stays as it is: what waits may be all that is left.
     """
     said: Any = None
     if (folder / manifest).is_file():
@@ -145,8 +156,13 @@ def _entries(folder: Path, said: Any, key: str) -> dict[str, Any]:
 def is_within(name: str) -> bool:
     """Whether a name in a manifest stays in the folder of it."""
     path = Path(name)
-    is_plain = name.isprintable() and len(name) < _LONGEST
-    return is_plain and not path.is_absolute() and ".." not in path.parts and bool(path.name)
+    try:
+        lengths = [len(os.fsencode(part)) for part in path.parts]
+    except UnicodeError:
+        return False
+    is_name = lengths and max(lengths) <= files.LONGEST and sum(lengths) <= _DEEPEST
+    leads_out = path.is_absolute() or ".." in path.parts or "\0" in name
+    return bool(is_name) and not leads_out
 
 
 def is_leftover(path: Path) -> bool:
@@ -249,8 +265,7 @@ def _matches(path: Path, entry: Mapping[str, Any]) -> bool:
 
 
 def _next(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
-    path = folder / name
-    return path.with_name(f".{path.name}.{entry['sha256'][:16]}{_NEXT}")
+    return files.meanwhile(folder / name, f".{entry['sha256'][:16]}{_NEXT}")
 
 
 def _clean(folder: Path, names: Iterable[str]) -> None:

@@ -258,6 +258,12 @@ def _is(kind: str, value: Any) -> bool:
             return isinstance(value, Mapping) and all(
                 isinstance(word, str) for pair in value.items() for word in pair
             )
+        case "nn.Module":
+            return callable(value)
+        case "np.random.RandomState":
+            return hasattr(value, "randint")
+        case _ if kind.startswith("Callable"):
+            return callable(value)
         case _:  # a module, a function, a generator: checked where it is used
             return value is not None and not isinstance(value, str | int | float | tuple)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +26,62 @@ PART = ".isthmus-part"
 
 RESTORE = "restore it, or train again"
 """What to do about a file of a run that cannot be read."""
+LONGEST = 255
+"""Bytes of a name that common file systems take."""
 
 _META = "isthmus"
+_ABANDONED = 3600  # seconds after which nobody writes on
 
 
-def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
+def write_bytes(
+    path: Path, content: bytes, *, synced: bool = True, named: Path | None = None
+) -> None:
     """Write a whole file or nothing: a crash leaves the old file, or none, never half of one.
 
     Unless ``synced``, that holds for a crash of the program and not of the machine, and costs a
-    tenth of the time: for many small files that are easily made again.
+    tenth of the time: for many small files that are easily made again. An error speaks of ``path``
+    or, where that is a name for the meantime, of the file that is ``named``.
 
     Raises:
         StorageError: where the disk is full or refuses; what was there is unchanged.
     """
-    write_with(path, lambda part: _write_out(part, content, synced), synced=synced)
+    write_with(path, lambda part: _write_out(part, content, synced), synced=synced, named=named)
 
 
-def write_with(path: Path, write: Callable[[Path], None], *, synced: bool = False) -> None:
+def write_with(
+    path: Path, write: Callable[[Path], None], *, synced: bool = False, named: Path | None = None
+) -> None:
     """Let ``write`` make a file under another name, and put it in its place when it is whole."""
-    with storing(path):
+    with storing(named or path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PART}")
+        part = meanwhile(path, f".{secrets.token_hex(4)}{PART}")
         try:
             write(part)
             part.replace(path)
         except BaseException:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise
         if synced:
             sync_folder(path.parent)
+
+
+def meanwhile(path: Path, ending: str) -> Path:
+    """The hidden name of a file until it is whole; a very long one is cut, and told by its hash."""
+    name, room = os.fsencode(path.name), LONGEST - len(ending) - 1
+    if len(name) > room:
+        mark = hashlib.sha256(name).hexdigest()[:8]
+        return path.with_name(f".{name[: room - 8].decode(errors='ignore')}{mark}{ending}")
+    return path.with_name(f".{path.name}{ending}")
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what killed processes left of a file; what is younger may still be written."""
+    start = meanwhile(path, ".00000000" + PART).name.removesuffix("00000000" + PART)
+    for part in path.parent.glob(f"{glob.escape(start)}*{PART}"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -82,6 +111,10 @@ def storing(path: Path) -> Iterator[None]:
         raise StorageError(
             f"{path} cannot be written ({error.strerror or error}): {remedy}; what was there is"
             " unchanged."
+        ) from error
+    except UnicodeError as error:
+        raise StorageError(
+            f"{path} is no name that the system takes: choose another; nothing was written."
         ) from error
 
 

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from isthmus.core.declarations import first_paragraph
+from isthmus.core.memory import limited
+from isthmus.core.paths import as_path
 from isthmus.data._sources.arrays import read_npy, read_npz
 from isthmus.data._sources.containers import is_zarr, read_hdf5, read_zarr
 from isthmus.data._sources.folders import SUFFIXES, first_file, is_image
@@ -119,7 +121,9 @@ def load_data(
     if isinstance(source, str) and source in DATA:
         _refuse_idle(source, "a known data set", options, "stream")
         return replace(_known(source, options), source={"source": source})
-    data = split(Path(source).resolve().name, _read_path(source, options), test_fraction)
+    name = _existing(source).resolve().name
+    with limited(f"reading {os.fspath(source)}", "split it, or read it with stream=True"):
+        data = split(name, _read_path(source, options), test_fraction)
     given = {
         "source": os.fspath(source),
         "label": label,
@@ -152,14 +156,15 @@ def read_rows(
     options = _Options(data_dir, label, size, like, skip_unreadable or None, like is None)
     if isinstance(source, str) and source in DATA:
         return _together(_known(source, options))
-    return _read_path(source, options)
+    with limited(f"reading {os.fspath(source)}", "split it"):
+        return _read_path(source, options)
 
 
 def holds_images(source: Location) -> bool:
     """Whether a source is an image, or a folder that is read as one of images."""
     if isinstance(source, str) and source in DATA:
         return False
-    path = Path(source).expanduser()
+    path = as_path(source, "source")
     if path.is_dir():
         return not is_zarr(path) and first_file(path, SUFFIXES) is not None
     return path.is_file() and is_image(path.name)
@@ -175,7 +180,7 @@ def open_images(
     skip_unreadable: bool = False,
 ) -> Images:
     """The images of a path, looked at but not yet read, as :func:`read_rows` would read them."""
-    path = Path(source).expanduser()
+    path = as_path(source, "source")
     options = _Options(data_dir, label, size, like, skip_unreadable)
     kind = "a folder of images" if path.is_dir() else "an image"
     _refuse_idle(str(source), kind, options, "data_dir", "label")
@@ -203,7 +208,7 @@ def known_names() -> dict[str, str]:
 def _known(name: str, options: _Options) -> Data:
     _refuse_idle(name, "a known data set", options, "label", "size", "skip_unreadable")
     folder = options.data_dir
-    data: Data = DATA[name](None if folder is None else Path(folder))
+    data: Data = DATA[name](None if folder is None else as_path(folder, "data_dir"))
     return data
 
 
@@ -280,7 +285,7 @@ def require_source(source: str) -> None:
 
 
 def _existing(source: Location) -> Path:
-    path = Path(source).expanduser()
+    path = as_path(source, "source")
     if not path.exists():
         raise _missing(str(source), path)
     require_regular(path)

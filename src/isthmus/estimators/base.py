@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from sklearn.base import clone
 
+from isthmus.core import fields
 from isthmus.estimators._earlier import Earlier
 from isthmus.estimators._training import TrainingMixin
 from isthmus.training.runtimes import Runtime
@@ -61,6 +62,7 @@ class Estimator(TrainingMixin, ABC):
             InputError: for data or fields that cannot be used.
             DivergenceError: where a loss is not finite; the estimator keeps its last good weights.
         """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         if getattr(self, "_is_loaded", False) and not self.warm_start:
             warnings.warn(
                 f"{type(self).__name__}: fit trains from the start, and makes no use of the weights"
@@ -92,6 +94,7 @@ class Estimator(TrainingMixin, ABC):
             sample_weight: as for :meth:`fit`.
             runtime: as for :meth:`fit`.
         """
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         earlier = self._earlier() if hasattr(self, "module_") else None
         self._say_prior_is_dropped()
         return self._train((X, y, sample_weight), earlier, runtime, is_portion=True)

@@ -18,6 +18,7 @@ from torch import Tensor
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
 from isthmus.core.parts import Configurable
+from isthmus.core.paths import as_path
 from isthmus.core.reductions import squared_error
 from isthmus.data._sequences import as_list, is_ragged, lacks_steps
 from isthmus.data.batches import StoreBatches
@@ -236,7 +237,7 @@ class FittedEstimator(
 
     def save(self, path: str | Path) -> Path:
         """Write the run to a folder: weights, configuration, history. See :func:`isthmus.load`."""
-        return runs.save(self, Path(path))
+        return runs.save(self, as_path(path, "path"))
 
 
 def _restored(

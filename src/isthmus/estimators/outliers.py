@@ -21,6 +21,7 @@ from isthmus.core.editions import MANIFEST
 from isthmus.core.fields import field
 from isthmus.core.files import reading
 from isthmus.core.parts import Configurable, from_plain
+from isthmus.core.paths import as_path
 from isthmus.core.records import Record
 from isthmus.data._sequences import as_list, is_ragged
 from isthmus.data._statistics import is_sparse
@@ -226,7 +227,7 @@ class OutlierDetector(OutlierMixin, Configurable):
             "offset": self.offset_,
         }
         tensors["scores"] = torch.from_numpy(self.scores_)
-        return write_detector(Path(path), "outliers", self.members_, values, tensors)
+        return write_detector(as_path(path, "path"), "outliers", self.members_, values, tensors)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "auto") -> Self:
@@ -235,8 +236,9 @@ class OutlierDetector(OutlierMixin, Configurable):
         Raises:
             RunError: for a folder that is missing, foreign or damaged.
         """
-        members, values, tensors = read_detector(Path(path), device)
-        with reading(Path(path) / MANIFEST, "restore it, or fit again"):
+        folder = as_path(path, "path")
+        members, values, tensors = read_detector(folder, device)
+        with reading(folder / MANIFEST, "restore it, or fit again"):
             given = Record(values, "judging")
             name = given.optional("member", given.text)
             settings = from_plain(given.record("fields").entries(), fields.declared(cls))

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.interpolate import PchipInterpolator
 
+from isthmus.core.paths import as_path
 from isthmus.data.datasets import Data
 from isthmus.errors import InputError
 from isthmus.figures._classes import legend
@@ -57,7 +58,7 @@ def evolution_gif(
     """
     from isthmus.core.files import write_bytes  # it loads torch, which no other figure needs
 
-    path = Path(path)
+    path = as_path(path, "path")
     if path.suffix.lower() != ".gif":
         raise InputError(
             f"path={str(path)!r} cannot hold an animation: give a name that ends in .gif."

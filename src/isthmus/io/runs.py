@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from isthmus.core import claims, editions, fields, files
 from isthmus.core.editions import Edition, edition
 from isthmus.core.parts import from_plain
+from isthmus.core.paths import as_path
 from isthmus.core.records import Record, items, unusable
 from isthmus.data.columns import column_name
 from isthmus.data.preprocessing import Preprocessor
@@ -112,7 +113,7 @@ def save_prior(model: Estimator, path: str | Path) -> None:
         RunError: where the run holds other weights by now, to whose codes the prior does not
             belong.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     require_folder(path)
     with claims.claimed(path):
         config, contents = read_whole(path)
@@ -166,9 +167,10 @@ def repair(
     Raises:
         RunError: where it cannot be loaded as it is; nothing is changed then.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     require_folder(path)
     with claims.claimed(path):
+        editions.settle(path)
         config = read_manifest(path)
         _require_member(config, path)
         accepted = changed(path, config)

@@ -13,6 +13,7 @@ from typing import Any
 
 from isthmus.core import claims, files
 from isthmus.core.editions import edition
+from isthmus.core.paths import as_path
 from isthmus.data.datasets import Data, require_data
 from isthmus.data.series import examples_of
 from isthmus.errors import InputError, LearningWarning
@@ -83,7 +84,7 @@ def compare(
             anything else; for conditional members and data without labels.
         BusyError: where another process is writing to the folder.
     """
-    out, overrides = Path(out), dict(overrides or {})
+    out, overrides = as_path(out, "out"), dict(overrides or {})
     require_data(data)
     if len(data.test) == 0:
         raise InputError(

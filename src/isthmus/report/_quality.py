@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from isthmus.core import files
+from isthmus.core.paths import as_path
 from isthmus.errors import InputError
 from isthmus.metrics._encoding import encode_tables
 from isthmus.metrics._measure import Measure
@@ -65,7 +66,7 @@ def write_quality(
     Raises:
         InputError: for another ending, and as :func:`~isthmus.metrics.table_quality` does.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if path.suffix.lower() not in ENDINGS:
         raise InputError(f"{path} cannot be written: give a name that ends in .html or .json.")
     quality = table_quality(real_train, synthetic, real_test, target, random_state=random_state)

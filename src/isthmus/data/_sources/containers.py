@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from isthmus.data._sources.arrays import ON_DISK, rows_of_arrays
 from isthmus.data._sources.guards import (
+    file_count,
     folder_size,
     require_chunks,
     require_claim,
@@ -73,10 +75,14 @@ def _of_hdf5(path: Path, stored: Any, is_text: bool) -> np.ndarray:
 
 
 def _of_zarr(path: Path, stored: Any) -> np.ndarray:
-    require_chunks(path, stored, lambda: stored.nchunks_initialized)
+    require_chunks(path, stored, lambda: file_count(path) * _chunks_a_file(stored))
     require_claim(path, stored.nbytes, folder_size(path))
     values = np.asarray(stored[...])
     return values.astype(str) if values.dtype.kind in "OT" else values
+
+
+def _chunks_a_file(stored: Any) -> int:
+    return prod(stored.shards) // prod(stored.chunks) if stored.shards else 1
 
 
 def _need(path: Path, package: str) -> None:

@@ -11,14 +11,15 @@ import io
 import re
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isthmus.data._sources.guards import opened
-from isthmus.errors import DataWarning, InputError
+from isthmus.data._sources.guards import opened, require_columns
+from isthmus.errors import DataWarning, InputError, MemoryLimitError
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -52,6 +53,7 @@ def read_text(path: Path, *, may_lack_name: bool = False) -> tuple[DataFrame, tu
     try:
         lines = _first_lines(path)
         sign = _sign(path, lines)
+        require_columns(path, lines[0].count(sign) + 1 if lines else 0)
         head = pandas.read_csv(io.StringIO("".join(lines)), sep=sign, header=None, nrows=1)
         _check_head(path, head, sign, may_lack_name)
         frame = _parsed(path, sign)
@@ -122,6 +124,8 @@ def unreadable(path: Path, error: Exception) -> InputError:
             " marks."
         )
     text = str(error).strip().splitlines()
+    if text and "out of memory" in text[0]:
+        return MemoryLimitError(f"{path}, read as a whole, does not fit into the memory: split it.")
     return InputError(
         f"{path} cannot be read as a table ({text[0] if text else type(error).__name__}): write it"
         " again."
@@ -155,7 +159,10 @@ def _sign(path: Path, lines: Sequence[str]) -> str:
                 " .csv."
             )
         return "\t"
-    heads = {sign: next(_cells(lines, sign), []) for sign in _SIGNS}
+    heads = {
+        sign: next(_cells(lines, sign), []) if any(sign in line for line in lines) else []
+        for sign in _SIGNS
+    }
     possible = [sign for sign, cells in heads.items() if len(cells) > 1]
     if len(possible) > 1:  # a text in one of the columns holds the other sign
         agreed = [sign for sign in possible if _agree(lines, sign)]
@@ -196,7 +203,7 @@ def _check_head(path: Path, head: DataFrame, sign: str, may_lack_name: bool) -> 
             f"{path}: the first line holds numbers, not the names of the columns: add a line of"
             " names."
         )
-    if twice := [name for name in names if names.count(name) > 1]:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise InputError(f"{path} has two columns named {twice[0]!r}: give each its own name.")
     if len(names) == 1 and "|" in str(names[0]):
         raise InputError(

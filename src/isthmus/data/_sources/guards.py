@@ -28,7 +28,8 @@ _KINDS = {
 _LARGE = 2**28  # bytes that any reader can take
 _DEFLATED = 1100  # times as large as a file what is packed in it may be: deflate comes to 1,032
 _TEXT = 200  # the same for text: tables come to 50, and only what repeats itself to more
-_CHUNKS = 100_000  # that any reader can take
+_COLUMNS = 50_000
+_CHUNKS = 20_000  # that any reader can take
 _PER_TEXT = 3  # bytes of memory for a byte of text, at the least: the text, and its values
 
 
@@ -90,6 +91,15 @@ def require_chunks(path: Path, array: Any, count_stored: Callable[[], int]) -> N
     require(size, f"{path}: a chunk", "write it again, in smaller chunks")
 
 
+def require_columns(path: Path, count: int) -> None:
+    """Refuse a table of more columns than anybody gives names: each is settled by itself."""
+    if count > _COLUMNS:
+        raise InputError(
+            f"{path} has {count:,} columns, and a table may have {_COLUMNS:,}: save its numbers as"
+            " an .npy array."
+        )
+
+
 def folder_size(folder: Path) -> int:
     """The bytes of all files below a folder."""
     return sum(
@@ -98,6 +108,11 @@ def folder_size(folder: Path) -> int:
         for name in names
         if (path := Path(root, name)).is_file()
     )
+
+
+def file_count(folder: Path) -> int:
+    """How many files lie below a folder."""
+    return sum(len(names) for _, _, names in os.walk(folder))
 
 
 @contextmanager

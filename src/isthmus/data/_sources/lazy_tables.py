@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data._sources.chunked import stamp
+from isthmus.core.digests import of_files
+from isthmus.core.memory import require
 from isthmus.data._sources.guards import require_regular
 from isthmus.data.rows import Rows, number_labels
 from isthmus.data.streams import GroupedSource, Stream
@@ -51,6 +52,8 @@ class ParquetRows(GroupedSource):
         ]
         if sum(sizes) == 0 or not self._names:
             raise InputError(f"{files[0]} holds no rows of numbers: name another file.")
+        largest = max(sizes) * len(self._names) * 8
+        require(largest, f"{files[0]}: a group of rows", "write it again, in smaller groups")
         dtype = np.dtype(np.float32 if set(types) == {"float"} else np.float64)
         super().__init__(np.cumsum([0, *sizes]), (len(self._names),), dtype)
 
@@ -68,8 +71,7 @@ class ParquetRows(GroupedSource):
         return np.concatenate([values.to_numpy() for values in read])
 
     def fingerprint(self) -> str:
-        """By the names, sizes and times of the files."""
-        return stamp(self._files)
+        return of_files(self._files)
 
 
 def stream_parquet(path: Path, label: str | None = None) -> Rows:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from isthmus.core.paths import as_path
 from isthmus.data._sources.progress import download_bar
 from isthmus.errors import InputError
 
@@ -122,7 +123,7 @@ def fetch(source: RemoteSet, data_dir: Path | None) -> list[Path]:
 
 def _roots(data_dir: Path | None) -> list[Path]:
     given = {"data_dir": data_dir, _FOLDER: os.environ.get(_FOLDER)}
-    roots = {origin: Path(folder).expanduser() for origin, folder in given.items() if folder}
+    roots = {origin: as_path(folder, origin) for origin, folder in given.items() if folder}
     for origin, root in roots.items():
         if not root.is_dir():
             raise InputError(

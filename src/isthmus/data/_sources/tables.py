@@ -13,7 +13,7 @@ import numpy as np
 from isthmus.core.memory import require
 from isthmus.data._sources.delimited import read_text, say_strays, unreadable
 from isthmus.data._sources.folders import all_files
-from isthmus.data._sources.guards import require_claim, require_regular
+from isthmus.data._sources.guards import require_claim, require_columns, require_regular
 from isthmus.data.rows import Rows, number_labels
 from isthmus.errors import InputError, missing_extra, unknown
 
@@ -75,6 +75,7 @@ def _check_claims(files: Sequence[Path]) -> None:
         size = _CELL * head.num_rows * head.num_columns
         require_claim(file, size, file.stat().st_size)
         total += size
+        require_columns(file, head.num_columns)
     require(total, f"{files[0].parent}, read as a whole,", "read it with stream=True")
 
 
@@ -106,12 +107,26 @@ def _rows(path: Path, frame: DataFrame, label: str | None) -> Rows:
         )
     import pandas
 
-    x = pandas.DataFrame({name: _typed(path, column) for name, column in values.items()})
+    x = values
+    typed = {name: _typed(path, column) for name, column in _untyped(path, values).items()}
+    if typed:
+        x = pandas.DataFrame({name: typed.get(name, values[name]) for name in values})
     columns = tuple(x.columns)
     if label is None:
         return Rows(x, columns=columns)
     y, classes = _labels(path, frame[label])
     return Rows(x, y, classes, columns)
+
+
+def _untyped(path: Path, frame: DataFrame) -> DataFrame:
+    """The columns that are not numbers of numpy already; those that are, are finite."""
+    is_number = np.array([getattr(dtype, "kind", "O") in "biuf" for dtype in frame.dtypes])
+    is_number &= np.array([isinstance(dtype, np.dtype) for dtype in frame.dtypes])
+    numbers = frame.loc[:, is_number]
+    if not np.isfinite(numbers.to_numpy(dtype=np.float64, na_value=0.0)).all():
+        for _, column in numbers.items():
+            _check_finite(path, column)
+    return frame.loc[:, ~is_number]
 
 
 def _typed(path: Path, column: Series) -> Series:

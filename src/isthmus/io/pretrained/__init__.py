@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from isthmus.core.paths import as_path
 from isthmus.errors import unknown
 
 __all__ = ["card", "folder", "names", "resolved", "summary"]
@@ -32,7 +33,9 @@ def folder(name: str) -> Path:
 def run_folder(path: str | Path) -> Path:
     """The folder that a path of a run, or ``"pretrained:NAME"``, stands for."""
     text = str(path)
-    return folder(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else Path(path)
+    if text.startswith(PREFIX):
+        return folder(text.removeprefix(PREFIX))
+    return as_path(path, "path")
 
 
 def card(name: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core.parts import plain_values
+from isthmus.core.paths import as_path
 from isthmus.errors import missing_extra
 from isthmus.training.callbacks.base import Callback
 
@@ -40,7 +41,7 @@ class Logger(Callback):
     extra: str
 
     def __init__(self, folder: str | Path = "logs", name: str | None = None) -> None:
-        self.folder, self.name = Path(folder), name
+        self.folder, self.name = as_path(folder, "folder"), name
         self._is_open = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
