@@ -17,7 +17,7 @@ from isthmus.explorer._front import script, style
 from isthmus.explorer._given import given, is_live
 
 _PAGE = """<!doctype html>
-<html lang="en">
+<html lang="en" data-scheme="auto">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
