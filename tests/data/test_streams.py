@@ -152,8 +152,41 @@ def test_another_folder_is_not_taken_for_the_one_of_a_checkpoint(tmp_path: Path)
 
     first = fingerprint()
     assert first == fingerprint()
-    os.utime(tmp_path / "b.png", ns=(0, 0))
+    os.utime(tmp_path / "b.png", ns=(0, 0))  # a copy is the same
+    assert first == fingerprint()
+    Image.fromarray(np.full((4, 4), 2, np.uint8)).save(tmp_path / "b.png")
     assert first != fingerprint()
+
+
+@pytest.mark.parametrize("kind", ["h5", "parquet", "batches", "array"])
+def test_every_value_of_a_stream_counts(kind: str, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    x = np.random.default_rng(0).normal(size=(3000, 4))
+
+    def fingerprint(x: np.ndarray) -> str:
+        path = tmp_path / f"x.{kind}"
+        path.unlink(missing_ok=True)
+        if kind == "batches":
+            found = as_stream(Batches(x, 100))
+        elif kind == "parquet":
+            pd.DataFrame(x, columns=list("abcd")).to_parquet(path)
+            found = ist.data.load(path, stream=True, test_fraction=0.0).train.x
+        else:
+            with h5py.File(path, "w") as file:
+                file["x"] = x
+            if kind == "array":  # which nobody says the file of
+                with h5py.File(path) as file:
+                    stream = as_stream(file["x"])
+                    assert stream is not None
+                    return stream.fingerprint()
+            found = ist.data.load(path, stream=True, test_fraction=0.0).train.x
+        assert isinstance(found, Stream)
+        return found.fingerprint()
+
+    other = x.copy()
+    other[1777, 2] += 1e-9
+    assert fingerprint(x) == fingerprint(x.copy())
+    assert fingerprint(x) != fingerprint(other)
 
 
 def test_an_image_that_is_lost_in_training_is_named_by_a_process_too(folder: Path) -> None:

@@ -17,6 +17,7 @@ from torch.utils.data import (
     default_collate,
 )
 
+from isthmus.core.own_code import identity
 from isthmus.data._sources.chunked import ChunkedArray, is_chunked
 from isthmus.data.streams import GroupedSource, Source, Stream
 from isthmus.errors import InputError
@@ -74,7 +75,10 @@ class DatasetRows(Source):
         return examples.astype(self.dtype, copy=False)
 
     def fingerprint(self) -> str:
-        return f"{type(self._dataset).__name__}"
+        """By what the data set holds: arrays, tensors, settings, code. Reading all of it would give
+        others every time where it draws (augmentations), and files that it opens are not seen.
+        """
+        return f"{type(self._dataset).__name__} {identity(self._dataset, self._collate)}"
 
     def _batch(self, rows: Sequence[int]) -> np.ndarray:
         items = [self._dataset[row] for row in rows]
@@ -121,9 +125,6 @@ class BatchRows(GroupedSource):
             self._next += 1
         self._next += 1
         return self._read(next(self._pass, ()))
-
-    def fingerprint(self) -> str:
-        return f"{type(self._batches).__name__} of {len(self.groups.starts) - 1} batches"
 
     def _read(self, batch: Any) -> np.ndarray:
         return _array_of(batch, self._batches).astype(self.dtype, copy=False)

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.core.digests import of_array
 from isthmus.data.batches import StoreBatches
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
-from isthmus.data.stores import Store, fingerprint
+from isthmus.data.stores import Store
 from isthmus.errors import InputError
 
 
@@ -36,9 +37,9 @@ class Examples:
         return Examples(self.x.take(rows), *beside)
 
     def fingerprint(self) -> str:
-        """A short text that changes when the examples do."""
+        """A short text that changes when any of the examples, or what stands beside it, does."""
         beside = [part.numpy() for part in (self.condition, self.weight) if part is not None]
-        return " ".join([self.x.fingerprint(), *map(fingerprint, beside)])
+        return " ".join([self.x.fingerprint(), *map(of_array, beside)])
 
 
 def as_batches(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
@@ -15,13 +14,13 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from isthmus.core.digests import of_array, of_values
 from isthmus.core.example import Shape
 from isthmus.data._layout import Layout
 from isthmus.data._scaling import Scaling
 from isthmus.data._statistics import is_sparse
 
 _COARSE = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
-_PRINTED = 1024  # rows that a fingerprint reads
 
 
 class Store(ABC):
@@ -84,7 +83,7 @@ class Store(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A short text that changes when the examples do."""
+        """A short text that changes when any of the examples does; all are looked at."""
 
 
 class ArrayStore(Store):
@@ -134,7 +133,7 @@ class ArrayStore(Store):
         return other
 
     def fingerprint(self) -> str:
-        return fingerprint(self.array)
+        return of_array(self.array)
 
     def _fits(self, device: torch.device) -> bool:
         """Whether the examples can live on the device; half of its free memory is the model's."""
@@ -177,9 +176,8 @@ class SparseStore(Store):
         return self._dense(self.rows[start:stop])
 
     def fingerprint(self) -> str:
-        some = self.rows[_spread(len(self))]
-        parts = (fingerprint(part) for part in (some.indptr, some.indices, some.data))
-        return f"sparse {self.rows.shape} {' '.join(parts)}"
+        parts = (self.rows.indptr, self.rows.indices, self.rows.data)
+        return f"sparse {self.rows.shape} {self.dtype} {of_values(parts)}"
 
     def _dense(self, rows: sparse.csr_array) -> Tensor:
         return torch.from_numpy(rows.toarray()).reshape(-1, *self._shape)  # (rows, *shape)
@@ -201,22 +199,9 @@ def kept(x: Any, layout: Layout, scaling: Scaling, *, has_gaps: bool = False) ->
     return ArrayStore(scaling.transform(inside), has_gaps=has_gaps)
 
 
-def fingerprint(x: np.ndarray) -> str:
-    """A short text that changes when an array does.
-
-    It reads the shape, the type and up to 1,024 rows spread over all.
-    """
-    checksum = zlib.crc32(np.ascontiguousarray(x[_spread(len(x))]).tobytes())
-    return f"{tuple(x.shape)} {x.dtype} {checksum:08x}"
-
-
 def inference_rows(shape: Shape) -> int:
     """How many examples to take at once where nothing is trained: about two million values."""
     return max(16, min(4096, (1 << 21) // max(1, math.prod(shape))))
-
-
-def _spread(n: int) -> np.ndarray:
-    return np.linspace(0, n - 1, num=min(n, _PRINTED)).astype(np.int64)
 
 
 def _as_tensor(x: np.ndarray) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from isthmus.core.digests import Digest, of_values
 from isthmus.errors import InputError
 
 _WINDOW = 64 * 2**20  # bytes of examples that are shuffled among each other
@@ -39,7 +39,7 @@ class Source(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A short text that changes when the examples do; found without reading them all."""
+        """A short text that changes when the examples do: all bytes that they are made of count."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,8 @@ class Stream:
         return self.read(self.spread(_SAMPLE))
 
     def fingerprint(self) -> str:
-        """A short text that changes when the examples do."""
-        chosen = "all" if self._rows is None else f"{zlib.crc32(self._rows.tobytes()):08x}"
+        """A short text that changes when the examples, or which of them are chosen, do."""
+        chosen = "all" if self._rows is None else of_values([self._rows])
         return f"{self.shape} {self.dtype} {chosen} {self.source.fingerprint()}"
 
     def _all(self) -> np.ndarray:
@@ -206,6 +206,12 @@ class GroupedSource(Source):
     @abstractmethod
     def read_group(self, place: int) -> np.ndarray:
         """All rows of one group."""
+
+    def fingerprint(self) -> str:
+        digest = Digest()
+        for place in range(len(self.groups.starts) - 1):
+            digest.add_array(self._group(place))
+        return str(digest)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         owner = self.groups.of(rows)

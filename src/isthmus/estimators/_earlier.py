@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from isthmus.core import files
 from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.digests import of_values
 from isthmus.core.objectives import Stage
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store
@@ -55,10 +55,7 @@ class Earlier:
     @property
     def fingerprint(self) -> str:
         """A short text that changes when the weights do."""
-        checksum = 0
-        for value in self.weights.values():
-            checksum = zlib.crc32(value.detach().cpu().contiguous().numpy().tobytes(), checksum)
-        return f"{checksum:08x}"
+        return of_values(value.detach().cpu().numpy() for value in self.weights.values())
 
     def reseeded(self, seed: int) -> int:
         """Where random numbers go on, so that none is drawn again."""

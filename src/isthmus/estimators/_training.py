@@ -16,6 +16,7 @@ from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.example import ExampleSpec
 from isthmus.core.latent_grid import latent_grid
 from isthmus.core.objectives import Stage
+from isthmus.core.own_code import brought_by
 from isthmus.core.parts import named, plain_values
 from isthmus.core.randomness import alone, own_draws
 from isthmus.data.batches import StoreBatches
@@ -102,7 +103,9 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
                 if examples is not None:
                     preprocessor.require_grid(examples.x)
         place = runtime or choose_runtime(self.device, self.precision)
-        checkpoint = checkpoint_in(whole.checkpoint_dir, self._identity(train, measured, earlier))
+        checkpoint = checkpoint_in(
+            whole.checkpoint_dir, lambda: self._identity(train, measured, earlier)
+        )
         with held(checkpoint if place.is_main else None):
             seed = self._agreed_seed(place, checkpoint, earlier)
             held_out = measured
@@ -272,7 +275,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             prints["validation_data"] = measured.fingerprint()
         if earlier is not None:
             prints["weights at the start"] = earlier.fingerprint
-        return {"member": type(self).__name__, **kept, **prints}
+        return {"member": type(self).__name__, **kept, **brought_by(self), **prints}
 
     def _keep(
         self,

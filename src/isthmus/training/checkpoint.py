@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,9 +164,13 @@ class Checkpoint:
                 )
 
 
-def checkpoint_in(folder: str | Path | None, identity: Mapping[str, object]) -> Checkpoint | None:
-    """The checkpoint of a folder, or None where no folder is named."""
-    return None if folder is None else Checkpoint(as_path(folder, "checkpoint_dir"), identity)
+def checkpoint_in(
+    folder: str | Path | None, identity: Callable[[], Mapping[str, object]]
+) -> Checkpoint | None:
+    """The checkpoint of a folder, or None where no folder is named; only for one are the data
+    looked at, which ``identity`` does.
+    """
+    return None if folder is None else Checkpoint(as_path(folder, "checkpoint_dir"), identity())
 
 
 @contextmanager

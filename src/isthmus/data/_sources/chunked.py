@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from isthmus.core.digests import of_files
 from isthmus.core.memory import require
 from isthmus.data.streams import GroupedSource
 from isthmus.errors import InputError
@@ -25,7 +25,7 @@ class ChunkedArray(GroupedSource):
 
     Args:
         array: it, open for reading.
-        file: where it lies, so that a change is noticed; None if that is not known.
+        file: where it lies, whose bytes tell of a change; None if that is not known.
     """
 
     def __init__(self, array: Any, file: Path | None = None) -> None:
@@ -50,19 +50,4 @@ class ChunkedArray(GroupedSource):
         return np.asarray(self._array[int(start) : int(stop)]).astype(self.dtype, copy=False)
 
     def fingerprint(self) -> str:
-        if self._file is not None:
-            return stamp([self._file])
-        first = zlib.crc32(np.ascontiguousarray(self.read_group(0)).tobytes())
-        return f"{type(self._array).__name__} {first:08x}"
-
-
-def stamp(files: list[Path]) -> str:
-    """A checksum of the names, sizes and times of files; a folder counts with what it holds."""
-    checksum = 0
-    for file in files:
-        inside = sorted(path for path in file.rglob("*")) if file.is_dir() else [file]
-        for path in inside:
-            known = path.stat()
-            text = f"{path.name} {known.st_size} {known.st_mtime_ns}"
-            checksum = zlib.crc32(text.encode(), checksum)
-    return f"{checksum:08x}"
+        return super().fingerprint() if self._file is None else of_files([self._file])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from isthmus.core.digests import Digest
 from isthmus.data._sources.folders import labels_of
 from isthmus.data._sources.images import Wanted, looked_at
 from isthmus.data._sources.pixels import Form, decoded, pixel_type
@@ -40,13 +40,11 @@ class ImageFiles(Source):
         return examples
 
     def fingerprint(self) -> str:
-        """By the names, sizes and times of the files."""
-        checksum = 0
+        digest = Digest()
         for name in self._names:
-            known = self._path(name).stat()
-            text = b"%b %d %d" % (name, known.st_size, known.st_mtime_ns)
-            checksum = zlib.crc32(text, checksum)
-        return f"{checksum:08x}"
+            digest.add_text(os.fsdecode(name))
+            digest.add_file(self._path(name))
+        return str(digest)
 
     def _path(self, name: bytes) -> Path:
         return self._folder / os.fsdecode(name)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.digests import of_files
 from isthmus.core.memory import require
-from isthmus.data._sources.chunked import stamp
 from isthmus.data._sources.guards import require_regular
 from isthmus.data.rows import Rows, number_labels
 from isthmus.data.streams import GroupedSource, Stream
@@ -71,8 +71,7 @@ class ParquetRows(GroupedSource):
         return np.concatenate([values.to_numpy() for values in read])
 
     def fingerprint(self) -> str:
-        """By the names, sizes and times of the files."""
-        return stamp(self._files)
+        return of_files(self._files)
 
 
 def stream_parquet(path: Path, label: str | None = None) -> Rows:
