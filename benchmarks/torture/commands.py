@@ -108,7 +108,9 @@ class Commands(Kind):
     share = 2.5
 
     def prepare(self) -> None:
-        os.chdir(self.folder)
+        below = self.folder / "so" / "deep" / "that" / "all" / "is" / "ours"
+        below.mkdir(parents=True)
+        os.chdir(below)
         cli._assemble()
         model = specimens.with_everything("ae")
         model.save(Path("run"))

@@ -162,8 +162,8 @@ def _array_of(item: Any, given: Any) -> np.ndarray:
         )
     if array.ndim == 0:
         raise InputError(
-            f"{type(given).__name__} gives single numbers where examples are expected: give an array"
-            " of shape (n, columns)."
+            f"{type(given).__name__} gives single numbers where examples are expected: give an"
+            " array of shape (n, columns)."
         )
     return array
 
