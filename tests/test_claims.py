@@ -149,6 +149,24 @@ def test_a_run_that_was_changed_is_told_and_accepted_in_a_shell(
     assert (status, "stays as it is" in diagnostic) == (2, True)
 
 
+def test_a_detector_that_was_changed_is_accepted_too(
+    few: np.ndarray, isthmus: Command, tmp_path: Path
+) -> None:
+    member = ist.AE(epochs=1, random_state=0, verbose=0)
+    place = ist.OutlierDetector(member, contamination=0.1).fit(few).save(tmp_path / "detector")
+    (place / "member-0" / "history.jsonl").write_text('{"epoch": 1.0}\n')
+    with pytest.raises(ist.RunError, match=r"member-0.history\.jsonl does not match its checksum"):
+        ist.load(place)
+    status, printed, _ = isthmus("repair", place)
+    assert (status, printed) == (0, "accepted: member-0: history.jsonl (changed)\n")
+    assert isthmus("repair", place)[1].endswith("nothing was changed\n")
+    ist.AE(epochs=1, random_state=1, verbose=0).fit(few).save(place / "member-0")
+    with pytest.raises(ist.RunError, match="is not the member that the detector was made of"):
+        ist.load(place)
+    assert isthmus("repair", place)[1] == "accepted: member-0 (exchanged)\n"
+    assert ist.load(place).members_[0].random_state == 1
+
+
 @contextmanager
 def held_elsewhere(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds a folder until it is ended."""

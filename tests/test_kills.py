@@ -34,15 +34,18 @@ class Cut(BaseException):
     """The process is gone."""
 
 
-def every_cut(act: Callable[[], object], prepare: Callable[[], object]) -> Iterator[int]:
+def every_cut(
+    act: Callable[[], object], prepare: Callable[[], object], *, is_gone: bool = True
+) -> Iterator[int]:
     """Cut an act before its first write, its second and so on, until it ends, each time anew.
 
     Gives the number of writes that were made. What happens before, ``prepare``, is whole. The
-    system frees the locks of a process that ended, so the lock of a folder is let go.
+    system frees the locks of a process that ended, so the lock of a folder is let go. A process
+    that is not ``is_gone`` was interrupted, and cleans up.
     """
     for count in range(1000):
         prepare()
-        with _cut_after(count):
+        with _cut_after(count, is_gone):
             try:
                 act()
             except Cut:
@@ -55,16 +58,16 @@ def every_cut(act: Callable[[], object], prepare: Callable[[], object]) -> Itera
 
 
 @contextmanager
-def _cut_after(count: int) -> Iterator[None]:
+def _cut_after(count: int, is_gone: bool) -> Iterator[None]:
     made = 0
 
     def counted(act: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         nonlocal made
         if str(arguments[0]).endswith(LOCK):
             return act(*arguments, **named)
-        if made >= count:
-            raise Cut
         made += 1
+        if made > count and (is_gone or made == count + 1):
+            raise Cut
         return act(*arguments, **named)
 
     def opened(path: Path, mode: str = "r", *arguments: Any, **named: Any) -> Any:
@@ -95,11 +98,12 @@ def is_first_old_then_new(found: list[str]) -> bool:
     return set(found) == {"old", "new"} and found == sorted(found, reverse=True)
 
 
-def test_a_save_leaves_the_old_run_or_the_new(x: np.ndarray, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_save_leaves_the_old_run_or_the_new(x: np.ndarray, tmp_path: Path, is_gone: bool) -> None:
     run, new = tmp_path / "run", trained(x, 1, latent_dim=3)
     old = trained(x, snapshots=2)
     found = []
-    for _ in every_cut(lambda: new.save(run), lambda: old.save(run)):
+    for _ in every_cut(lambda: new.save(run), lambda: old.save(run), is_gone=is_gone):
         again = ist.load(run)
         is_old = again.latent_dim == 2
         assert np.array_equal(again.transform(x), (old if is_old else new).transform(x))
@@ -134,12 +138,13 @@ def test_a_prior_is_there_or_not_and_the_run_is_whole(x: np.ndarray, tmp_path: P
     assert is_first_old_then_new(found)
 
 
-def test_a_detector_is_the_old_one_or_the_new(x: np.ndarray, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_detector_is_the_old_one_or_the_new(x: np.ndarray, tmp_path: Path, is_gone: bool) -> None:
     place = tmp_path / "detector"
     members = (ist.AE(epochs=1, latent_dim=2, random_state=seed, verbose=0) for seed in (0, 1))
     old, new = (ist.OutlierDetector(member, contamination=0.1).fit(x) for member in members)
     found = []
-    for _ in every_cut(lambda: new.save(place), lambda: old.save(place)):
+    for _ in every_cut(lambda: new.save(place), lambda: old.save(place), is_gone=is_gone):
         scores = ist.OutlierDetector.load(place).score_samples(x)
         is_old = np.array_equal(scores, old.score_samples(x))
         assert is_old or np.array_equal(scores, new.score_samples(x))

@@ -69,15 +69,15 @@ def info_command(run: Run, as_json: Json = False) -> None:
 
 
 def repair_command(run: Run, as_json: Json = False) -> None:
-    """Accept a run that somebody changed on purpose, as it is now; `info` says what was changed.
+    """Accept a run or a detector that somebody changed on purpose, as it is now.
 
-    It must load: what is damaged is not repaired.
+    `info` says what was changed. It must load: what is damaged is not repaired.
     """
-    from isthmus.io import pretrained, runs
+    from isthmus.io import detectors, pretrained
 
     if str(run).startswith(pretrained.PREFIX):
-        raise InputError(f"{run} comes with the package and stays as it is: train your own run.")
-    accepted = runs.repair(run)
+        raise InputError(f"{run} comes with the package and stays as it is: train your own.")
+    accepted = detectors.repair(run)
     said = "\n".join(f"accepted: {name} ({how})" for name, how in accepted.items())
     text = said or f"{run} is as it was written: nothing was changed"
     say(text, {"run": run, "accepted": accepted}, as_json)

@@ -107,7 +107,10 @@ def edition(
     try:
         yield new
     except BaseException:
-        _clean(folder, new.entries)
+        # an interruption may come right behind the act: then what waits is the present edition
+        with suppress(InputError):
+            settle(folder, (), manifest)
+            _clean(folder, new.entries)
         if not was_there and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         raise
@@ -116,7 +119,7 @@ def edition(
 def settle(folder: Path, names: Iterable[str] = (), manifest: str = MANIFEST) -> None:
     """Finish what a killed process left undone, and remove what it left behind.
 
-    A folder whose manifest cannot be read stays as it is: what waits there may be all that is left.
+    A folder whose manifest cannot be read stays as it is: what waits may be all that is left.
     """
     said: Any = None
     if (folder / manifest).is_file():

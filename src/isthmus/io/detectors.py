@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from isthmus.core import claims, files
-from isthmus.core.editions import edition
+from isthmus.core.editions import edition, settle
 from isthmus.core.records import Record, unusable
 from isthmus.errors import RunError
 from isthmus.io import runs
@@ -55,9 +55,9 @@ def write_detector(
                     }
                 )
         except BaseException:
-            _remove(path, folders)
+            _remove_unnamed(path, folders)
             raise
-        _remove(path, before)
+        _remove_unnamed(path, before)
     return path
 
 
@@ -75,6 +75,52 @@ def read_detector(
             f"{path} holds no detector but a {config.get('member')}: give it to"
             " OutlierDetector.from_run, and fit."
         )
+    seals, judging, tensors = _parts(path, config, contents)
+    members = []
+    for folder, seal in seals.items():
+        members.append(runs.load_run(path / folder, device=device))
+        if _sealed_by(path / folder) != seal:
+            raise RunError(
+                f"{path / folder} is not the member that the detector was made of: restore it, or,"
+                f" where that was meant, accept it with isthmus repair {path}."
+            )
+    return members, judging, tensors
+
+
+def repair(path: Path) -> dict[str, str]:
+    """Accept a run or a detector as it is now, where somebody changed it; gives what is accepted.
+
+    Of a detector that is its configuration, its statistics, and its members, each a run. See
+    :func:`isthmus.io.runs.repair`.
+
+    Raises:
+        RunError: where it cannot be loaded as it is; nothing is changed then.
+    """
+    runs.require_folder(path)
+    with claims.claimed(path):
+        settle(path)
+        config = runs.read_manifest(path)
+        if "detector" not in config:
+            return runs.repair(path)
+        accepted = runs.changed(path, config)
+        file = path / STATISTICS
+        contents = {STATISTICS: file.read_bytes()} if file.is_file() else {}
+        seals, _, _ = _parts(path, config, contents)
+        for folder, seal in seals.items():
+            found = runs.repair(path / folder)
+            accepted |= {f"{folder}: {name}": how for name, how in found.items()}
+            if not found and _sealed_by(path / folder) != seal:
+                accepted[folder] = "exchanged"
+        with edition(path, (STATISTICS,)) as new:
+            new.write(STATISTICS, contents[STATISTICS])
+            new.publish(config | {"members": {name: _sealed_by(path / name) for name in seals}})
+    return accepted
+
+
+def _parts(
+    path: Path, config: Mapping[str, Any], contents: Mapping[str, bytes]
+) -> tuple[dict[str, str], dict[str, Any], dict[str, Tensor]]:
+    """What a detector is made of, checked: its members' checksums, its values, its statistics."""
     with files.reading(path / runs.CONFIG, "restore it, or fit again"):
         given = Record(config, "it")
         seals = given.record("members").entries()
@@ -86,15 +132,7 @@ def read_detector(
     tensors, _ = files.parse_tensors(contents[STATISTICS], path / STATISTICS)
     if (bad := files.not_finite(tensors)) is not None:
         raise RunError(f"{path / STATISTICS} holds {bad!r}, which is not finite: fit again.")
-    members = []
-    for folder, seal in seals.items():
-        members.append(runs.load_run(path / folder, device=device))
-        if _sealed_by(path / folder) != seal:
-            raise RunError(
-                f"{path / folder} is not the member that the detector was made of: restore it, or"
-                " fit again."
-            )
-    return members, judging, tensors
+    return seals, judging, tensors
 
 
 def _is_seal(folder: str, seal: Any) -> bool:
@@ -124,6 +162,11 @@ def _free_names(path: Path, count: int) -> list[str]:
     return list(itertools.islice((name for name in places if not (path / name).exists()), count))
 
 
-def _remove(path: Path, folders: Iterable[str]) -> None:
+def _remove_unnamed(path: Path, folders: Iterable[str]) -> None:
+    """Remove folders of members, but for those of the detector that is the present one."""
+    present: Any = {}
+    if (path / runs.CONFIG).is_file():
+        present = files.read_json(path / runs.CONFIG).get("members", {})
     for folder in folders:
-        shutil.rmtree(path / folder, ignore_errors=True)
+        if folder not in present:
+            shutil.rmtree(path / folder, ignore_errors=True)

@@ -170,6 +170,7 @@ def repair(
     path = as_path(path, "path")
     require_folder(path)
     with claims.claimed(path):
+        editions.settle(path)
         config = read_manifest(path)
         _require_member(config, path)
         accepted = changed(path, config)
