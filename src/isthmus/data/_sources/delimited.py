@@ -16,6 +16,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isthmus.data._formulas import unmarked
 from isthmus.data._sources.door import entering, told
 from isthmus.data._sources.guards import opened, require_columns
 from isthmus.errors import DataWarning, InputError, MemoryLimitError
@@ -58,6 +59,7 @@ def read_text(path: Path, *, may_lack_name: bool = False) -> tuple[DataFrame, tu
             return frame, ()
         with opened(path) as file:
             texts = pandas.read_csv(file, sep=sign, index_col=False, dtype=str)
+        texts.columns = frame.columns
     notes = [] if _is_tabs(path) else [f"{path}: read with {_SIGNS[sign]} between columns."]
     if example := _put_decimals(path, frame, texts):
         notes.append(f"{path}: read with decimal commas ({example!r} is {_with_point(example)}).")
@@ -214,7 +216,8 @@ def _parsed(path: Path, sign: str) -> DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("error", pandas.errors.ParserWarning)
         with opened(path) as file:
-            return pandas.read_csv(file, sep=sign, index_col=False, low_memory=False)
+            frame = pandas.read_csv(file, sep=sign, index_col=False, low_memory=False)
+            return unmarked(frame)
 
 
 def _put_decimals(path: Path, frame: DataFrame, texts: DataFrame) -> str | None:
