@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import uvicorn
 from torch import nn
 
 import isthmus as ist
+from isthmus.explorer._explorer import explore_served
 from isthmus.explorer._front import script
+from isthmus.explorer._server import app_of
 
 PIXELS = "canvas => canvas.toDataURL()"
 
@@ -136,14 +143,90 @@ def test_what_cannot_be_shown_says_why(digits: ist.data.Data) -> None:
     with pytest.raises(ist.InputError, match=r"AE cannot be explored: .* only images are shown"):
         ist.explore(rows, digits)
 
-    class Bessel(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.linear = nn.Linear(2, 64)
-
-        def forward(self, z: torch.Tensor) -> torch.Tensor:
-            return self.linear(torch.special.bessel_j0(z)).reshape(-1, 1, 8, 8)
-
-    odd = ist.AE(decoder=Bessel(), epochs=1, likelihood="mse").fit(digits.train.x[:50])
+    odd = ist.AE(decoder=Odd(), epochs=1, likelihood="mse").fit(digits.train.x[:50])
     with pytest.raises(ist.InputError, match=r"hold special_bessel_j0, unknown to the page"):
         ist.explore(odd, digits)
+
+
+class Odd(nn.Module):
+    """A decoder that a page cannot evaluate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 64)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.linear(torch.special.bessel_j0(z)).reshape(-1, 1, 8, 8)
+
+
+@pytest.fixture
+def served(models: dict[str, ist.Estimator], digits: ist.data.Data) -> Iterator[tuple[str, Any]]:
+    """The address of a served explorer, and the model whose networks stay there."""
+    odd = ist.AE(decoder=Odd(), epochs=1, likelihood="mse").fit(digits.train.x[:100])
+    both = {"flat": models["flat"], "odd": odd}
+    shown = explore_served(both, digits)
+    assert shown.served == ["odd"]
+    server = uvicorn.Server(
+        uvicorn.Config(app_of(shown, both, "secret"), port=0, log_level="warning")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}", odd
+    server.should_exit = True
+    thread.join(5)
+
+
+def test_a_network_that_the_page_does_not_know_answers_from_the_server(
+    browser: Any, served: tuple[str, ist.AE], digits: ist.data.Data
+) -> None:
+    address, odd = served
+    page = browser.new_page()
+    page.goto(f"{address}/?token=secret")
+    page.wait_for_function("() => window.explorer?.columns[1].took")
+    shown = page.evaluate(
+        "async () => Array.from(await explorer.columns[1].model.decode([0.5, -1]))"
+    )
+    expected = odd.inverse_transform(np.array([[0.5, -1]], dtype=np.float32))
+    np.testing.assert_allclose(shown, expected.ravel(), atol=1e-5)
+    code = page.evaluate(
+        "async (x) => Array.from((await explorer.columns[1].model.encode(x))[0])",
+        digits.test.x[3].ravel().tolist(),
+    )
+    np.testing.assert_allclose(code, odd.transform(digits.test.x[3:4])[0], atol=1e-5)
+    page.close()
+
+
+def test_nobody_asks_the_server_without_the_token(served: tuple[str, ist.AE]) -> None:
+    address, _ = served
+    numbers = np.zeros(2, dtype="<f4").tobytes()
+
+    def status(path: str, body: bytes | None = None, token: str = "") -> int:
+        request = urllib.request.Request(f"{address}{path}", body, {"X-Token": token})
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert status("/") == 403
+    assert status("/decode/1", numbers) == 403
+    assert status("/decode/1", numbers, "guess") == 403
+    assert status("/decode/1", numbers, "secret") == 200
+    assert status("/decode/1", numbers[:5], "secret") == 400
+    assert status("/decode/7", numbers, "secret") == 404
+    assert status("/train/1", numbers, "secret") == 404
+
+
+def test_the_page_of_runs_is_written_from_a_shell(
+    models: dict[str, ist.Estimator], isthmus: Any, tmp_path: Path
+) -> None:
+    run = models["flat"].save(tmp_path / "run")
+    out = tmp_path / "x.html"
+    status, printed, _ = isthmus("explore", run, "--data", "digits", "--out", out)
+    assert (status, printed.strip()) == (0, f"{out}: run")
+    assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+    status, _, diagnostic = isthmus("explore", run, "--data", "digits", "--out", out)
+    assert (status, "exists: choose another name, or pass --overwrite" in diagnostic) == (2, True)

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus._cli import judging, lookup, sampling, training, using
+from isthmus._cli import exploring, judging, lookup, sampling, training, using
 from isthmus._cli.commands import Command, guarded, own_flags, warn, with_options
 from isthmus._cli.options import Options, plain
 from isthmus._cli.shared import described
@@ -97,6 +97,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "sample": sampling.sample_command,
             "outliers": filled(judging.outliers_command, judging.choices()),
             "evaluate": judging.evaluate_command,
+            "explore": exploring.explore_command,
         },
         "Look up": {
             "models": lookup.models_command,

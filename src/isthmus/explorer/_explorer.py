@@ -14,7 +14,7 @@ from isthmus.data.datasets import Data, require_data
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.explorer._front import script, style
-from isthmus.explorer._given import given, is_live
+from isthmus.explorer._given import given, is_live, is_shown
 
 _PAGE = """<!doctype html>
 <html lang="en" data-scheme="auto">
@@ -54,6 +54,11 @@ class Explorer:
 
     title: str
     given: Mapping[str, Any]
+
+    @property
+    def served(self) -> list[str]:
+        """The models that answer only where the explorer is served."""
+        return [str(model["label"]) for model in self.given["models"] if "served" in model]
 
     def save(self, path: str | Path) -> Path:
         """Write it as one HTML file, which needs no network and nothing beside it."""
@@ -103,6 +108,18 @@ def explore(
         if (lack := is_live(model)) is not None:
             raise InputError(f"{label} cannot be explored: {lack}.")
     return Explorer(f"{' and '.join(named)} on {data.name}", given(named, data))
+
+
+def explore_served(models: Mapping[str, Estimator], data: Data) -> Explorer:
+    """As :func:`explore`, for a page that is served: networks that it does not know, or that are
+    too large for it, stay where they are.
+    """
+    require_data(data)
+    for label, model in models.items():
+        if (lack := is_shown(model)) is not None:
+            raise InputError(f"{label} cannot be explored: {lack}.")
+    served = [label for label, model in models.items() if is_live(model) is not None]
+    return Explorer(f"{' and '.join(models)} on {data.name}", given(models, data, served=served))
 
 
 def safe(value: Any) -> str:

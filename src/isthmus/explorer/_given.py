@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ _MOMENTS = 5 * 2**18  # bytes of a model's weights at all moments but the last
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
 
 
-def is_live(model: Estimator) -> str | None:
-    """Why a trained member cannot answer in a page; None where it can."""
+def is_shown(model: Estimator) -> str | None:
+    """Why a trained member cannot be explored; None where it can."""
     spec = model.preprocessor_.spec
     if spec.kind != "image" or spec.shape[0] not in (1, 3):
         return f"it was trained on examples of shape {spec.shape}, and only images are shown"
@@ -35,14 +35,28 @@ def is_live(model: Estimator) -> str | None:
         return "it is told something beside each example, which the page does not know"
     if not model.preprocessor_.scaling.is_straight:
         return "its scaling is no straight line, which the page does not know"
+    return None
+
+
+def is_live(model: Estimator) -> str | None:
+    """Why a trained member cannot answer in a page alone; None where it can."""
+    if (lack := is_shown(model)) is not None:
+        return lack
     size = 2 * sum(value.numel() for value in model.module_.state_dict().values())
     if size > _LARGEST:
         return f"its weights would take {in_words(size)} of the page"
     return _unknown(model)
 
 
-def given(models: Mapping[str, Estimator], data: Data, count: int = EXAMPLES) -> dict[str, Any]:
-    """All that the explorer shows of live models and a data set, as JSON."""
+def given(
+    models: Mapping[str, Estimator],
+    data: Data,
+    count: int = EXAMPLES,
+    served: Collection[str] = (),
+) -> dict[str, Any]:
+    """All that the explorer shows of some models and a data set, as JSON; the networks of those
+    that are ``served`` are not in it.
+    """
     part = data.test.take(slice(count))
     first = next(iter(models.values()))
     shape = first.preprocessor_.spec.shape
@@ -58,12 +72,16 @@ def given(models: Mapping[str, Estimator], data: Data, count: int = EXAMPLES) ->
     has_classes = part.y is not None
     return {
         "shape": list(shape),
+        "unit": unit,
         "examples": _text((pictures * 255).clip(0, 255).round().astype(np.uint8)),
         "labels": None if part.y is None else [int(label) for label in part.y],
         "classes": list(classes.names) if has_classes else [],
         "colours": [to_hex(c) for c in classes.colours] if has_classes else [PALETTE[0]],
         "drawn": _drawn(pictures),
-        "models": [_model(model, label, pictures, unit) for label, model in models.items()],
+        "models": [
+            _model(model, label, pictures, unit, place if label in served else None)
+            for place, (label, model) in enumerate(models.items())
+        ],
     }
 
 
@@ -99,17 +117,19 @@ def _unknown(model: Estimator) -> str | None:
     return f"its networks hold {', '.join(unknown)}, unknown to the page" if unknown else None
 
 
-def _model(model: Estimator, label: str, pictures: np.ndarray, unit: float) -> dict[str, Any]:
+def _model(
+    model: Estimator, label: str, pictures: np.ndarray, unit: float, served: int | None
+) -> dict[str, Any]:
+    """What is shown of one model; under ``served``, its place, its networks stay where they are."""
     shown_in = units(model.preprocessor_.scaling, unit)
     encoding, decoding = Encoding(model.module_, *shown_in), Decoding(model.module_, *shown_in)
     seen = torch.from_numpy(pictures)
+    codes = _codes(encoding, seen, {})
     with torch.no_grad():
-        found = encoding(seen)[0]
-        errors = (decoding(found) - seen).square().flatten(1).sum(1)
-    codes = found.numpy().astype(np.float64)
+        made = decoding(torch.from_numpy(codes.astype(np.float32)))
+        errors = (made - seen).square().flatten(1).sum(1)
     centre, directions, deviations, names = _axes(codes)
-    decoder, encoder = traced(decoding, codes.shape[1:]), traced(encoding, pictures.shape[1:])
-    return {
+    known = {
         "label": label,
         "centre": centre.tolist(),
         "directions": directions.tolist(),
@@ -117,11 +137,20 @@ def _model(model: Estimator, label: str, pictures: np.ndarray, unit: float) -> d
         "names": names,
         "axes": names[:2],
         "view": _view((codes - centre) @ directions.T),
+        "usual": np.sort(errors.numpy()).tolist(),
+    }
+    if served is not None:
+        return known | {"served": served, "moments": [_moment(_end(model), {}, codes)]}
+    decoder, encoder = traced(decoding, codes.shape[1:]), traced(encoding, pictures.shape[1:])
+    return known | {
         "decoder": decoder.to_json(),
         "encoder": encoder.to_json(),
         "moments": list(_moments(model, encoding, decoder, encoder, seen)),
-        "usual": np.sort(errors.numpy()).tolist(),
     }
+
+
+def _end(model: Estimator) -> int:
+    return int(model.history_[-1]["epoch"]) if model.history_ else 0
 
 
 def _axes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
@@ -152,7 +181,7 @@ def _moments(
     has room for; the last is the end, where the encoder's are there too.
     """
     size = 2 * sum(value.numel() for value in decoder.weights.values())
-    end = int(model.history_[-1]["epoch"]) if model.history_ else 0
+    end = _end(model)
     before = [shot for shot in model.snapshots_ if shot.weights and shot.epoch < end]
     for place in _spread(len(before), _MOMENTS // size):
         shot = before[place]

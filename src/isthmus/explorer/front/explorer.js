@@ -106,20 +106,22 @@ class Column {
     this.plane.marked = row;
     if (row !== null) {
       paint(this.original, this.pictureOf(row), this.given.shape);
-      paint(this.rebuilt, this.model.decode(this.model.codeOf(row)), this.given.shape);
+      this.paintDecoded(this.rebuilt, this.model.codeOf(row));
     }
     this.plane.draw();
   }
 
   /** A picture that was drawn: where its code lies, what is made of it, and the examples nearest to it. */
-  take(pixels) {
+  async take(pixels) {
     this.model.moment = this.model.moments.length - 1; // the encoder of earlier moments is not in the page
-    const [code, logVariance] = this.model.encode(pixels);
+    const question = (this.question = Symbol("drawing"));
+    const [code, logVariance] = await this.model.encode(pixels);
+    const made = await this.model.decode(code);
+    if (this.question !== question) return; // more was drawn meanwhile
     const place = this.model.coordinatesOf(code);
     const spread = logVariance?.length === code.length ? this.spreadOf(logVariance) : null;
     this.plane.drawn = { place: [place[0], place[1] ?? 0], spread };
     paint(this.original, pixels, this.given.shape);
-    const made = this.model.decode(code);
     paint(this.rebuilt, made, this.given.shape);
     this.near.replaceChildren();
     for (const row of this.model.nearest(code)) {
@@ -145,6 +147,17 @@ class Column {
     );
   }
 
+  /** Paint what the decoder makes of a code: at once, or when a server has answered. */
+  paintDecoded(canvas, code) {
+    const made = this.model.decode(code);
+    if (made instanceof Promise) {
+      canvas.wanted = made;
+      made.then((values) => canvas.wanted === made && paint(canvas, values, this.given.shape));
+    } else {
+      paint(canvas, made, this.given.shape);
+    }
+  }
+
   show() {
     if (this.asked) return;
     this.asked = true;
@@ -152,8 +165,8 @@ class Column {
       this.asked = false;
       const start = performance.now();
       this.plane.here = [this.coordinates[0], this.coordinates[1] ?? 0];
-      paint(this.decoded, this.model.decode(this.model.codeAt(this.coordinates)), this.given.shape);
       this.plane.draw();
+      this.paintDecoded(this.decoded, this.model.codeAt(this.coordinates));
       this.took = performance.now() - start; // milliseconds, for whoever measures
     });
   }

@@ -10,6 +10,7 @@ export class LiveModel {
     this.kept = new Map();
   }
 
+  /** Whether the networks are in the page; else a server answers for them, a little later. */
   get isLive() {
     return Boolean(this.decoder) && knows(this.decoder);
   }
@@ -59,12 +60,23 @@ export class LiveModel {
 
   /** The picture of a code: numbers in the units of the data. */
   decode(code, moment = this.moment) {
+    if (!this.isLive) return this.asked("decode", code);
     return evaluate(this.decoder, this.weights(moment), code)[0].data;
   }
 
   /** The posterior of a picture at the end of training: its code, and the logarithm of its variance. */
   encode(pixels) {
+    if (!this.isLive) return this.asked("encode", pixels).then(partsOf);
     return evaluate(this.encoder, this.weights(this.moments.length - 1), pixels).map((part) => part.data);
+  }
+
+  /** What a served network makes of numbers. */
+  async asked(kind, numbers) {
+    const token = new URLSearchParams(location.search).get("token") ?? "";
+    const body = Float32Array.from(numbers).buffer;
+    const answer = await fetch(`/${kind}/${this.served}`, { method: "POST", headers: { "X-Token": token }, body });
+    if (!answer.ok) throw new Error(await answer.text());
+    return new Float32Array(await answer.arrayBuffer());
   }
 
   /** From coordinates along the axes that are shown to a code. */
@@ -95,6 +107,15 @@ export class LiveModel {
     const rows = Array.from({ length: codes.length / size }, (_, row) => [far(row), row]);
     return rows.sort((a, b) => a[0] - b[0]).slice(0, count).map(([, row]) => row);
   }
+}
+
+/** Numbers with the length of each part before it, as parts. */
+function partsOf(numbers) {
+  const parts = [];
+  for (let start = 0; start < numbers.length; start += numbers[start] + 1) {
+    parts.push(numbers.subarray(start + 1, start + 1 + numbers[start]));
+  }
+  return parts;
 }
 
 /** The bytes of a text in base64. */
