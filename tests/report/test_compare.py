@@ -6,6 +6,7 @@ import json
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,3 +222,38 @@ def test_many_are_counted_in_the_title(few_digits: Data) -> None:
         verdict.heading([*named[:6], reference], few_digits) == "a, b, c, d, e, f and PCA on digits"
     )
     assert verdict.heading([*named, reference], few_digits) == "7 autoencoders and PCA on digits"
+
+
+def test_what_is_trained_already_is_shown_as_it_is(
+    few_digits: Data, tmp_path: Path, isthmus: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = ist.AE(epochs=1, snapshots=2, random_state=3).fit(few_digits.train)
+    run = ist.VAE(epochs=1, random_state=4).fit(few_digits.train).save(tmp_path / "mine")
+    with monkeypatch.context() as patch:  # nothing is trained
+        patch.setattr(ist.Estimator, "fit", None)
+        found = compare(
+            [fitted, str(run), "pretrained:vae-digits-2d"], few_digits, tmp_path / "out"
+        )
+    assert found.rows[0].model is fitted
+    assert [row.member for row in found.rows] == ["ae", "vae", "vae", "pca"]
+    expected = ist.load(run).transform(few_digits.test.x)
+    assert np.array_equal(found.rows[1].model.transform(few_digits.test.x), expected)
+    kept = ist.load(tmp_path / "out" / found.rows[2].run)
+    known = ist.load("pretrained:vae-digits-2d")
+    assert np.array_equal(kept.transform(few_digits.test.x), known.transform(few_digits.test.x))
+    status, printed, _ = isthmus("compare", run, "--data", "digits", "--out", tmp_path / "shell")
+    assert (status, "VAE" in printed) == (0, True)
+
+
+def test_a_trained_member_of_other_data_is_refused_before_anything_is_trained(
+    few_digits: Data, tmp_path: Path
+) -> None:
+    rows = ist.AE(epochs=1).fit(np.random.default_rng(0).random((30, 5)))
+    with pytest.raises(ist.InputError, match=r"AE cannot read digits: "):
+        compare([rows, "vae"], few_digits, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_fields_for_what_is_trained_already_are_refused(few_digits: Data, tmp_path: Path) -> None:
+    with pytest.raises(ist.InputError, match=r"epochs=3 is for members that are to be trained"):
+        compare(["pretrained:vae-digits-2d"], few_digits, tmp_path, overrides={"epochs": 3})

@@ -177,7 +177,11 @@ def _train(model: Any, data: Data, out: Path, as_json: bool) -> None:
 
 def compare_command(
     members: Annotated[
-        list[str], typer.Argument(metavar="MEMBER…", help=f"which members: {', '.join(MEMBERS)}")
+        list[str],
+        typer.Argument(
+            metavar="MEMBER…",
+            help=f"which members: {', '.join(MEMBERS)}; or runs, which are shown as they are",
+        ),
     ],
     *,
     data: Source,
@@ -195,10 +199,12 @@ def compare_command(
     **values: Any,
 ) -> None:
     """Train members with the same budget, put PCA beside them, and write one HTML page."""
-    for name in members:
-        if name not in MEMBERS:
-            raise unknown("member", name, MEMBERS)
     from isthmus.report import compare
+    from isthmus.report._entrants import is_run
+
+    for name in members:
+        if name not in MEMBERS and not is_run(name):
+            raise unknown("member", name, MEMBERS)
 
     cut = _cut(values.get("kind", "auto"), window, stride)
     loaded = data_from(data, **options_of(data_dir, label, size, skip_unreadable), **cut)

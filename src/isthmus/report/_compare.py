@@ -62,7 +62,8 @@ def compare(
     snapshots: int = SNAPSHOTS,
     overrides: Mapping[str, Any] | None = None,
 ) -> Comparison:
-    """Train members on the same data with the same budget, and write one HTML page about them.
+    """Train members on the same data with the same budget, and write one HTML page about them;
+    those that are trained already are shown as they are.
 
     PCA with as many components stands beside them. Each run is kept in ``out/runs``, the numbers in
     ``out/results.json``, the page in ``out/index.html``. A comparison that was interrupted goes on
@@ -70,12 +71,13 @@ def compare(
     earlier one stay until those of the new one replace them, by one act.
 
     Args:
-        members: names, such as ``["ae", "vae"]``, or estimators of your own settings; those are
-            copied, not changed.
+        members: names, such as ``["ae", "vae"]``, or estimators of your own settings, which are
+            copied, not changed; also what is trained: fitted estimators, folders of runs, and names
+            such as ``"pretrained:vae-mnist-2d"``.
         data: trained on its training part, measured on its test part.
         out: a folder that is new, empty, or holds an earlier comparison, which is replaced.
         snapshots: moments of training that the player shows; 0 for none.
-        overrides: fields for every member that has them, such as
+        overrides: fields for every member that is to be trained and has them, such as
             ``{"latent_dim": 2, "epochs": 60}``. The seed is 0 where neither they nor an estimator
             say otherwise.
 
@@ -92,6 +94,7 @@ def compare(
         )
     chosen = entrants(members, overrides, snapshots)
     _require_labels([entrant.model for entrant in chosen], data)
+    _require_readable(chosen, data)
     _refuse_foreign(out, [entrant.folder for entrant in chosen])
     with claims.claimed(out, wait=0):
         _mark(out)
@@ -145,16 +148,33 @@ def _require_labels(models: Sequence[Estimator], data: Data) -> None:
         )
 
 
+def _require_readable(chosen: Sequence[Entrant], data: Data) -> None:
+    """Refuse data that a trained member cannot read, before anything is trained."""
+    for entrant in chosen:
+        if entrant.is_trained:
+            try:
+                entrant.model.score_samples(*_few(entrant.model, data))
+            except InputError as error:
+                raise InputError(f"{entrant.label} cannot read {data.name}: {error}") from error
+
+
+def _few(model: Estimator, data: Data) -> tuple[Any, ...]:
+    part = data.test.take(slice(2))
+    return examples_of(part, data.columns), *([part.labels] if is_conditional(model) else [])
+
+
 def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
     model, folder = entrant.model, out / RUNS / entrant.folder
-    diagnostics = _fit(model.set_params(checkpoint_dir=str(folder)), data)
-    # the run is whole, and the place where it was made is nobody's business
-    model.set_params(checkpoint_dir=None)
-    model.source_ = data.source
+    diagnostics: tuple[str, ...] = ()
+    if not entrant.is_trained:
+        diagnostics = _fit(model.set_params(checkpoint_dir=str(folder)), data)
+        # the run is whole, and the place where it was made is nobody's business
+        model.set_params(checkpoint_dir=None)
+        model.source_ = data.source
     model.save(folder)
     measures = {
         **evaluate(model, data),
-        "seconds": _seconds(sum(row["seconds"] for row in model.history_)),
+        "seconds": _seconds(sum(row.get("seconds", 0.0) for row in model.history_)),
     }
     run = folder.relative_to(out).as_posix()
     return Row(entrant.label, entrant.member, model, measures, told(model), run, diagnostics)

@@ -6,12 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from sklearn.base import clone
 
 from isthmus.core import fields
 from isthmus.core.parts import plain_values
 from isthmus.errors import InputError, unknown
 from isthmus.estimators.base import Estimator
+from isthmus.io import runs
+from isthmus.io.pretrained import PREFIX
 from isthmus.registry import MEMBERS
 
 _NOT_TOLD = {"snapshots", "verbose", "device", "checkpoint_dir"}
@@ -20,19 +25,24 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Entrant:
-    """One member of a comparison, before it is trained.
+    """One member of a comparison: before it is trained, or trained already.
 
     Attributes:
         label: what the page calls it, such as ``"VAE"``, or ``"VAE (beta 4)"`` beside another VAE.
         member: its registered name.
         folder: the name of the folder of its run.
-        model: the estimator, unfitted.
+        model: the estimator; fitted where it was handed in so, or is a run.
     """
 
     label: str
     member: str
     folder: str
     model: Estimator
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is shown as it is."""
+        return hasattr(self.model, "module_")
 
 
 def entrants(
@@ -46,13 +56,18 @@ def entrants(
     if isinstance(members, str) or not members:
         raise InputError(f"members={members!r} is not usable: give a list such as ['ae', 'vae'].")
     drafts = [_draft(member) for member in members]
-    known = {
-        name: field for draft in drafts for name, field in fields.declared(type(draft)).items()
-    }
-    del known["checkpoint_dir"]  # every member's own folder
+    new = [draft for draft in drafts if not hasattr(draft, "module_")]
+    known = {name: field for draft in new for name, field in fields.declared(type(draft)).items()}
+    known.pop("checkpoint_dir", None)  # every member's own folder
     heads = {name: value for name, value in overrides.items() if "__" not in name}
-    fields.validate({**heads, "snapshots": snapshots}, known)
-    models = [_prepared(draft, overrides, snapshots) for draft in drafts]
+    if new:
+        fields.validate({**heads, "snapshots": snapshots}, known)
+    elif odd := sorted(set(overrides) - {"random_state"}):
+        raise InputError(
+            f"{odd[0]}={overrides[odd[0]]!r} is for members that are to be trained, and all of"
+            " these are trained already: leave it out."
+        )
+    models = [_prepared(draft, overrides, snapshots) if draft in new else draft for draft in drafts]
     for name in set(overrides) - set(heads):  # a field of a part: somebody's part must have it
         if not any(name in model.get_params() for model in models):
             raise unknown("field", name, {key for model in models for key in model.get_params()})
@@ -80,14 +95,23 @@ def unusual(model: Any) -> dict[str, Any]:
     return {name: value for name, value in told(model).items() if value != usual[name]}
 
 
+def is_run(name: str) -> bool:
+    """Whether a name is that of a run: a folder, or one that comes with the package."""
+    return name not in MEMBERS and (name.startswith(PREFIX) or Path(name).is_dir())
+
+
 def _draft(member: str | Estimator) -> Estimator:
+    """What a name stands for, or a member that was handed in: a copy, unless it is trained."""
     if isinstance(member, str):
+        if is_run(member):
+            return runs.load_run(member)
         built: Estimator = MEMBERS[member](random_state=_SEED)
         return built
     if isinstance(member, Estimator):
-        return member.untrained("compare")
+        return member if hasattr(member, "module_") else clone(member)
     raise InputError(
-        f"the member {member!r} is not usable: give a name ({', '.join(MEMBERS)}) or an estimator."
+        f"the member {member!r} is not usable: give a name ({', '.join(MEMBERS)}), an estimator, or"
+        " the folder of a run."
     )
 
 
