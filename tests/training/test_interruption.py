@@ -6,10 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+import isthmus as ist
+from isthmus.training._interruption import Terminated
+from isthmus.training.callbacks import Callback
+from isthmus.training.loop import Trainer
 
 TRAIN = """
 import sys
@@ -91,3 +98,57 @@ def test_a_signal_writes_a_checkpoint_says_how_to_go_on_and_exits(
     assert "start the same training again and it goes on from there" in message
     assert "Traceback" not in message
     assert not (out / "config.json").exists()
+
+
+class AtTheEnd(Callback):
+    """Signals its own process in the close of the last epoch."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def on_epoch_end(self, trainer: Trainer, row: Mapping[str, float]) -> None:
+        if trainer.is_over:
+            signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_a_signal_in_the_close_of_the_last_epoch_is_not_swallowed(
+    number: int, raised: type[BaseException], few: np.ndarray, tmp_path: Path
+) -> None:
+    def model(**values: Any) -> ist.AE:
+        return ist.AE(
+            latent_dim=2, epochs=2, random_state=0, checkpoint_dir=str(tmp_path), **values
+        )
+
+    before = signal.getsignal(number)
+    with pytest.raises(raised, match="after the last epoch.*start the same training again"):
+        model(callbacks=[AtTheEnd(number)]).fit(few)
+    assert signal.getsignal(number) is before
+    again = model().fit(few)
+    assert len(again.history_) == 2
+    lone = ist.AE(latent_dim=2, epochs=2, random_state=0).fit(few)
+    assert np.array_equal(again.transform(few), lone.transform(few))
+
+
+LOADING = """
+import runpy, sys
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == stop:
+            raise KeyboardInterrupt
+stop = sys.argv[1]
+sys.meta_path.insert(0, Interrupted())
+sys.argv[1:] = ["info", "pretrained:ae-mnist-2d"]
+runpy.run_module("isthmus", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "isthmus._cli.judging", "torch", "sklearn.base"])
+def test_ctrl_c_while_a_command_is_loading_ends_it_with_one_line(module: str) -> None:
+    """Here it comes while a module is imported."""
+    process = subprocess.run(
+        [sys.executable, "-c", LOADING, module], capture_output=True, text=True, check=False
+    )
+    assert (process.returncode, process.stderr) == (130, "isthmus: interrupted\n")

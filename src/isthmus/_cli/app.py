@@ -51,8 +51,12 @@ def main() -> None:
         )
         raise SystemExit(2)
     warnings.showwarning = warn
-    _assemble(words)
-    app()
+    try:
+        _assemble(words)
+        app()
+    except KeyboardInterrupt:  # before a command has begun, or behind its end
+        print("isthmus: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 @functools.cache
