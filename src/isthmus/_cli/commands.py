@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from isthmus._cli.options import SWITCH, Option, Options
+from isthmus.core.wording import printable
 from isthmus.errors import InputError, LostProcessError
 
 
@@ -140,7 +141,7 @@ def _show(parameter: Any, options: Options, option: Option, given: dict[str, str
 
 def warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """Show a warning as one line on stderr."""
-    print(f"{_speaker()}: warning: {message}", file=sys.stderr)
+    print(f"{_speaker()}: warning: {printable(str(message))}", file=sys.stderr)
 
 
 def _speaker() -> str:
@@ -150,5 +151,5 @@ def _speaker() -> str:
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"{_speaker()}: {message}", file=sys.stderr)
+    print(f"{_speaker()}: {printable(message)}", file=sys.stderr)
     raise typer.Exit(status)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from isthmus.core.files import remove_parts, storing, write_bytes
+from isthmus.core.wording import printable
+from isthmus.data._formulas import marked
 from isthmus.data.datasets import Data, Part
 from isthmus.data.frames import Values, is_frame, numbers_of
 from isthmus.data.rows import Rows, with_columns
@@ -75,9 +77,9 @@ def write_codes(
             beside.unlink(missing_ok=True)
         write_array(path, codes)
         if files is not None:
-            write_bytes(beside, "".join(f"{name}\n" for name in files).encode())
+            write_bytes(beside, "".join(f"{printable(name)}\n" for name in files).encode())
         return
-    first = {} if files is None else {"file": list(files)}
+    first = {} if files is None else {"file": list(map(printable, files))}
     columns = dict(zip(names, codes.reshape(len(codes), -1).T, strict=True))
     write_table(path, first | columns)
 
@@ -97,7 +99,7 @@ def write_table(path: Path, columns: dict[str, Any] | DataFrame) -> None:
         raise missing_extra("pandas", "tables", f"writing {path.name}") from error
     frame, buffer = pd.DataFrame(columns), io.BytesIO()
     if path.suffix.lower() == ".csv":
-        frame.to_csv(buffer, index=False)
+        marked(frame).to_csv(buffer, index=False)
     else:
         frame.to_parquet(buffer, index=False)
     write_bytes(path, buffer.getvalue())

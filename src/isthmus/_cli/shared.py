@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isthmus.core import declarations
+from isthmus.core.wording import printable, printable_lines
 from isthmus.errors import InputError
 from isthmus.registry import DATA, Registry
 
@@ -152,7 +153,7 @@ def _size(text: str) -> int | tuple[int, ...]:
 def _tell(notes: Sequence[str]) -> None:
     """Say on stderr what was recognised in a source."""
     for note in notes:
-        print(f"isthmus: {note}", file=sys.stderr)
+        print(f"isthmus: {printable(note)}", file=sys.stderr)
 
 
 def examples_for(model: Any, rows: Rows, source: str, *, needed: bool = True) -> Any:
@@ -255,7 +256,7 @@ def columns_of(model: Any) -> list[str] | None:
 
 def say(text: str, result: Mapping[str, Any], as_json: bool) -> None:
     """Print a text, or the same as JSON."""
-    print(json.dumps(result, indent=2, default=str) if as_json else text)
+    print(json.dumps(result, indent=2, default=str) if as_json else printable_lines(text))
 
 
 def wrote(out: Path, values: np.ndarray, as_json: bool, unread: Sequence[str] = ()) -> None:

@@ -19,26 +19,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
-# The functions of torch that draw, or that call one that does; a test compares them with what torch
-# marks as drawing.
+# What draws from a generator that it is given.
 _DRAWING = (
-    *("rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm"),
-    *("bernoulli", "bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_"),
-    *("multinomial", "normal", "normal_", "poisson", "random_", "uniform_"),
-    *("_sample_dirichlet", "_standard_gamma", "binomial"),
+    *("rand", "randint", "randn", "randperm", "bernoulli", "multinomial", "normal", "poisson"),
+    *("bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_", "normal_", "random_"),
+    *("uniform_", "_sample_dirichlet", "_standard_gamma", "binomial", "kaiming_uniform_"),
+    *("rrelu_with_noise", "rrelu_with_noise_"),
+)
+# What takes none, but is the same as to fill an empty tensor.
+_FILLING = ("rand_like", "randn_like", "randint_like")
+# What draws somewhere inside, and takes none.
+_COMPOSED = (
     *("dropout", "dropout_", "dropout1d", "dropout2d", "dropout3d", "native_dropout"),
     *("alpha_dropout", "alpha_dropout_", "feature_dropout", "feature_dropout_"),
-    *("feature_alpha_dropout", "feature_alpha_dropout_", "rrelu", "rrelu_"),
-    *("rrelu_with_noise", "rrelu_with_noise_", "gumbel_softmax"),
+    *("feature_alpha_dropout", "feature_alpha_dropout_", "rrelu", "rrelu_", "gumbel_softmax"),
     *("fractional_max_pool2d", "fractional_max_pool2d_with_indices"),
     *("fractional_max_pool3d", "fractional_max_pool3d_with_indices"),
     *("svd_lowrank", "pca_lowrank", "lobpcg"),
-    *("trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_"),
-    *("kaiming_normal_", "orthogonal_", "sparse_"),
 )
-
 _KNOWN = ("isthmus", "torch")  # whose layers draw nothing in evaluation mode
 
 _training = threading.RLock()
@@ -70,8 +69,11 @@ def own_draws(seed: int) -> Iterator[None]:
 
     The numbers are those that follow ``torch.manual_seed(seed)``, on every device. torch's own
     random state is neither read nor moved, and other threads see nothing of it. It costs one or two
-    microseconds for each call of a function of torch. The dropout inside of an LSTM or of an
-    attention is not reached: outside of training, layers are in evaluation mode and drop nothing.
+    microseconds for each call of a function of torch.
+
+    What takes no generator, such as ``dropout``, is lent torch's random state for a moment, and
+    waits for a training; outside of training, layers are in evaluation mode and drop nothing. The
+    dropout inside of an LSTM or of an attention is not reached.
     """
     outer, _in_use.generators = _in_use.generators, _Generators(seed)
     try:
@@ -128,17 +130,12 @@ class _InUse(threading.local):
 _in_use = _InUse()
 
 
-def _generator_on(device: torch.device) -> torch.Generator | None:
-    return None if _in_use.generators is None else _in_use.generators.on(device)
-
-
 class _OwnDraws(TorchFunctionMode):
-    """Looks at every call of a function of torch; the few that may draw are looked into."""
+    """Looks at every call of a function of torch, and hands a generator to those that draw."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._redirected = _Redirected()
-        self._drawing = _drawing_functions()
+        self._drawing = _functions(_DRAWING + _FILLING + _COMPOSED)
 
     def __torch_function__(
         self,
@@ -148,73 +145,77 @@ class _OwnDraws(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if func in self._drawing:
-            with self._redirected:
-                return func(*args, **(kwargs or {}))
+            return _drawn(func, args, dict(kwargs or {}))
         return func(*args, **kwargs) if kwargs else func(*args)
 
 
-class _Redirected(TorchDispatchMode):
-    """Hands a generator to every operation that draws."""
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        given = dict(kwargs or {})
-        if torch.Tag.nondeterministic_seeded not in func.tags or given.get("generator") is not None:
-            return func(*args, **given)
-        if (twin := _with_generator(func)) is not None:
-            given["generator"] = _generator_on(_device_of((*args, *given.values())))
-            return twin(*args, **given)
-        if func is torch.ops.aten.native_dropout.default:
-            return self._dropped(*args, **given)
-        if func.has_kernel_for_dispatch_key(torch.DispatchKey.CompositeImplicitAutograd):
-            with self:
-                return func.decompose(*args, **given)
+def _drawn(func: Callable[..., Any], args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+    """What a function that draws gives, from the generator in use."""
+    generators, values = _in_use.generators, (*args, *given.values())
+    is_told = any(isinstance(value, torch.Generator) for value in values)
+    if generators is None or is_told or (func in _functions(_COMPOSED) and _is_off(args, given)):
         return func(*args, **given)
+    generator = generators.on(_device_of(values, given.get("device")))
+    if func in _functions(_COMPOSED):
+        with _lent(generator):
+            return func(*args, **given)
+    given.pop("generator", None)
+    if func in _functions(_FILLING):
+        return _filled(func, args, given, generator)
+    return func(*args, **given, generator=generator)
 
-    def _dropped(self, x: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
-        """What the fused dropout gives: the values that are left, and which they are."""
-        is_kept = torch.ones_like(x, dtype=torch.bool)
-        if train is not False:
-            is_kept.bernoulli_(1 - p, generator=_generator_on(x.device))
-            x = x * is_kept / (1 - p) if p < 1 else x * is_kept
-        return x, is_kept
+
+def _is_off(args: tuple[Any, ...], given: Mapping[str, Any]) -> bool:
+    """Whether a dropout is in evaluation mode, where it drops nothing."""
+    return given.get("training", given.get("train", args[2] if len(args) == 3 else True)) is False
 
 
-@functools.cache
-def _with_generator(func: Any) -> Any:
-    """The overload of an operation that takes a generator; None where there is none."""
-    names = [argument.name for argument in func._schema.arguments]
-    if "generator" in names:
-        return func
-    packet = func.overloadpacket
-    overloads = (getattr(packet, name) for name in packet.overloads())
-    wanted = {*names, "generator"}
-    return next(
-        (
-            other
-            for other in overloads
-            if {argument.name for argument in other._schema.arguments} == wanted
-        ),
-        None,
+def _filled(
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    given: dict[str, Any],
+    generator: torch.Generator,
+) -> Tensor:
+    """A tensor like another, drawn as ``rand_like``, ``randn_like`` and ``randint_like`` do."""
+    like, *bounds = args or (given.pop("input"),)
+    bounds += [given.pop(name) for name in ("low", "high") if name in given]
+    empty = torch.empty_like(like, **given)
+    if func is torch.rand_like:
+        return empty.uniform_(generator=generator)
+    if func is torch.randn_like:
+        return empty.normal_(generator=generator)
+    return empty.random_(*([0, *bounds] if len(bounds) == 1 else bounds), generator=generator)
+
+
+@contextmanager
+def _lent(generator: torch.Generator) -> Iterator[None]:
+    """Let torch's random state be that of a generator for a moment, in which no training runs."""
+    where = generator.device
+    shared = (
+        torch.default_generator
+        if where.type == "cpu"
+        else torch.get_device_module(where).default_generators[where.index]
     )
+    with _training:
+        own = shared.get_state()
+        shared.set_state(generator.get_state())
+        try:
+            yield
+        finally:
+            generator.set_state(shared.get_state())
+            shared.set_state(own)
 
 
 @functools.cache
-def _drawing_functions() -> frozenset[Callable[..., Any]]:
-    """The functions of torch that may draw, as an override sees them."""
+def _functions(names: tuple[str, ...]) -> frozenset[Callable[..., Any]]:
+    """The functions of some names, wherever torch has them."""
     homes = (torch, torch.Tensor, nn.functional, nn.init, torch._C._nn, torch._VF)
-    found = {getattr(home, name, None) for home in homes for name in _DRAWING}
+    found = {getattr(home, name, None) for home in homes for name in names}
     return frozenset(function for function in found if callable(function))
 
 
-def _device_of(values: Sequence[Any]) -> torch.device:
-    """Where an operation draws: where its first tensor is, or the device that it is told."""
-    for value in values:
-        if isinstance(value, Tensor | torch.device):
-            return value if isinstance(value, torch.device) else value.device
-    return torch.device("cpu")
+def _device_of(values: Sequence[Any], told: Any) -> torch.device:
+    """Where something is drawn: on the device that it is told, or where its first tensor is."""
+    if told is not None:
+        return torch.device(told)
+    return next((value for value in values if isinstance(value, Tensor)), torch.empty(0)).device

@@ -58,7 +58,7 @@ def series_outliers(model: Any, data: Data, *, title: str | None = None) -> Figu
         axes.plot(times, values[:, channel], color=_LINE, linewidth=0.9)
         named = getattr(series, "columns", None)
         name = getattr(series, "name", None) if named is None else named[channel]
-        head(axes, "value" if name is None else str(name), TEXT)
+        head(axes, "value" if name is None else shortened(str(name), 48), TEXT)
     quiet(below)
     _mark(below, times, outlier)
     below.plot(times, -scores, color=INK, linewidth=0.9)

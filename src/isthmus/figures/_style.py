@@ -9,6 +9,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from isthmus.core.wording import printable
+
 # Quantized by search, so that small points of any two classes stay apart on white for normal vision
 # and under simulated protanopia, deuteranopia and tritanopia; in this order the first few differ
 # most.
@@ -105,6 +107,17 @@ def figure_title(title: str | None, model: Any, data_name: str, what: str) -> st
 
 
 def shortened(name: str, longest: int = 14) -> str:
-    """A name that fits into the room for it."""
+    """A name that fits into the room for it, as matplotlib must be told it."""
+    name = printable(name)
     # the ellipsis is as wide as two letters
-    return name if len(name) <= longest else name[: longest - 2] + "…"
+    return escaped(name if len(name) <= longest else name[: longest - 2] + "…")
+
+
+def escaped(name: str) -> str:
+    """A name whose dollar signs are no mathematics."""
+    return name.replace("$", r"\$")
+
+
+def unescaped(name: str) -> str:
+    """The inverse of :func:`escaped`, for what matplotlib does not draw."""
+    return name.replace(r"\$", "$")

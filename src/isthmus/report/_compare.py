@@ -129,7 +129,7 @@ def _publish(out: Path, rows: Sequence[Row], data: Data, request: Request) -> No
     versions = {"isthmus": __version__, "Python": platform.python_version()}
     versions |= {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
     with edition(out, (PAGE,), RESULTS) as new:
-        new.write(PAGE, page_of(rows, data, request, versions).encode())
+        new.write(PAGE, page_of(rows, data, request, versions).encode("utf-8", "backslashreplace"))
         for row in rows:
             if row.run:
                 new.end(f"{row.run}/{runs.CHECKPOINT}")

@@ -16,7 +16,7 @@ from isthmus.data.datasets import Data, Part
 from isthmus.figures._classes import classes_of
 from isthmus.figures._codes import codes_of, decoded_by, project
 from isthmus.figures._images import mosaic
-from isthmus.figures._style import PALETTE
+from isthmus.figures._style import PALETTE, unescaped
 from isthmus.report._pictures import images_of, pixel_data
 from isthmus.report._table import Row
 from isthmus.training.callbacks.snapshots import Snapshot
@@ -90,7 +90,7 @@ def player_of(rows: Sequence[Row], data: Data, probes: Part) -> Player:
         ),
         panels=panels,
         labels=None if probes.y is None else [int(label) for label in probes.y],
-        classes=[] if probes.y is None else list(classes.names),
+        classes=[] if probes.y is None else [unescaped(name) for name in classes.names],
         colours=(
             [PALETTE[0]] if probes.y is None else [to_hex(colour) for colour in classes.colours]
         ),

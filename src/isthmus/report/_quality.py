@@ -73,7 +73,8 @@ def write_quality(
     if path.suffix.lower() == ".json":
         files.write_json(path, _record(quality))
     else:
-        files.write_bytes(path, _page(quality, real_train, synthetic, real_test, name).encode())
+        page = _page(quality, real_train, synthetic, real_test, name)
+    files.write_bytes(path, page.encode("utf-8", "backslashreplace"))
     return quality
 
 

@@ -18,6 +18,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isthmus.data._formulas import unmarked
 from isthmus.data._sources.guards import opened, require_columns
 from isthmus.errors import DataWarning, InputError, MemoryLimitError
 
@@ -61,6 +62,7 @@ def read_text(path: Path, *, may_lack_name: bool = False) -> tuple[DataFrame, tu
             return frame, ()
         with opened(path) as file:
             texts = pandas.read_csv(file, sep=sign, index_col=False, dtype=str)
+        texts.columns = frame.columns
     except InputError:
         raise
     except pandas.errors.ParserWarning as error:
@@ -225,7 +227,8 @@ def _parsed(path: Path, sign: str) -> DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("error", pandas.errors.ParserWarning)
         with opened(path) as file:
-            return pandas.read_csv(file, sep=sign, index_col=False, low_memory=False)
+            frame = pandas.read_csv(file, sep=sign, index_col=False, low_memory=False)
+            return unmarked(frame)
 
 
 def _put_decimals(path: Path, frame: DataFrame, texts: DataFrame) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from isthmus.core.wording import printable
 from isthmus.data.rows import number_labels
 from isthmus.errors import DataWarning, InputError
 
@@ -95,7 +96,7 @@ def list_folder(folder: Path, *, strict: bool = True) -> Listing:
 
 def labels_of(images: Sequence[ImageFile]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """The classes of images ``(n,)``, as indices into their names; None where there are none."""
-    labels = [image.label for image in images if image.label is not None]
+    labels = [printable(image.label) for image in images if image.label is not None]
     return number_labels(np.array(labels), "the folder") if labels else (None, None)
 
 

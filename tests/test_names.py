@@ -1,0 +1,123 @@
+"""Names of any letters: in figures, on pages, in files and on a terminal; cells like formulas."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import isthmus as ist
+from isthmus._cli.exports import write_codes, write_table
+from isthmus.core.wording import printable
+from isthmus.data._sources.delimited import read_text
+from isthmus.registry import FIGURES
+
+HOSTILE = ("$_^$", "caf\udce9", r"\$\frac{", "a\nb\x1b[2J", "<script>", "x" * 300, "=cmd()", "{}%s")
+QUICK = {"epochs": 1, "snapshots": 2, "random_state": 0, "verbose": 0}
+
+
+@pytest.fixture(scope="module")
+def hostile() -> ist.data.Data:
+    """Images of eight classes, whose names no figure and no page should trip over."""
+    random = np.random.default_rng(0)
+    parts = [
+        ist.data.Part(random.random((n, 1, 8, 8)).astype(np.float32), np.arange(n) % len(HOSTILE))
+        for n in (64, 32)
+    ]
+    return ist.data.Data("$_^$ caf\udce9", *parts, classes=HOSTILE)
+
+
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"series_outliers"}))
+def test_no_name_of_a_class_stops_a_figure(name: str, hostile: ist.data.Data) -> None:
+    told = {"condition": "label"} if name == "styles" else {}
+    model = ist.VAE(**QUICK, **told).fit(hostile.train)
+    for ending in ("png", "svg", "pdf") if name == "plane" else ("png",):
+        FIGURES[name](model, hostile).savefig(io.BytesIO(), format=ending)
+
+
+@pytest.mark.parametrize("name", ["explanation", "outliers", "walk", "samples", "reconstructions"])
+def test_no_name_of_a_column_stops_a_figure(name: str) -> None:
+    x = np.random.default_rng(0).random((40, len(HOSTILE))).astype(np.float32)
+    part = ist.data.Part(x)
+    data = ist.data.Data("t", part, part, columns=HOSTILE)
+    model = ist.VAE(**QUICK).fit(x)
+    FIGURES[name](model, data).savefig(io.BytesIO(), format="png")
+
+
+def test_no_name_ends_a_comparison(hostile: ist.data.Data, tmp_path: Path) -> None:
+    ist.compare(["ae"], hostile, tmp_path / "page", snapshots=2, overrides={"epochs": 1})
+    page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert "&lt;script&gt;" in page or "\\u003cscript\\u003e" in page
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of others take UTF-8 alone")
+def test_a_folder_whose_names_are_no_utf8_gives_classes_that_can_be_written(tmp_path: Path) -> None:
+    for name in (b"caf\xe9", b"$_^$", b"a\nb"):
+        folder = tmp_path / os.fsdecode(name)
+        folder.mkdir()
+        for i in range(4):
+            Image.new("L", (8, 8), 40 * i).save(folder / f"{i}.png")
+    data = ist.data.load(tmp_path)
+    assert data.classes == ("$_^$", "a\\nb", "caf\\xe9")
+    files = ["caf\udce9/1.png", "b.png"]
+    for ending in (".csv", ".parquet", ".npy"):
+        write_codes(tmp_path / f"z{ending}", np.zeros((2, 1)), ["z1"], files)
+    assert pd.read_csv(tmp_path / "z.csv")["file"].tolist() == ["caf\\xe9/1.png", "b.png"]
+    assert (tmp_path / "z.files.txt").read_text() == "caf\\xe9/1.png\nb.png\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain — 日本", "plain — 日本"),
+        ("\x1b[31m\r\n", "\\x1b[31m\\r\\n"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\udcff\ud800", "\\xff\\ud800"),
+    ],
+)
+def test_what_cannot_be_shown_is_written_out(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_an_error_is_one_line_whatever_the_file_is_called(
+    tmp_path: Path, isthmus: Callable[..., tuple[int, str, str]]
+) -> None:
+    path = tmp_path / "a\nb\x1b[2J.csv"
+    path.write_text("x,x\n1,2\n")
+    status, _, said = isthmus("encode", tmp_path, path, tmp_path / "codes.csv")
+    assert status == 2
+    assert said.count("\n") == 1
+    assert "\x1b" not in said
+
+
+def test_cells_like_formulas_are_marked_as_text_and_read_as_they_were(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "=cmd()": ["=1+1", "'=x", "''@a", "it's", "\t=c", "ä"],
+            "number": [-1.5, 2.0, 3.0, -4.0, 5.0, 0.0],
+            "digits": ["-5", "+3", "2", "-1", "a", "'"],
+            "category": pd.Categorical(["-x", "y", "-x", "y", "z", "y"]),
+        }
+    )
+    write_table(tmp_path / "t.csv", frame)
+    written = pd.read_csv(tmp_path / "t.csv")
+    for column in (written.columns, *(written[name] for name in written if name != "number")):
+        assert not any(str(cell).startswith(tuple("=+-@\t\r")) for cell in column)
+    assert written["number"].tolist() == frame["number"].tolist()
+    read = read_text(tmp_path / "t.csv")[0]
+    assert read.columns.tolist() == frame.columns.tolist()
+    for name in frame:
+        assert read[name].tolist() == frame[name].tolist()
+
+
+def test_a_table_of_numbers_is_written_as_it_is(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [-1.0, 2.5], "b": [3, -4]})
+    write_table(tmp_path / "t.csv", frame)
+    assert (tmp_path / "t.csv").read_text() == "a,b\n-1.0,3\n2.5,-4\n"
