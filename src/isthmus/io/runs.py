@@ -234,6 +234,12 @@ def _loaded(
 ) -> Estimator:
     """The member that a configuration and the files beside it describe."""
     _require_member(config, path)
+    # all files are looked at before anything is built, which takes longer
+    weights = _tensors(path, WEIGHTS, contents)
+    history = _said(path, HISTORY, config, contents, _rows)
+    snapshots = _said(path, SNAPSHOTS, config, contents, _snapshots)
+    has_prior = config.get("prior") is not None
+    learnt = _tensors(path, storage.FILE, contents) if has_prior else {}
     cls = MEMBERS[config["member"]]
     with files.reading(path / CONFIG, files.RESTORE):
         values = from_plain(config["fields"], fields.declared(cls))
@@ -245,16 +251,13 @@ def _loaded(
             suited = model._suited(preprocessor.spec)
             if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
                 setattr(model, name, value)
-    weights = _tensors(path, WEIGHTS, contents)
     # the user's own code may raise what it likes
     with nullcontext() if own else files.reading(path / CONFIG, files.RESTORE):
         model._restore(preprocessor, weights, path / WEIGHTS)
-    model.history_ = _said(path, HISTORY, config, contents, _rows)
-    model.snapshots_ = _said(path, SNAPSHOTS, config, contents, _snapshots)
+    model.history_, model.snapshots_ = history, snapshots
     model.source_ = config.get("source")
-    if config.get("prior") is not None:
-        tensors = _tensors(path, storage.FILE, contents)
-        model.prior_ = storage.read_prior(config["prior"], tensors, path, device)
+    if has_prior:
+        model.prior_ = storage.read_prior(config["prior"], learnt, path, device)
         _require_prior(model, path)
     if config["columns"] is not None:
         model.feature_names_in_ = _columns(config["columns"], model, path)
