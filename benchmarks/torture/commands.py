@@ -104,11 +104,13 @@ class Commands(Kind):
         "Every option of every command is used, or refused with status 2 and one sentence; no"
         " traceback is ever shown."
     )
-    target = 2_000
-    share = 2.5
+    target = 800
+    share = 4.0
 
     def prepare(self) -> None:
-        os.chdir(self.folder)
+        below = self.folder / "so" / "deep" / "that" / "all" / "is" / "ours"
+        below.mkdir(parents=True)
+        os.chdir(below)
         cli._assemble()
         model = specimens.with_everything("ae")
         model.save(Path("run"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,7 @@ def _replace(content: bytearray, draw: random.Random) -> bytearray:
 
 def _digit(content: bytearray, draw: random.Random) -> bytearray:
     """Another digit in place of one: what a text still means something with."""
-    places = [place for place, byte in enumerate(content) if chr(byte).isdigit()]
+    places = [found.start() for found in re.finditer(rb"[0-9]", content)]
     if places:
         content[draw.choice(places)] = ord(draw.choice("0123456789"))
     return content

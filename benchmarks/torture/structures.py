@@ -77,8 +77,7 @@ class Structures(Kind):
 
     def _tensors(self, name: str, draw: random.Random) -> Outcome:
         """Other weights, with every checksum."""
-        folder, file = self.folder / name, draw.choice(("model", "prior", "snapshots"))
-        path = folder / f"{file}.safetensors"
+        path = draw.choice(sorted((self.folder / name).glob("*.safetensors")))
         kept = path.read_bytes()
         tensors, meta = files.read_tensors(path)
         what = _changed(tensors, draw)

@@ -58,6 +58,7 @@ def _live(order: Order, report: int) -> NoReturn:
     status = 1
     try:
         warnings.simplefilter("ignore")  # trials look at warnings themselves
+        os.chdir(order.folder)  # a name that a trial takes for a path is one of ours
         chosen = order.kind(order.folder)
         chosen.prepare()
         _be_quiet()

@@ -22,6 +22,7 @@ from isthmus.errors import InputError, unknown
 from isthmus.registry import Registry
 
 _PLAIN = ("int", "float", "bool", "str", "tuple[int, ...]", "dict[str, str]")
+_LARGEST = 3.4e38
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
@@ -269,10 +270,15 @@ def _is(kind: str, value: Any) -> bool:
 
 
 def _is_boundless(value: Any) -> bool:
-    """Whether a number, or one of several, does not fit into the 64 bits of torch and numpy."""
+    """Whether a number, or one of several, is beyond the types that torch computes with.
+
+    Whole numbers have 64 bits, all others those of float32.
+    """
     if isinstance(value, tuple | list):
         return any(_is_boundless(item) for item in value)
-    return isinstance(value, Integral) and not -(2**63) <= int(value) < 2**63
+    if isinstance(value, Integral):
+        return not -(2**63) <= int(value) < 2**63
+    return isinstance(value, Real) and _LARGEST < abs(float(value)) < math.inf
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -160,6 +160,11 @@ def _array_of(item: Any, given: Any) -> np.ndarray:
             f"{type(given).__name__} gives values of type {array.dtype}, which are no numbers: let"
             " it give arrays, or tuples that begin with one."
         )
+    if array.ndim == 0:
+        raise InputError(
+            f"{type(given).__name__} gives single numbers where examples are expected: give an"
+            " array of shape (n, columns)."
+        )
     return array
 
 

@@ -16,6 +16,7 @@ from isthmus.core.memory import limited
 from isthmus.core.paths import as_path
 from isthmus.data._sources.arrays import read_npy, read_npz
 from isthmus.data._sources.containers import is_zarr, read_hdf5, read_zarr
+from isthmus.data._sources.door import entering
 from isthmus.data._sources.folders import SUFFIXES, first_file, is_image
 from isthmus.data._sources.guards import require_regular
 from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
@@ -115,7 +116,8 @@ def load_data(
         _refuse_idle(str(source), "one long series", options, *idle)
         cut: dict[str, Any] = {"stride": stride, "kind": kind, "test_fraction": test_fraction}
         path = _existing(source)
-        loaded = load_windows(path.resolve().name, read_series(path, label), window, **cut)
+        series = read_series_of(path, label=label)
+        loaded = load_windows(path.resolve().name, series, window, **cut)
         said = {"source": os.fspath(source), "label": label, "window": window, **cut}
         return replace(loaded, source={k: value for k, value in said.items() if value is not None})
     if isinstance(source, str) and source in DATA:
@@ -184,7 +186,9 @@ def open_images(
     options = _Options(data_dir, label, size, like, skip_unreadable)
     kind = "a folder of images" if path.is_dir() else "an image"
     _refuse_idle(str(source), kind, options, "data_dir", "label")
-    return looked_at(path, wanted_for(like, size), skip_unreadable, strict=False)
+    wanted = wanted_for(like, size)
+    with entering(path):
+        return looked_at(path, wanted, skip_unreadable, strict=False)
 
 
 def read_series_of(source: Location, *, label: str | None = None) -> Any:
@@ -197,7 +201,9 @@ def read_series_of(source: Location, *, label: str | None = None) -> Any:
         source: a ``.csv``, ``.parquet`` or ``.npy`` file.
         label: a column that is left out.
     """
-    return read_series(_existing(source), label)
+    path = _existing(source)
+    with entering(path):
+        return read_series(path, label)
 
 
 def known_names() -> dict[str, str]:
@@ -226,14 +232,8 @@ def _read_path(source: Location, options: _Options) -> Rows:
     path = _existing(source)
     _refuse_idle(str(source), "a path", options, "data_dir")
     reader = partial(_open_stream, path, options) if options.stream else _reader(path, options)
-    try:
+    with entering(path):
         return reader()
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror or error}): check that it is yours to read."
-        ) from error
 
 
 def _reader(path: Path, options: _Options) -> Callable[[], Rows]:

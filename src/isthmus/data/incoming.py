@@ -77,6 +77,23 @@ def incoming(X: Any, name: str = "X") -> Any:
     return frame if stream is None else stream
 
 
+def codes_array(Z: Any) -> np.ndarray:
+    """Codes that are handed in, as an array of numbers.
+
+    Raises:
+        InputError: for anything of which none can be made.
+    """
+    codes = incoming(Z, "codes")
+    if is_frame(codes):
+        codes = _numbers(codes.to_numpy(dtype=object), "codes")
+    if not isinstance(codes, np.ndarray) or codes.dtype.kind not in "biuf":
+        raise InputError(
+            f"codes={reprlib.repr(Z)} are no array of numbers: give what transform gives, an array"
+            " of shape (n, dimensions)."
+        )
+    return codes
+
+
 def require_rows(x: Any, name: str = "X") -> None:
     """Refuse a single number, and a vector that may be one row or one column.
 
@@ -84,6 +101,11 @@ def require_rows(x: Any, name: str = "X") -> None:
         InputError: the message says how either is written, and holds none of the values.
     """
     axes = getattr(x, "ndim", 2)
+    if axes > 2 and 0 in x.shape[1:]:
+        raise InputError(
+            f"{name} has the shape {tuple(x.shape)}, in which an example holds no values: give"
+            " examples that hold some."
+        )
     if axes >= 2:
         return
     if axes == 0:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain
 from typing import Any, ClassVar, cast
 
@@ -25,7 +25,7 @@ from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame, numbers_of, numeric_type
-from isthmus.data.incoming import incoming, require_rows
+from isthmus.data.incoming import codes_array, incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
 from isthmus.data.series import Windows
@@ -210,8 +210,9 @@ class InferenceMixin(Settings):
         """A list of sequences or of signals as an array, NaN behind the end of each."""
         kind = self._kind(2) if known is None else known.spec.kind
         if kind not in ("signal", "sequence"):
-            if len({np.shape(example) for example in x}) == 1:
-                return np.asarray(x)
+            with suppress(ValueError):  # rows that are uneven themselves
+                if len({np.shape(example) for example in x}) == 1:
+                    return cast(np.ndarray, incoming(np.asarray(x)))
             raise InputError(
                 "X is a list of examples of unequal length: pass kind='signal' for (channels,"
                 " time), kind='sequence' for (time, features), or an array."
@@ -268,7 +269,7 @@ class InferenceMixin(Settings):
     def _checked_codes(self, Z: Any) -> np.ndarray:
         self._fitted()
         shape = self.module_.bottleneck.code_shape
-        z = np.ascontiguousarray(Z, dtype=np.float32)
+        z = np.ascontiguousarray(codes_array(Z), dtype=np.float32)
         if z.shape[1:] not in (shape, (math.prod(shape),)) or len(z) == 0:
             raise InputError(
                 f"codes have the shape {z.shape}, but this model takes (n,"

@@ -135,17 +135,19 @@ def info(path: str | Path) -> dict[str, Any]:
     ``changed`` lists what is not as it was written, each with how.
     """
     path = run_folder(path)
-    config = read_manifest(path)
+    config, contents = read_as_it_is(path)
     _require_member(config, path)
     history = path / HISTORY
-    rows = _rows(history.read_bytes(), history) if history.is_file() else []
-    return config | {"history": rows[-1:], "changed": changed(path, config)}
+    content = contents.get(HISTORY) or (history.read_bytes() if history.is_file() else b"")
+    rows = _rows(content, history)
+    return config | {"history": rows[-1:], "changed": changed(path, config, contents)}
 
 
-def changed(path: Path, config: Mapping[str, Any]) -> dict[str, str]:
+def changed(path: Path, config: Mapping[str, Any], contents: Mapping[str, bytes]) -> dict[str, str]:
     """What of a run is not as it was written: entries of its configuration, and files."""
     entries = {f"{CONFIG}: {name}": "changed" for name in editions.changes(config)}
-    return entries | editions.file_changes(path, config)
+    others = [name for name in config["files"] if name not in contents]
+    return entries | {name: "changed" if (path / name).is_file() else "missing" for name in others}
 
 
 def repair(
@@ -171,9 +173,9 @@ def repair(
     require_folder(path)
     with claims.claimed(path):
         editions.settle(path)
-        config = read_manifest(path)
+        config, whole = read_as_it_is(path)
         _require_member(config, path)
-        accepted = changed(path, config)
+        accepted = changed(path, config, whole)
         contents = {name: (path / name).read_bytes() for name in FILES if (path / name).is_file()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RunWarning)
@@ -203,16 +205,22 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The configuration of a run or a detector and its files; refused where it was changed."""
-    require_folder(path)
-    with files.reading(path / CONFIG, files.RESTORE):
-        config, contents = editions.read_edition(path)
-        config = _of_this_format(config, path)
-        entries = editions.changes(config)
-    if entries:
+    config, contents = read_as_it_is(path)
+    if entries := editions.changes(config):
         raise RunError(
             f"{path / CONFIG} was changed after it was written ({', '.join(entries)}), so it is"
             f" damaged or edited: restore it, or accept it as it is with isthmus repair {path}."
         )
+    return config, contents
+
+
+def read_as_it_is(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The configuration of a run or a detector, also a changed one, and the files that fit it."""
+    require_folder(path)
+    with files.reading(path / CONFIG, files.RESTORE):
+        config, contents = editions.read_edition(path)
+        config = _of_this_format(config, path)
+        editions.changes(config)  # what cannot be compared is damaged
     return config, contents
 
 
@@ -226,6 +234,12 @@ def _loaded(
 ) -> Estimator:
     """The member that a configuration and the files beside it describe."""
     _require_member(config, path)
+    # all files are looked at before anything is built, which takes longer
+    weights = _tensors(path, WEIGHTS, contents)
+    history = _said(path, HISTORY, config, contents, _rows)
+    snapshots = _said(path, SNAPSHOTS, config, contents, _snapshots)
+    has_prior = config.get("prior") is not None
+    learnt = _tensors(path, storage.FILE, contents) if has_prior else {}
     cls = MEMBERS[config["member"]]
     with files.reading(path / CONFIG, files.RESTORE):
         values = from_plain(config["fields"], fields.declared(cls))
@@ -237,16 +251,13 @@ def _loaded(
             suited = model._suited(preprocessor.spec)
             if getattr(model, name) is None and getattr(suited, name) != value:  # a rule of before
                 setattr(model, name, value)
-    weights = _tensors(path, WEIGHTS, contents)
     # the user's own code may raise what it likes
     with nullcontext() if own else files.reading(path / CONFIG, files.RESTORE):
         model._restore(preprocessor, weights, path / WEIGHTS)
-    model.history_ = _said(path, HISTORY, config, contents, _rows)
-    model.snapshots_ = _said(path, SNAPSHOTS, config, contents, _snapshots)
+    model.history_, model.snapshots_ = history, snapshots
     model.source_ = config.get("source")
-    if config.get("prior") is not None:
-        tensors = _tensors(path, storage.FILE, contents)
-        model.prior_ = storage.read_prior(config["prior"], tensors, path, device)
+    if has_prior:
+        model.prior_ = storage.read_prior(config["prior"], learnt, path, device)
         _require_prior(model, path)
     if config["columns"] is not None:
         model.feature_names_in_ = _columns(config["columns"], model, path)

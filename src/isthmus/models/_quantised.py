@@ -20,7 +20,7 @@ from isthmus.core.forward import Code, Level
 from isthmus.core.objectives import Batches, Stage
 from isthmus.core.parts import part_of
 from isthmus.core.reductions import full
-from isthmus.data.incoming import incoming
+from isthmus.data.incoming import codes_array
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
@@ -56,9 +56,7 @@ class Quantised(Conditional, Estimator, ABC):
         Raises:
             InputError: for another shape, and for indices that a level does not have.
         """
-        parts = [
-            np.asarray(incoming(part, "codes")) for part in (Z if isinstance(Z, tuple) else (Z,))
-        ]
+        parts = [codes_array(part) for part in (Z if isinstance(Z, tuple) else (Z,))]
         if not all(part.dtype.kind in "iu" for part in parts):
             return super().decode(Z, condition)
         indices = torch.from_numpy(self._checked_indices(parts))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
@@ -12,17 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.data._layout import extent
+from isthmus.data._sources.door import damaged, entering
 from isthmus.data._sources.guards import require_claim
 from isthmus.data.rows import Rows, number_labels
 from isthmus.errors import InputError
 
 ON_DISK = 256 * 2**20  # bytes: a larger file stays on the disk, a smaller one is faster in memory
-
-# What numpy raises where the bytes of a file were cut or changed.
-_DAMAGED = (
-    *(ValueError, EOFError, OSError, SyntaxError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
-)
 
 _Pairs = tuple[tuple[str, str], ...]
 
@@ -40,10 +33,8 @@ def read_npy(path: Path) -> Rows:
 def array_of(path: Path) -> np.ndarray:
     """The array of a file, as a memory map."""
     _check_start(path, b"\x93NUMPY", "numpy.save")
-    try:
+    with entering(path, _unreadable):
         x: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _DAMAGED as error:
-        raise _unreadable(path, error) from error
     return x
 
 
@@ -71,14 +62,13 @@ def rows_of_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> Rows:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     _check_start(path, b"PK", "numpy.savez")
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            _check_claims(path, archive.zip)
-            return {key: np.asarray(archive[key]) for key in archive.files}
-    except InputError:
-        raise
-    except _DAMAGED as error:
-        raise _unreadable(path, error) from error
+    with (
+        entering(path, _unreadable),
+        path.open("rb") as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        _check_claims(path, archive.zip)
+        return {key: np.asarray(archive[key]) for key in archive.files}
 
 
 def _check_claims(path: Path, archive: zipfile.ZipFile) -> None:
@@ -114,7 +104,7 @@ def _unreadable(path: Path, error: Exception) -> InputError:
         return InputError(
             f"{path} holds Python objects, not numbers: save an array of a numeric type instead."
         )
-    return InputError(f"{path} is damaged or incomplete ({error}): write or copy it again.")
+    return damaged(path, error)
 
 
 def _layout(path: Path, keys: set[str]) -> _Pairs:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import tarfile
-import zlib
 from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from isthmus.data._sources.door import damaged, entering
 from isthmus.data._sources.guards import opened, require_claim
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
@@ -109,7 +109,5 @@ def _members(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def _guarded(path: Path, read: Callable[[], T]) -> T:
-    try:
+    with entering(path, lambda path, error: damaged(path, error, "get it again")):
         return read()
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise InputError(f"{path} is damaged or incomplete ({error}): get it again.") from error

@@ -9,6 +9,7 @@ import numpy as np
 
 from isthmus.core.digests import of_files
 from isthmus.core.memory import require
+from isthmus.data._sources.door import entering
 from isthmus.data.streams import GroupedSource
 from isthmus.errors import InputError
 
@@ -47,7 +48,8 @@ class ChunkedArray(GroupedSource):
 
     def read_group(self, place: int) -> np.ndarray:
         start, stop = self.groups.starts[place : place + 2]
-        return np.asarray(self._array[int(start) : int(stop)]).astype(self.dtype, copy=False)
+        with entering(self._file or Path("X, a stored array,")):
+            return np.asarray(self._array[int(start) : int(stop)]).astype(self.dtype, copy=False)
 
     def fingerprint(self) -> str:
         return super().fingerprint() if self._file is None else of_files([self._file])

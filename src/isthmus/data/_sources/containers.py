@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.data._sources.arrays import ON_DISK, rows_of_arrays
+from isthmus.data._sources.door import entering
 from isthmus.data._sources.guards import (
     file_count,
     folder_size,
@@ -17,8 +18,9 @@ from isthmus.data._sources.guards import (
     require_claim,
     require_regular_inside,
 )
+from isthmus.data._sources.trial import require_survival
 from isthmus.data.rows import Rows
-from isthmus.errors import InputError, missing_extra
+from isthmus.errors import missing_extra
 
 
 def read_hdf5(path: Path) -> Rows:
@@ -29,18 +31,17 @@ def read_hdf5(path: Path) -> Rows:
     _need(path, "h5py")
     import h5py
 
-    try:
+    def read() -> dict[str, np.ndarray]:
         with h5py.File(path, "r") as file:
-            arrays = {
+            return {
                 name: _of_hdf5(path, item, h5py.check_string_dtype(item.dtype) is not None)
                 for name, item in file.items()
                 if isinstance(item, h5py.Dataset)
             }
-    except InputError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    return rows_of_arrays(path, arrays)
+
+    with entering(path):
+        require_survival(path, read)
+        return rows_of_arrays(path, read())
 
 
 def read_zarr(path: Path) -> Rows:
@@ -49,14 +50,10 @@ def read_zarr(path: Path) -> Rows:
     import zarr
 
     require_regular_inside(path)
-    try:
+    with entering(path):
         root = zarr.open(str(path), mode="r")
         found = dict(root.arrays()) if isinstance(root, zarr.Group) else {path.stem: root}
         arrays = {name: _of_zarr(path, item) for name, item in found.items()}
-    except InputError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise _unreadable(path, error) from error
     return rows_of_arrays(path, arrays)
 
 
@@ -88,11 +85,3 @@ def _chunks_a_file(stored: Any) -> int:
 def _need(path: Path, package: str) -> None:
     if find_spec(package) is None:
         raise missing_extra(package, package, f"reading {path.name}")
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    text = str(error).strip().splitlines()
-    return InputError(
-        f"{path} is damaged or incomplete ({text[0] if text else type(error).__name__}): write or"
-        " copy it again."
-    )

@@ -6,11 +6,9 @@ Nothing is guessed: what can be read in two ways is refused, and what was recogn
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 import warnings
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -19,13 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.data._formulas import unmarked
+from isthmus.data._sources.door import entering, told
 from isthmus.data._sources.guards import opened, require_columns
 from isthmus.errors import DataWarning, InputError, MemoryLimitError
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
-
-DAMAGED = (ValueError, EOFError, gzip.BadGzipFile, zlib.error, csv.Error)  # of a bad text
 
 _SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _JUDGED = 100  # lines by which signs are judged, and whether a column may hold numbers
@@ -51,7 +48,7 @@ def read_text(path: Path, *, may_lack_name: bool = False) -> tuple[DataFrame, tu
     """
     import pandas
 
-    try:
+    with entering(path, unreadable):
         lines = _first_lines(path)
         sign = _sign(path, lines)
         require_columns(path, lines[0].count(sign) + 1 if lines else 0)
@@ -63,14 +60,6 @@ def read_text(path: Path, *, may_lack_name: bool = False) -> tuple[DataFrame, tu
         with opened(path) as file:
             texts = pandas.read_csv(file, sep=sign, index_col=False, dtype=str)
         texts.columns = frame.columns
-    except InputError:
-        raise
-    except pandas.errors.ParserWarning as error:
-        raise InputError(
-            f"{path}: rows hold more values than the first line has names: name every column."
-        ) from error
-    except DAMAGED as error:
-        raise unreadable(path, error) from error
     notes = [] if _is_tabs(path) else [f"{path}: read with {_SIGNS[sign]} between columns."]
     if example := _put_decimals(path, frame, texts):
         notes.append(f"{path}: read with decimal commas ({example!r} is {_with_point(example)}).")
@@ -118,6 +107,10 @@ def unreadable(path: Path, error: Exception) -> InputError:
             f"{path} is no text in UTF-8: save it in that encoding (spreadsheets call it 'CSV"
             " UTF-8')."
         )
+    if type(error).__name__ == "ParserWarning":  # of pandas
+        return InputError(
+            f"{path}: rows hold more values than the first line has names: name every column."
+        )
     if found := _UNEVEN.search(str(error)):
         wanted, line, seen = found.groups()
         return InputError(
@@ -125,13 +118,9 @@ def unreadable(path: Path, error: Exception) -> InputError:
             " the line of names, and put texts that hold the sign between columns into quotation"
             " marks."
         )
-    text = str(error).strip().splitlines()
-    if text and "out of memory" in text[0]:
+    if "out of memory" in told(error):
         return MemoryLimitError(f"{path}, read as a whole, does not fit into the memory: split it.")
-    return InputError(
-        f"{path} cannot be read as a table ({text[0] if text else type(error).__name__}): write it"
-        " again."
-    )
+    return InputError(f"{path} cannot be read as a table ({told(error)}): write it again.")
 
 
 def _rows(words: Series) -> str:

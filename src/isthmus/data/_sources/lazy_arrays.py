@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from isthmus.data._sources.arrays import ON_DISK
 from isthmus.data._sources.chunked import ChunkedArray
+from isthmus.data._sources.door import entering
 from isthmus.data._sources.guards import require_regular_inside
+from isthmus.data._sources.trial import require_survival
 from isthmus.data.rows import Rows, number_labels
 from isthmus.data.streams import Stream
 from isthmus.errors import InputError, missing_extra
@@ -20,12 +24,14 @@ def stream_hdf5(path: Path) -> Rows:
     _need(path, "h5py")
     import h5py
 
-    try:
+    def read() -> Rows:
         file = h5py.File(path, "r")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    arrays = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
-    return _rows(path, arrays)
+        arrays = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
+        return _rows(path, arrays)
+
+    with entering(path):
+        require_survival(path, lambda: _look_through(read().x))
+        return read()
 
 
 def stream_zarr(path: Path) -> Rows:
@@ -36,11 +42,9 @@ def stream_zarr(path: Path) -> Rows:
     import zarr
 
     require_regular_inside(path)
-    try:
+    with entering(path):
         root: Any = zarr.open(str(path), mode="r")
-    except (OSError, ValueError, KeyError) as error:
-        raise _unreadable(path, error) from error
-    return _rows(path, dict(root.arrays()) if isinstance(root, zarr.Group) else {"x": root})
+        return _rows(path, dict(root.arrays()) if isinstance(root, zarr.Group) else {"x": root})
 
 
 def _rows(path: Path, arrays: dict[str, Any]) -> Rows:
@@ -61,10 +65,14 @@ def _rows(path: Path, arrays: dict[str, Any]) -> Rows:
     )
 
 
+def _look_through(stream: Any) -> None:
+    """Read a stream to its end; of one that is larger than memory the first and the last piece."""
+    places = range(len(stream.source.groups.starts) - 1)
+    size = prod(stream.shape) * stream.dtype.itemsize
+    for place in places if size <= ON_DISK else (places[0], places[-1]):
+        stream.source.read_group(place)
+
+
 def _need(path: Path, package: str) -> None:
     if find_spec(package) is None:
         raise missing_extra(package, package, f"reading {path.name}")
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path} is damaged or incomplete ({error}): write or copy it again.")

@@ -11,6 +11,8 @@ import numpy as np
 
 from isthmus.core.digests import of_files
 from isthmus.core.memory import require
+from isthmus.data._sources.delimited import unreadable
+from isthmus.data._sources.door import entering
 from isthmus.data._sources.guards import require_regular
 from isthmus.data.rows import Rows, number_labels
 from isthmus.data.streams import GroupedSource, Stream
@@ -59,10 +61,11 @@ class ParquetRows(GroupedSource):
 
     def read_group(self, place: int) -> np.ndarray:
         file, group = self._places[place]
-        table = self._open[file].read_row_group(group, columns=self._names)
-        rows = np.empty((table.num_rows, len(self._names)), self.dtype)
-        for column, values in enumerate(table.columns):
-            rows[:, column] = values.to_pandas().to_numpy(dtype=self.dtype, na_value=np.nan)
+        with entering(self._files[file], unreadable):
+            table = self._open[file].read_row_group(group, columns=self._names)
+            rows = np.empty((table.num_rows, len(self._names)), self.dtype)
+            for column, values in enumerate(table.columns):
+                rows[:, column] = values.to_pandas().to_numpy(dtype=self.dtype, na_value=np.nan)
         return rows
 
     def labels(self, column: str) -> np.ndarray:
@@ -82,19 +85,11 @@ def stream_parquet(path: Path, label: str | None = None) -> Rows:
     files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
     for file in files:
         require_regular(file)
-    try:
+    with entering(path, unreadable):
         source = ParquetRows(files, label)
         if label is None:
             return Rows(Stream(source), columns=source.columns)
         labels = source.labels(label)
-    except InputError:
-        raise
-    except (ValueError, KeyError) as error:  # pyarrow's errors are these
-        text = str(error).strip().splitlines()
-        raise InputError(
-            f"{path} cannot be read as a table ({text[0] if text else type(error).__name__}): write"
-            " it again."
-        ) from error
     numbered = number_labels(_as_text(labels), f"{path}, column {label!r}")
     return Rows(Stream(source), *numbered, columns=source.columns)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isthmus.core.memory import require
+from isthmus.data._sources.door import entering, told
 from isthmus.data._sources.guards import require_regular
 from isthmus.errors import InputError
 
@@ -25,6 +26,9 @@ _COPIES = 3  # of the pixels while they are decoded and brought to their form
 _GREY = frozenset({"1", "L", "LA"})
 _MAY_TURN = (b"eXIf", b"exif", b"Orientation")
 _ORIENTATION = 0x0112  # the EXIF tag; its values from 5 on turn the image by a quarter
+
+# what Pillow says of a bad file before it raises would go to the terminal
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 Size = tuple[int, int]  # height, width
 
@@ -130,7 +134,7 @@ def _opened(path: Path) -> Iterator[ImageFile]:
     """The opened image; whatever Pillow says of a bad one becomes an error that names the file."""
     from PIL import Image
 
-    try:
+    with entering(path, _no_image):
         require_regular(path)
         with Image.open(path) as image:
             width, height = image.size
@@ -142,13 +146,10 @@ def _opened(path: Path) -> Iterator[ImageFile]:
                     " or as an .npy array."
                 )
             yield image
-    except InputError:
-        raise
-    except (
-        *(OSError, SyntaxError, ValueError, EOFError, struct.error, OverflowError),
-        Image.DecompressionBombError,
-    ) as error:
-        raise InputError(
-            f"{path} cannot be read as an image ({error}): replace it, or take it out, or pass"
-            " skip_unreadable=True (--skip-unreadable)."
-        ) from error
+
+
+def _no_image(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path} cannot be read as an image ({told(error)}): replace it, or take it out, or pass"
+        " skip_unreadable=True (--skip-unreadable)."
+    )

@@ -12,6 +12,7 @@ import numpy as np
 
 from isthmus.core.memory import require
 from isthmus.data._sources.delimited import read_text, say_strays, unreadable
+from isthmus.data._sources.door import entering
 from isthmus.data._sources.folders import all_files
 from isthmus.data._sources.guards import require_claim, require_columns, require_regular
 from isthmus.data.rows import Rows, number_labels
@@ -52,16 +53,11 @@ def parquet_frame(path: Path) -> DataFrame:
     """The cells of a Parquet file or of a folder of them, with the index that they keep."""
     _need(path, "pandas", "pyarrow")
     import pandas
-    import pyarrow
 
-    try:
+    with entering(path, unreadable):
         is_folder = path.is_dir()
         _check_claims([path / name for name in all_files(path, PARQUET)] if is_folder else [path])
         return _of_folder(path) if is_folder else pandas.read_parquet(path, engine="pyarrow")
-    except InputError:
-        raise
-    except (ValueError, OSError, KeyError, TypeError, pyarrow.ArrowException) as error:
-        raise unreadable(path, error) from error
 
 
 def _check_claims(files: Sequence[Path]) -> None:
