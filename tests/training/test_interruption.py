@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import isthmus as ist
+from isthmus._cli import app as cli
+from isthmus._cli.commands import Command
 from isthmus.training._interruption import Terminated
 from isthmus.training.callbacks import Callback
 from isthmus.training.loop import Trainer
@@ -22,6 +24,8 @@ TRAIN = """
 import sys
 import numpy as np
 import isthmus as ist
+from isthmus._cli import app as cli
+from isthmus._cli.commands import Command
 from isthmus.training import checkpoint
 
 checkpoint._LEAST_INTERVAL, checkpoint._SHARE = 0.0, 0
@@ -123,7 +127,7 @@ def test_a_signal_in_the_close_of_the_last_epoch_is_not_swallowed(
         )
 
     before = signal.getsignal(number)
-    with pytest.raises(raised, match="after the last epoch.*start the same training again"):
+    with pytest.raises(raised, match="after the last epoch"):
         model(callbacks=[AtTheEnd(number)]).fit(few)
     assert signal.getsignal(number) is before
     again = model().fit(few)
@@ -152,3 +156,31 @@ def test_ctrl_c_while_a_command_is_loading_ends_it_with_one_line(module: str) ->
         [sys.executable, "-c", LOADING, module], capture_output=True, text=True, check=False
     )
     assert (process.returncode, process.stderr) == (130, "isthmus: interrupted\n")
+
+
+def test_ctrl_c_while_options_are_read_ends_a_command_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Command, "parse_args", interrupted)
+    monkeypatch.setattr(sys, "argv", ["isthmus", "models"])
+    with pytest.raises(SystemExit) as ending:
+        cli.main()
+    assert (ending.value.code, capsys.readouterr().err) == (130, "isthmus: interrupted\n")
+
+
+def test_what_a_command_says_of_ctrl_c_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt("stopped in epoch 3")
+
+    monkeypatch.setattr("isthmus.io.runs.load_run", interrupted)
+    monkeypatch.setattr(
+        sys, "argv", ["isthmus", "encode", "pretrained:ae-mnist-2d", "digits", "x.csv"]
+    )
+    with pytest.raises(SystemExit) as ending:
+        cli.main()
+    assert (ending.value.code, capsys.readouterr().err) == (130, "isthmus: stopped in epoch 3\n")
