@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isthmus.core.memory import is_shortage
 from isthmus.core.objectives import Batches, Stage, TrainableModule
+from isthmus.errors import InputError
 from isthmus.training._steps import (
     Step,
     diverged,
@@ -145,6 +146,11 @@ class Trainer:
 
     def take_up(self, state: State, moments: Sequence[Mapping[str, Any]]) -> None:
         """Go on from a state and its optimisers' ``moments``; those of another kind start anew."""
+        if state.log is not None and not 0 < state.position <= len(state.log) == self.steps:
+            raise InputError(
+                f"it stands at step {state.position} of an epoch of {len(state.log)} steps, which"
+                f" has {self.steps} now: start anew."
+            )
         self.state = state
         state.log = None if state.log is None else state.log.to(self.runtime.device)
         if state.stage >= 0:
