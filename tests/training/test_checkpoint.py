@@ -89,6 +89,7 @@ def said(meta: dict[str, Any], name: str, value: Any) -> None:
             lambda t, m: t["optimizers.0.second.0"].fill_(float("nan")),
             r"the moments of an optimizer are those of other parameters",
         ),
+        (lambda t, m: m.update(optimizers={"list": []}), r"optimizers are others than those that"),
         (lambda t, m: t.pop("generator"), r"KeyError: 'generator'"),
     ],
 )

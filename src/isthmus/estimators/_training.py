@@ -229,7 +229,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         if checkpoint is not None and (kept := checkpoint.read(module)) is not None:
             checkpoint.refuse_fewer(kept[0], trainer.ends[-1])
             with files.reading(checkpoint.path, REMEDY):
-                trainer.take_up(*kept)
+                trainer.take_up(*kept, strict=True)
         return trainer
 
     def _stages_of(self, task: Task, module: Autoencoder) -> list[Stage]:
