@@ -99,12 +99,12 @@ def repair(path: Path) -> dict[str, str]:
     runs.require_folder(path)
     with claims.claimed(path):
         settle(path)
-        config = runs.read_manifest(path)
+        config, whole = runs.read_as_it_is(path)
         if "detector" not in config:
             return runs.repair(path)
-        accepted = runs.changed(path, config)
+        accepted = runs.changed(path, config, whole)
         file = path / STATISTICS
-        contents = {STATISTICS: file.read_bytes()} if file.is_file() else {}
+        contents = {STATISTICS: files.content_of(file)} if file.is_file() else {}
         seals, _, _ = _parts(path, config, contents)
         for folder, seal in seals.items():
             found = runs.repair(path / folder)
