@@ -54,8 +54,23 @@ def main() -> None:
         )
         raise SystemExit(2)
     warnings.showwarning = warn
-    _assemble(words)
-    app()
+    try:
+        _assemble(words)
+        app()
+    except (KeyboardInterrupt, SystemExit) as ending:
+        if not _is_unsaid(ending):
+            raise
+        print("isthmus: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _is_unsaid(ending: BaseException) -> bool:
+    """Whether Ctrl-C came before a command began, or behind its end, so that none has said so;
+    typer makes a silent exit of it.
+    """
+    leaving = ending.__context__
+    causes = (ending, leaving.__cause__ if leaving is not None else None)
+    return any(isinstance(cause, KeyboardInterrupt) for cause in causes)
 
 
 @functools.cache
