@@ -6,6 +6,7 @@ Nothing heavy is imported here: ``--help`` reads the declarations from their sou
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 import warnings
@@ -43,6 +44,8 @@ _PRIOR = {
 
 def main() -> None:
     """The entry point of the command ``isthmus``."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # one that knows few letters shows their numbers
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = tuple(sys.argv[1:])
     if "LOCAL_RANK" in os.environ and words[:1] not in ((), ("train",)):
         print(
