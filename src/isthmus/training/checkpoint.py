@@ -173,7 +173,11 @@ def _state_of(given: Record) -> State:
         raise unusable("state.log of shape", tuple(log.shape), f"a column for each of {terms}")
     snapshots: dict[str, Tensor] = given.record("snapshots").entries()
     epochs = {name.removeprefix("codes.") for name in snapshots if name.startswith("codes.")}
-    if set(snapshots) != {f"{part}.{epoch}" for part in ("codes", "grid") for epoch in epochs}:
+    pictured = {name for name in snapshots if not name.startswith("weights.")}
+    weighed = {name.split(".")[1] for name in set(snapshots) - pictured}
+    if pictured != {f"{part}.{epoch}" for part in ("codes", "grid") for epoch in epochs} or (
+        not weighed <= epochs
+    ):
         raise unusable("state.snapshots", sorted(snapshots), "codes and grids")
     best = given.optional("best", given.number)
     return State(

@@ -197,7 +197,7 @@ function addMoments(tools, columns) {
   const rest = () => {
     clearInterval(timer);
     timer = null;
-    play.textContent = "replay the training";
+    play.textContent = "watch the training";
   };
   play.addEventListener("click", () => {
     if (timer) return rest();
