@@ -124,10 +124,16 @@ def _sign(path: Path) -> None:
     said = {
         "process": os.getpid(),
         "host": socket.gethostname(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:3]])[:80],
+        "command": " ".join([_program(), *sys.argv[1:3]])[:80],
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     path.write_bytes(json.dumps(said).encode())
+
+
+def _program() -> str:
+    """What this process was started as; a package that is a program, by its own name."""
+    path = Path(sys.argv[0])
+    return path.parent.name if path.name == "__main__.py" else path.name
 
 
 def _holder(path: Path) -> str:

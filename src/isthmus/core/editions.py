@@ -248,11 +248,11 @@ def file_changes(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
 def _content(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes | None:
     """The bytes of a file, under its own name or the one that waits; None unless they match."""
     for path in (_next(folder, name, entry), folder / name):
-        if path.is_file() and path.stat().st_size == entry["bytes"]:
-            with files.reading(path, files.RESTORE):
+        with files.reading(path, files.RESTORE), suppress(FileNotFoundError):  # renamed meanwhile
+            if path.is_file() and path.stat().st_size == entry["bytes"]:
                 content = path.read_bytes()
-            if files.sha256(content) == entry["sha256"]:
-                return content
+                if files.sha256(content) == entry["sha256"]:
+                    return content
     return None
 
 

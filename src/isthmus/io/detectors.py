@@ -99,10 +99,10 @@ def repair(path: Path) -> dict[str, str]:
     runs.require_folder(path)
     with claims.claimed(path):
         settle(path)
-        config = runs.read_manifest(path)
+        config, whole = runs.read_as_it_is(path)
         if "detector" not in config:
             return runs.repair(path)
-        accepted = runs.changed(path, config)
+        accepted = runs.changed(path, config, whole)
         file = path / STATISTICS
         contents = {STATISTICS: file.read_bytes()} if file.is_file() else {}
         seals, _, _ = _parts(path, config, contents)

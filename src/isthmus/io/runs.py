@@ -135,17 +135,19 @@ def info(path: str | Path) -> dict[str, Any]:
     ``changed`` lists what is not as it was written, each with how.
     """
     path = run_folder(path)
-    config = read_manifest(path)
+    config, contents = read_as_it_is(path)
     _require_member(config, path)
     history = path / HISTORY
-    rows = _rows(history.read_bytes(), history) if history.is_file() else []
-    return config | {"history": rows[-1:], "changed": changed(path, config)}
+    content = contents.get(HISTORY) or (history.read_bytes() if history.is_file() else b"")
+    rows = _rows(content, history)
+    return config | {"history": rows[-1:], "changed": changed(path, config, contents)}
 
 
-def changed(path: Path, config: Mapping[str, Any]) -> dict[str, str]:
+def changed(path: Path, config: Mapping[str, Any], contents: Mapping[str, bytes]) -> dict[str, str]:
     """What of a run is not as it was written: entries of its configuration, and files."""
     entries = {f"{CONFIG}: {name}": "changed" for name in editions.changes(config)}
-    return entries | editions.file_changes(path, config)
+    others = [name for name in config["files"] if name not in contents]
+    return entries | {name: "changed" if (path / name).is_file() else "missing" for name in others}
 
 
 def repair(
@@ -171,9 +173,9 @@ def repair(
     require_folder(path)
     with claims.claimed(path):
         editions.settle(path)
-        config = read_manifest(path)
+        config, whole = read_as_it_is(path)
         _require_member(config, path)
-        accepted = changed(path, config)
+        accepted = changed(path, config, whole)
         contents = {name: (path / name).read_bytes() for name in FILES if (path / name).is_file()}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RunWarning)
@@ -203,16 +205,22 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The configuration of a run or a detector and its files; refused where it was changed."""
-    require_folder(path)
-    with files.reading(path / CONFIG, files.RESTORE):
-        config, contents = editions.read_edition(path)
-        config = _of_this_format(config, path)
-        entries = editions.changes(config)
-    if entries:
+    config, contents = read_as_it_is(path)
+    if entries := editions.changes(config):
         raise RunError(
             f"{path / CONFIG} was changed after it was written ({', '.join(entries)}), so it is"
             f" damaged or edited: restore it, or accept it as it is with isthmus repair {path}."
         )
+    return config, contents
+
+
+def read_as_it_is(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The configuration of a run or a detector, also a changed one, and the files that fit it."""
+    require_folder(path)
+    with files.reading(path / CONFIG, files.RESTORE):
+        config, contents = editions.read_edition(path)
+        config = _of_this_format(config, path)
+        editions.changes(config)  # what cannot be compared is damaged
     return config, contents
 
 
