@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from isthmus._cli.options import SWITCH, Option, Options
+from isthmus.core.memory import is_shortage
 from isthmus.core.wording import printable
 from isthmus.errors import InputError, LostProcessError
 
@@ -63,6 +64,10 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             )
         except (ArithmeticError, LostProcessError) as error:
             _fail(str(error), 1)
+        except (MemoryError, RuntimeError) as error:
+            if not is_shortage(error):
+                raise
+            _fail("memory ran out: ask for less at a time, or give it more memory.", 1)
         except KeyboardInterrupt as interruption:
             _fail(str(interruption) or "interrupted", 130)
         except SystemExit as ending:

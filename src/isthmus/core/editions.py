@@ -83,7 +83,7 @@ class Edition:
         path = self.folder / name
         if path.is_file():
             with files.storing(path):
-                self.ended[name] = files.sha256(path.read_bytes())
+                self.ended[name] = files.sha256(files.content_of(path))
 
     def publish(self, values: Mapping[str, Any]) -> None:
         """Make this the present edition, by one rename of the manifest."""
@@ -250,7 +250,7 @@ def _content(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes | None:
     for path in (_next(folder, name, entry), folder / name):
         with files.reading(path, files.RESTORE), suppress(FileNotFoundError):  # renamed meanwhile
             if path.is_file() and path.stat().st_size == entry["bytes"]:
-                content = path.read_bytes()
+                content = files.content_of(path)
                 if files.sha256(content) == entry["sha256"]:
                     return content
     return None
@@ -260,7 +260,7 @@ def _matches(path: Path, entry: Mapping[str, Any]) -> bool:
     return (
         path.is_file()
         and path.stat().st_size == entry["bytes"]
-        and files.sha256(path.read_bytes()) == entry["sha256"]
+        and files.sha256(files.content_of(path)) == entry["sha256"]
     )
 
 
@@ -278,7 +278,7 @@ def _clean(folder: Path, names: Iterable[str]) -> None:
 
 
 def _has(path: Path, seal: str) -> bool:
-    return path.is_file() and files.sha256(path.read_bytes()) == seal
+    return path.is_file() and files.sha256(files.content_of(path)) == seal
 
 
 def _digest(value: Any) -> str:

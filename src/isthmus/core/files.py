@@ -19,6 +19,8 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
+from isthmus.core.memory import require
+from isthmus.core.paths import require_regular
 from isthmus.errors import InputError, MissingExtraError, RunError, StorageError
 
 PART = ".isthmus-part"
@@ -157,12 +159,24 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
 
 
+def content_of(path: Path, remedy: str = RESTORE) -> bytes:
+    """All bytes of a file; refused where it never ends, or is larger than the memory.
+
+    Raises:
+        RunError: which names the file.
+    """
+    with reading(path, remedy):
+        require_regular(path)
+        require(path.stat().st_size, "its content", remedy)
+        return path.read_bytes()
+
+
 def read_json(path: Path) -> Any:
     """Read JSON; what cannot be read raises :class:`RunError` with the file's name."""
     if not path.is_file():
         raise RunError(f"{path} is missing: the folder holds no finished run of isthmus.")
     with reading(path, "restore it from a copy, or train again"):
-        return json.loads(path.read_bytes())
+        return json.loads(content_of(path))
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], meta: Any = None) -> None:
@@ -182,7 +196,7 @@ def read_tensors(path: Path, remedy: str = RESTORE) -> tuple[dict[str, Tensor], 
     if not path.is_file():
         raise RunError(f"{path} is missing: {remedy}.")
     with reading(path, remedy):
-        return parse_tensors(path.read_bytes(), path, remedy)
+        return parse_tensors(content_of(path, remedy), path, remedy)
 
 
 def parse_tensors(
@@ -202,13 +216,13 @@ def parse_tensors(
 
 def read_meta(path: Path) -> Any:
     """Only the JSON value in the header of what :func:`write_tensors` wrote, unchecked."""
-    with reading(path, "remove or restore it"), safe_open(path, framework="pt") as file:
+    with _opened(path) as file:
         return _said(file.metadata()).get("value")
 
 
 def is_marked(path: Path) -> bool:
     """Whether :func:`write_tensors` wrote a file."""
-    with reading(path, "remove or restore it"), safe_open(path, framework="pt") as file:
+    with _opened(path) as file:
         return _META in (file.metadata() or {})
 
 
@@ -296,6 +310,15 @@ def _write_out(part: Path, content: bytes, synced: bool) -> None:
         if synced:
             file.flush()
             os.fsync(file.fileno())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A file of tensors, of which the head alone is read."""
+    with reading(path, "remove or restore it"):
+        require_regular(path)
+        with safe_open(path, framework="pt") as file:
+            yield file
 
 
 def _said(metadata: Mapping[str, str] | None) -> dict[str, Any]:

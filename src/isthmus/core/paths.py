@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 from isthmus.errors import InputError, InputTypeError
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def as_path(value: object, name: str) -> Path:
@@ -34,6 +42,15 @@ def as_path(value: object, name: str) -> Path:
             f"{name}={_shown(value)} cannot be used as a path ({said}): give another."
         ) from error
     return path
+
+
+def require_regular(path: Path) -> None:
+    """Refuse a pipe, a device or a socket: to read one may never end."""
+    kind = stat.S_IFMT(path.stat().st_mode)
+    if kind in _KINDS:
+        raise InputError(
+            f"{path} is {_KINDS[kind]}, not a file: write what it gives into a file, and name that."
+        )
 
 
 def _shown(value: object) -> str:

@@ -13,12 +13,11 @@ import numpy as np
 
 from isthmus.core.declarations import first_paragraph
 from isthmus.core.memory import limited
-from isthmus.core.paths import as_path
+from isthmus.core.paths import as_path, require_regular
 from isthmus.data._sources.arrays import read_npy, read_npz
 from isthmus.data._sources.containers import is_zarr, read_hdf5, read_zarr
 from isthmus.data._sources.door import entering
 from isthmus.data._sources.folders import SUFFIXES, first_file, is_image
-from isthmus.data._sources.guards import require_regular
 from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
 from isthmus.data._sources.lazy import open_stream
 from isthmus.data._sources.series import read_series

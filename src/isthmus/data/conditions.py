@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from isthmus.core.memory import require
 from isthmus.core.records import Record, unusable
 from isthmus.data.incoming import incoming
 from isthmus.data.labels import LabelSet
@@ -44,6 +45,9 @@ class Condition(ABC):
         """Plain values for ``config.json``."""
 
 
+_ONE_HOT = 12  # bytes of a number while it is made: as a whole one, then as a float
+
+
 @dataclass(frozen=True)
 class LabelCondition(Condition):
     """Classes, as one-hot numbers."""
@@ -56,7 +60,14 @@ class LabelCondition(Condition):
         return len(self.labels.names)
 
     def transform(self, values: Any, n: int) -> Tensor:
+        self._require_room(n)
         return one_hot(self.labels.indices(values, n), self.size).float()
+
+    def _require_room(self, n: int) -> None:
+        """Refuse so many classes that their one-hot numbers do not fit into the memory."""
+        what = f"the labels of {n:,} examples in {self.size:,} classes"
+        remedy = "pass condition='covariates' if they are numbers"
+        require(n * self.size * _ONE_HOT, what, remedy)
 
     def draw(self, n: int) -> Tensor:
         return one_hot(self.labels.draw(n), self.size).float()

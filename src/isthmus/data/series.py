@@ -9,11 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from isthmus.core.memory import require
 from isthmus.data.columns import listed
 from isthmus.data.datasets import Data, Part
 from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.rows import with_columns
 from isthmus.errors import DataWarning, InputError
+
+_BYTES = 8  # of a cell
 
 TimeKind = Literal["signal", "sequence"]
 
@@ -176,6 +179,9 @@ def windows(series: Any, length: int, stride: int = 1, *, kind: TimeKind = "sign
                 f"{name} has {len(table)} steps, fewer than a window of length={length}: leave it"
                 " out, or take a shorter length (steps lie along the first axis)."
             )
+    cells = sum((len(table) - length) // stride * length * table.shape[1] for table in tables)
+    remedy = f"give a larger stride than {stride}, or shorter windows"
+    require(cells * _BYTES, f"windows of length={length}", remedy)
     cut = [_cut(table, int(length), int(stride)) for table in tables]
     x = np.concatenate([part for part, _ in cut])  # (n, channels, length)
     starts = np.concatenate([begins for _, begins in cut])

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.interpolate import PchipInterpolator
 
+from isthmus.core.memory import require
 from isthmus.core.paths import as_path
 from isthmus.data.datasets import Data
 from isthmus.errors import InputError
@@ -23,6 +24,7 @@ from isthmus.figures._evolution import Film, film_of
 from isthmus.figures._style import bare, figure_title, head, label, new_figure, over, rule
 from isthmus.figures._tiles import Tiles, tiles_for
 
+_PICTURE = 2**20  # bytes
 _FRAME = 90  # milliseconds
 _GREYS, _CLASSES, _OTHERS = 32, 40, 96  # colours of the palette; there are three of each class
 _APART = 12  # of 255: what is nearer to a colour of the palette is not added to it
@@ -65,6 +67,7 @@ def evolution_gif(
         )
     if frames < 2:
         raise InputError(f"frames={frames} makes no animation: give 2 or more.")
+    require(frames * _PICTURE, f"an animation of frames={frames}", "ask for fewer")
     film = film_of(model, data, labels)
     pictures = list(
         _pictures(

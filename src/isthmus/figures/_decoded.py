@@ -25,7 +25,7 @@ from isthmus.figures._style import (
     shortened,
     trim,
 )
-from isthmus.figures._tiles import Tiles, tiles_for
+from isthmus.figures._tiles import Tiles, require_room, tiles_for
 
 _COMPONENTS = ", first two principal components"  # the axes say so themselves
 
@@ -41,6 +41,7 @@ def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) ->
     """
     codes, tiles = codes_of(model, shown(data), data), tiles_for(model, data)
     flat = codes.reshape(len(codes), -1)
+    require_room(side * side, data, f"side={side}")
     lattice = latent_grid(space_of(model), flat, side)
     decoded = decoded_by(model, lattice.codes.reshape(-1, *codes.shape[1:]))
     figure, axes = _sheet(tiles, lattice.columns, lattice.rows, 5.6)
@@ -143,6 +144,7 @@ def walk(
         title: a title of your own; an empty one leaves it out.
     """
     pair, tiles = _pair(data, between), tiles_for(model, data)
+    require_room(steps, data, f"steps={steps}")
     first, last = codes_of(model, pair, data)
     # (steps, 1, ..., 1), so that it multiplies codes of any shape
     share = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * first.ndim)

@@ -11,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
+from isthmus.core.memory import require
 from isthmus.data._scaling import PIXELS
 from isthmus.data.datasets import Data, require_data
 from isthmus.data.frames import Values, is_frame, numbers_of
@@ -19,6 +20,7 @@ from isthmus.errors import InputError
 from isthmus.figures._images import as_images, mosaic
 from isthmus.figures._style import PALETTE, PAPER
 
+_BYTES = 8  # of a value that is drawn
 _BARS = 128  # columns that a profile shows; of more, every so many
 _SEEN = 2000  # training examples from which the scale of a table is taken
 _COARSE = 16  # pixels; images of no more are shown with sharp pixels at any size
@@ -218,3 +220,8 @@ def _profiles(x: np.ndarray, word: str = "column", table: Table | None = None) -
         caption,
         table,
     )
+
+
+def require_room(count: int, data: Data, asked: str) -> None:
+    """Refuse a figure of more examples than the memory holds; ``asked`` is the argument."""
+    require(count * math.prod(data.shape) * _BYTES, f"a figure with {asked}", "ask for fewer")

@@ -104,7 +104,7 @@ def repair(path: Path) -> dict[str, str]:
             return runs.repair(path)
         accepted = runs.changed(path, config, whole)
         file = path / STATISTICS
-        contents = {STATISTICS: file.read_bytes()} if file.is_file() else {}
+        contents = {STATISTICS: files.content_of(file)} if file.is_file() else {}
         seals, _, _ = _parts(path, config, contents)
         for folder, seal in seals.items():
             found = runs.repair(path / folder)

@@ -138,7 +138,7 @@ def info(path: str | Path) -> dict[str, Any]:
     config, contents = read_as_it_is(path)
     _require_member(config, path)
     history = path / HISTORY
-    content = contents.get(HISTORY) or (history.read_bytes() if history.is_file() else b"")
+    content = contents.get(HISTORY) or (files.content_of(history) if history.is_file() else b"")
     rows = _rows(content, history)
     return config | {"history": rows[-1:], "changed": changed(path, config, contents)}
 
@@ -176,7 +176,9 @@ def repair(
         config, whole = read_as_it_is(path)
         _require_member(config, path)
         accepted = changed(path, config, whole)
-        contents = {name: (path / name).read_bytes() for name in FILES if (path / name).is_file()}
+        contents = {
+            name: files.content_of(path / name) for name in FILES if (path / name).is_file()
+        }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RunWarning)
             _loaded(path, config, contents, networks or {}, trust, "cpu")

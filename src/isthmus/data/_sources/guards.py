@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil, prod
@@ -17,29 +16,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from isthmus.core.memory import in_words, require
+from isthmus.core.paths import require_regular
 from isthmus.errors import InputError
 
-_KINDS = {
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-}
 _LARGE = 2**28  # bytes that any reader can take
 _DEFLATED = 1100  # times as large as a file what is packed in it may be: deflate comes to 1,032
 _TEXT = 200  # the same for text: tables come to 50, and only what repeats itself to more
 _COLUMNS = 50_000
 _CHUNKS = 20_000  # that any reader can take
 _PER_TEXT = 3  # bytes of memory for a byte of text, at the least: the text, and its values
-
-
-def require_regular(path: Path) -> None:
-    """Refuse a pipe, a device or a socket: to read one may never end."""
-    kind = stat.S_IFMT(path.stat().st_mode)
-    if kind in _KINDS:
-        raise InputError(
-            f"{path} is {_KINDS[kind]}, not a file: write what it gives into a file, and name that."
-        )
 
 
 def require_regular_inside(folder: Path) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 
 from isthmus.core.digests import of_files
 from isthmus.core.memory import require
+from isthmus.core.paths import require_regular
 from isthmus.data._sources.delimited import unreadable
 from isthmus.data._sources.door import entering
-from isthmus.data._sources.guards import require_regular
 from isthmus.data.rows import Rows, number_labels
 from isthmus.data.streams import GroupedSource, Stream
 from isthmus.errors import InputError, missing_extra, unknown

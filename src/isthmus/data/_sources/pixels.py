@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isthmus.core.memory import require
+from isthmus.core.paths import require_regular
 from isthmus.data._sources.door import entering, told
-from isthmus.data._sources.guards import require_regular
 from isthmus.errors import InputError
 
 if TYPE_CHECKING:

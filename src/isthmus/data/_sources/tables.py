@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isthmus.core.memory import require
+from isthmus.core.paths import require_regular
 from isthmus.data._sources.delimited import read_text, say_strays, unreadable
 from isthmus.data._sources.door import entering
 from isthmus.data._sources.folders import all_files
-from isthmus.data._sources.guards import require_claim, require_columns, require_regular
+from isthmus.data._sources.guards import require_claim, require_columns
 from isthmus.data.rows import Rows, number_labels
 from isthmus.errors import InputError, missing_extra, unknown
 
