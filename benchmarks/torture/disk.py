@@ -32,7 +32,7 @@ class FullDisks(Kind):
     )
     target = 200
     share = 2.0
-    breath = 30.0
+    breath = 120.0
 
     def prepare(self) -> None:
         self.disk = self.folder / "disk"
