@@ -219,7 +219,8 @@ def test_the_page_and_the_numbers_of_a_comparison_are_of_one_edition(
         assert (out / "index.html").read_text() == f"{mark} beta {beta}"
         assert editions.changes(record) == []
         found.append("old" if beta == 1.0 else "new")
-        ist.load(out / "runs" / "vae")
+        made_of.move_in(out)
+        assert ist.load(out / "runs" / "vae").beta == beta
         compared(4.0)  # goes on, or does it again
         assert sorted(path.name for path in out.rglob("*") if path.is_file()) == [
             *("config.json", "history.jsonl", "index.html", "model.safetensors", "results.json")

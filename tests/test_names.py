@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,18 @@ def test_an_error_is_one_line_whatever_the_file_is_called(
     assert status == 2
     assert said.count("\n") == 1
     assert "\x1b" not in said
+
+
+def test_a_terminal_of_few_letters_shows_their_numbers() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "isthmus", "models"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0
+    assert "\\u03b2-TC-VAE" in ended.stdout
 
 
 def test_cells_like_formulas_are_marked_as_text_and_read_as_they_were(tmp_path: Path) -> None:

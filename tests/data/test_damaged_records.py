@@ -100,6 +100,11 @@ def test_what_is_whole_comes_back(name: str) -> None:
     ("place", "value", "message"),
     [
         (("scaling", "scale"), [1.0, 2.0], r"data\.scaling\.scale of shape=\(2,\) is not usable"),
+        (
+            ("scaling", "offset"),
+            [1.0],
+            r"data\.scaling\.offset of shape=\(1,\) .*that of the scale",
+        ),
         (("scaling", "scale", 1), 0.0, r"data\.scaling\.scale=0\.0 is not usable: a number above"),
         (("scaling", "offset", 0), float("nan"), r"scaling\.offset=.* all finite is expected"),
         (("scaling", "kind"), "log", r"data\.scaling\.kind='log' is not usable: one of none, pix"),

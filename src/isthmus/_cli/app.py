@@ -6,6 +6,7 @@ Nothing heavy is imported here: ``--help`` reads the declarations from their sou
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 import warnings
@@ -43,6 +44,8 @@ _PRIOR = {
 
 def main() -> None:
     """The entry point of the command ``isthmus``."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # one that knows few letters shows their numbers
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = tuple(sys.argv[1:])
     if "LOCAL_RANK" in os.environ and words[:1] not in ((), ("train",)):
         print(
@@ -51,8 +54,23 @@ def main() -> None:
         )
         raise SystemExit(2)
     warnings.showwarning = warn
-    _assemble(words)
-    app()
+    try:
+        _assemble(words)
+        app()
+    except (KeyboardInterrupt, SystemExit) as ending:
+        if not _is_unsaid(ending):
+            raise
+        print("isthmus: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _is_unsaid(ending: BaseException) -> bool:
+    """Whether Ctrl-C came before a command began, or behind its end, so that none has said so;
+    typer makes a silent exit of it.
+    """
+    leaving = ending.__context__
+    causes = (ending, leaving.__cause__ if leaving is not None else None)
+    return any(isinstance(cause, KeyboardInterrupt) for cause in causes)
 
 
 @functools.cache

@@ -260,7 +260,13 @@ def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def load_state(module: torch.nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
-    """Put weights into a module; what does not fit raises :class:`RunError` and changes nothing.
+    """Put weights into a module; what does not fit raises :class:`RunError` and changes nothing."""
+    require_fit(module, state, source)
+    module.load_state_dict(dict(state))
+
+
+def require_fit(module: torch.nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
+    """Refuse weights that are no module's, which ``source`` holds.
 
     A weight does not fit where it is missing, foreign, misshapen, of another type, or not finite.
     """
@@ -286,7 +292,6 @@ def load_state(module: torch.nn.Module, state: Mapping[str, Tensor], source: Pat
             f"{source} holds weights that are not finite ({bad!r}), with which nothing can be"
             " computed: train again, with a smaller learning_rate."
         )
-    module.load_state_dict(dict(state))
 
 
 def _is_kin(wanted: torch.dtype, given: torch.dtype) -> bool:

@@ -133,6 +133,9 @@ class Scaling:
             if value.shape not in fitting:
                 wanted = " or ".join(map(str, fitting))
                 raise unusable(f"data.scaling.{name} of shape", value.shape, wanted)
+        if self.offset.shape != self.scale.shape:
+            wanted = f"that of the scale, {self.scale.shape}"
+            raise unusable("data.scaling.offset of shape", self.offset.shape, wanted)
         if self.curve is not None:
             self.curve.require_columns(scaled[-1])
 

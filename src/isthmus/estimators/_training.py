@@ -35,7 +35,7 @@ from isthmus.training.callbacks import Callback, assembled
 from isthmus.training.callbacks.checkpoints import CheckpointWriter
 from isthmus.training.callbacks.snapshots import Snapshot, Snapshots
 from isthmus.training.callbacks.stopping import EarlyStopping
-from isthmus.training.checkpoint import Checkpoint, State, checkpoint_in, held
+from isthmus.training.checkpoint import REMEDY, Checkpoint, State, checkpoint_in, held
 from isthmus.training.distributed import choose_runtime
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import Runtime, SingleProcess, tuned, useful_threads
@@ -228,7 +228,8 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         checkpoint = task.checkpoint
         if checkpoint is not None and (kept := checkpoint.read(module)) is not None:
             checkpoint.refuse_fewer(kept[0], trainer.ends[-1])
-            trainer.take_up(*kept)
+            with files.reading(checkpoint.path, REMEDY):
+                trainer.take_up(*kept, strict=True)
         return trainer
 
     def _stages_of(self, task: Task, module: Autoencoder) -> list[Stage]:

@@ -23,11 +23,12 @@ from isthmus.metrics import Measure, evaluate
 from isthmus.report._commands import SNAPSHOTS, Request
 from isthmus.report._entrants import Entrant, entrants, is_conditional, told
 from isthmus.report._page import PROBES, page_of
+from isthmus.report._places import RESULTS, RUNS, move_in, place_of, seal_of
 from isthmus.report._reference import PCAReference
 from isthmus.report._table import Row, text_of
 from isthmus.version import __version__
 
-RESULTS, PAGE, RUNS = "results.json", "index.html", "runs"
+PAGE = "index.html"
 FORMAT = 1
 
 
@@ -66,8 +67,8 @@ def compare(
 
     PCA with as many components stands beside them. Each run is kept in ``out/runs``, the numbers in
     ``out/results.json``, the page in ``out/index.html``. A comparison that was interrupted goes on
-    where it stopped when it is started again with the same arguments. Page and numbers of an
-    earlier one stay until those of the new one replace them, by one act.
+    where it stopped when it is started again with the same arguments. Page, numbers
+    and runs of an earlier one stay until those of the new one replace them, by one act.
 
     Args:
         members: names, such as ``["ae", "vae"]``, or estimators of your own settings; those are
@@ -111,7 +112,8 @@ def _refuse_foreign(out: Path, folders: Sequence[str]) -> None:
     """Refuse what is not ours before anything is trained."""
     claims.refuse_foreign(out, (RESULTS,), (PAGE,))
     for folder in folders:
-        runs.refuse_target(out / RUNS / folder, overwrite=True)
+        for place in {out / RUNS / folder, place_of(out, folder)}:
+            runs.refuse_target(place, overwrite=True)
 
 
 def _mark(out: Path) -> None:
@@ -119,6 +121,7 @@ def _mark(out: Path) -> None:
     with edition(out, (), RESULTS) as first:
         if not (out / RESULTS).exists():
             first.publish({"format": FORMAT, "isthmus": __version__, "members": []})
+    move_in(out)
 
 
 def _publish(out: Path, rows: Sequence[Row], data: Data, request: Request) -> None:
@@ -130,10 +133,12 @@ def _publish(out: Path, rows: Sequence[Row], data: Data, request: Request) -> No
     versions |= {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
     with edition(out, (PAGE,), RESULTS) as new:
         new.write(PAGE, page_of(rows, data, request, versions).encode("utf-8", "backslashreplace"))
-        for row in rows:
-            if row.run:
-                new.end(f"{row.run}/{runs.CHECKPOINT}")
-        new.publish(_record(rows, data, versions))
+        places = {row.run: place_of(out, Path(row.run).name) for row in rows if row.run}
+        for place in places.values():
+            new.end((place / runs.CHECKPOINT).relative_to(out).as_posix())
+        seals = {run: seal_of(place) for run, place in places.items()}
+        new.publish(_record(rows, seals, data, versions))
+    move_in(out)
 
 
 def _require_labels(models: Sequence[Estimator], data: Data) -> None:
@@ -146,17 +151,17 @@ def _require_labels(models: Sequence[Estimator], data: Data) -> None:
 
 
 def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
-    model, folder = entrant.model, out / RUNS / entrant.folder
-    diagnostics = _fit(model.set_params(checkpoint_dir=str(folder)), data)
+    model, place = entrant.model, place_of(out, entrant.folder)
+    diagnostics = _fit(model.set_params(checkpoint_dir=str(place)), data)
     # the run is whole, and the place where it was made is nobody's business
     model.set_params(checkpoint_dir=None)
     model.source_ = data.source
-    model.save(folder)
+    model.save(place)
     measures = {
         **evaluate(model, data),
         "seconds": _seconds(sum(row["seconds"] for row in model.history_)),
     }
-    run = folder.relative_to(out).as_posix()
+    run = f"{RUNS}/{entrant.folder}"
     return Row(entrant.label, entrant.member, model, measures, told(model), run, diagnostics)
 
 
@@ -219,7 +224,9 @@ def _seconds(value: float) -> Measure:
     )
 
 
-def _record(rows: Sequence[Row], data: Data, versions: Mapping[str, str]) -> dict[str, Any]:
+def _record(
+    rows: Sequence[Row], seals: Mapping[str, str], data: Data, versions: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "isthmus": __version__,
@@ -236,6 +243,7 @@ def _record(rows: Sequence[Row], data: Data, versions: Mapping[str, str]) -> dic
                 "label": row.label,
                 "member": row.member,
                 "run": row.run,
+                "run_sha256": seals.get(row.run or ""),
                 "fields": row.fields,
                 "likelihood": getattr(row.model, "likelihood_", None),
                 "diagnostics": list(row.diagnostics),

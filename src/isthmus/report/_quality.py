@@ -74,7 +74,7 @@ def write_quality(
         files.write_json(path, _record(quality))
     else:
         page = _page(quality, real_train, synthetic, real_test, name)
-    files.write_bytes(path, page.encode("utf-8", "backslashreplace"))
+        files.write_bytes(path, page.encode("utf-8", "backslashreplace"))
     return quality
 
 

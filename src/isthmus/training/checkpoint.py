@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from isthmus.core import claims, editions, files
 from isthmus.core.paths import as_path
-from isthmus.core.records import Record
+from isthmus.core.records import Record, unusable
 from isthmus.errors import RunError
 from isthmus.training.optimizers import Optimizer
 
 FILE = "checkpoint.safetensors"
 _FORMAT = 3
-_REMEDY = "remove it to start anew"
+REMEDY = "remove it to start anew"
 _LEAST_INTERVAL = 1.0
 _SHARE = 20  # a checkpoint may take a twentieth of the time at the most
 
@@ -110,12 +110,13 @@ class Checkpoint:
         if meta is None:
             return None
         self._compare(meta.record("identity").entries())
-        with files.reading(self.path, _REMEDY):
-            tensors, _ = files.read_tensors(self.path, _REMEDY)
+        with files.reading(self.path, REMEDY):
+            tensors, _ = files.read_tensors(self.path, REMEDY)
             files.load_state(module, files.unpack(meta.raw("module"), tensors), self.path)
-            values = files.unpack(meta.raw("state"), tensors)
-            best = float("inf") if values["best"] is None else values["best"]
-            state = State(**{**values, "best": best})
+            state = _state_of(Record(files.unpack(meta.raw("state"), tensors), "state"))
+            for weights in (state.average, state.best_weights):
+                if weights is not None:
+                    files.require_fit(module, weights, self.path)
             moments = files.unpack(meta.raw("optimizers"), tensors)
             torch.set_rng_state(tensors["generator"])
             if "generator.cuda" in tensors and torch.cuda.is_available():
@@ -131,11 +132,11 @@ class Checkpoint:
         """What the file says of itself; None where there is none."""
         if not self.path.exists():
             return None
-        with files.reading(self.path, _REMEDY):
+        with files.reading(self.path, REMEDY):
             meta = files.read_meta(self.path)
             if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
                 raise RunError(
-                    f"{self.path} is not a checkpoint that this version reads: {_REMEDY}."
+                    f"{self.path} is not a checkpoint that this version reads: {REMEDY}."
                 )
             found = Record(meta, "checkpoint")
             found.record("identity")
@@ -162,6 +163,46 @@ class Checkpoint:
                     f"{self.path} belongs to a run with {name}={then!r}, but now {name}={now!r}: "
                     "use the same value to go on, or remove the file to start anew."
                 )
+
+
+def _state_of(given: Record) -> State:
+    """The state that a file holds, each part of its type."""
+    values = given.entries()
+    log, terms = values["log"], list(given.texts("terms"))
+    if log is not None and (log.ndim != 2 or log.shape[1] != len(terms)):
+        raise unusable("state.log of shape", tuple(log.shape), f"a column for each of {terms}")
+    snapshots: dict[str, Tensor] = given.record("snapshots").entries()
+    epochs = {name.removeprefix("codes.") for name in snapshots if name.startswith("codes.")}
+    if set(snapshots) != {f"{part}.{epoch}" for part in ("codes", "grid") for epoch in epochs}:
+        raise unusable("state.snapshots", sorted(snapshots), "codes and grids")
+    best = given.optional("best", given.number)
+    return State(
+        epoch=given.whole("epoch"),
+        position=given.whole("position"),
+        stage=given.whole("stage", -1),
+        history=[_row_of(row) for row in given.items("history")],
+        log=log,
+        best=float("inf") if best is None else best,
+        best_epoch=given.whole("best_epoch"),
+        best_weights=values["best_weights"],
+        average=values["average"],
+        snapshots=snapshots,
+        seconds=given.number("seconds"),
+        stopped=given.flag("stopped"),
+        seed=given.whole("seed"),
+        terms=terms,
+    )
+
+
+def _row_of(values: Any) -> dict[str, float]:
+    """A row of the history that a file holds."""
+    row = Record(values, "a row of the history")
+    for name in ("epoch", "objective", "seconds"):
+        row.number(name)
+    for name, value in row.entries().items():
+        if type(value) not in (int, float):  # a measure may be NaN
+            raise unusable(f"{name} of a row of the history", value, "a number")
+    return row.entries()
 
 
 def checkpoint_in(

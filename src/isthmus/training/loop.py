@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isthmus.core.memory import is_shortage
 from isthmus.core.objectives import Batches, Stage, TrainableModule
+from isthmus.errors import InputError
 from isthmus.training._steps import (
     Step,
     diverged,
@@ -143,12 +144,24 @@ class Trainer:
 
     # ------------------------------------------------------------------ the loop
 
-    def take_up(self, state: State, moments: Sequence[Mapping[str, Any]]) -> None:
-        """Go on from a state and its optimisers' ``moments``; those of another kind start anew."""
+    def take_up(
+        self, state: State, moments: Sequence[Mapping[str, Any]], *, strict: bool = False
+    ) -> None:
+        """Go on from a state and its optimisers' ``moments``; those of another kind start anew, or
+        are refused where ``strict``.
+        """
+        if state.log is not None and not 0 < state.position <= len(state.log) == self.steps:
+            raise InputError(
+                f"it stands at step {state.position} of an epoch of {len(state.log)} steps, which"
+                f" has {self.steps} now: start anew."
+            )
         self.state = state
         state.log = None if state.log is None else state.log.to(self.runtime.device)
         if state.stage >= 0:
             self._make_step()
+            kinds = [sorted(optimizer.state()) for optimizer in self.optimizers]
+            if strict and [sorted(kept) for kept in moments] != kinds:
+                raise InputError("the optimizers are others than those that it keeps: start anew.")
             for optimizer, kept in zip(self.optimizers, moments, strict=False):
                 if kept.keys() == optimizer.state().keys():
                     optimizer.restore(kept)

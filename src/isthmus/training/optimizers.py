@@ -63,8 +63,16 @@ class Optimizer(ABC):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what :meth:`state` gave."""
-        for kept, value in zip(self.first, state["first"], strict=True):
-            kept.copy_(value)
+        _take_up(self.first, state["first"])
+
+
+def _take_up(kept: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    """Take over moments, which must be those of as many parameters of the same shapes."""
+    shapes = [[tuple(value.shape) for value in each] for each in (kept, values)]
+    if shapes[0] != shapes[1] or not all(bool(value.isfinite().all()) for value in values):
+        raise InputError("the moments of an optimizer are those of other parameters: start anew.")
+    for own, value in zip(kept, values, strict=True):
+        own.copy_(value)
 
 
 class SGDOptimizer(Optimizer):
@@ -137,10 +145,7 @@ class AdamOptimizer(Optimizer):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
-        for kept, value in zip(
-            [*self.second, self.count], [*state["second"], state["count"]], strict=True
-        ):
-            kept.copy_(value)
+        _take_up([*self.second, self.count], [*state["second"], state["count"]])
 
 
 class AdamWOptimizer(AdamOptimizer):

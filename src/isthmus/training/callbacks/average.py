@@ -32,11 +32,11 @@ class MovingAverage(Callback):
 
     def on_fit_start(self, trainer: Trainer) -> None:
         state = trainer.state
+        own = trainer.module.state_dict()
         if state.average is None:
-            state.average = {k: v.clone() for k, v in trainer.module.state_dict().items()}
-        device = trainer.runtime.device
-        state.average = {k: value.to(device) for k, value in state.average.items()}
-        pairs = [(state.average[k], v) for k, v in trainer.module.state_dict().items()]
+            state.average = {k: v.clone() for k, v in own.items()}
+        state.average = {k: value.to(own[k]) for k, value in state.average.items()}
+        pairs = [(state.average[k], v) for k, v in own.items()]
         self._moving = _columns([pair for pair in pairs if pair[0].is_floating_point()])
         self._standing = [pair for pair in pairs if not pair[0].is_floating_point()]
 

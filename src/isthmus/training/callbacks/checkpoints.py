@@ -48,6 +48,12 @@ class CheckpointWriter(Callback):
 
     def on_fit_end(self, trainer: Trainer) -> None:
         self._signals.close()
+        # one that came behind the last step; what ended training by itself is said instead
+        if self._interruption.signal is not None and trainer.is_complete:
+            self._interruption.leave(
+                f"stopped after the last epoch; everything is kept in {self.checkpoint.path}: start"
+                " the same training again and it ends at once."
+            )
 
     def _write(self, trainer: Trainer) -> None:
         if trainer.runtime.is_main:
