@@ -69,3 +69,10 @@ def test_rows_that_are_uneven_inside_are_refused(few: np.ndarray) -> None:
 def test_numbers_that_torch_cannot_hold_are_refused(value: float, few: np.ndarray) -> None:
     with pytest.raises(InputError, match=r"free_bits=.* is too large for any computer"):
         ist.VAE(free_bits=value).fit(few)
+
+
+@pytest.mark.parametrize("number", [10**30, 10**400])
+def test_labels_beyond_64_bits_are_classes_like_others(number: int, few: np.ndarray) -> None:
+    labels = np.array([number, 3] * 16, dtype=object)
+    model = ist.VAE(condition="label", epochs=1, hidden=(8,)).fit(few[:32], labels)
+    assert model.sample(2, condition=3).shape == (2, 1, 8, 8)

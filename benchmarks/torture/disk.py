@@ -14,7 +14,7 @@ from benchmarks.torture.deaths import forked, limited_files
 from benchmarks.torture.trials import Kind, Outcome, Verdict, judged
 from benchmarks.torture.writers import ABSENT, Writer, drawn
 
-_SIZE = 4 << 20
+_SIZE = 16 << 20
 _NEW_NAMES = 0x00020000  # unshare(CLONE_NEWNS): what is mounted goes with this process
 
 
