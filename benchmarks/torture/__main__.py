@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
         found.append(tally)
         if chosen.keep:
             keep([tally])
-    fallen = sum(tally.trials - tally.survivors for tally in found)
+    fallen = sum(tally.trials - tally.survivors + len(tally.broken) for tally in found)
     print(f"{sum(tally.trials for tally in found):,} trials, {fallen:,} fell")
     return int(fallen > 0)
 

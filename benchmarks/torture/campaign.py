@@ -33,6 +33,7 @@ class Tally:
     seed: int
     counts: Counter[Verdict] = field(default_factory=Counter)
     faults: dict[tuple[str, ...], tuple[int, Outcome]] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
     seconds: float = 0.0
     slowest: float = 0.0
 
@@ -61,6 +62,7 @@ class Tally:
                 f"    {outcome.verdict}: {outcome.what}: {outcome.said} [{outcome.where}]"
                 f" (--kind {self.kind.name} --seed {self.seed} --trial {number})"
             )
+        lines += [f"    no trial at all: {said}" for said in self.broken]
         return "\n".join(lines)
 
 
@@ -130,6 +132,9 @@ def _told(tally: Tally, line: dict[str, Any], current: int | None) -> int | None
     """The trial that is under way behind a line of a worker."""
     if "begins" in line:
         return int(line["begins"])
+    if "broken" in line:
+        tally.broken.append(line["broken"])
+        return current
     tally.slowest = max(tally.slowest, line["seconds"])
     for said in line["outcomes"]:
         tally.add(line["ended"], Outcome(**said | {"verdict": Verdict(said["verdict"])}))

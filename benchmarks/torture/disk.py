@@ -14,7 +14,7 @@ from benchmarks.torture.deaths import forked, limited_files
 from benchmarks.torture.trials import Kind, Outcome, Verdict, judged
 from benchmarks.torture.writers import ABSENT, Writer, drawn
 
-_SIZE = 4 << 20
+_SIZE = 16 << 20
 _NEW_NAMES = 0x00020000  # unshare(CLONE_NEWNS): what is mounted goes with this process
 
 
@@ -32,7 +32,7 @@ class FullDisks(Kind):
     )
     target = 200
     share = 2.0
-    breath = 30.0
+    breath = 120.0
 
     def prepare(self) -> None:
         self.disk = self.folder / "disk"

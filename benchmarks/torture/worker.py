@@ -13,12 +13,11 @@ import resource
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from benchmarks.torture.trials import Kind, Outcome, Verdict, place
+from benchmarks.torture.trials import Kind, place
 
 _MEMORY = 4 << 30  # what a trial may take beside what was taken before
 
@@ -77,7 +76,11 @@ def _work(kind: Kind, order: Order, report: int) -> None:
             return
         _say(report, begins=number)
         start = time.monotonic()
-        found = [asdict(outcome) for outcome in _tried(kind, seeded(kind, order.seed, number))]
+        try:
+            found = [asdict(outcome) for outcome in kind.trial(seeded(kind, order.seed, number))]
+        except Exception as error:  # the trial is wrong, which says nothing of the package
+            _say(report, broken=f"trial {number}: {error!r} [{place(error)}]"[:400])
+            continue
         took = time.monotonic() - start - kind.breath
         _say(report, ended=number, seconds=took, outcomes=found)
 
@@ -85,14 +88,6 @@ def _work(kind: Kind, order: Order, report: int) -> None:
 def _say(report: int, **line: object) -> None:
     with os.fdopen(os.dup(report), "w", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
-
-
-def _tried(kind: Kind, draw: random.Random) -> Iterator[Outcome]:
-    """The outcomes of a trial; one that fails by itself is no proof of anything, and is shown."""
-    try:
-        yield from kind.trial(draw)
-    except Exception as error:
-        yield Outcome(Verdict.FOREIGN, "the trial itself", repr(error)[:300], place(error))
 
 
 def seeded(kind: Kind, seed: int, number: int) -> random.Random:

@@ -129,7 +129,7 @@ class Command(Writer):
     words: ClassVar[dict[str, Sequence[str]]] = {
         "a.csv": ("encode", "{run}", "{data}", "{out}"),
         "a.npy": ("encode", "{run}", "{data}", "{out}"),
-        "a.parquet": ("reconstruct", "{run}", "{data}", "{out}"),
+        "a.parquet": ("encode", "{run}", "{data}", "{out}"),
         "a.png": ("reconstruct", "{run}", "{data}", "{out}"),
         "s.png": ("sample", "{run}", "-n", "4", "--out", "{out}"),
         "s.npy": ("sample", "{run}", "-n", "4", "--out", "{out}"),

@@ -24,7 +24,8 @@ from benchmarks.torture.campaign import Tally, campaign
 from benchmarks.torture.damage import DAMAGES, damaged, places, restructured
 from benchmarks.torture.deaths import Death, forked
 from benchmarks.torture.kinds import KINDS, chosen
-from benchmarks.torture.trials import Kind, Outcome, Verdict, judged
+from benchmarks.torture.page import PAGE, kept_rows, page
+from benchmarks.torture.trials import FAILED, Kind, Outcome, Verdict, judged
 from isthmus.errors import DataWarning, InputError
 
 
@@ -181,3 +182,19 @@ def test_a_tally_keeps_one_fault_a_place() -> None:
     for number in range(3):
         tally.add(number, Outcome(Verdict.FOREIGN, "a deed", "KeyError: 'x'", "a.py:3"))
     assert (tally.trials, tally.survivors, len(tally.faults)) == (3, 0, 1)
+
+
+def test_the_page_says_what_the_kept_lines_say() -> None:
+    rows = kept_rows()
+    text = page(rows)
+    assert text == PAGE.read_text(encoding="utf-8")
+    for row in rows:
+        assert row["survived"] + sum(row[verdict] for verdict in FAILED) == row["trials"]
+        assert KINDS[row["kind"]].promise in text
+    assert {row["kind"] for row in rows} == set(KINDS)
+
+
+def test_figures_of_a_kind_are_added_over_seeds_and_what_fell_is_named() -> None:
+    row = {"kind": "disk", "trials": 1500, "survived": 1498, "seconds": 60, "commit": "abc"}
+    row |= {verdict.value: 0 for verdict in FAILED} | {"lost": 2, "torch": "2", "machine": "m"}
+    assert "| 3,000 | 2,996 | 4 lost |" in page([{**row, "seed": 0}, {**row, "seed": 1}])

@@ -99,7 +99,10 @@ def narrowed(labels: np.ndarray) -> np.ndarray:
         if all(issubclass(kind, base) for kind in kinds) and (
             dtype is np.bool or bool not in kinds
         ):
-            return labels.astype(dtype)
+            try:
+                return labels.astype(dtype)
+            except OverflowError:  # whole numbers of more than 64 bits stay objects
+                return labels
     return labels
 
 
@@ -139,7 +142,7 @@ def _name(value: Any, row: int, where: str) -> str:
 
 
 def _whole(labels: np.ndarray, where: str) -> np.ndarray:
-    odd = ~(np.isfinite(labels) & (labels == np.round(labels)))
+    odd = ~((np.abs(labels) < 2.0**63) & (labels == np.round(labels)))
     if odd.any():
         row = int(odd.argmax())
         raise InputError(
