@@ -142,7 +142,7 @@ def test_their_member_is_a_command_with_their_fields_and_is_saved(
     assert "theirs" in told
     assert isthmus("encode", tmp_path / "run", "digits", tmp_path / "z.npy")[0] == 0
     with commands_with(tmp_path) as without:
-        said = without("encode", tmp_path / "run", "digits", tmp_path / "z.npy")[2]
+        said = without("encode", tmp_path / "run", "digits", tmp_path / "other.npy")[2]
     assert "unknown member 'theirs'" in said
 
 

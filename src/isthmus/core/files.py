@@ -268,7 +268,8 @@ def load_state(module: torch.nn.Module, state: Mapping[str, Tensor], source: Pat
 def require_fit(module: torch.nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
     """Refuse weights that are no module's, which ``source`` holds.
 
-    A weight does not fit where it is missing, foreign, misshapen, of another type, or not finite.
+    A weight does not fit where it is missing, foreign, misshapen, of another type, or not finite. A
+    buffer may be infinite: how far training has come stands in some, and the end of it is there.
     """
     expected = module.state_dict()
     wrong = [*sorted(set(expected) - set(state)), *sorted(set(state) - set(expected))]
@@ -287,7 +288,11 @@ def require_fit(module: torch.nn.Module, state: Mapping[str, Tensor], source: Pa
                 f"{source} does not fit the model: {name!r} holds {_short(state[name].dtype)}, the"
                 f" model wants {_short(tensor.dtype)}."
             )
-    if (bad := not_finite({name: state[name] for name in expected})) is not None:
+    learnt = {name for name, _ in module.named_parameters()}
+    bad = not_finite({name: state[name] for name in expected if name in learnt})
+    if bad is None:
+        bad = next((name for name in expected if bool(state[name].isnan().any())), None)
+    if bad is not None:
         raise RunError(
             f"{source} holds weights that are not finite ({bad!r}), with which nothing can be"
             " computed: train again, with a smaller learning_rate."
