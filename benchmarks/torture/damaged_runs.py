@@ -85,6 +85,9 @@ class DamagedCheckpoints(Kind):
             whole = specimens.brief(name, epochs=3).fit(specimens.examples(name))
             self.wanted[name] = _weights(whole)
             self.kept[name] = self._interrupted(name)
+            # that a whole one is refused would count as survival below
+            if not np.array_equal(_weights(self._resumed(name)), self.wanted[name]):
+                raise RuntimeError(f"{name} does not go on from a whole checkpoint as it should")
 
     def _interrupted(self, name: str) -> bytes:
         """The checkpoint of a training of three epochs that was stopped behind the second."""
