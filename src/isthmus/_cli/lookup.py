@@ -77,7 +77,7 @@ def repair_command(run: Run, as_json: Json = False) -> None:
 
     if str(run).startswith(pretrained.PREFIX):
         raise InputError(f"{run} comes with the package and stays as it is: train your own.")
-    accepted = detectors.repair(run)
+    accepted = detectors.repair_any(run)
     said = "\n".join(f"accepted: {name} ({how})" for name, how in accepted.items())
     text = said or f"{run} is as it was written: nothing was changed"
     say(text, {"run": run, "accepted": accepted}, as_json)

@@ -87,7 +87,7 @@ def read_detector(
     return members, judging, tensors
 
 
-def repair(path: Path) -> dict[str, str]:
+def repair_any(path: Path) -> dict[str, str]:
     """Accept a run or a detector as it is now, where somebody changed it; gives what is accepted.
 
     Of a detector that is its configuration, its statistics, and its members, each a run. See
@@ -128,7 +128,7 @@ def _parts(
         if not seals or not all(map(_is_seal, seals, seals.values())):
             raise unusable("members", seals, "folders with their checksums")
     if STATISTICS not in contents:
-        raise runs.damaged(path, STATISTICS)
+        raise runs.damaged_file(path, STATISTICS)
     tensors, _ = files.parse_tensors(contents[STATISTICS], path / STATISTICS)
     if (bad := files.not_finite(tensors)) is not None:
         raise RunError(f"{path / STATISTICS} holds {bad!r}, which is not finite: fit again.")

@@ -300,7 +300,7 @@ def _said(
             return read(contents[name], path / name)
     if name in config["files"]:
         if (path / name).is_file():
-            raise damaged(path, name)
+            raise damaged_file(path, name)
         warnings.warn(
             f"{path / name} is missing: the model is whole, but what the file told of its training"
             f" is lost; isthmus repair {path} accepts that.",
@@ -313,7 +313,7 @@ def _said(
 def _tensors(path: Path, name: str, contents: Mapping[str, bytes]) -> dict[str, Tensor]:
     """The tensors of a file that a model cannot do without."""
     if name not in contents:
-        raise damaged(path, name)
+        raise damaged_file(path, name)
     return files.parse_tensors(contents[name], path / name)[0]
 
 
@@ -324,7 +324,7 @@ def _are_equal(kept: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> bool:
     )
 
 
-def damaged(path: Path, name: str) -> RunError:
+def damaged_file(path: Path, name: str) -> RunError:
     """The error for a file that is missing, or not what the configuration says."""
     if not (path / name).is_file():
         return RunError(f"{path / name} is missing: restore it from a copy, or train again.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Encoding:
+class TableEncoding:
     """What the columns of several tables have in common.
 
     Attributes:
@@ -32,7 +32,7 @@ class Encoding:
         return np.array(self.levels) > 0
 
 
-def encode_tables(tables: Mapping[str, pd.DataFrame]) -> tuple[Encoding, list[np.ndarray]]:
+def encode_tables(tables: Mapping[str, pd.DataFrame]) -> tuple[TableEncoding, list[np.ndarray]]:
     """Tables under the names of their arguments as matrices ``(n, columns)`` of float64.
 
     Numeric columns and dates (in nanoseconds) are numbers; booleans, texts and pandas categoricals
@@ -62,7 +62,7 @@ def encode_tables(tables: Mapping[str, pd.DataFrame]) -> tuple[Encoding, list[np
             levels.append(count)
             columns.append(codes)
     matrices = [np.stack(table, axis=1) for table in zip(*columns, strict=True)]
-    return Encoding(tuple(map(str, names)), tuple(levels)), matrices
+    return TableEncoding(tuple(map(str, names)), tuple(levels)), matrices
 
 
 def _check(tables: Mapping[str, pd.DataFrame]) -> None:

@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from isthmus.metrics._encoding import Encoding
+from isthmus.metrics._encoding import TableEncoding
 from isthmus.metrics._measure import Measure
 
 _ROWS, _TREES, _LEAVES = 10_000, 60, 15
@@ -45,7 +45,7 @@ class TargetScore:
 
 
 def target_scores(
-    encoding: Encoding,
+    encoding: TableEncoding,
     real: np.ndarray,
     synthetic: np.ndarray,
     test: np.ndarray,
@@ -97,7 +97,7 @@ def efficacy(scores: Sequence[TargetScore]) -> Measure | None:
 
 
 def detection(
-    encoding: Encoding, real: np.ndarray, synthetic: np.ndarray, seed: int = 0
+    encoding: TableEncoding, real: np.ndarray, synthetic: np.ndarray, seed: int = 0
 ) -> Measure | None:
     """How well gradient boosting tells synthetic rows from real ones, as an AUROC.
 
@@ -128,7 +128,9 @@ def detection(
     )
 
 
-def _score(encoding: Encoding, rows: np.ndarray, test: np.ndarray, target: int, seed: int) -> float:
+def _score(
+    encoding: TableEncoding, rows: np.ndarray, test: np.ndarray, target: int, seed: int
+) -> float:
     rows, test = (table[~np.isnan(table[:, target])] for table in (rows, test))
     y, truth = rows[:, target], test[:, target]
     kinds = min(len(np.unique(y)), len(np.unique(truth)))
@@ -153,7 +155,7 @@ def _score(encoding: Encoding, rows: np.ndarray, test: np.ndarray, target: int, 
     return float(np.average(areas, weights=counts))
 
 
-def _without_gaps(encoding: Encoding, rows: np.ndarray) -> np.ndarray:
+def _without_gaps(encoding: TableEncoding, rows: np.ndarray) -> np.ndarray:
     """Missing values as a category of their own, or as a number below all others.
 
     The learner takes NaN too, but not a column (or a fold of one) that holds nothing else.
@@ -163,7 +165,7 @@ def _without_gaps(encoding: Encoding, rows: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(rows), np.where(encoding.categorical, encoding.levels, below), rows)
 
 
-def _settings(encoding: Encoding, columns: Sequence[int], seed: int) -> dict[str, object]:
+def _settings(encoding: TableEncoding, columns: Sequence[int], seed: int) -> dict[str, object]:
     levels = [encoding.levels[i] for i in columns]
     return {
         # with more categories than it takes, their codes are read as numbers

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from isthmus.metrics._encoding import Encoding
+from isthmus.metrics._encoding import TableEncoding
 from isthmus.metrics._measure import Measure, average
 
 _ROWS, _CHUNK = 2_000, 100
 
 
-def closest_record(encoding: Encoding, rows: np.ndarray, training: np.ndarray) -> np.ndarray:
+def closest_record(encoding: TableEncoding, rows: np.ndarray, training: np.ndarray) -> np.ndarray:
     r"""The distance of each row to the nearest of others, ``(n,)``, from 0 to about 1.
 
     .. math:: d(a, b) = \frac1c \sum_j d_j(a_j, b_j)
@@ -41,7 +41,7 @@ def closest_record(encoding: Encoding, rows: np.ndarray, training: np.ndarray) -
 
 
 def copying(
-    encoding: Encoding,
+    encoding: TableEncoding,
     training: np.ndarray,
     synthetic: np.ndarray,
     test: np.ndarray | None,

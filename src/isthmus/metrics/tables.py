@@ -11,7 +11,7 @@ import numpy as np
 
 from isthmus.errors import unknown
 from isthmus.metrics import efficacy, privacy, similarity
-from isthmus.metrics._encoding import Encoding, encode_tables
+from isthmus.metrics._encoding import TableEncoding, encode_tables
 from isthmus.metrics._measure import Measure
 from isthmus.training.settings import require_seed
 
@@ -109,7 +109,7 @@ def table_quality(
 
 
 def _targets(
-    encoding: Encoding,
+    encoding: TableEncoding,
     real: np.ndarray,
     made: np.ndarray,
     test: np.ndarray | None,
@@ -123,7 +123,9 @@ def _targets(
     return efficacy.target_scores(encoding, real, made, test, targets, seed) if len(real) else ()
 
 
-def _columns(encoding: Encoding, real: np.ndarray, made: np.ndarray) -> tuple[ColumnQuality, ...]:
+def _columns(
+    encoding: TableEncoding, real: np.ndarray, made: np.ndarray
+) -> tuple[ColumnQuality, ...]:
     found = []
     for place, (name, levels) in enumerate(zip(encoding.names, encoding.levels, strict=True)):
         sides = real[:, place], made[:, place]
@@ -134,7 +136,7 @@ def _columns(encoding: Encoding, real: np.ndarray, made: np.ndarray) -> tuple[Co
     return tuple(found)
 
 
-def _pairs(encoding: Encoding, real: np.ndarray, made: np.ndarray) -> np.ndarray:
+def _pairs(encoding: TableEncoding, real: np.ndarray, made: np.ndarray) -> np.ndarray:
     binned_real, binned_made = real.copy(), made.copy()
     for place in np.flatnonzero(~encoding.categorical):
         binned_real[:, place], binned_made[:, place] = similarity.binned(

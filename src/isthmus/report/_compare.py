@@ -21,7 +21,7 @@ from isthmus.estimators.base import Estimator
 from isthmus.io import runs
 from isthmus.metrics import Measure, evaluate
 from isthmus.report._commands import SNAPSHOTS, Request
-from isthmus.report._entrants import Entrant, entrants, is_conditional, told
+from isthmus.report._entrants import Entrant, entrants, is_conditional, told_fields
 from isthmus.report._page import PROBES, page_of
 from isthmus.report._places import RESULTS, RUNS, move_in, place_of, seal_of
 from isthmus.report._reference import PCAReference
@@ -182,7 +182,7 @@ def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
         "seconds": _seconds(sum(row.get("seconds", 0.0) for row in model.history_)),
     }
     run = f"{RUNS}/{entrant.folder}"
-    return Row(entrant.label, entrant.member, model, measures, told(model), run, diagnostics)
+    return Row(entrant.label, entrant.member, model, measures, told_fields(model), run, diagnostics)
 
 
 def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
@@ -225,7 +225,7 @@ def _reference(like: Estimator, data: Data, label: str) -> Row:
     ).fit(data.train)
     seconds = perf_counter() - start
     measures = {**evaluate(model, data), "seconds": _seconds(seconds)}
-    return Row(label, "pca", model, measures, told(model))
+    return Row(label, "pca", model, measures, told_fields(model))
 
 
 def _code_size(model: Estimator) -> int:

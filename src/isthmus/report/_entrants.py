@@ -79,7 +79,7 @@ def entrants(
     return [Entrant(*found) for found in zip(labels, names, folders, models, strict=True)]
 
 
-def told(model: Any) -> dict[str, Any]:
+def told_fields(model: Any) -> dict[str, Any]:
     """The fields of a model that a reader wants to know, as JSON can hold them."""
     return {name: value for name, value in plain_values(model).items() if name not in _NOT_TOLD}
 
@@ -91,8 +91,8 @@ def is_conditional(model: Estimator) -> bool:
 
 def unusual(model: Any) -> dict[str, Any]:
     """The fields of a model that differ from their defaults."""
-    usual = told(type(model)())
-    return {name: value for name, value in told(model).items() if value != usual[name]}
+    usual = told_fields(type(model)())
+    return {name: value for name, value in told_fields(model).items() if value != usual[name]}
 
 
 def is_run(name: str) -> bool:
@@ -136,7 +136,10 @@ def _labels(models: Sequence[Estimator]) -> list[str]:
 
 
 def _differences(model: Estimator, models: Sequence[Estimator]) -> list[str]:
-    mine, others = told(model), [told(other) for other in models if type(other) is type(model)]
+    mine, others = (
+        told_fields(model),
+        [told_fields(other) for other in models if type(other) is type(model)],
+    )
     return [
         f"{name.replace('_', ' ')} {_word(value)}"
         for name, value in mine.items()
