@@ -61,6 +61,30 @@ def browser() -> Iterator[Any]:
         found.close()
 
 
+@pytest.fixture
+def opened(browser: Any) -> Callable[..., contextlib.AbstractContextManager[Any]]:
+    """Open a page from the disk; a word on the console or a question to the net fails a test."""
+
+    @contextlib.contextmanager
+    def open_(file: Path, viewport: dict[str, int], **options: Any) -> Iterator[Any]:
+        said: list[str] = []
+
+        def note(request: Any) -> None:
+            if not request.url.startswith(("file:", "data:")):
+                said.append(request.url)
+
+        page = browser.new_page(viewport=viewport, **options)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", note)
+        page.goto(file.resolve().as_uri())
+        yield page
+        page.close()
+        assert said == []
+
+    return open_
+
+
 @pytest.fixture(scope="session")
 def status_of() -> Callable[..., int]:
     """Run a command of the package in this process, and give its exit status."""

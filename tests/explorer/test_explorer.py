@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import re
+import socket
 import threading
 import time
 import urllib.error
@@ -42,23 +45,11 @@ def file(models: dict[str, ist.Estimator], digits: ist.data.Data, tmp_path_facto
 
 
 @pytest.fixture
-def page(browser: Any, file: Path) -> Iterator[Any]:
-    """The explorer, opened from the disk; a word on the console fails the test."""
-    said: list[str] = []
-    page = browser.new_page(viewport={"width": 1366, "height": 768})
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            said.append(request.url) if not request.url.startswith(("file:", "data:")) else None
-        ),
-    )
-    page.goto(file.resolve().as_uri())
-    page.wait_for_function("() => window.explorer?.columns[0].took")
-    yield page
-    page.close()
-    assert said == []
+def page(file: Path, opened: Any) -> Iterator[Any]:
+    """The explorer, opened from the disk."""
+    with opened(file, {"width": 1366, "height": 768}) as page:
+        page.wait_for_function("() => window.explorer?.columns[0].took")
+        yield page
 
 
 def settled(page: Any) -> None:
@@ -138,6 +129,53 @@ def test_the_joined_script_imports_and_exports_nothing() -> None:
     assert not re.search(r"^(import|export)\b", script(), re.MULTILINE)
 
 
+def test_one_picture_is_the_same_in_every_type_and_layout(digits: ist.data.Data) -> None:
+    """A model of pixels and one of intensities, asked with either, in colours first or last."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 6, 5, 3), dtype=np.uint8)
+    pixels[0, 0, 0] = (0, 255, 0)
+    shares = (pixels / 255).astype(np.float32)
+    for trained in (pixels, shares):
+        model = ist.AE(epochs=1, random_state=0).fit(trained)
+        found = []
+        for x in (pixels, shares):
+            part = ist.data.Part(x)
+            found.append(ist.explore(model, ist.data.Data("t", part, part)))
+        first, second = (one.given for one in found)
+        assert first["examples"] == second["examples"]
+        bright = np.frombuffer(base64.b64decode(first["examples"]), np.uint8).reshape(40, 3, 6, 5)
+        np.testing.assert_array_equal(bright, pixels.transpose(0, 3, 1, 2))
+        np.testing.assert_allclose(found[1].shown[0].codes(), model.transform(shares), atol=1e-5)
+        np.testing.assert_allclose(found[0].shown[0].codes(), model.transform(pixels), atol=1e-5)
+
+
+def test_values_beyond_intensities_are_shown_between_their_least_and_greatest() -> None:
+    x = np.random.default_rng(0).normal(3, 2, (40, 6, 5)).astype(np.float32)
+    model, part = ist.AE(epochs=1, random_state=0).fit(x), ist.data.Part(x)
+    one = ist.explore(model, ist.data.Data("t", part, part)).shown[0]
+    expected = (x - x.min()) / (x.max() - x.min())
+    np.testing.assert_allclose(one.pictures[:, 0].numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(one.codes(), model.transform(x), atol=1e-4)
+
+
+def test_examples_that_a_model_cannot_read_are_refused(digits: ist.data.Data) -> None:
+    mnist = ist.load("pretrained:vae-mnist-2d")
+    with pytest.raises(ist.InputError, match=r"VAE cannot read the examples: X has examples of"):
+        ist.explore(mnist, digits)
+    empty = dataclasses.replace(digits, test=digits.test.take(slice(0)))
+    with pytest.raises(ist.InputError, match=r"there is nothing to explore.*test_fraction=0\.2"):
+        ist.explore(ist.load("pretrained:vae-digits-2d"), empty)
+
+
+def test_a_port_that_is_taken_is_one_sentence(
+    models: dict[str, ist.Estimator], isthmus: Any, tmp_path: Path
+) -> None:
+    run = models["flat"].save(tmp_path / "run")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, _, said = isthmus("explore", run, "--data", "digits", "--port", port)
+    assert (status, f"port {port} of this machine cannot be had" in said) == (2, True)
+
+
 def test_what_cannot_be_shown_says_why(digits: ist.data.Data) -> None:
     rows = ist.AE(epochs=1).fit(np.random.default_rng(0).random((20, 5)))
     with pytest.raises(ist.InputError, match=r"AE cannot be explored: .* only images are shown"):
@@ -166,9 +204,7 @@ def served(models: dict[str, ist.Estimator], digits: ist.data.Data) -> Iterator[
     both = {"flat": models["flat"], "odd": odd}
     shown = explore_served(both, digits)
     assert shown.served == ["odd"]
-    server = uvicorn.Server(
-        uvicorn.Config(app_of(shown, both, "secret"), port=0, log_level="warning")
-    )
+    server = uvicorn.Server(uvicorn.Config(app_of(shown, "secret"), port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

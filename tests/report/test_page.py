@@ -23,22 +23,10 @@ COLOURFUL = """canvas => {  // where on the screen the first pixel of a dot is
 
 
 @pytest.fixture
-def page(browser: Any, comparison: Comparison) -> Iterator[Any]:
-    """The page of the comparison, opened from the disk; a word on the console fails the test."""
-    said: list[str] = []
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            said.append(request.url) if not request.url.startswith(("file:", "data:")) else None
-        ),
-    )
-    page.goto(comparison.page.resolve().as_uri())
-    yield page
-    page.close()
-    assert said == []
+def page(comparison: Comparison, opened: Any) -> Iterator[Any]:
+    """The page of the comparison, opened from the disk."""
+    with opened(comparison.page, {"width": 1280, "height": 900}, reduced_motion="reduce") as page:
+        yield page
 
 
 def test_it_shows_the_end_of_training_first(page: Any) -> None:

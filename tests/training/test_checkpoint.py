@@ -111,4 +111,4 @@ def test_without_a_checkpoint_the_data_are_not_looked_through(
         raise AssertionError("the data were looked through")
 
     monkeypatch.setattr(Examples, "fingerprint", refuse)
-    ist.AE(epochs=1).fit(few)
+    assert len(ist.AE(epochs=1).fit(few).history_) == 1

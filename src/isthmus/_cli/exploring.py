@@ -64,4 +64,4 @@ def explore_command(
         explore(models, loaded).save(out)
         say(f"{out}: {', '.join(models)}", {"out": out, "models": list(models)}, as_json)
         return
-    serve(explore_served(models, loaded), models, port, opens=not no_browser)
+    serve(explore_served(models, loaded), port, opens=not no_browser)

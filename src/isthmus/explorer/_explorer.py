@@ -5,16 +5,17 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from isthmus.core import files
-from isthmus.data.datasets import Data, require_data
+from isthmus.data.datasets import Data, Part, require_data
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.explorer._front import script, style
-from isthmus.explorer._given import given, is_live, is_shown
+from isthmus.explorer._given import EXAMPLES, given
+from isthmus.explorer._shown import Shown
 
 _PAGE = """<!doctype html>
 <html lang="en" data-scheme="auto">
@@ -50,10 +51,12 @@ class Explorer:
     Attributes:
         title: of the page.
         given: what it shows, as JSON.
+        shown: the members.
     """
 
     title: str
-    given: Mapping[str, Any]
+    given: Mapping[str, Any] = field(repr=False)
+    shown: Sequence[Shown] = field(repr=False)
 
     @property
     def served(self) -> list[str]:
@@ -102,24 +105,35 @@ def explore(
     >>> ist.explore(ist.load("pretrained:vae-digits-2d"), data).title
     'VAE on digits'
     """
-    require_data(data)
-    named = _named(models)
-    for label, model in named.items():
-        if (lack := is_live(model)) is not None:
-            raise InputError(f"{label} cannot be explored: {lack}.")
-    return Explorer(f"{' and '.join(named)} on {data.name}", given(named, data))
+    shown, part = _shown(_named(models), data)
+    for one in shown:
+        if one.lack is not None:
+            raise InputError(f"{one.label} cannot be explored: {one.lack}.")
+    return Explorer(_title(shown, data), given(shown, part, data), shown)
 
 
 def explore_served(models: Mapping[str, Estimator], data: Data) -> Explorer:
     """As :func:`explore`, for a page that is served: networks that it does not know, or that are
     too large for it, stay where they are.
     """
+    shown, part = _shown(models, data)
+    served = [one.label for one in shown if one.lack is not None]
+    return Explorer(_title(shown, data), given(shown, part, data, served), shown)
+
+
+def _shown(models: Mapping[str, Estimator], data: Data) -> tuple[list[Shown], Part]:
     require_data(data)
-    for label, model in models.items():
-        if (lack := is_shown(model)) is not None:
-            raise InputError(f"{label} cannot be explored: {lack}.")
-    served = [label for label, model in models.items() if is_live(model) is not None]
-    return Explorer(f"{' and '.join(models)} on {data.name}", given(models, data, served=served))
+    if len(data.test) == 0 or not models:
+        raise InputError(
+            f"there is nothing to explore: give a model, and a test part ({data.name} has"
+            f" {len(data.test)} test examples; load it with test_fraction=0.2)."
+        )
+    part = data.test.take(slice(EXAMPLES))
+    return [Shown(label, model, part) for label, model in models.items()], part
+
+
+def _title(shown: Sequence[Shown], data: Data) -> str:
+    return f"{' and '.join(one.label for one in shown)} on {data.name}"
 
 
 def safe(value: Any) -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.colors import to_hex
 
-from isthmus.core.memory import in_words
-from isthmus.data._scaling import PIXELS
-from isthmus.data.datasets import Data
+from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
-from isthmus.explorer.graph import Decoding, Encoding, Graph, traced, units
+from isthmus.explorer._shown import Shown
 from isthmus.figures._classes import classes_of
 from isthmus.figures._style import PALETTE
 
@@ -23,64 +21,33 @@ EXAMPLES = 2000
 _AXES = 8  # directions that have a slider, the plane's two included
 _MARGIN = 0.06
 _MOMENTS = 5 * 2**18  # bytes of a model's weights at all moments but the last
-_LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
-
-
-def is_shown(model: Estimator) -> str | None:
-    """Why a trained member cannot be explored; None where it can."""
-    spec = model.preprocessor_.spec
-    if spec.kind != "image" or spec.shape[0] not in (1, 3):
-        return f"it was trained on examples of shape {spec.shape}, and only images are shown"
-    if model.preprocessor_.condition is not None:
-        return "it is told something beside each example, which the page does not know"
-    if not model.preprocessor_.scaling.is_straight:
-        return "its scaling is no straight line, which the page does not know"
-    return None
-
-
-def is_live(model: Estimator) -> str | None:
-    """Why a trained member cannot answer in a page alone; None where it can."""
-    if (lack := is_shown(model)) is not None:
-        return lack
-    size = 2 * sum(value.numel() for value in model.module_.state_dict().values())
-    if size > _LARGEST:
-        return f"its weights would take {in_words(size)} of the page"
-    return _unknown(model)
 
 
 def given(
-    models: Mapping[str, Estimator],
-    data: Data,
-    count: int = EXAMPLES,
-    served: Collection[str] = (),
+    shown: Sequence[Shown], part: Part, data: Data, served: Collection[str] = ()
 ) -> dict[str, Any]:
-    """All that the explorer shows of some models and a data set, as JSON; the networks of those
-    that are ``served`` are not in it.
+    """All that the explorer shows of some models and a part of a data set, as JSON; the networks of
+    those that are ``served`` are not in it.
     """
-    part = data.test.take(slice(count))
-    first = next(iter(models.values()))
-    shape = first.preprocessor_.spec.shape
-    for label, model in models.items():
-        if model.preprocessor_.spec.shape != shape:
+    first = shown[0]
+    for one in shown:
+        if one.shape != first.shape:
             raise InputError(
-                f"{label} was trained on images of shape {model.preprocessor_.spec.shape}, but"
-                f" {next(iter(models))} on {shape}: explore those of one shape together."
+                f"{one.label} was trained on images of shape {one.shape}, but {first.label} on"
+                f" {first.shape}: explore those of one shape together."
             )
-    unit = float(PIXELS.get(part.x.dtype, 1))
-    pictures = np.asarray(part.x, dtype=np.float32).reshape(len(part), *shape) / unit
+    pictures = first.pictures.numpy()
     classes = classes_of(data)
     has_classes = part.y is not None
     return {
-        "shape": list(shape),
-        "unit": unit,
+        "shape": list(first.shape),
         "examples": _text((pictures * 255).clip(0, 255).round().astype(np.uint8)),
         "labels": None if part.y is None else [int(label) for label in part.y],
         "classes": list(classes.names) if has_classes else [],
         "colours": [to_hex(c) for c in classes.colours] if has_classes else [PALETTE[0]],
         "drawn": _drawn(pictures),
         "models": [
-            _model(model, label, pictures, unit, place if label in served else None)
-            for place, (label, model) in enumerate(models.items())
+            _model(one, place if one.label in served else None) for place, one in enumerate(shown)
         ],
     }
 
@@ -105,47 +72,27 @@ def _drawn(pictures: np.ndarray) -> dict[str, Any]:
     return {"fill": float(np.median(sides)) / max(height, width), "centre": middle.tolist()}
 
 
-def _unknown(model: Estimator) -> str | None:
-    """The operators of a member's networks that the page does not know, as a reason."""
-    parts = units(model.preprocessor_.scaling)
-    code = (int(np.prod(model.module_.bottleneck.code_shape)),)
-    graphs = (
-        traced(Decoding(model.module_, *parts), code),
-        traced(Encoding(model.module_, *parts), model.preprocessor_.spec.shape),
-    )
-    unknown = sorted({name for graph in graphs for name in graph.unknown})
-    return f"its networks hold {', '.join(unknown)}, unknown to the page" if unknown else None
-
-
-def _model(
-    model: Estimator, label: str, pictures: np.ndarray, unit: float, served: int | None
-) -> dict[str, Any]:
+def _model(one: Shown, served: int | None) -> dict[str, Any]:
     """What is shown of one model; under ``served``, its place, its networks stay where they are."""
-    shown_in = units(model.preprocessor_.scaling, unit)
-    encoding, decoding = Encoding(model.module_, *shown_in), Decoding(model.module_, *shown_in)
-    seen = torch.from_numpy(pictures)
-    codes = _codes(encoding, seen, {})
-    with torch.no_grad():
-        made = decoding(torch.from_numpy(codes.astype(np.float32)))
-        errors = (made - seen).square().flatten(1).sum(1)
+    codes = one.codes()
     centre, directions, deviations, names = _axes(codes)
     known = {
-        "label": label,
+        "label": one.label,
         "centre": centre.tolist(),
         "directions": directions.tolist(),
         "deviations": deviations.tolist(),
         "names": names,
         "axes": names[:2],
         "view": _view((codes - centre) @ directions.T),
-        "usual": np.sort(errors.numpy()).tolist(),
+        "usual": np.sort(one.errors()).tolist(),
     }
     if served is not None:
-        return known | {"served": served, "moments": [_moment(_end(model), {}, codes)]}
-    decoder, encoder = traced(decoding, codes.shape[1:]), traced(encoding, pictures.shape[1:])
+        return known | {"served": served, "moments": [_moment(_end(one.model), {}, codes)]}
+    decoder, encoder = one.graphs
     return known | {
         "decoder": decoder.to_json(),
         "encoder": encoder.to_json(),
-        "moments": list(_moments(model, encoding, decoder, encoder, seen)),
+        "moments": list(_moments(one)),
     }
 
 
@@ -174,22 +121,20 @@ def _view(shown: np.ndarray) -> list[float]:
     return [middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half]
 
 
-def _moments(
-    model: Estimator, encoding: Encoding, decoder: Graph, encoder: Graph, seen: torch.Tensor
-) -> Iterator[dict[str, Any]]:
+def _moments(one: Shown) -> Iterator[dict[str, Any]]:
     """Codes of the examples and weights of the decoder at every moment that was kept and the page
     has room for; the last is the end, where the encoder's are there too.
     """
+    decoder, encoder = one.graphs
     size = 2 * sum(value.numel() for value in decoder.weights.values())
-    end = _end(model)
-    before = [shot for shot in model.snapshots_ if shot.weights and shot.epoch < end]
+    end = _end(one.model)
+    before = [shot for shot in one.model.snapshots_ if shot.weights and shot.epoch < end]
     for place in _spread(len(before), _MOMENTS // size):
         shot = before[place]
         then = {f"module.{name}": torch.from_numpy(v).float() for name, v in shot.weights.items()}
         weights = {name: then.get(name, value) for name, value in decoder.weights.items()}
-        yield _moment(shot.epoch, weights, _codes(encoding, seen, then))
-    last = {**decoder.weights, **encoder.weights}
-    yield _moment(end, last, _codes(encoding, seen, {}))
+        yield _moment(shot.epoch, weights, one.codes(then))
+    yield _moment(end, {**decoder.weights, **encoder.weights}, one.codes())
 
 
 def _moment(epoch: int, weights: Mapping[str, torch.Tensor], codes: np.ndarray) -> dict[str, Any]:
@@ -200,15 +145,6 @@ def _moment(epoch: int, weights: Mapping[str, torch.Tensor], codes: np.ndarray) 
         "weights": packed,
         "codes": _text(codes.astype("<f4")),
     }
-
-
-def _codes(
-    encoding: Encoding, seen: torch.Tensor, weights: Mapping[str, torch.Tensor]
-) -> np.ndarray:
-    """The codes of examples, ``(n, code)``, by a model with other weights."""
-    with torch.no_grad():
-        found = torch.func.functional_call(encoding, dict(weights), (seen,))[0]
-    return np.asarray(found.numpy(), dtype=np.float64)
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import socket
 import webbrowser
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from isthmus.errors import missing_extra
-from isthmus.estimators.base import Estimator
+from isthmus.errors import InputError, missing_extra
 from isthmus.explorer._explorer import Explorer
-from isthmus.explorer.graph import Decoding, Encoding, units
+from isthmus.explorer._shown import Shown
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 
 
-def app_of(explorer: Explorer, models: Mapping[str, Estimator], token: str) -> Starlette:
+def app_of(explorer: Explorer, token: str) -> Starlette:
     """The application: the page, and what decoders and encoders make of numbers.
 
     ``POST /decode/0`` and ``/encode/0`` take float32 numbers, little-endian, and give such back; of
@@ -36,7 +36,7 @@ def app_of(explorer: Explorer, models: Mapping[str, Estimator], token: str) -> S
     except ImportError as error:
         raise missing_extra("starlette", "explore", "the served explorer") from error
 
-    parts = [_parts(model, explorer.given["unit"]) for model in models.values()]
+    parts = [_parts(one) for one in explorer.shown]
 
     def is_known(request: Request) -> bool:
         given = request.headers.get("x-token") or request.query_params.get("token", "")
@@ -64,33 +64,48 @@ def app_of(explorer: Explorer, models: Mapping[str, Estimator], token: str) -> S
     )
 
 
-def serve(explorer: Explorer, models: Mapping[str, Estimator], port: int, *, opens: bool) -> None:
-    """Serve an explorer on this machine alone, until it is interrupted."""
+def serve(explorer: Explorer, port: int, *, opens: bool) -> None:
+    """Serve an explorer on this machine alone, until it is interrupted.
+
+    Raises:
+        InputError: where the port is taken.
+    """
     try:
         import uvicorn
     except ImportError as error:
         raise missing_extra("uvicorn", "explore", "the served explorer") from error
     token = secrets.token_urlsafe(16)
-    address = f"http://{HOST}:{port}/?token={token}"
-    print(f"{explorer.title}: {address} (Ctrl-C ends it)", flush=True)
-    if opens:
-        webbrowser.open(address)
-    uvicorn.run(app_of(explorer, models, token), host=HOST, port=port, log_level="warning")
+    server = uvicorn.Server(uvicorn.Config(app_of(explorer, token), log_level="warning"))
+    with _listening(port) as heard:
+        address = f"http://{HOST}:{port}/?token={token}"
+        print(f"{explorer.title}: {address} (Ctrl-C ends it)", flush=True)
+        if opens:  # whoever asks before the server has begun waits for it
+            webbrowser.open(address)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[heard])
 
 
-def _parts(model: Estimator, unit: float) -> dict[str, tuple[nn.Module, int]]:
+def _listening(port: int) -> socket.socket:
+    """A port of this machine, on which questions wait from now on."""
+    heard = socket.socket()
+    try:
+        heard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        heard.bind((HOST, port))
+        heard.listen()
+    except OSError as error:
+        heard.close()
+        raise InputError(
+            f"port {port} of this machine cannot be had ({error.strerror}): choose another one with"
+            " --port."
+        ) from error
+    return heard
+
+
+def _parts(one: Shown) -> dict[str, tuple[nn.Module, int]]:
     """Decoder and encoder of a member, each with how many numbers it takes."""
-    shown_in = units(model.preprocessor_.scaling, unit)
-    code = int(np.prod(model.module_.bottleneck.code_shape))
-    example = int(np.prod(model.preprocessor_.spec.shape))
-    shape = model.preprocessor_.spec.shape
-    return {
-        "decode": (Decoding(model.module_, *shown_in), code),
-        "encode": (
-            nn.Sequential(nn.Unflatten(1, shape), Encoding(model.module_, *shown_in)),
-            example,
-        ),
-    }
+    code = int(np.prod(one.model.module_.bottleneck.code_shape))
+    encoding = nn.Sequential(nn.Unflatten(1, one.shape), one.encoding)
+    return {"decode": (one.decoding, code), "encode": (encoding, int(np.prod(one.shape)))}
 
 
 def _answered(network: nn.Module, body: bytes) -> bytes:

@@ -14,7 +14,6 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
-from isthmus.data._scaling import Scaling
 
 OPERATORS = frozenset(
     """
@@ -92,15 +91,6 @@ class Encoding(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         found = self.module.encode(Batch((x - self.offset) / self.scale))
         return tuple(part.reshape(len(x), -1) for part in found)
-
-
-def units(scaling: Scaling, unit: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Scale and offset of :class:`Decoding`, where ``unit`` is shown as 1: 255 for pixels."""
-    scale, offset = (
-        torch.as_tensor(part / unit, dtype=torch.float32)
-        for part in (scaling.scale, scaling.offset)
-    )
-    return scale, offset
 
 
 def traced(module: nn.Module, shape: tuple[int, ...]) -> Graph:

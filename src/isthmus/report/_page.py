@@ -18,7 +18,8 @@ from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.explorer._explorer import safe
 from isthmus.explorer._front import script, style
-from isthmus.explorer._given import given, is_live
+from isthmus.explorer._given import given
+from isthmus.explorer._shown import Shown, lack_of
 from isthmus.registry import FIGURES
 from isthmus.report import _verdict as verdict
 from isthmus.report._commands import Request
@@ -119,16 +120,17 @@ def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[st
 
 
 def _explorer(rows: Sequence[Row], data: Data) -> dict[str, Markup] | None:
-    """The live planes of all members that can answer in a page; None where none can."""
-    live = {
-        row.label: row.model
-        for row in rows
-        if isinstance(row.model, Estimator) and is_live(row.model) is None
-    }
+    """The live planes of all members of images of one shape that can answer in a page; None where
+    none can.
+    """
+    part = data.test.take(slice(PROBES))
+    models = {row.label: row.model for row in rows if isinstance(row.model, Estimator)}
+    able = [Shown(label, m, part) for label, m in models.items() if lack_of(m) is None]
+    live = [one for one in able if one.lack is None and one.shape == able[0].shape]
     if not live:
         return None
-    shown = safe(given(live, data, PROBES))
-    return {"given": Markup(shown), "script": Markup(script()), "style": Markup(style())}
+    values = safe(given(live, part, data))
+    return {"given": Markup(values), "script": Markup(script()), "style": Markup(style())}
 
 
 def rendered(template: str, **values: Any) -> str:

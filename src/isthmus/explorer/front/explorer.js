@@ -27,9 +27,10 @@ export function explore(root, given) {
     planes.append(column.box);
     column.onPointed = (row) => tell((other) => other.mark(row));
   });
-  addPad(tools, given, tell);
+  const pad = addPad(tools, given, tell);
   addLegend(tools, given, tell);
-  addMoments(tools, columns);
+  const goToEnd = addMoments(tools, columns);
+  pad?.addEventListener("pointerdown", goToEnd); // the encoders of earlier moments are not in the page
   tell((column) => {
     column.mark(0);
     column.show();
@@ -75,7 +76,7 @@ class Column {
       const [left, right, bottom, top] = this.model.view;
       this.point([
         this.coordinates[0] + (step[0] * (right - left)) / 60,
-        this.coordinates[1] + (step[1] * (top - bottom)) / 60,
+        (this.coordinates[1] ?? 0) + (step[1] * (top - bottom)) / 60,
       ]);
     });
   }
@@ -113,7 +114,6 @@ class Column {
 
   /** A picture that was drawn: where its code lies, what is made of it, and the examples nearest to it. */
   async take(pixels) {
-    this.model.moment = this.model.moments.length - 1; // the encoder of earlier moments is not in the page
     const question = (this.question = Symbol("drawing"));
     const [code, logVariance] = await this.model.encode(pixels);
     const made = await this.model.decode(code);
@@ -176,7 +176,7 @@ class Column {
 function addMoments(tools, columns) {
   const epochs = [...new Set(columns.flatMap((column) => column.model.moments.map((one) => one.epoch)))];
   epochs.sort((a, b) => a - b);
-  if (epochs.length < 2) return;
+  if (epochs.length < 2) return () => {};
   const box = element("div", "explorer-moments", tools);
   const play = element("button", "", box);
   play.type = "button";
@@ -216,10 +216,15 @@ function addMoments(tools, columns) {
   });
   rest();
   go();
+  return () => {
+    rest();
+    input.value = epochs.length - 1;
+    go();
+  };
 }
 
 function addPad(tools, given, tell) {
-  if (given.shape[0] !== 1) return;
+  if (given.shape[0] !== 1) return null;
   const box = element("figure", "explorer-pad", tools);
   element("figcaption", "", box).textContent = "draw here";
   const pad = new Pad(element("canvas", "", box), given.shape, given.drawn, (pixels) => tell((column) => column.take(pixels)));
@@ -234,6 +239,7 @@ function addPad(tools, given, tell) {
       column.plane.draw();
     });
   });
+  return pad.canvas;
 }
 
 function addLegend(tools, given, tell) {
