@@ -1,0 +1,71 @@
+"""How long a move of the pointer takes in the explorer: decoding and drawing, in Chromium.
+
+    python -m benchmarks.explorer pretrained:vae-mnist-2d mnist
+
+The page is opened without a graphics card, at 1366 × 900, and the pointer is moved 120 times over
+the plane. One line of JSON is printed and kept in ``benchmarks/results/explorer.jsonl``.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+import isthmus as ist
+
+RESULTS = Path(__file__).parent / "results" / "explorer.jsonl"
+MOVES = 120
+
+
+def moves(page: Path) -> list[float]:
+    """Milliseconds of each move."""
+    with sync_playwright() as running:
+        browser = running.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        tab = browser.new_page(viewport={"width": 1366, "height": 900})
+        tab.goto(page.resolve().as_uri())
+        tab.wait_for_function("() => window.explorer?.columns[0].took")
+        box = tab.locator(".explorer-plane").first.bounding_box()
+        assert box is not None
+        found = []
+        for turn in np.linspace(0, 2 * np.pi, MOVES):
+            x, y = 0.5 + 0.4 * np.sin(turn), 0.5 + 0.4 * np.cos(turn)
+            tab.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+            tab.wait_for_timeout(20)
+            found.append(float(tab.evaluate("() => explorer.columns[0].took")))
+        browser.close()
+    return found
+
+
+def main(run: str, source: str) -> None:
+    """Measure one model, and keep the line."""
+    data = ist.data.load(source)
+    with tempfile.TemporaryDirectory() as folder:
+        page = ist.explore(ist.load(run), data).save(Path(folder) / "explorer.html")
+        found, size = moves(page), page.stat().st_size
+    row = {
+        "run": run,
+        "examples": min(len(data.test), 2000),
+        "bytes": size,
+        "median_ms": round(float(np.median(found)), 2),
+        "most_ms": round(max(found), 2),
+        "moves": MOVES,
+        "isthmus": ist.__version__,
+        "machine": platform.machine(),
+    }
+    line = json.dumps(row)
+    print(line)
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
