@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-import webbrowser
 from typing import TYPE_CHECKING
 
+from isthmus.core import browsers
 from isthmus.errors import InputError, missing_extra
 from isthmus.explorer._answers import Answers
 from isthmus.explorer._explorer import Explorer
@@ -76,7 +76,7 @@ def serve(explorer: Explorer, port: int, *, opens: bool) -> None:
         address = f"http://{HOST}:{port}/?token={token}"
         print(f"{explorer.title}: {address} (Ctrl-C ends it)", flush=True)
         if opens:  # whoever asks before the server has begun waits for it
-            webbrowser.open(address)
+            browsers.opened(address)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[heard])
 
