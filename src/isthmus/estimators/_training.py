@@ -33,7 +33,7 @@ from isthmus.networks._own import require_variance
 from isthmus.registry import LIKELIHOODS
 from isthmus.training.callbacks import Callback, assembled
 from isthmus.training.callbacks.checkpoints import CheckpointWriter
-from isthmus.training.callbacks.snapshots import Snapshot, Snapshots, from_tensors
+from isthmus.training.callbacks.snapshots import Snapshot, Snapshots, completed, from_tensors
 from isthmus.training.callbacks.stopping import EarlyStopping
 from isthmus.training.checkpoint import REMEDY, Checkpoint, State, checkpoint_in, held
 from isthmus.training.distributed import choose_runtime
@@ -251,7 +251,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             epochs,
             module,
             as_batches(task.preprocessor, task.runtime.device, task.probes.take(slice(_PROBES))),
-            lambda codes: latent_grid(self.code_space, codes).codes,
+            self._plane,
             None if known is None else known.transform(known.typical, 1),
         )
         return assembled(
@@ -263,6 +263,10 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
                 *([] if task.checkpoint is None else [CheckpointWriter(task.checkpoint)]),
             ],
         )
+
+    def _plane(self, codes: np.ndarray) -> np.ndarray:
+        """The codes whose decoded examples a snapshot shows."""
+        return latent_grid(self.code_space, codes).codes
 
     def _identity(
         self, train: Examples, measured: Examples | None, earlier: Earlier | None
@@ -312,6 +316,17 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         files.load_state(module, weights, source)
         self._keep(preprocessor, SingleProcess(self.device).place(module), State())
         self._is_loaded = True
+
+    def _recall(self, history: list[dict[str, float]], snapshots: Sequence[Snapshot]) -> None:
+        """Take back what was saved of the training."""
+        self.history_, known = history, self.preprocessor_.condition
+        self.snapshots_ = completed(
+            snapshots,
+            self.module_,
+            self._plane,
+            self.preprocessor_.inverse_transform,
+            None if known is None else known.transform(known.typical, 1),
+        )
 
     def _warn(self, batches: StoreBatches) -> None:
         """Warn, in plain words, where training ended with little learnt."""

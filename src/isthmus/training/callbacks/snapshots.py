@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import ceil, prod
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _BYTES = 4  # of a number in float32
 _WEIGHTS = 24 * 2**20  # bytes that the weights of all moments of a run may take
+_STEPS = 127  # of 8 bits, to the largest weight of a row
+_TINY = 2.0**-24  # the smallest number above 0 in half precision
+_NO_GRID = np.empty((0,), np.float32)
 
 
 @dataclass(frozen=True)
@@ -86,16 +90,47 @@ class Snapshots(Callback):
             return
         with trainer.evaluating():
             codes = torch.cat([self.module.encode(batch)[0] for batch in self.probes.chunks()])
-            grid = torch.from_numpy(self.plane(codes.float().cpu().numpy())).to(codes)
-            known = None if self.condition is None else self.condition.to(codes)
-            decoded = self.module.decode(
-                grid.reshape(-1, *codes.shape[1:]),
-                None if known is None else known.expand(len(grid), -1),
-            )
+            decoded = pictured(self.module, codes, self.plane, self.condition)
             if epoch in self.weighed or (self.weighed and trainer.state.stopped):
                 for name, value in _floating(self.module).items():
                     kept[f"weights.{epoch}.{name}"] = value.half().cpu()
         kept[f"codes.{epoch}"], kept[f"grid.{epoch}"] = codes.float().cpu(), decoded.float().cpu()
+
+
+def pictured(
+    module: Autoencoder,
+    codes: Tensor,
+    plane: Callable[[np.ndarray], np.ndarray],
+    condition: Tensor | None = None,
+) -> Tensor:
+    """What a decoder makes of a grid over codes, ``(rows * columns, *shape)``."""
+    grid = torch.from_numpy(plane(codes.float().cpu().numpy())).to(codes)
+    known = None if condition is None else condition.to(codes).expand(len(grid), -1)
+    return module.decode(grid.reshape(-1, *codes.shape[1:]), known)
+
+
+def completed(
+    snapshots: Sequence[Snapshot],
+    module: Autoencoder,
+    plane: Callable[[np.ndarray], np.ndarray],
+    outer: Callable[[np.ndarray], np.ndarray],
+    condition: Tensor | None = None,
+) -> list[Snapshot]:
+    """Snapshots with the grids that were left out: what the module makes of them, with the weights
+    of their moments; ``outer`` brings examples into the user's units.
+    """
+    if all(len(snapshot.grid) for snapshot in snapshots):
+        return list(snapshots)
+    then, place = copy.deepcopy(module).eval(), next(module.parameters()).device
+
+    def grid(snapshot: Snapshot) -> np.ndarray:
+        state = {name: torch.from_numpy(value) for name, value in snapshot.weights.items()}
+        then.load_state_dict(state, strict=False)
+        with torch.inference_mode():
+            made = pictured(then, torch.from_numpy(snapshot.codes).to(place), plane, condition)
+        return outer(made.float().cpu().numpy())
+
+    return [s if len(s.grid) else replace(s, grid=grid(s)) for s in snapshots]
 
 
 def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
@@ -110,18 +145,48 @@ def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
     return kept
 
 
+def packed(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
+    """Snapshots with their weights as named tensors of a fifth of the size, for
+    :func:`from_tensors`: codes in half precision, weights in 8 bits with a scale for each row, and
+    no grids, which the weights make again.
+    """
+    kept: dict[str, Tensor] = {}
+    for snapshot in snapshots:
+        epoch = snapshot.epoch
+        kept[f"codes.{epoch}"] = torch.from_numpy(snapshot.codes).half()
+        for name, values in snapshot.weights.items():
+            weights = torch.from_numpy(values).float()
+            largest = weights.abs().amax(-1, keepdim=True) if weights.ndim else weights.abs()
+            scale = (largest / _STEPS).half().clamp(min=_TINY)
+            kept[f"scales.{epoch}.{name}"] = scale
+            steps = (weights / scale.float()).round().clamp(-_STEPS, _STEPS)
+            kept[f"weights.{epoch}.{name}"] = steps.to(torch.int8)
+    return kept
+
+
 def from_tensors(kept: Mapping[str, Tensor]) -> list[Snapshot]:
-    """The inverse of :func:`to_tensors`, in the order of their epochs."""
+    """The inverse of :func:`to_tensors`, in the order of their epochs; of :func:`packed` but for
+    the grids, which are empty.
+    """
     weights: dict[int, dict[str, np.ndarray]] = {}
     for name, value in kept.items():
         kind, _, rest = name.partition(".")
         if kind == "weights":
             epoch, _, weight = rest.partition(".")
+            if (scale := kept.get(f"scales.{rest}")) is not None:
+                value = (value * scale.float()).half()
             weights.setdefault(int(epoch), {})[weight] = value.numpy()
     epochs = sorted(int(name.partition(".")[2]) for name in kept if name.startswith("codes."))
     return [
-        Snapshot(e, kept[f"codes.{e}"].numpy(), kept[f"grid.{e}"].numpy(), weights.get(e, {}))
-        for e in epochs
+        Snapshot(
+            epoch,
+            kept[f"codes.{epoch}"].float().numpy(),
+            _NO_GRID
+            if f"grid.{epoch}" not in kept and epoch in weights
+            else kept[f"grid.{epoch}"].numpy(),
+            weights.get(epoch, {}),
+        )
+        for epoch in epochs
     ]
 
 
