@@ -1,4 +1,4 @@
-# make demo: train AE and VAE on handwritten digits and write demo/index.html
+# make demo: train AE and VAE on handwritten digits, write demo/index.html and open it
 # make test: run the whole suite
 # make quick: style, types and the fast tests, in less than a minute
 # make stubs: write src/isthmus/__init__.pyi, the public names with their types, from the declarations
@@ -16,7 +16,7 @@ PEERS := .venv-peers
 .PHONY: demo test quick lint types stubs bench bench-peers bench-gpu torture clean
 
 demo: $(READY)
-	$(BIN)/isthmus compare ae vae --data digits --latent-dim 2 --epochs 100 --batch-size 64 --learning-rate 0.002 --out demo
+	$(BIN)/python -m isthmus demo --out demo
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal

@@ -126,7 +126,9 @@ def test_a_notebook_shows_the_page_in_a_frame_of_its_own(
 
 
 def test_the_joined_script_imports_and_exports_nothing() -> None:
-    assert not re.search(r"^(import|export)\b", script(), re.MULTILINE)
+    joined = script()
+    assert not re.search(r"^(import|export)\b", joined, re.MULTILINE)
+    assert joined.endswith("const { explore } = from_explorer;")
 
 
 def test_one_picture_is_the_same_in_every_type_and_layout(digits: ist.data.Data) -> None:

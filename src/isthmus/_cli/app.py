@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus._cli import exploring, judging, lookup, sampling, training, using
+from isthmus._cli import demo, exploring, judging, lookup, sampling, training, using
 from isthmus._cli.commands import Command, guarded, own_flags, warn, with_options
 from isthmus._cli.options import Options, plain
 from isthmus._cli.shared import described
@@ -98,6 +98,9 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
         command = filled(training.trainer(name), _ordered(name) if wanted else {})
         text = described(MEMBERS, name) if wanted or not asks_one else ""
         train.command(name, cls=Command, help=text)(command)
+    app.command("demo", cls=Command, rich_help_panel="Train and compare")(
+        guarded(demo.demo_command)
+    )
     app.add_typer(train, name="train", rich_help_panel="Train and compare")
     app.command("compare", cls=Command, rich_help_panel="Train and compare")(
         filled(training.compare_command, _union() if asked("compare") else {}, is_open=True)

@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from importlib.resources import files
 
-_MODULES = ("evaluator.js", "model.js", "picture.js", "plane.js", "pad.js", "explorer.js")
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./[a-z]+\.js";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export ", re.MULTILINE)
+_IMPORT = re.compile(r'^import (\{[^}]*\}) from "([^"]+)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 
-def script() -> str:
-    """All modules as one, in the order in which they need each other."""
-    front = files("isthmus.explorer") / "front"
-    texts = [(front / name).read_text(encoding="utf-8") for name in _MODULES]
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
+def script(entry: str = "explorer.js") -> str:
+    """A module and all that it imports as one script, which ends in the names that it exports.
+
+    Every module stands in a function of its own, after those that it needs, so that two of them may
+    use the same name for different things.
+    """
+    joined: dict[str, str] = {}
+    _join(entry, joined)
+    return "\n".join([*joined.values(), f"const {_names(_text(entry))} = {_variable(entry)};"])
 
 
 def style() -> str:
     """The style sheet."""
-    return (files("isthmus.explorer") / "front" / "explorer.css").read_text(encoding="utf-8")
+    return _text("explorer.css")
+
+
+def _join(path: str, joined: dict[str, str]) -> None:
+    """Add a module, after the modules that it imports."""
+    text = _text(path)
+    folder = posixpath.dirname(path)
+    found = [
+        (names, posixpath.normpath(posixpath.join(folder, other)))
+        for names, other in _IMPORT.findall(text)
+    ]
+    for _, other in found:
+        if other not in joined:
+            _join(other, joined)
+    needed = [f"const {names} = {_variable(other)};" for names, other in found]
+    body = _EXPORT.sub("", _IMPORT.sub("", text))
+    lines = [f"const {_variable(path)} = (() => {{", *needed, body, f"return {_names(text)};"]
+    joined[path] = "\n".join([*lines, "})();"])
+
+
+def _names(text: str) -> str:
+    return f"{{ {', '.join(_EXPORT.findall(text))} }}"
+
+
+def _variable(path: str) -> str:
+    return "from_" + re.sub(r"\W", "_", path.removesuffix(".js"))
+
+
+def _text(path: str) -> str:
+    return (files("isthmus.explorer") / "front" / path).read_text(encoding="utf-8")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-import webbrowser
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from isthmus.core import browsers
 from isthmus.errors import InputError, missing_extra
 from isthmus.explorer._explorer import Explorer
 from isthmus.explorer._shown import Shown
@@ -80,7 +80,7 @@ def serve(explorer: Explorer, port: int, *, opens: bool) -> None:
         address = f"http://{HOST}:{port}/?token={token}"
         print(f"{explorer.title}: {address} (Ctrl-C ends it)", flush=True)
         if opens:  # whoever asks before the server has begun waits for it
-            webbrowser.open(address)
+            browsers.opened(address)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[heard])
 

@@ -3,8 +3,10 @@
  * that stands: in the page of a comparison, in a notebook, or served.
  */
 
+import { element, labelled } from "./elements.js";
 import { LiveModel, bytesOf } from "./model.js";
-import { Pad } from "./pad.js";
+import { addPad } from "./parts/drawing.js";
+import { addParts } from "./parts/parts.js";
 import { paint } from "./picture.js";
 import { Plane } from "./plane.js";
 
@@ -27,7 +29,7 @@ export function explore(root, given) {
     planes.append(column.box);
     column.onPointed = (row) => tell((other) => other.mark(row));
   });
-  const pad = addPad(tools, given, tell);
+  const pad = addPad(tools, given, columns);
   addLegend(tools, given, tell);
   const goToEnd = addMoments(tools, columns);
   pad?.addEventListener("pointerdown", goToEnd); // the encoders of earlier moments are not in the page
@@ -56,10 +58,12 @@ class Column {
     this.original = labelled(row, "example");
     this.rebuilt = labelled(row, "rebuilt");
     this.near = element("div", "explorer-near", this.box);
-    this.beyond = this.model.directions.slice(2).map((_, i) => this.addSlider(i));
+    this.code = Float32Array.from(this.model.centre);
     this.coordinates = this.model.directions.map(() => 0);
     this.onPointed = () => {};
+    this.listeners = [];
     this.listen();
+    addParts(this, this.box);
   }
 
   listen() {
@@ -81,25 +85,38 @@ class Column {
     });
   }
 
-  addSlider(i) {
-    const label = element("label", "explorer-slider", this.box);
-    label.append(this.model.names[i + 2]);
-    const input = element("input", "", label);
-    Object.assign(input, { type: "range", min: -3, max: 3, step: 0.05, value: 0 });
-    input.addEventListener("input", () => {
-      this.coordinates[i + 2] = Number(input.value) * this.model.deviations[i + 2];
-      this.show();
-    });
-    return input;
-  }
-
   /** The pointer is at a place; over an example every plane marks it. */
   point(place, isPressed = false) {
-    this.coordinates[0] = place[0];
-    if (this.coordinates.length > 1) this.coordinates[1] = place[1];
     const example = this.plane.exampleAt(place);
     if (example !== null || isPressed) this.onPointed(example);
+    this.moveAlong({ 0: place[0], 1: place[1] });
+  }
+
+  /** Show a code: the decoder's picture of it, and the cross where it lies in the plane. */
+  showCode(code) {
+    this.code = Float32Array.from(code);
+    this.coordinates = this.model.coordinatesOf(this.code);
     this.show();
+    this.changed("code");
+  }
+
+  /** Go to places along some axes, `{axis: place}`; along all others the code stays where it is. */
+  moveAlong(places) {
+    this.showCode(this.model.moved(this.code, places));
+  }
+
+  /** The row of the example that is marked, or null. */
+  get marked() {
+    return this.plane.marked;
+  }
+
+  /** Have a function called whenever the code, the marked example or the moment has changed. */
+  onChanged(listener) {
+    this.listeners.push(listener);
+  }
+
+  changed(what) {
+    this.listeners.forEach((listener) => listener(what));
   }
 
   /** Mark an example in this plane, with its picture and what is made of it. */
@@ -110,41 +127,7 @@ class Column {
       this.paintDecoded(this.rebuilt, this.model.codeOf(row));
     }
     this.plane.draw();
-  }
-
-  /** A picture that was drawn: where its code lies, what is made of it, and the examples nearest to it. */
-  async take(pixels) {
-    const question = (this.question = Symbol("drawing"));
-    const [code, logVariance] = await this.model.encode(pixels);
-    const made = await this.model.decode(code);
-    if (this.question !== question) return; // more was drawn meanwhile
-    const place = this.model.coordinatesOf(code);
-    const spread = logVariance?.length === code.length ? this.spreadOf(logVariance) : null;
-    this.plane.drawn = { place: [place[0], place[1] ?? 0], spread };
-    paint(this.original, pixels, this.given.shape);
-    paint(this.rebuilt, made, this.given.shape);
-    this.near.replaceChildren();
-    for (const row of this.model.nearest(code)) {
-      const canvas = element("canvas", "explorer-picture", this.near);
-      paint(canvas, this.pictureOf(row), this.given.shape);
-      if (this.given.labels) canvas.title = this.given.classes[this.given.labels[row]];
-    }
-    if (this.model.usual) {
-      const error = made.reduce((total, value, i) => total + (value - pixels[i]) ** 2, 0);
-      const share = this.model.usual.filter((value) => value < error).length / this.model.usual.length;
-      const said = element("p", "explorer-verdict", this.near);
-      const percent = Math.round(100 * share);
-      said.textContent =
-        share >= 0.99 ? `not like the examples: worse rebuilt than ${percent}% of them` : `rebuilt better than ${100 - percent}% of the examples`;
-    }
-    this.plane.draw();
-  }
-
-  /** Two standard deviations' half axes along the plane, of a posterior with independent parts. */
-  spreadOf(logVariance) {
-    return this.model.directions.slice(0, 2).map((direction) =>
-      Math.sqrt(direction.reduce((total, value, i) => total + value * value * Math.exp(logVariance[i]), 0)),
-    );
+    this.changed("marked");
   }
 
   /** Paint what the decoder makes of a code: at once, or when a server has answered. */
@@ -166,7 +149,7 @@ class Column {
       const start = performance.now();
       this.plane.here = [this.coordinates[0], this.coordinates[1] ?? 0];
       this.plane.draw();
-      this.paintDecoded(this.decoded, this.model.codeAt(this.coordinates));
+      this.paintDecoded(this.decoded, this.code);
       this.took = performance.now() - start; // milliseconds, for whoever measures
     });
   }
@@ -192,6 +175,7 @@ function addMoments(tools, columns) {
       column.model.goTo(epoch);
       column.mark(column.plane.marked);
       column.show();
+      column.changed("moment");
     });
   };
   const rest = () => {
@@ -223,25 +207,6 @@ function addMoments(tools, columns) {
   };
 }
 
-function addPad(tools, given, tell) {
-  if (given.shape[0] !== 1) return null;
-  const box = element("figure", "explorer-pad", tools);
-  element("figcaption", "", box).textContent = "draw here";
-  const pad = new Pad(element("canvas", "", box), given.shape, given.drawn, (pixels) => tell((column) => column.take(pixels)));
-  const again = element("button", "", box);
-  again.type = "button";
-  again.textContent = "clear";
-  again.addEventListener("click", () => {
-    pad.clear();
-    tell((column) => {
-      column.plane.drawn = null;
-      column.near.replaceChildren();
-      column.plane.draw();
-    });
-  });
-  return pad.canvas;
-}
-
 function addLegend(tools, given, tell) {
   if (!given.labels) return;
   const box = element("div", "explorer-legend", tools);
@@ -262,18 +227,4 @@ function addLegend(tools, given, tell) {
       });
     });
   });
-}
-
-function element(tag, className = "", parent = null) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  parent?.append(made);
-  return made;
-}
-
-function labelled(parent, text) {
-  const box = element("figure", "", parent);
-  const canvas = element("canvas", "explorer-picture", box);
-  element("figcaption", "", box).textContent = text;
-  return canvas;
 }

@@ -79,14 +79,15 @@ export class LiveModel {
     return new Float32Array(await answer.arrayBuffer());
   }
 
-  /** From coordinates along the axes that are shown to a code. */
-  codeAt(coordinates) {
-    const code = Float32Array.from(this.centre);
-    coordinates.forEach((amount, axis) => {
-      const direction = this.directions[axis];
-      for (let i = 0; i < code.length; i++) code[i] += amount * direction[i];
+  /** A code with other coordinates along some of the axes that are shown, `{axis: place}`. */
+  moved(code, places) {
+    const found = Float32Array.from(code);
+    const now = this.coordinatesOf(code);
+    this.directions.forEach((direction, axis) => {
+      if (!(axis in places)) return;
+      for (let i = 0; i < found.length; i++) found[i] += (places[axis] - now[axis]) * direction[i];
     });
-    return code;
+    return found;
   }
 
   /** From a code to its coordinates along the axes that are shown, which are orthonormal. */

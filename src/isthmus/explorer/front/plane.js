@@ -14,6 +14,7 @@ export class Plane {
     this.marked = null;
     this.drawn = null;
     this.alone = null;
+    this.overlays = []; // functions (pen, paper) that draw over the dots
   }
 
   /** Where the examples lie at the moment that is shown, x and y in turn. */
@@ -65,6 +66,7 @@ export class Plane {
       pen.arc(paper.across(x), paper.down(y), paper.radius + 5, 0, 2 * Math.PI);
       pen.stroke();
     }
+    this.overlays.forEach((draw) => draw(pen, paper));
     if (this.drawn) this.drawPosterior(pen, paper);
     this.drawCross(pen, paper.across(this.here[0]), paper.down(this.here[1]));
   }

@@ -1,0 +1,43 @@
+/**
+ * What stands below a plane: parts, each a file of this folder. A part is `{title, accepts, build}`:
+ * `accepts(column)` says whether a model has what it is about, `build(column, box)` fills its box.
+ *
+ * What a part may use of a column:
+ *   model, given          the live model, and all that the page was given
+ *   code, coordinates     the code that is shown, and where it lies along the axes
+ *   marked                the row of the example that is marked, or null
+ *   showCode(code)        decode this code, and move the cross to it
+ *   paintDecoded(canvas, code), pictureOf(row)
+ *   onChanged(listener)   called with "code", "marked" or "moment", whatever has changed
+ *   plane.overlays        functions (pen, paper) that draw over the dots
+ */
+
+import { button, element } from "../elements.js";
+import { sliders } from "./sliders.js";
+
+export const PARTS = [sliders];
+
+/** Fill a column's box with the parts that accept it, one of them open at a time. */
+export function addParts(column, parent) {
+  const parts = PARTS.filter((part) => part.accepts(column));
+  if (parts.length === 0) return;
+  const box = element("div", "explorer-parts", parent);
+  const names = element("div", "explorer-tabs", box);
+  names.setAttribute("role", "tablist");
+  const tabs = parts.map((part) => {
+    const panel = element("section", "explorer-part", box);
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-label", part.title);
+    const tab = button(names, part.title, () => open(panel));
+    tab.setAttribute("role", "tab");
+    part.build(column, panel);
+    return { tab, panel };
+  });
+  const open = (chosen) =>
+    tabs.forEach(({ tab, panel }) => {
+      panel.hidden = panel !== chosen;
+      tab.setAttribute("aria-selected", String(panel === chosen));
+    });
+  names.hidden = parts.length < 2;
+  open(tabs[0].panel);
+}
