@@ -60,21 +60,22 @@ _PLANE = {"latent_dim": 2, "hidden": (256, 128), "epochs": 40, "schedule": "cosi
 # narrow where a layer meets the pixels, which is where the weights are
 _COURSE = {
     "latent_dim": 2,
-    "hidden": (64, 128, 64),
-    "epochs": 60,
+    "hidden": (64, 64, 64),
+    "epochs": 80,
     "learning_rate": 2e-3,
     "schedule": "cosine",
-    "snapshots": 16,
+    "validation": 0.1,
+    "snapshots": 20,
 }
 RECIPES = {
     "course-ae": Recipe(
-        "Autoencoder of MNIST with a code in the unit square, and 16 moments of its training",
+        "Autoencoder of MNIST with a code in the unit square, and 20 moments of its training",
         "ae",
         "mnist",
         {**_COURSE, "code_activation": "sigmoid"},
     ),
     "course-vae": Recipe(
-        "Variational autoencoder of MNIST with a code of two dimensions, and 16 moments of its"
+        "Variational autoencoder of MNIST with a code of two dimensions, and 20 moments of its"
         " training",
         "vae",
         "mnist",

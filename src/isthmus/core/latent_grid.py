@@ -31,7 +31,7 @@ def latent_grid(space: str, codes: np.ndarray, side: int = 15) -> LatentGrid:
 
     Args:
         space: ``"unit"`` and ``"symmetric"`` cover the box, ``"normal"`` the quantiles of N(0, 1),
-            ``"data"`` those of the codes themselves.
+            ``"data"`` those of the codes themselves, ``"positive"`` what lies between 0 and them.
         codes: codes of examples, ``(n, latent_dim)``; beyond two dimensions the grid lies in the
             plane of their first two principal components.
         side: points along an axis.
@@ -59,6 +59,8 @@ def latent_grid(space: str, codes: np.ndarray, side: int = 15) -> LatentGrid:
         grid, over = pca.inverse_transform(points), over + ", first two principal components"
     if space in _BOXES:
         grid = grid.clip(*_BOXES[space])
+    if space == "positive":
+        grid = grid.clip(min=0)
     return LatentGrid(grid.astype(codes.dtype), side, side, over)
 
 
@@ -69,4 +71,8 @@ def _ticks(space: str, values: np.ndarray, side: int) -> tuple[np.ndarray, str]:
         )
     if space == "normal":
         return ndtri(np.linspace(0.03, 0.97, side)), "quantiles of N(0, 1)"
+    if space == "positive":  # many codes are exactly 0
+        return np.linspace(
+            0, np.quantile(values, 0.97), side
+        ), "0 to the quantile 0.97 of the codes"
     return np.quantile(values, np.linspace(0.03, 0.97, side)), "quantiles of the codes"
