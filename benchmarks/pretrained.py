@@ -26,6 +26,14 @@ from isthmus.priors._storage import FILE as PRIOR
 from isthmus.training.callbacks.snapshots import packed
 
 HOME = Path(pretrained.__file__).parent
+SOURCES = {
+    "mnist": "MNIST, by Y. LeCun, C. Cortes and C. Burges, made of NIST's databases 1 and 3; CC"
+    " BY-SA 3.0",
+    "fashion-mnist": "Fashion-MNIST, by H. Xiao, K. Rasul and R. Vollgraf, Zalando SE 2017; MIT"
+    " licence",
+    "digits": "Optical recognition of handwritten digits, by E. Alpaydin and C. Kaynak, UCI 1998;"
+    " CC BY 4.0",
+}
 SHOWN = (
     "squared_error",
     "mse",
@@ -56,7 +64,6 @@ class Recipe:
     examples: int | None = None
 
 
-_PLANE = {"latent_dim": 2, "hidden": (256, 128), "epochs": 40, "schedule": "cosine"}
 # narrow where a layer meets the pixels, which is where the weights are
 _COURSE = {
     "latent_dim": 2,
@@ -80,12 +87,6 @@ RECIPES = {
         "vae",
         "mnist",
         _COURSE,
-    ),
-    "ae-mnist-2d": Recipe(
-        "Autoencoder of MNIST with a code of two dimensions", "ae", "mnist", _PLANE
-    ),
-    "vae-mnist-2d": Recipe(
-        "Variational autoencoder of MNIST with a code of two dimensions", "vae", "mnist", _PLANE
     ),
     "vae-digits-2d": Recipe(
         "Variational autoencoder of scikit-learn's 8×8 digits with a code of two dimensions",
@@ -114,6 +115,13 @@ RECIPES = {
         20_000,
     ),
 }
+
+
+def write_card(name: str) -> None:
+    """Measure one that is there, and write its card anew."""
+    recipe = RECIPES[name]
+    model, data = ist.load(f"pretrained:{name}"), ist.data.load(recipe.data)
+    (HOME / name / pretrained.CARD).write_text(card(name, recipe, model, data), encoding="utf-8")
 
 
 def make(name: str) -> None:
@@ -159,7 +167,7 @@ def card(name: str, recipe: Recipe, model: Any, data: ist.data.Data) -> str:
         ),
         (
             f"- **Data**: {data.name}, {recipe.examples or len(data.train):,} training and"
-            f" {len(data.test):,} test examples of {data.shape}."
+            f" {len(data.test):,} test examples of {data.shape}. {SOURCES[recipe.data]}."
         ),
     ]
     if recipe.prior is not None:
@@ -167,6 +175,13 @@ def card(name: str, recipe: Recipe, model: Any, data: ist.data.Data) -> str:
         lines.append(
             f"- **Prior**: `PixelCNN({fields}, random_state=0)`, with labels: `model.sample(8,"
             " label=3)`."
+        )
+    if model.snapshots_:
+        count, probes = len(model.snapshots_), len(model.snapshots_[0].codes)
+        lines.append(
+            f"- **Training**: `snapshots_` holds {count} moments of it, with the codes of the first"
+            f" {probes:,} test examples: `ist.explore`, `ist.compare` and"
+            " `ist.figures.evolution_gif` play it. Weights of those moments are rounded to 8 bits."
         )
     lines += [
         (

@@ -2,9 +2,9 @@
 
 A small convolutional network is trained on the training digits of MNIST, and its accuracy is known
 from the test digits. Then it names draws of a trained member with a prior that knows the labels,
-``pretrained:NAME`` (vqvae-mnist). Draws that it names wrongly may still be good ones, and good draws
-may all be alike: so how different those of a digit are from each other stands beside it. A line is
-added to benchmarks/results/recognised.jsonl.
+``pretrained:NAME`` (vqvae-mnist). Draws may be recognised and all be alike: so how much those of a
+digit differ, as a share of how much real ones do, stands beside it. A line is added to
+benchmarks/results/recognised.jsonl.
 """
 
 from __future__ import annotations
