@@ -19,9 +19,9 @@ from typing import Any
 import torch
 
 import isthmus as ist
-from isthmus.core import files
+from isthmus.core import files, tensor_files
 from isthmus.core.editions import edition
-from isthmus.io import pretrained, runs
+from isthmus.io import manifests, pretrained
 from isthmus.priors._storage import FILE as PRIOR
 from isthmus.training.callbacks.snapshots import packed
 
@@ -208,14 +208,14 @@ def _round(module: torch.nn.Module) -> None:
 
 def _shrink(run: Path, model: Any) -> None:
     """Publish a run anew, with its tensors in half precision and its snapshots packed."""
-    config = files.read_json(run / runs.CONFIG)
-    with edition(run, runs.FILES) as new:
-        new.keep(config, {runs.HISTORY})
-        for name in config["files"].keys() & {runs.WEIGHTS, PRIOR}:
-            tensors, meta = files.read_tensors(run / name)
+    config = files.read_json(run / manifests.CONFIG)
+    with edition(run, manifests.FILES) as new:
+        new.keep(config, {manifests.HISTORY})
+        for name in config["files"].keys() & {manifests.WEIGHTS, PRIOR}:
+            tensors, meta = tensor_files.read_tensors(run / name)
             new.write_tensors(name, {key: _half(value) for key, value in tensors.items()}, meta)
         if model.snapshots_:
-            new.write_tensors(runs.SNAPSHOTS, packed(model.snapshots_))
+            new.write_tensors(manifests.SNAPSHOTS, packed(model.snapshots_))
         new.publish(config)
 
 

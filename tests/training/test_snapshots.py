@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 import isthmus as ist
@@ -40,12 +41,13 @@ def test_grids_that_were_left_out_are_decoded_again(few: np.ndarray) -> None:
         completed(
             from_tensors(packed(model.snapshots_)),
             model.module_,
-            lambda codes: latent_grid(model.code_space, codes).codes,
+            lambda codes: latent_grid(model.code_space, codes),
             model.preprocessor_.inverse_transform,
         ),
         strict=True,
     ):
         assert after.grid.shape == before.grid.shape
+        assert after.box == pytest.approx(before.box, rel=1e-3)
         assert np.abs(after.grid - before.grid).max() < 0.02
 
 

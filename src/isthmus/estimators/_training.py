@@ -14,11 +14,12 @@ from torch import Tensor
 from isthmus.core import allocations, files
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.example import ExampleSpec
-from isthmus.core.latent_grid import latent_grid
+from isthmus.core.latent_grid import LatentGrid, latent_grid
 from isthmus.core.objectives import Stage
 from isthmus.core.own_code import brought_by
 from isthmus.core.parts import named, plain_values
 from isthmus.core.randomness import alone, own_draws
+from isthmus.core.weights import load_state
 from isthmus.data.batches import StoreBatches
 from isthmus.data.examples import Examples, as_batches, weights_of
 from isthmus.data.incoming import incoming
@@ -264,9 +265,9 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             ],
         )
 
-    def _plane(self, codes: np.ndarray) -> np.ndarray:
-        """The codes whose decoded examples a snapshot shows."""
-        return latent_grid(self.code_space, codes).codes
+    def _plane(self, codes: np.ndarray) -> LatentGrid:
+        """The grid of codes whose decoded examples a snapshot shows."""
+        return latent_grid(self.code_space, codes)
 
     def _identity(
         self, train: Examples, measured: Examples | None, earlier: Earlier | None
@@ -313,7 +314,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         with own_draws(0):  # the weights that it starts with are replaced
             within = allocations.as_saved(weights, source)
             module = self._build_for(preprocessor, within)
-        files.load_state(module, weights, source)
+        load_state(module, weights, source)
         self._keep(preprocessor, SingleProcess(self.device).place(module), State())
         self._is_loaded = True
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.latent_grid import Box, LatentGrid
 from isthmus.core.memory import require
 from isthmus.data.batches import StoreBatches
 from isthmus.training.callbacks.base import Callback
@@ -39,12 +40,22 @@ class Snapshot:
             user's units.
         weights: the model's own, in half precision, by name; empty where those of so many moments
             would take too much.
+        box: the part of the code plane that the tiles of the grid cover: left, right, bottom, top;
+            None in runs of before, whose grids lay at quantiles.
     """
 
     epoch: int
     codes: np.ndarray
     grid: np.ndarray
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    box: Box | None = None
+
+    def __repr__(self) -> str:
+        weights = f", weights={len(self.weights)}" if self.weights else ""
+        return (
+            f"Snapshot(epoch={self.epoch}, codes={self.codes.shape}, grid={self.grid.shape}"
+            f"{weights})"
+        )
 
 
 class Snapshots(Callback):
@@ -55,7 +66,7 @@ class Snapshots(Callback):
         epochs: how long training lasts.
         module: whose codes they are.
         probes: the examples whose codes are kept.
-        plane: from the codes of the probes to the codes whose decoded examples are kept.
+        plane: from the codes of the probes to the grid of codes whose decoded examples are kept.
         condition: what a conditional member is told of those, ``(1, c)``.
     """
 
@@ -65,7 +76,7 @@ class Snapshots(Callback):
         epochs: int,
         module: Autoencoder,
         probes: StoreBatches,
-        plane: Callable[[np.ndarray], np.ndarray],
+        plane: Callable[[np.ndarray], LatentGrid],
         condition: Tensor | None = None,
     ) -> None:
         kept, code = min(count, epochs + 1), prod(module.bottleneck.code_shape)
@@ -90,29 +101,31 @@ class Snapshots(Callback):
             return
         with trainer.evaluating():
             codes = torch.cat([self.module.encode(batch)[0] for batch in self.probes.chunks()])
-            decoded = pictured(self.module, codes, self.plane, self.condition)
+            decoded, box = pictured(self.module, codes, self.plane, self.condition)
             if epoch in self.weighed or (self.weighed and trainer.state.stopped):
                 for name, value in _floating(self.module).items():
                     kept[f"weights.{epoch}.{name}"] = value.half().cpu()
         kept[f"codes.{epoch}"], kept[f"grid.{epoch}"] = codes.float().cpu(), decoded.float().cpu()
+        kept[f"box.{epoch}"] = torch.tensor(box)
 
 
 def pictured(
     module: Autoencoder,
     codes: Tensor,
-    plane: Callable[[np.ndarray], np.ndarray],
+    plane: Callable[[np.ndarray], LatentGrid],
     condition: Tensor | None = None,
-) -> Tensor:
-    """What a decoder makes of a grid over codes, ``(rows * columns, *shape)``."""
-    grid = torch.from_numpy(plane(codes.float().cpu().numpy())).to(codes)
+) -> tuple[Tensor, Box]:
+    """What a decoder makes of a grid over codes, ``(rows * columns, *shape)``, and its place."""
+    lattice = plane(codes.float().cpu().numpy())
+    grid = torch.from_numpy(lattice.codes).to(codes)
     known = None if condition is None else condition.to(codes).expand(len(grid), -1)
-    return module.decode(grid.reshape(-1, *codes.shape[1:]), known)
+    return module.decode(grid.reshape(-1, *codes.shape[1:]), known), lattice.box
 
 
 def completed(
     snapshots: Sequence[Snapshot],
     module: Autoencoder,
-    plane: Callable[[np.ndarray], np.ndarray],
+    plane: Callable[[np.ndarray], LatentGrid],
     outer: Callable[[np.ndarray], np.ndarray],
     condition: Tensor | None = None,
 ) -> list[Snapshot]:
@@ -123,14 +136,15 @@ def completed(
         return list(snapshots)
     then, place = copy.deepcopy(module).eval(), next(module.parameters()).device
 
-    def grid(snapshot: Snapshot) -> np.ndarray:
+    def whole(snapshot: Snapshot) -> Snapshot:
         state = {name: torch.from_numpy(value) for name, value in snapshot.weights.items()}
         then.load_state_dict(state, strict=False)
+        codes = torch.from_numpy(snapshot.codes).to(place)
         with torch.inference_mode():
-            made = pictured(then, torch.from_numpy(snapshot.codes).to(place), plane, condition)
-        return outer(made.float().cpu().numpy())
+            grid, box = pictured(then, codes, plane, condition)
+        return replace(snapshot, grid=outer(grid.float().cpu().numpy()), box=box)
 
-    return [s if len(s.grid) else replace(s, grid=grid(s)) for s in snapshots]
+    return [snapshot if len(snapshot.grid) else whole(snapshot) for snapshot in snapshots]
 
 
 def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
@@ -140,6 +154,8 @@ def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
         parts = {"codes": snapshot.codes, "grid": snapshot.grid}
         for name, values in parts.items():
             kept[f"{name}.{snapshot.epoch}"] = torch.from_numpy(np.ascontiguousarray(values))
+        if snapshot.box is not None:
+            kept[f"box.{snapshot.epoch}"] = torch.tensor(snapshot.box)
         for name, values in snapshot.weights.items():
             kept[f"weights.{snapshot.epoch}.{name}"] = torch.from_numpy(values)
     return kept
@@ -185,9 +201,18 @@ def from_tensors(kept: Mapping[str, Tensor]) -> list[Snapshot]:
             if f"grid.{epoch}" not in kept and epoch in weights
             else kept[f"grid.{epoch}"].numpy(),
             weights.get(epoch, {}),
+            _box(kept.get(f"box.{epoch}")),
         )
         for epoch in epochs
     ]
+
+
+def _box(kept: Tensor | None) -> Box | None:
+    """The edges of a grid; None where they were not kept."""
+    if kept is None:
+        return None
+    left, right, bottom, top = kept.tolist()
+    return left, right, bottom, top
 
 
 def _floating(module: Autoencoder) -> dict[str, Tensor]:
