@@ -252,7 +252,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             epochs,
             module,
             as_batches(task.preprocessor, task.runtime.device, task.probes.take(slice(_PROBES))),
-            lambda codes: latent_grid(self.code_space, codes).codes,
+            lambda codes: latent_grid(self.code_space, codes),
             None if known is None else known.transform(known.typical, 1),
         )
         return assembled(

@@ -174,10 +174,13 @@ def _state_of(given: Record) -> State:
         raise unusable("state.log of shape", tuple(log.shape), f"a column for each of {terms}")
     snapshots: dict[str, Tensor] = given.record("snapshots").entries()
     epochs = {name.removeprefix("codes.") for name in snapshots if name.startswith("codes.")}
-    pictured = {name for name in snapshots if not name.startswith("weights.")}
-    weighed = {name.split(".")[1] for name in set(snapshots) - pictured}
-    if pictured != {f"{part}.{epoch}" for part in ("codes", "grid") for epoch in epochs} or (
-        not weighed <= epochs
+    pictured = {name for name in snapshots if not name.startswith(("weights.", "box."))}
+    others = {name.split(".")[1] for name in set(snapshots) - pictured}
+    boxes = [value for name, value in snapshots.items() if name.startswith("box.")]
+    if (
+        pictured != {f"{part}.{epoch}" for part in ("codes", "grid") for epoch in epochs}
+        or not others <= epochs
+        or any(box.shape != (4,) for box in boxes)
     ):
         raise unusable("state.snapshots", sorted(snapshots), "codes and grids")
     best = given.optional("best", given.number)
