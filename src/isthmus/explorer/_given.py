@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
+from isthmus.explorer._conditions import condition_of
 from isthmus.explorer._shown import Shown
 from isthmus.figures._classes import classes_of
 from isthmus.figures._style import PALETTE
@@ -85,6 +86,7 @@ def _model(one: Shown, served: int | None) -> dict[str, Any]:
         "axes": names[:2],
         "view": _view((codes - centre) @ directions.T),
         "usual": np.sort(one.errors()).tolist(),
+        "condition": condition_of(one),
     }
     if served is not None:
         return known | {"served": served, "moments": [_moment(_end(one.model), {}, codes)]}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from isthmus.core.conditioning import required
 from isthmus.core.memory import in_words
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
@@ -17,6 +19,13 @@ from isthmus.estimators.base import Estimator
 from isthmus.explorer.graph import Decoding, Encoding, Graph, traced
 
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
+
+
+class Network(NamedTuple):
+    """A network of a member, and the shapes of what it takes of one example."""
+
+    module: nn.Module
+    shapes: tuple[tuple[int, ...], ...]
 
 
 class Shown:
@@ -40,19 +49,44 @@ class Shown:
         self.label, self.model = label, model
         self.shape = model.preprocessor_.spec.shape
         try:
-            inside = torch.cat([batch.x.float().cpu() for batch in model._batches(part).chunks()])
+            batches = list(model._batches(part).chunks())
         except InputError as error:
             raise InputError(f"{label} cannot read the examples: {error}") from error
+        inside = torch.cat([batch.x.float().cpu() for batch in batches])
+        self.conditions = (
+            torch.cat([required(batch.condition).float().cpu() for batch in batches])
+            if model.preprocessor_.condition is not None
+            else None
+        )
         module = copy.deepcopy(model.module_).cpu().float().eval()
         units = _units(model, inside)
         self.pictures = inside * units[0] + units[1]
         self.encoding, self.decoding = Encoding(module, *units), Decoding(module, *units)
 
+    @property
+    def code_size(self) -> int:
+        """How many numbers a code is."""
+        return int(np.prod(self.model.module_.bottleneck.code_shape))
+
+    @property
+    def condition_shape(self) -> tuple[tuple[int], ...]:
+        """The shape of a condition, as what stands behind that of a code or a picture."""
+        return () if self.conditions is None else ((self.conditions.shape[1],),)
+
+    @property
+    def networks(self) -> dict[str, Network]:
+        """Decoder and encoder, each with the shapes that it takes."""
+        condition = self.condition_shape
+        return {
+            "decode": Network(self.decoding, ((self.code_size,), *condition)),
+            "encode": Network(self.encoding, (self.shape, *condition)),
+        }
+
     @cached_property
     def graphs(self) -> tuple[Graph, Graph]:
         """Decoder and encoder as graphs."""
-        code = int(np.prod(self.model.module_.bottleneck.code_shape))
-        return traced(self.decoding, (code,)), traced(self.encoding, self.shape)
+        decode, encode = self.networks.values()
+        return traced(decode.module, *decode.shapes), traced(encode.module, *encode.shapes)
 
     @cached_property
     def lack(self) -> str | None:
@@ -67,14 +101,15 @@ class Shown:
         """The codes of the examples, ``(n, code)``; by a model with other ``weights``."""
         with torch.no_grad():
             found = torch.func.functional_call(
-                self.encoding, dict(weights or {}), (self.pictures,)
+                self.encoding, dict(weights or {}), (self.pictures, self.conditions)
             )[0]
         return np.asarray(found.numpy(), dtype=np.float64)
 
     def errors(self) -> np.ndarray:
         """The squared error of each example, ``(n,)``."""
         with torch.no_grad():
-            made = self.decoding(torch.from_numpy(self.codes().astype(np.float32)))
+            codes = torch.from_numpy(self.codes().astype(np.float32))
+            made = self.decoding(codes, self.conditions)
         return np.asarray((made - self.pictures).square().flatten(1).sum(1).numpy())
 
 
@@ -83,8 +118,6 @@ def lack_of(model: Estimator) -> str | None:
     spec = model.preprocessor_.spec
     if spec.kind != "image" or spec.shape[0] not in (1, 3):
         return f"it was trained on examples of shape {spec.shape}, and only images are shown"
-    if model.preprocessor_.condition is not None:
-        return "it is told something beside each example, which the page does not know"
     if not model.preprocessor_.scaling.is_straight:
         return "its scaling is no straight line, which the page does not know"
     return None

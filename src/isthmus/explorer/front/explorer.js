@@ -60,6 +60,7 @@ class Column {
     this.near = element("div", "explorer-near", this.box);
     this.code = Float32Array.from(this.model.centre);
     this.coordinates = this.model.directions.map(() => 0);
+    this.condition = this.model.conditionOf(0); // what the decoder is told beside the code
     this.onPointed = () => {};
     this.listeners = [];
     this.listen();
@@ -105,6 +106,13 @@ class Column {
     this.showCode(this.model.moved(this.code, places));
   }
 
+  /** Tell the decoder something else beside the code. */
+  showCondition(condition) {
+    this.condition = condition;
+    this.show();
+    this.changed("code");
+  }
+
   /** The row of the example that is marked, or null. */
   get marked() {
     return this.plane.marked;
@@ -124,15 +132,15 @@ class Column {
     this.plane.marked = row;
     if (row !== null) {
       paint(this.original, this.pictureOf(row), this.given.shape);
-      this.paintDecoded(this.rebuilt, this.model.codeOf(row));
+      this.paintDecoded(this.rebuilt, this.model.codeOf(row), this.model.conditionOf(row));
     }
     this.plane.draw();
     this.changed("marked");
   }
 
   /** Paint what the decoder makes of a code: at once, or when a server has answered. */
-  paintDecoded(canvas, code) {
-    const made = this.model.decode(code);
+  paintDecoded(canvas, code, condition = this.condition) {
+    const made = this.model.decode(code, condition);
     if (made instanceof Promise) {
       canvas.wanted = made;
       made.then((values) => canvas.wanted === made && paint(canvas, values, this.given.shape));

@@ -58,22 +58,37 @@ export class LiveModel {
     this.moment = later < 0 ? this.moments.length - 1 : Math.max(later - 1, 0);
   }
 
-  /** The picture of a code: numbers in the units of the data. */
-  decode(code, moment = this.moment) {
-    if (!this.isLive) return this.asked("decode", code);
-    return evaluate(this.decoder, this.weights(moment), code)[0].data;
+  /** What is known beside an example, of a model that is told something; else null. */
+  conditionOf(row) {
+    const known = this.condition;
+    if (!known) return null;
+    if (typeof known.rows === "string") known.rows = new Float32Array(bytesOf(known.rows).buffer);
+    return known.rows.subarray(row * known.names.length, (row + 1) * known.names.length);
+  }
+
+  /** The condition that says: this class. */
+  conditionFor(kind) {
+    return Float32Array.from(this.condition.names, (_, i) => Number(i === kind));
+  }
+
+  /** The picture of a code, and of a condition where the model takes one: numbers from 0 to 1. */
+  decode(code, condition = null, moment = this.moment) {
+    const inputs = condition ? [code, condition] : [code];
+    if (!this.isLive) return this.asked("decode", inputs);
+    return evaluate(this.decoder, this.weights(moment), ...inputs)[0].data;
   }
 
   /** The posterior of a picture at the end of training: its code, and the logarithm of its variance. */
-  encode(pixels) {
-    if (!this.isLive) return this.asked("encode", pixels).then(partsOf);
-    return evaluate(this.encoder, this.weights(this.moments.length - 1), pixels).map((part) => part.data);
+  encode(pixels, condition = null) {
+    const inputs = condition ? [pixels, condition] : [pixels];
+    if (!this.isLive) return this.asked("encode", inputs).then(partsOf);
+    return evaluate(this.encoder, this.weights(this.moments.length - 1), ...inputs).map((part) => part.data);
   }
 
-  /** What a served network makes of numbers. */
-  async asked(kind, numbers) {
+  /** What a served network makes of its inputs. */
+  async asked(kind, inputs) {
     const token = new URLSearchParams(location.search).get("token") ?? "";
-    const body = Float32Array.from(numbers).buffer;
+    const body = Float32Array.from(inputs.flatMap((input) => [...input])).buffer;
     const answer = await fetch(`/${kind}/${this.served}`, { method: "POST", headers: { "X-Token": token }, body });
     if (!answer.ok) throw new Error(await answer.text());
     return new Float32Array(await answer.arrayBuffer());
