@@ -56,7 +56,11 @@ html_show_sourcelink = False
 html_copy_source = False
 html_favicon = "static/isthmus.svg"
 html_theme_options = {
-    "logo": {"text": "isthmus", "image_light": "_static/isthmus.svg", "image_dark": "_static/isthmus.svg"},
+    "logo": {
+        "text": "isthmus",
+        "image_light": "_static/isthmus.svg",
+        "image_dark": "_static/isthmus.svg",
+    },
     "navbar_align": "left",
     "header_links_before_dropdown": 8,
     "navbar_persistent": [],

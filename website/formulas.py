@@ -10,7 +10,6 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 
-
 _APPLIED = re.compile(r"(<mi>(?:log|ln|exp|sin|cos|tanh|det|max|min)</mi>)(?=<m[ifn])")
 
 

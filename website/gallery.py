@@ -126,7 +126,8 @@ def _alone(picture: Picture) -> str:
     function = drawing(picture)
     code = f"````{{code-block}} python\n{function}\n````\n" if function else ""
     return (
-        f"---\norphan: true\nnosearch: true\n---\n\n# {title}\n\n{picture.says}.\n\n![{picture.says}]({image})\n\n"
+        f"---\norphan: true\nnosearch: true\n---\n\n# {title}\n\n"
+        f"{picture.says}.\n\n![{picture.says}]({image})\n\n"
         f"From the page [{title}](/{address(picture.page)}.md); drawn by"
         f" [{maker}](/{code_page(picture.maker)}.md).\n\n{code}"
     )

@@ -28,9 +28,9 @@ _WORDS = {
 
 def pages() -> list[Path]:
     """The pages that are notebooks too: the course, the properties, and six members."""
-    course = [DOCS / f"{page}.md" for page in addresses("course")]
+    course = [DOCS / "course.md", *(DOCS / f"{page}.md" for page in addresses("course"))]
     return [
-        *([path for path in course if "```python" in path.read_text(encoding="utf-8")]),
+        *(path for path in course if path.exists()),
         *(DOCS / f"{page}.md" for page in addresses("properties")),
         *(DOCS / "members" / f"{name}.md" for name in MEMBERS),
     ]
@@ -121,7 +121,9 @@ def _bar(place: str) -> str:
     file = f"notebooks/{place}.ipynb"
     here = posixpath.relpath(file, posixpath.dirname(place) or ".")
     host = code_host()
-    there = f"https://colab.research.google.com/{f'github/{host}/blob/{BRANCH}/{file}' if host else ''}"
+    there = (
+        f"https://colab.research.google.com/{f'github/{host}/blob/{BRANCH}/{file}' if host else ''}"
+    )
     return (
         f'<p class="notebook-bar">{named} <a href="{here}" download>{download}</a> · '
         f'<a href="{there}">{colab if host else upload}</a></p>'

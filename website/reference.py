@@ -98,7 +98,9 @@ def _about(module: str) -> str:
 
 def _listing(names: Sequence[Name]) -> str:
     """A table of classes: the name, which leads to its page, and the first sentence."""
-    rows = [(f":py:obj:`{name.name} <{name.path}>`", escaped(sentence(name.value))) for name in names]
+    rows = [
+        (f":py:obj:`{name.name} <{name.path}>`", escaped(sentence(name.value))) for name in names
+    ]
     return table(("name", "what it is"), rows, (28, 72))
 
 
@@ -111,7 +113,12 @@ def _value(name: Name) -> str:
             (f"``{key}``", f":py:obj:`~{path}`" if path else escaped(sentence(name.value[key])))
             for key, path in described
         ]
-        lines.append(indented(f"What is registered as a {name.value.kind}.\n\n" + table(("name", "what it is"), rows, (30, 70))))
+        lines.append(
+            indented(
+                f"What is registered as a {name.value.kind}.\n\n"
+                + table(("name", "what it is"), rows, (30, 70))
+            )
+        )
     else:
         lines.append(indented(f":value: {name.value!r}" if isinstance(name.value, str) else ""))
     return "\n\n".join(lines) if "table" in lines[-1] else "\n".join(lines)
@@ -220,7 +227,10 @@ def _methods(cls: type) -> Iterator[tuple[str, str]]:
 
 def _shared_methods(own: Iterable[str]) -> str:
     rows = [
-        (f":py:obj:`{name} <isthmus.Estimator.{name}>`", escaped(sentence(getattr(ist.Estimator, name))))
+        (
+            f":py:obj:`{name} <isthmus.Estimator.{name}>`",
+            escaped(sentence(getattr(ist.Estimator, name))),
+        )
         for kind, name in _methods(ist.Estimator)
         if kind == "method" and name not in own
     ]
@@ -239,7 +249,12 @@ def toctree(entries: Iterable[str]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> str:
-    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {' '.join(map(str, widths))}", ""]
+    lines = [
+        ".. list-table::",
+        "   :header-rows: 1",
+        f"   :widths: {' '.join(map(str, widths))}",
+        "",
+    ]
     for row in (head, *rows):
         lines += [f"   {'*' if at == 0 else ' '} - {cell or '–'}" for at, cell in enumerate(row)]
     return "\n".join(lines)

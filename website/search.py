@@ -7,6 +7,7 @@ pair of neighbouring letters needs none, and a query finds the pages that have a
 from __future__ import annotations
 
 import re
+
 from sphinx.search.en import SearchEnglish
 
 _HAN = r"[\u3400-\u4dbf\u4e00-\u9fff]"
@@ -19,7 +20,7 @@ class SearchBoth(SearchEnglish):
     js_splitter_code = """
 function splitQuery(query) {
   const han = /[\\u3400-\\u4dbf\\u4e00-\\u9fff]/;
-  const words = /[\\u3400-\\u4dbf\\u4e00-\\u9fff]+|(?:(?![\\u3400-\\u4dbf\\u4e00-\\u9fff])[\\p{L}\\p{N}_])+/gu;
+  const words = new RegExp(`${han.source}+|(?:(?!${han.source})[\\\\p{L}\\\\p{N}_])+`, "gu");
   return (query.match(words) || []).flatMap((word) =>
     word.length < 2 || !han.test(word)
       ? [word]
