@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -33,24 +35,24 @@ def evaluator(browser: Any) -> Iterator[Any]:
     page.close()
 
 
-def in_the_browser(evaluator: Any, module: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
-    """What the evaluator makes of one example."""
-    graph = traced(module, tuple(x.shape[1:]))
+def in_the_browser(evaluator: Any, module: nn.Module, *inputs: torch.Tensor) -> list[torch.Tensor]:
+    """What the evaluator makes of the inputs of one example."""
+    graph = traced(module, *(tuple(x.shape[1:]) for x in inputs))
     assert graph.unknown == []
     weights = {
         name: {"shape": list(value.shape), "data": value.flatten().tolist()}
         for name, value in graph.weights.items()
     }
     found = evaluator.evaluate(
-        """([graph, weights, input]) => {
+        """([graph, weights, inputs]) => {
             const known = {};
             for (const name in weights) {
                 const { data, shape } = weights[name];
                 known[name] = new Tensor(Float32Array.from(data), shape);
             }
-            return evaluate(JSON.parse(graph), known, input).map((one) => Array.from(one.data));
+            return evaluate(JSON.parse(graph), known, ...inputs).map((one) => Array.from(one.data));
         }""",
-        [json.dumps(graph.to_json()), weights, x.flatten().tolist()],
+        [json.dumps(graph.to_json()), weights, [x.flatten().tolist() for x in inputs]],
     )
     return [torch.tensor(values, dtype=torch.float32) for values in found]
 
@@ -82,6 +84,35 @@ def test_every_member_of_images_is_live(evaluator: Any, name: str, network: str)
         expected = expected if isinstance(expected, tuple) else (expected,)
         for mine, theirs in zip(in_the_browser(evaluator, part, x), expected, strict=True):
             torch.testing.assert_close(mine, theirs.flatten().float(), rtol=1e-4, atol=1e-4)
+
+
+CONDITIONAL = [name for name in IMAGES if "condition" in MEMBERS[name]().get_params()]
+
+
+@pytest.mark.parametrize("kind", ["label", "covariates"])
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_every_conditional_member_is_live(
+    evaluator: Any, name: str, kind: str, few: np.ndarray
+) -> None:
+    labels = np.arange(len(few)) % 3
+    known = labels if kind == "label" else np.stack([labels * 0.5, labels**2], axis=1)
+    member = MEMBERS[name](condition=kind, epochs=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = member.fit(few, known).module_.float().eval()
+    one = (torch.ones(1), torch.zeros(1))
+    condition = torch.randn(1, 3 if kind == "label" else 2)
+    code = torch.randn(1, *module.bottleneck.code_shape).flatten(1)
+    for part, x in (
+        (Decoding(module, *one), code),
+        (Encoding(module, *one), torch.rand(1, *SHAPE)),
+    ):
+        with torch.no_grad():
+            expected = part(x, condition)
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        found = in_the_browser(evaluator, part, x, condition)
+        for mine, theirs in zip(found, expected, strict=True):
+            torch.testing.assert_close(mine, theirs.flatten().float(), rtol=1e-3, atol=1e-3)
 
 
 class Odd(nn.Module):

@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
+from isthmus.explorer._conditions import condition_of
 from isthmus.explorer._packing import packed_halves, packed_pixels, packed_weights
 from isthmus.explorer._plane import Moment, evenly, plane_of
 from isthmus.explorer._shown import Shown
@@ -31,7 +32,7 @@ _BITS = 10  # of a weight at those moments: less than a step of 256 greys
 
 
 def examples_of(data: Data, models: Sequence[Any]) -> Part:
-    """The test examples that a page about some models shows: as many as it has room and time for."""
+    """The test examples that a page about some models shows, as many as it has room for."""
     sizes = [_size(model.module_) for model in models if hasattr(model, "module_")]
     most = DOTS if max(sizes, default=0) <= _SMALL else PICTURES
     return data.test.take(slice(min(most, max(1, _VALUES // math.prod(data.shape)))))
@@ -101,7 +102,7 @@ def _drawn(pictures: np.ndarray) -> dict[str, Any]:
 
 def _still(one: Still, pictured: int) -> dict[str, Any]:
     """What is shown of a model that does not answer in the page."""
-    known = {"label": one.label, "why": one.why}
+    known: dict[str, Any] = {"label": one.label, "why": one.why}
     known |= plane_of(one.moments, one.space, pictured, one.part.y)
     if (tiles := one.tiles()) is not None:
         known["map"] = packed_pixels(tiles)
@@ -122,7 +123,11 @@ def _live(one: Shown, served: int | None, part: Part, pictured: int) -> dict[str
         Moment(shot.epoch, one.codes(weights)) for shot, weights in zip(before, then, strict=True)
     ]
     moments.append(Moment(end, one.codes()))
-    known = {"label": one.label, "usual": np.sort(one.errors()).tolist()}
+    known: dict[str, Any] = {
+        "label": one.label,
+        "usual": np.sort(one.errors()).tolist(),
+        "condition": condition_of(one, pictured),
+    }
     known |= plane_of(moments, one.model.code_space, pictured, part.y)
     if served is not None:
         return known | {"served": served}

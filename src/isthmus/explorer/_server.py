@@ -5,16 +5,12 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from isthmus.core import browsers
 from isthmus.errors import InputError, missing_extra
+from isthmus.explorer._answers import Answers
 from isthmus.explorer._explorer import Explorer
-from isthmus.explorer._shown import Shown
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -25,8 +21,8 @@ HOST = "127.0.0.1"
 def app_of(explorer: Explorer, token: str) -> Starlette:
     """The application: the page, and what decoders and encoders make of numbers.
 
-    ``POST /decode/0`` and ``/encode/0`` take float32 numbers, little-endian, and give such back; of
-    an encoder the parts of the posterior, each after its length. Every request carries the token.
+    ``POST /decode/0`` and ``/encode/0`` take and give numbers as
+    :meth:`~isthmus.explorer._answers.Answers.answer` does. Every request carries the token.
     """
     try:
         from starlette.applications import Starlette
@@ -36,7 +32,7 @@ def app_of(explorer: Explorer, token: str) -> Starlette:
     except ImportError as error:
         raise missing_extra("starlette", "explore", "the served explorer") from error
 
-    parts = [_parts(one) for one in explorer.shown]
+    answers = Answers(explorer.shown)
 
     def is_known(request: Request) -> bool:
         given = request.headers.get("x-token") or request.query_params.get("token", "")
@@ -51,13 +47,13 @@ def app_of(explorer: Explorer, token: str) -> Starlette:
         if not is_known(request):
             return PlainTextResponse("the token is missing or wrong", 403)
         place, kind = int(request.path_params["place"]), str(request.path_params["kind"])
-        if place >= len(parts) or kind not in parts[place]:
+        try:
+            made = answers.answer(place, kind, await request.body())
+        except LookupError:
             return PlainTextResponse("there is no such network", 404)
-        network, size = parts[place][kind]
-        body = await request.body()
-        if len(body) != 4 * size:
-            return PlainTextResponse(f"{size} numbers of 4 bytes each are wanted", 400)
-        return Response(_answered(network, body), media_type="application/octet-stream")
+        except InputError as error:
+            return PlainTextResponse(str(error), 400)
+        return Response(made, media_type="application/octet-stream")
 
     return Starlette(
         routes=[Route("/", page), Route("/{kind:str}/{place:int}", answer, methods=["POST"])]
@@ -99,21 +95,3 @@ def _listening(port: int) -> socket.socket:
             " --port."
         ) from error
     return heard
-
-
-def _parts(one: Shown) -> dict[str, tuple[nn.Module, int]]:
-    """Decoder and encoder of a member, each with how many numbers it takes."""
-    code = int(np.prod(one.model.module_.bottleneck.code_shape))
-    encoding = nn.Sequential(nn.Unflatten(1, one.shape), one.encoding)
-    return {"decode": (one.decoding, code), "encode": (encoding, int(np.prod(one.shape)))}
-
-
-def _answered(network: nn.Module, body: bytes) -> bytes:
-    """What a network makes of one example."""
-    x = torch.from_numpy(np.frombuffer(body, dtype="<f4").astype(np.float32))[None]
-    with torch.no_grad():
-        made: Any = network(x)
-    if not isinstance(made, tuple):
-        return bytes(made.flatten().numpy().astype("<f4").tobytes())
-    found = [part.flatten().float().numpy().astype("<f4") for part in made]
-    return b"".join(np.float32(len(part)).tobytes() + part.tobytes() for part in found)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from isthmus.core.conditioning import required
 from isthmus.core.memory import in_words
 from isthmus.data.datasets import Part
-from isthmus.errors import InputError
 from isthmus.data.preprocessing import Preprocessor
+from isthmus.errors import InputError
 from isthmus.explorer.graph import Decoding, Encoding, Graph, traced
 
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
@@ -35,6 +36,13 @@ class Explorable(Protocol):
 
     def _batches(self, X: Any) -> Any:
         """Examples as batches in the model's units."""
+
+
+class Network(NamedTuple):
+    """A network of a member, and the shapes of what it takes of one example."""
+
+    module: nn.Module
+    shapes: tuple[tuple[int, ...], ...]
 
 
 class Shown:
@@ -58,19 +66,44 @@ class Shown:
         self.label, self.model = label, model
         self.shape = model.preprocessor_.spec.shape
         try:
-            inside = torch.cat([batch.x.float().cpu() for batch in model._batches(part).chunks()])
+            batches = list(model._batches(part).chunks())
         except InputError as error:
             raise InputError(f"{label} cannot read the examples: {error}") from error
+        inside = torch.cat([batch.x.float().cpu() for batch in batches])
+        self.conditions = (
+            torch.cat([required(batch.condition).float().cpu() for batch in batches])
+            if model.preprocessor_.condition is not None
+            else None
+        )
         module = copy.deepcopy(model.module_).cpu().float().eval()
         units = _units(model, inside)
         self.pictures = inside * units[0] + units[1]
         self.encoding, self.decoding = Encoding(module, *units), Decoding(module, *units)
 
+    @property
+    def code_size(self) -> int:
+        """How many numbers a code is."""
+        return int(np.prod(self.model.module_.bottleneck.code_shape))
+
+    @property
+    def condition_shape(self) -> tuple[tuple[int], ...]:
+        """The shape of a condition, as what stands behind that of a code or a picture."""
+        return () if self.conditions is None else ((self.conditions.shape[1],),)
+
+    @property
+    def networks(self) -> dict[str, Network]:
+        """Decoder and encoder, each with the shapes that it takes."""
+        condition = self.condition_shape
+        return {
+            "decode": Network(self.decoding, ((self.code_size,), *condition)),
+            "encode": Network(self.encoding, (self.shape, *condition)),
+        }
+
     @cached_property
     def graphs(self) -> tuple[Graph, Graph]:
         """Decoder and encoder as graphs."""
-        code = int(np.prod(self.model.module_.bottleneck.code_shape))
-        return traced(self.decoding, (code,)), traced(self.encoding, self.shape)
+        decode, encode = self.networks.values()
+        return traced(decode.module, *decode.shapes), traced(encode.module, *encode.shapes)
 
     @cached_property
     def lack(self) -> str | None:
@@ -85,20 +118,22 @@ class Shown:
         """The codes of the examples, ``(n, code)``; by a model with other ``weights``."""
         with torch.no_grad():
             found = [
-                torch.func.functional_call(self.encoding, dict(weights or {}), (some,))[0]
-                for some in self.pictures.split(_AT_ONCE)
+                torch.func.functional_call(self.encoding, dict(weights or {}), some)[0]
+                for some in self._together(self.pictures)
             ]
         return np.asarray(torch.cat(found).numpy(), dtype=np.float64)
 
     def errors(self) -> np.ndarray:
         """The squared error of each example, ``(n,)``."""
-        codes = torch.from_numpy(self.codes().astype(np.float32)).split(_AT_ONCE)
+        codes = torch.from_numpy(self.codes().astype(np.float32))
         with torch.no_grad():
-            found = [
-                (self.decoding(some) - x).square().flatten(1).sum(1)
-                for some, x in zip(codes, self.pictures.split(_AT_ONCE), strict=True)
-            ]
-        return np.asarray(torch.cat(found).numpy())
+            made = torch.cat([self.decoding(*some) for some in self._together(codes)])
+        return np.asarray((made - self.pictures).square().flatten(1).sum(1).numpy())
+
+    def _together(self, inputs: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Inputs of all examples, with their conditions, in parts that fit into memory."""
+        known = () if self.conditions is None else (self.conditions.split(_AT_ONCE),)
+        return zip(inputs.split(_AT_ONCE), *known, strict=True)
 
 
 def lack_of(model: Explorable) -> str | None:
@@ -106,8 +141,6 @@ def lack_of(model: Explorable) -> str | None:
     spec = model.preprocessor_.spec
     if spec.kind != "image" or spec.shape[0] not in (1, 3):
         return f"it was trained on examples of shape {spec.shape}, and only images are shown"
-    if model.preprocessor_.condition is not None:
-        return "it is told something beside each example, which the page does not know"
     if not model.preprocessor_.scaling.is_straight:
         return "its scaling is no straight line, which the page does not know"
     return None

@@ -1,4 +1,4 @@
-"""A trained model that does not answer in the page: its codes over time, and pictures made before."""
+"""A trained model that does not answer in the page: its codes over time, and finished pictures."""
 
 from __future__ import annotations
 

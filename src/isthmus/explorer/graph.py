@@ -33,13 +33,13 @@ class Graph:
     """A function of one example, as a list of operators.
 
     Attributes:
-        input: the shape of the input, the axis of examples (of one) included.
+        inputs: the shape of each input, the axis of examples (of one) included.
         nodes: ``{"name": …, "op": …, "args": […]}``, each after what it needs.
         outputs: the names of what comes out.
         weights: what it computes with, by name.
     """
 
-    input: tuple[int, ...]
+    inputs: tuple[tuple[int, ...], ...]
     nodes: tuple[Mapping[str, Any], ...]
     outputs: tuple[str, ...]
     weights: Mapping[str, Tensor]
@@ -51,11 +51,12 @@ class Graph:
 
     def to_json(self) -> dict[str, Any]:
         """All but the weights."""
-        return {"input": self.input, "nodes": self.nodes, "outputs": self.outputs}
+        return {"inputs": self.inputs, "nodes": self.nodes, "outputs": self.outputs}
 
 
 class Decoding(nn.Module):
-    """From a code, ``(n, code)``, to the reconstruction as it is shown, ``(n, *shape)``.
+    """From a code, ``(n, code)``, and the condition of a member that takes one, ``(n, c)``, to the
+    reconstruction as it is shown, ``(n, *shape)``.
 
     Args:
         module: whose decoder it is.
@@ -68,14 +69,15 @@ class Decoding(nn.Module):
         self.module = module
         self.scale, self.offset = nn.Buffer(scale), nn.Buffer(offset)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         code = z.reshape(len(z), *self.module.bottleneck.code_shape)
-        return self.module.decode(code) * self.scale + self.offset
+        return self.module.decode(code, condition) * self.scale + self.offset
 
 
 class Encoding(nn.Module):
-    """From an example as it is shown, ``(n, *shape)``, to its posterior, each part ``(n, size)``:
-    the code first, then what the member says of its spread, or its indices.
+    """From an example as it is shown, ``(n, *shape)``, and its condition where the member takes
+    one, to its posterior, each part ``(n, size)``: the code first, then what the member says of its
+    spread, or its indices.
 
     Args:
         module: whose encoder it is.
@@ -88,38 +90,43 @@ class Encoding(nn.Module):
         self.module = module
         self.scale, self.offset = nn.Buffer(scale), nn.Buffer(offset)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        found = self.module.encode(Batch((x - self.offset) / self.scale))
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, ...]:
+        found = self.module.encode(Batch((x - self.offset) / self.scale, condition))
         return tuple(part.reshape(len(x), -1) for part in found)
 
 
-def traced(module: nn.Module, shape: tuple[int, ...]) -> Graph:
-    """The graph of a module for one example of a shape, decomposed into torch's core operators."""
+def traced(module: nn.Module, *shapes: tuple[int, ...]) -> Graph:
+    """The graph of a module for one example, with an input of each of the shapes, decomposed into
+    torch's core operators.
+    """
     module = module.eval()
     weights = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     weights = {name: value.detach() for name, value in weights.items()}
 
-    def function(values: Mapping[str, Tensor], x: Tensor) -> Any:
-        return torch.func.functional_call(module, dict(values), (x,))
+    def function(values: Mapping[str, Tensor], *inputs: Tensor) -> Any:
+        return torch.func.functional_call(module, dict(values), inputs)
 
     with torch.no_grad():
         found = make_fx(
             function,
             tracing_mode="fake",
             decomposition_table=dict(core_aten_decompositions().items()),
-        )(weights, torch.zeros(1, *shape))
+        )(weights, *(torch.zeros(1, *shape) for shape in shapes))
     found.graph.eliminate_dead_code()
-    return _listed(found, list(weights), weights, (1, *shape))
+    return _listed(found, list(weights), weights, tuple((1, *shape) for shape in shapes))
 
 
 def _listed(
-    found: fx.GraphModule, names: list[str], weights: Mapping[str, Tensor], shape: tuple[int, ...]
+    found: fx.GraphModule,
+    names: list[str],
+    weights: Mapping[str, Tensor],
+    shapes: tuple[tuple[int, ...], ...],
 ) -> Graph:
     """A graph of torch as a list; weights keep the names that the module gives them."""
     called: dict[fx.Node, str] = {}
     constants: dict[str, Tensor] = {}
     nodes: list[dict[str, Any]] = []
-    placeholders = iter([*names, "input"])
+    placeholders = iter([*names, *(f"input {place}" for place in range(len(shapes)))])
     outputs: tuple[str, ...] = ()
 
     def plain(value: Any) -> Any:
@@ -146,7 +153,7 @@ def _listed(
             outputs = tuple(called[part] for part in made)
     used = json.dumps(nodes) + json.dumps(outputs)
     kept = {name: value for name, value in weights.items() if json.dumps(name) in used}
-    return Graph(shape, tuple(nodes), outputs, kept | constants)
+    return Graph(shapes, tuple(nodes), outputs, kept | constants)
 
 
 def _operator(node: fx.Node) -> str:

@@ -19,6 +19,7 @@ export class Column {
     this.model = new LiveModel(one, given);
     this.code = Float32Array.from(this.model.centre);
     this.coordinates = this.model.directions.map(() => 0);
+    this.condition = this.model.conditionOf(0); // what the decoder is told beside the code
     this.onPointed = () => {};
     this.listeners = [];
     this.box = element("figure", "explorer-model");
@@ -80,6 +81,13 @@ export class Column {
     this.showCode(this.model.moved(this.code, places));
   }
 
+  /** Tell the decoder something else beside the code. */
+  showCondition(condition) {
+    this.condition = condition;
+    this.show();
+    this.changed("code");
+  }
+
   /** See less or more of the plane, around its cross or, where that is out of sight, its middle. */
   zoomBy(factor, around = null) {
     const [left, right, bottom, top] = this.plane.window;
@@ -130,7 +138,7 @@ export class Column {
   paintRebuilt(canvas, row) {
     const { rebuilt, answers, epoch, end } = this.model;
     canvas.style.visibility = answers || (rebuilt && epoch === end) ? "" : "hidden";
-    if (answers) return this.paintDecoded(canvas, this.model.codeOf(row));
+    if (answers) return this.paintDecoded(canvas, this.model.codeOf(row), this.model.conditionOf(row));
     if (!rebuilt) return;
     const size = this.given.shape.reduce((total, side) => total * side, 1);
     const pixels = rebuilt.subarray(row * size, (row + 1) * size);
@@ -138,8 +146,8 @@ export class Column {
   }
 
   /** Paint what the decoder makes of a code: at once, or when a server has answered. */
-  paintDecoded(canvas, code) {
-    const made = this.model.decodeNow(code);
+  paintDecoded(canvas, code, condition = this.condition) {
+    const made = this.model.decodeNow(code, condition);
     if (made instanceof Promise) {
       canvas.wanted = made;
       made.then((values) => canvas.wanted === made && paint(canvas, values, this.given.shape));
@@ -150,13 +158,13 @@ export class Column {
 
   /** What the decoder of a moment makes of a place in the plane. */
   decodeAt(place, moment) {
-    return this.model.decode(this.model.moved(this.code, { 0: place[0], 1: place[1] }), moment);
+    return this.model.decode(this.model.moved(this.code, { 0: place[0], 1: place[1] }), this.condition, moment);
   }
 
-  /** What of the code lies beyond the plane, and so changes all of its map. */
+  /** What the map depends on beside the plane: where the code lies beyond it, and the condition. */
   beyond() {
-    if (this.model.size < 3) return "";
-    return this.model.moved(this.code, { 0: 0, 1: 0 }).map((value) => Math.round(1000 * value)).join(" ");
+    const beyond = this.model.size < 3 ? [] : this.model.moved(this.code, { 0: 0, 1: 0 });
+    return [...beyond, ...(this.condition ?? [])].map((value) => Math.round(1000 * value)).join(" ");
   }
 
   show() {

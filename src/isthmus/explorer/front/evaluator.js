@@ -1,7 +1,7 @@
 /**
  * Networks in the browser: a graph of torch's own operators, evaluated on the numbers of a model.
  *
- * A graph is what `isthmus.explorer.graph` writes: `{input: shape, nodes: [{name, op, args}], output}`,
+ * A graph is what `isthmus.explorer.graph` writes: `{inputs: [shape, …], nodes: [{name, op, args}], outputs}`,
  * where an argument is a number, a list, null, or `{tensor: name}`. Weights lie in one buffer.
  * Every tensor is row-major and as dense as it looks; one example at a time is evaluated.
  */
@@ -23,11 +23,11 @@ export function knows(graph) {
   return graph.nodes.every((node) => node.op in OPERATORS);
 }
 
-/** What a graph makes of one input, a flat list of numbers, with weights; several outputs as a list. */
-export function evaluate(graph, weights, input) {
+/** What a graph makes of its inputs, each a flat list of numbers, with weights: a list of tensors. */
+export function evaluate(graph, weights, ...inputs) {
   const { nodes, constants } = folded(graph, weights);
   const known = new Map(constants);
-  known.set("input", new Tensor(Float32Array.from(input), graph.input));
+  graph.inputs.forEach((shape, i) => known.set(`input ${i}`, new Tensor(Float32Array.from(inputs[i]), shape)));
   for (const node of nodes) known.set(node.name, applied(node, known));
   return graph.outputs.map((name) => known.get(name));
 }

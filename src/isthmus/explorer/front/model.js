@@ -2,6 +2,7 @@
 
 import { evaluate, knows } from "./evaluator.js";
 import { Moving, Weights, between } from "./moments.js";
+import { realsInto } from "./packing.js";
 
 export class LiveModel {
   /**
@@ -66,33 +67,48 @@ export class LiveModel {
     return way > 0.5 ? next : i;
   }
 
-  /** The picture of a code: numbers in the units of the data. */
-  decode(code, moment = this.moment) {
-    if (!this.isLive) return this.asked("decode", code);
-    return evaluate(this.decoder, this.networks.moment(moment), code)[0].data;
+  /** What is known beside an example, of a model that is told something; else null. */
+  conditionOf(row) {
+    const known = this.condition;
+    if (!known) return null;
+    this.told ??= realsInto(new Float32Array(known.rows.values.length), known.rows, 0);
+    return this.told.subarray(row * known.names.length, (row + 1) * known.names.length);
+  }
+
+  /** The condition that says: this class. */
+  conditionFor(kind) {
+    return Float32Array.from(this.condition.names, (_, i) => Number(i === kind));
+  }
+
+  /** The picture of a code, and of a condition where the model takes one: numbers from 0 to 1. */
+  decode(code, condition = null, moment = this.moment) {
+    const inputs = condition ? [code, condition] : [code];
+    if (!this.isLive) return this.asked("decode", inputs);
+    return evaluate(this.decoder, this.networks.moment(moment), ...inputs)[0].data;
   }
 
   /** The same between two moments: as much of the one as of the other as it is on the way. */
-  decodeNow(code) {
-    if (!this.isLive) return this.decode(code);
+  decodeNow(code, condition = null) {
+    if (!this.isLive) return this.decode(code, condition);
     const { i, next, way } = between(this.networks.epochs, this.epoch);
-    const made = this.decode(code, i);
+    const made = this.decode(code, condition, i);
     if (way === 0) return made;
-    const then = this.decode(code, next);
+    const then = this.decode(code, condition, next);
     return made.map((value, k) => value + way * (then[k] - value));
   }
 
   /** The posterior of a picture at the end of training: its code, and the logarithm of its variance. */
-  encode(pixels) {
-    if (!this.isLive) return this.asked("encode", pixels).then(partsOf);
+  encode(pixels, condition = null) {
+    const inputs = condition ? [pixels, condition] : [pixels];
+    if (!this.isLive) return this.asked("encode", inputs).then(partsOf);
     const weights = this.networks.moment(this.networks.epochs.length - 1);
-    return evaluate(this.encoder, weights, pixels).map((part) => part.data);
+    return evaluate(this.encoder, weights, ...inputs).map((part) => part.data);
   }
 
-  /** What a served network makes of numbers. */
-  async asked(kind, numbers) {
+  /** What a served network makes of its inputs. */
+  async asked(kind, inputs) {
     const token = new URLSearchParams(location.search).get("token") ?? "";
-    const body = Float32Array.from(numbers).buffer;
+    const body = Float32Array.from(inputs.flatMap((input) => [...input])).buffer;
     const answer = await fetch(`/${kind}/${this.served}`, { method: "POST", headers: { "X-Token": token }, body });
     if (!answer.ok) throw new Error(await answer.text());
     return new Float32Array(await answer.arrayBuffer());

@@ -29,8 +29,9 @@ function forget(column) {
 async function take(column, pixels) {
   const { model, given } = column;
   const question = (column.question = Symbol("drawing"));
-  const [code, logVariance] = await model.encode(pixels);
-  const made = await model.decode(code);
+  const condition = column.condition; // which class was drawn, where the model is told it
+  const [code, logVariance] = await model.encode(pixels, condition);
+  const made = await model.decode(code, condition);
   if (column.question !== question) return; // more was drawn meanwhile
   const place = model.coordinatesOf(code);
   const spread = logVariance?.length === code.length ? spreadOf(model, logVariance) : null;

@@ -5,17 +5,20 @@
  * What a part may use of a column:
  *   model, given          the live model, and all that the page was given
  *   code, coordinates     the code that is shown, and where it lies along the axes
+ *   condition, showCondition(numbers)   what the decoder is told beside the code, or null
  *   marked                the row of the example that is marked, or null
  *   showCode(code)        decode this code, and move the cross to it
- *   paintDecoded(canvas, code), pictureOf(row)
+ *   paintDecoded(canvas, code, condition), pictureOf(row)
  *   onChanged(listener)   called with "code", "marked" or "moment", whatever has changed
  *   plane.overlays        functions (pen, paper) that draw over the dots
  */
 
 import { button, element } from "../elements.js";
+import { classes } from "./classes.js";
+import { covariates } from "./covariates.js";
 import { sliders } from "./sliders.js";
 
-export const PARTS = [sliders];
+export const PARTS = [classes, covariates, sliders];
 
 /** Fill a column's box with the parts that accept it, one of them open at a time. */
 export function addParts(column, parent) {

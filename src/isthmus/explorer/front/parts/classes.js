@@ -1,0 +1,48 @@
+/** Members that are told the class: the plane holds the style, and a row of buttons the class. */
+
+import { element } from "../elements.js";
+
+const LEAST = 120; // milliseconds between two pictures of all classes
+
+export const classes = {
+  title: "class × style",
+
+  accepts: (column) => column.model.condition?.kind === "label",
+
+  build(column, box) {
+    const { model, given } = column;
+    element("p", "explorer-note", box).textContent =
+      "The plane holds the style, these the class: one code under every class. Choose one to see it above.";
+    const row = element("div", "explorer-row", box);
+    const choices = model.condition.names.map((name, kind) => {
+      const made = element("button", "explorer-choice", row);
+      made.type = "button";
+      const canvas = element("canvas", "explorer-picture", made);
+      const said = element("span", "", made);
+      const colour = given.colours[given.classes.indexOf(name)];
+      if (colour) element("span", "explorer-dot", said).style.background = colour;
+      said.append(name);
+      made.addEventListener("click", () => column.showCondition(model.conditionFor(kind)));
+      return { made, canvas, condition: model.conditionFor(kind) };
+    });
+    const paintAll = () =>
+      choices.forEach(({ made, canvas, condition }, kind) => {
+        column.paintDecoded(canvas, column.code, condition);
+        made.setAttribute("aria-pressed", String(column.condition[kind] === 1));
+      });
+    atLeisure(column, paintAll);
+  },
+};
+
+/** Have a function called when something has changed, but not at every step of a move. */
+export function atLeisure(column, act, pause = LEAST) {
+  let timer = null;
+  const later = () => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      act();
+    }, pause);
+  };
+  column.onChanged((what) => what !== "marked" && later());
+  later();
+}
