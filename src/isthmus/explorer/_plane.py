@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.latent_grid import BOXES
 from isthmus.explorer._packing import packed_reals
 
 _AXES = 8  # directions that have a slider, the plane's two included
 _MARGIN = 0.05
 _SIGMAS = 2  # of the prior, which are always in sight
-_BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 _CODES = 2**21  # bytes that the codes of all moments may take before they are packed
 
 
@@ -105,8 +105,8 @@ def view_of(points: np.ndarray, space: str, strips: int) -> list[float]:
     bounded code, else a square around most of them at every moment; far ones are left out.
     """
     axes = points.shape[2]
-    if space in _BOXES:
-        low, high = (np.full(axes, side) for side in _BOXES[space])
+    if space in BOXES:
+        low, high = (np.full(axes, side) for side in BOXES[space])
     else:
         quantiles = np.quantile(points, (0.003, 0.997), axis=1)  # (2, moments, axes)
         low, high = quantiles[0].min(0), quantiles[1].max(0)
