@@ -54,7 +54,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
     its code is trained on those that have one, together with the encoder:
 
     .. math:: \min_{f, W, b} \; \mathbb{E}_{x, y} \left[ -\log \mathrm{softmax}(W f(x) + b)_y
-    \right]
+              \right]
 
     ``member`` is an estimator such as ``ist.AE(latent_dim=50)``, which is copied and kept, trained,
     as ``member_``, or the name of one, taken with its default settings; a ``FrozenEstimator``
