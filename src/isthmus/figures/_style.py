@@ -12,10 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from isthmus.core.wording import printable
 from isthmus.figures._notebook import ShownFigure
 
-# Found by search, in the order of ten digits: classes that lie beside each other in planes of digits
-# (3, 5 and 8; 4, 7 and 9; 0 and 6; 2 and 8; 3 and 9) are at least 27 apart by CIEDE2000, for normal
-# vision and under simulated deuteranopia and protanopia; any two at least 14. All can be seen on
-# white and on dark paper. The pages take their colours from here.
+# Found by search, in the order of ten digits: classes that are neighbours in planes of digits (3, 5
+# and 8; 4, 7 and 9; 0 and 6; 2 and 8; 3 and 9) are at least 27 apart by CIEDE2000, for normal sight
+# and under simulated deuteranopia and protanopia; any two at least 14. All can be seen on white and
+# on dark paper. The pages take their colours from here.
 PALETTE = (
     "#3780ed",
     "#923780",
