@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
-from isthmus.explorer._conditions import condition_of
+from isthmus.explorer._parts import parts_of, training_of
 from isthmus.explorer._shown import Shown
 from isthmus.figures._classes import classes_of
 from isthmus.figures._style import PALETTE
@@ -48,8 +48,10 @@ def given(
         "colours": [to_hex(c) for c in classes.colours] if has_classes else [PALETTE[0]],
         "drawn": _drawn(pictures),
         "models": [
-            _model(one, place if one.label in served else None) for place, one in enumerate(shown)
+            _model(one, place if one.label in served else None, part, data)
+            for place, one in enumerate(shown)
         ],
+        "training": training_of(shown, data),
     }
 
 
@@ -73,7 +75,7 @@ def _drawn(pictures: np.ndarray) -> dict[str, Any]:
     return {"fill": float(np.median(sides)) / max(height, width), "centre": middle.tolist()}
 
 
-def _model(one: Shown, served: int | None) -> dict[str, Any]:
+def _model(one: Shown, served: int | None, part: Part, data: Data) -> dict[str, Any]:
     """What is shown of one model; under ``served``, its place, its networks stay where they are."""
     codes = one.codes()
     centre, directions, deviations, names = _axes(codes)
@@ -86,8 +88,8 @@ def _model(one: Shown, served: int | None) -> dict[str, Any]:
         "axes": names[:2],
         "view": _view((codes - centre) @ directions.T),
         "usual": np.sort(one.errors()).tolist(),
-        "condition": condition_of(one),
     }
+    known |= parts_of(one, known, data, part)
     if served is not None:
         return known | {"served": served, "moments": [_moment(_end(one.model), {}, codes)]}
     decoder, encoder = one.graphs

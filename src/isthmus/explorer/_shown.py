@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required
 from isthmus.core.memory import in_words
 from isthmus.data.datasets import Part
@@ -48,20 +49,47 @@ class Shown:
             raise InputError(f"{label} cannot be explored: {lack}.")
         self.label, self.model = label, model
         self.shape = model.preprocessor_.spec.shape
-        try:
-            batches = list(model._batches(part).chunks())
-        except InputError as error:
-            raise InputError(f"{label} cannot read the examples: {error}") from error
-        inside = torch.cat([batch.x.float().cpu() for batch in batches])
-        self.conditions = (
-            torch.cat([required(batch.condition).float().cpu() for batch in batches])
-            if model.preprocessor_.condition is not None
-            else None
-        )
+        inside, self.conditions = self._read(part)
         module = copy.deepcopy(model.module_).cpu().float().eval()
-        units = _units(model, inside)
-        self.pictures = inside * units[0] + units[1]
-        self.encoding, self.decoding = Encoding(module, *units), Decoding(module, *units)
+        self.units = _units(model, inside)
+        self.pictures = self._pictured(inside)
+        self.encoding, self.decoding = Encoding(module, *self.units), Decoding(module, *self.units)
+
+    def pictures_of(self, part: Part) -> Tensor:
+        """Other examples than those that are shown, as pictures, ``(n, *shape)``."""
+        return self._pictured(self._read(part)[0])
+
+    def codes_of(self, part: Part) -> np.ndarray:
+        """The codes of other examples than those that are shown, ``(n, code)``.
+
+        Raises:
+            InputError: for examples that the member cannot read.
+        """
+        inside, conditions = self._read(part)
+        return self._encoded(self._pictured(inside), conditions, {})
+
+    @cached_property
+    def says(self) -> tuple[str, ...]:
+        """What the parts of a posterior are called, the code first."""
+        rows = None if self.conditions is None else self.conditions[:1]
+        inside = (self.pictures[:1] - self.units[1]) / self.units[0]
+        with torch.no_grad():
+            found: Any = self.encoding.module.encode(Batch(inside, rows))
+        return tuple(found._fields)
+
+    def _read(self, part: Part) -> tuple[Tensor, Tensor | None]:
+        """Examples as they are inside the model, ``(n, *shape)``, and their conditions."""
+        try:
+            batches = list(self.model._batches(part).chunks())
+        except InputError as error:
+            raise InputError(f"{self.label} cannot read the examples: {error}") from error
+        x = torch.cat([batch.x.float().cpu() for batch in batches])
+        if self.model.preprocessor_.condition is None:
+            return x, None
+        return x, torch.cat([required(batch.condition).float().cpu() for batch in batches])
+
+    def _pictured(self, inside: Tensor) -> Tensor:
+        return inside * self.units[0] + self.units[1]
 
     @property
     def code_size(self) -> int:
@@ -99,18 +127,25 @@ class Shown:
 
     def codes(self, weights: Mapping[str, Tensor] | None = None) -> np.ndarray:
         """The codes of the examples, ``(n, code)``; by a model with other ``weights``."""
+        return self._encoded(self.pictures, self.conditions, dict(weights or {}))
+
+    def _encoded(
+        self, pictures: Tensor, conditions: Tensor | None, weights: dict[str, Tensor]
+    ) -> np.ndarray:
         with torch.no_grad():
-            found = torch.func.functional_call(
-                self.encoding, dict(weights or {}), (self.pictures, self.conditions)
-            )[0]
+            found = torch.func.functional_call(self.encoding, weights, (pictures, conditions))[0]
         return np.asarray(found.numpy(), dtype=np.float64)
+
+    def decoded(self, codes: np.ndarray, conditions: Tensor | None) -> np.ndarray:
+        """The pictures of codes ``(n, code)``, ``(n, *shape)``."""
+        with torch.no_grad():
+            made = self.decoding(torch.from_numpy(codes.astype(np.float32)), conditions)
+        return np.asarray(made.numpy())
 
     def errors(self) -> np.ndarray:
         """The squared error of each example, ``(n,)``."""
-        with torch.no_grad():
-            codes = torch.from_numpy(self.codes().astype(np.float32))
-            made = self.decoding(codes, self.conditions)
-        return np.asarray((made - self.pictures).square().flatten(1).sum(1).numpy())
+        made = self.decoded(self.codes(), self.conditions)
+        return np.square(made - self.pictures.numpy()).reshape(len(made), -1).sum(1)
 
 
 def lack_of(model: Estimator) -> str | None:

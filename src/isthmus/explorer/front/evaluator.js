@@ -54,7 +54,8 @@ function floats(buffer, start, count) {
   return new Float32Array(buffer.slice(start, start + 4 * count));
 }
 
-function halves(buffer, start, count) {
+/** Numbers of 16 bits in a buffer, in order. */
+export function halves(buffer, start = 0, count = buffer.byteLength / 2) {
   const bits = new Uint16Array(buffer.slice(start, start + 2 * count));
   return Float32Array.from(bits, (half) => {
     const sign = half & 0x8000 ? -1 : 1;

@@ -90,6 +90,7 @@ class Column {
   point(place, isPressed = false) {
     const example = this.plane.exampleAt(place);
     if (example !== null || isPressed) this.onPointed(example);
+    if (example !== null && isPressed) this.changed("pressed");
     this.moveAlong({ 0: place[0], 1: place[1] });
   }
 

@@ -114,15 +114,24 @@ export class LiveModel {
 
   /** The examples whose codes lie nearest, the nearest first. */
   nearest(code, count = 5) {
-    const [size, codes] = [this.centre.length, this.codes()];
-    const far = (row) => {
-      let total = 0;
-      for (let i = 0; i < size; i++) total += (codes[row * size + i] - code[i]) ** 2;
-      return total;
-    };
-    const rows = Array.from({ length: codes.length / size }, (_, row) => [far(row), row]);
-    return rows.sort((a, b) => a[0] - b[0]).slice(0, count).map(([, row]) => row);
+    return nearestTo(code, this.codes(), count);
   }
+}
+
+/** The rows of codes that lie nearest to a code, the nearest first. */
+export function nearestTo(code, codes, count = 5) {
+  const size = code.length;
+  const best = [];
+  for (let row = 0; row < codes.length / size; row++) {
+    const limit = best.length < count ? Infinity : best[count - 1][0];
+    let far = 0;
+    for (let i = 0; i < size && far < limit; i++) far += (codes[row * size + i] - code[i]) ** 2;
+    if (far >= limit) continue;
+    const place = best.findIndex(([other]) => far < other);
+    best.splice(place < 0 ? best.length : place, 0, [far, row]);
+    best.length = Math.min(best.length, count);
+  }
+  return best.map(([, row]) => row);
 }
 
 /** Numbers with the length of each part before it, as parts. */
