@@ -84,39 +84,6 @@ def test_every_plane_marks_the_same_example(page: Any) -> None:
     assert marked == [marked[0]] * 2
 
 
-def test_codes_of_more_numbers_have_sliders(page: Any) -> None:
-    wide = page.locator(".explorer-model").nth(1)
-    assert wide.locator(".explorer-slider").all_inner_texts() == ["PC 3", "PC 4", "PC 5"]
-    before = wide.locator(".explorer-picture").first.evaluate(PIXELS)
-    slider = wide.locator(".explorer-slider input").first
-    slider.fill("2.5")
-    settled(page)
-    assert wide.locator(".explorer-picture").first.evaluate(PIXELS) != before
-
-
-def test_a_drawing_is_encoded_and_its_neighbours_found(
-    page: Any, digits: ist.data.Data, models: dict[str, ist.Estimator]
-) -> None:
-    pad = page.locator(".explorer-pad canvas").bounding_box()
-    for turn in np.linspace(0, 2 * np.pi, 20):
-        page.mouse.move(pad["x"] + 100 + 40 * np.sin(turn), pad["y"] + 100 - 60 * np.cos(turn))
-        if turn == 0:
-            page.mouse.down()
-    page.mouse.up()
-    near = page.locator(".explorer-model").first.locator(".explorer-near canvas")
-    assert near.count() == 5
-    names = [near.nth(i).get_attribute("title") for i in range(5)]
-    assert names.count("0") >= 4
-    # what the page makes of an example is what the member makes of it
-    pixels = digits.test.x[3].ravel().tolist()
-    code, _ = page.evaluate(
-        "(x) => explorer.columns[0].model.encode(x).map((part) => Array.from(part))", pixels
-    )
-    np.testing.assert_allclose(code, models["flat"].transform(digits.test.x[3:4])[0], atol=1e-2)
-    page.get_by_role("button", name="clear").click()
-    assert near.count() == 0
-
-
 def test_a_notebook_shows_the_page_in_a_frame_of_its_own(
     models: dict[str, ist.Estimator], digits: ist.data.Data
 ) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.data.datasets import Data, Part
 from isthmus.explorer._conditions import condition_of
 from isthmus.explorer._directions import words_of
+from isthmus.explorer._ladder import ladder_of
 from isthmus.explorer._quantised import quantised_of
 from isthmus.explorer._shown import Shown
 
@@ -33,6 +34,8 @@ def parts_of(one: Shown, known: Mapping[str, Any], data: Data, part: Part) -> di
         ],
         "sphere": _is_sphere(one, codes),
         "quantised": quantised_of(one),
+        "ladder": ladder_of(one.model.module_),
+        "redrawing": one.all_graphs["redraw"].to_json() if "redraw" in one.networks else None,
         "training": _text(one.codes_of(training_part(data)).astype("<f2")),
     }
 

@@ -17,6 +17,7 @@ from isthmus.core.memory import in_words
 from isthmus.data.datasets import Part
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
+from isthmus.explorer._ladder import Redrawing, ladder_of
 from isthmus.explorer.graph import Decoding, Encoding, Graph, traced
 
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
@@ -103,18 +104,30 @@ class Shown:
 
     @property
     def networks(self) -> dict[str, Network]:
-        """Decoder and encoder, each with the shapes that it takes."""
-        condition = self.condition_shape
-        return {
-            "decode": Network(self.decoding, ((self.code_size,), *condition)),
+        """Decoder and encoder, each with the shapes that it takes; of a deep hierarchy what draws
+        its finer groups too.
+        """
+        condition, code = self.condition_shape, (self.code_size,)
+        found = {
+            "decode": Network(self.decoding, (code, *condition)),
             "encode": Network(self.encoding, (self.shape, *condition)),
         }
+        if ladder_of(self.encoding.module) is not None:
+            module = Redrawing(self.encoding.module).eval()
+            found["redraw"] = Network(module, (code, code, code, *condition))
+        return found
 
     @cached_property
+    def all_graphs(self) -> dict[str, Graph]:
+        """The networks as graphs."""
+        return {
+            name: traced(network.module, *network.shapes) for name, network in self.networks.items()
+        }
+
+    @property
     def graphs(self) -> tuple[Graph, Graph]:
         """Decoder and encoder as graphs."""
-        decode, encode = self.networks.values()
-        return traced(decode.module, *decode.shapes), traced(encode.module, *encode.shapes)
+        return self.all_graphs["decode"], self.all_graphs["encode"]
 
     @cached_property
     def lack(self) -> str | None:
@@ -122,7 +135,7 @@ class Shown:
         size = 2 * sum(value.numel() for value in self.model.module_.state_dict().values())
         if size > _LARGEST:
             return f"its weights would take {in_words(size)} of the page"
-        unknown = sorted({name for graph in self.graphs for name in graph.unknown})
+        unknown = sorted({name for graph in self.all_graphs.values() for name in graph.unknown})
         return f"its networks hold {', '.join(unknown)}, unknown to the page" if unknown else None
 
     def codes(self, weights: Mapping[str, Tensor] | None = None) -> np.ndarray:

@@ -85,6 +85,13 @@ export class LiveModel {
     return evaluate(this.encoder, this.weights(this.moments.length - 1), ...inputs).map((part) => part.data);
   }
 
+  /** A code whose other parts than those to `keep` are drawn from the learnt prior, with noise. */
+  redraw(code, noise, keep, condition = null) {
+    const inputs = condition ? [code, noise, keep, condition] : [code, noise, keep];
+    if (!this.isLive) return this.asked("redraw", inputs);
+    return evaluate(this.redrawing, this.weights(), ...inputs)[0].data;
+  }
+
   /** What a served network makes of its inputs. */
   async asked(kind, inputs) {
     const token = new URLSearchParams(location.search).get("token") ?? "";

@@ -77,7 +77,7 @@ async function take(column, pixels, kind) {
   }
   showNearest(column, code);
   if (model.usual) column.near.append(verdict(model.usual, best.error));
-  column.drawnCode = code;
+  column.drawnParts = best.parts;
   column.plane.draw();
   column.changed("drawn");
 }

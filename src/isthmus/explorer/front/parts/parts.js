@@ -20,10 +20,12 @@ import { arithmetic } from "./arithmetic.js";
 import { classes } from "./classes.js";
 import { covariates } from "./covariates.js";
 import { means } from "./means.js";
+import { redraw } from "./redraw.js";
 import { sliders } from "./sliders.js";
+import { tiles } from "./tiles.js";
 import { walk } from "./walk.js";
 
-export const PARTS = [classes, covariates, sliders, walk, arithmetic, means];
+export const PARTS = [tiles, redraw, classes, covariates, sliders, walk, arithmetic, means];
 
 /** Fill a column's box with the parts that accept it, one of them open at a time. */
 export function addParts(column, parent) {
