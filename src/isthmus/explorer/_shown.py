@@ -52,7 +52,7 @@ class Shown:
         self.shape = model.preprocessor_.spec.shape
         inside, self.conditions = self._read(part)
         module = copy.deepcopy(model.module_).cpu().float().eval()
-        self.units = _units(model, inside)
+        self.units = units_of(model, inside)
         self.pictures = self._pictured(inside)
         self.encoding, self.decoding = Encoding(module, *self.units), Decoding(module, *self.units)
 
@@ -171,7 +171,7 @@ def lack_of(model: Estimator) -> str | None:
     return None
 
 
-def _units(model: Estimator, inside: Tensor) -> tuple[Tensor, Tensor]:
+def units_of(model: Estimator, inside: Tensor) -> tuple[Tensor, Tensor]:
     """What a value inside is multiplied by, and what is added, to be a picture's."""
     if model.preprocessor_.spec.unit_range:
         return torch.ones(1), torch.zeros(1)

@@ -46,7 +46,7 @@ export function explore(root, given) {
 class Column {
   constructor(root, one, given, pictureOf) {
     Object.assign(this, { given, pictureOf });
-    this.model = new LiveModel(one);
+    this.model = new LiveModel(one, given);
     this.box = element("figure", "explorer-model");
     element("figcaption", "", this.box).textContent = one.label;
     this.plane = new Plane(element("canvas", "explorer-plane", this.box), this.model, given);

@@ -3,9 +3,12 @@
 import { evaluate, knows, weightsOf } from "./evaluator.js";
 
 export class LiveModel {
-  /** @param {object} given what `isthmus.explorer.given` wrote of one model. */
-  constructor(given) {
-    Object.assign(this, given);
+  /**
+   * @param {object} one what `isthmus.explorer.given` wrote of this model.
+   * @param {object} given what all models are shown with; `ask` says who answers for what is not in the page.
+   */
+  constructor(one, given) {
+    Object.assign(this, one, { given });
     this.moment = this.moments.length - 1;
     this.kept = new Map();
   }
@@ -92,13 +95,10 @@ export class LiveModel {
     return evaluate(this.redrawing, this.weights(), ...inputs)[0].data;
   }
 
-  /** What a served network makes of its inputs. */
+  /** What a network that stays in Python makes of its inputs. */
   async asked(kind, inputs) {
-    const token = new URLSearchParams(location.search).get("token") ?? "";
-    const body = Float32Array.from(inputs.flatMap((input) => [...input])).buffer;
-    const answer = await fetch(`/${kind}/${this.served}`, { method: "POST", headers: { "X-Token": token }, body });
-    if (!answer.ok) throw new Error(await answer.text());
-    return new Float32Array(await answer.arrayBuffer());
+    const numbers = Float32Array.from(inputs.flatMap((input) => [...input]));
+    return (this.given.ask ?? askServer)(this.served, kind, numbers);
   }
 
   /** A code with other coordinates along some of the axes that are shown, `{axis: place}`. */
@@ -139,6 +139,14 @@ export function nearestTo(code, codes, count = 5) {
     best.length = Math.min(best.length, count);
   }
   return best.map(([, row]) => row);
+}
+
+/** The answer of the server that the page came from. */
+async function askServer(place, kind, numbers) {
+  const token = new URLSearchParams(location.search).get("token") ?? "";
+  const answer = await fetch(`/${kind}/${place}`, { method: "POST", headers: { "X-Token": token }, body: numbers.buffer });
+  if (!answer.ok) throw new Error(await answer.text());
+  return new Float32Array(await answer.arrayBuffer());
 }
 
 /** Numbers with the length of each part before it, as parts. */
