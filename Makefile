@@ -2,6 +2,7 @@
 # make test: run the whole suite
 # make quick: style, types and the fast tests, in less than a minute
 # make stubs: write src/isthmus/__init__.pyi, the public names with their types, from the declarations
+# make docs: build the site from docs/ into build/site, and fail at any warning
 # make bench: speed beside peers (made once by make bench-peers), and docs/performance.md; make bench-gpu: on an accelerator
 # make torture: 20 minutes of attacks (MINUTES=2 for fewer): kills, damaged files, wrong inputs, full disks, threads
 # All make a virtual environment in .venv first, once.
@@ -13,7 +14,7 @@ READY := $(VENV)/.ready
 
 PEERS := .venv-peers
 
-.PHONY: demo test quick lint types stubs bench bench-peers bench-gpu torture clean
+.PHONY: demo test quick lint types stubs docs bench bench-peers bench-gpu torture clean
 
 demo: $(READY)
 	$(BIN)/python -m isthmus demo --out demo
@@ -45,6 +46,9 @@ types: $(READY)
 stubs: $(READY)
 	$(BIN)/python -m isthmus._stubs
 
+docs: $(READY)
+	$(BIN)/python -m website
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks.speed
 
@@ -69,4 +73,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) $(PEERS) demo
+	rm -rf $(VENV) $(PEERS) demo build

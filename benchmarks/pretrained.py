@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 import isthmus as ist
-from isthmus.core import files
-from isthmus.io import pretrained, runs
+from isthmus.core import files, tensor_files
+from isthmus.io import manifests, pretrained
 
 HOME = Path(pretrained.__file__).parent
 SHOWN = (
@@ -106,7 +106,7 @@ def make(name: str) -> None:
     model.set_params(device="auto")
     with tempfile.TemporaryDirectory() as place:
         run = model.save(Path(place) / name)
-        for file, entry in ((runs.WEIGHTS, ()), ("prior.safetensors", ("prior",))):
+        for file, entry in ((manifests.WEIGHTS, ()), ("prior.safetensors", ("prior",))):
             if (run / file).exists():
                 _halve(run, file, entry)
         again = ist.load(run)
@@ -176,17 +176,17 @@ def _rounded(tensor: torch.Tensor) -> torch.Tensor:
 
 def _halve(run: Path, file: str, entry: tuple[str, ...]) -> None:
     """Write a run's tensors in half precision, and the new checksum into its configuration."""
-    tensors, meta = files.read_tensors(run / file)
+    tensors, meta = tensor_files.read_tensors(run / file)
     smaller = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
     }
-    config = files.read_json(run / runs.CONFIG)
+    config = files.read_json(run / manifests.CONFIG)
     place = config
     for key in entry:
         place = place[key]
-    place["sha256"] = files.write_tensors(run / file, smaller, meta)
-    files.write_json(run / runs.CONFIG, config)
+    place["sha256"] = tensor_files.write_tensors(run / file, smaller, meta)
+    files.write_json(run / manifests.CONFIG, config)
 
 
 if __name__ == "__main__":

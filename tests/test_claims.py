@@ -19,7 +19,7 @@ import isthmus as ist
 from isthmus._cli import app as cli
 from isthmus.core import claims, editions, files
 from isthmus.errors import BusyError
-from isthmus.io import runs
+from isthmus.io import manifests, runs
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -261,5 +261,5 @@ def test_a_manifest_cannot_lead_out_of_its_folder(few: np.ndarray, tmp_path: Pat
         config["files"][name] = {"sha256": "0" * 64, "bytes": 4}
         (tmp_path / ".letter.txt.0000000000000000.isthmus-next").write_text("other")
         files.write_json(run / "config.json", editions.sealed(config))
-        editions.settle(run, runs.FILES)
+        editions.settle(run, manifests.FILES)
         assert (tmp_path / "letter.txt").read_text() == "dear"

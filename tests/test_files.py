@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from isthmus.core import editions, files
+from isthmus.core import editions, files, tensor_files
 from isthmus.errors import StorageError
 
 
@@ -26,8 +26,10 @@ def test_a_failed_write_leaves_the_old_file(
 
 def test_tied_tensors_and_views_are_written_each_by_itself(tmp_path: Path) -> None:
     base = torch.arange(6.0)
-    files.write_tensors(tmp_path / "t.safetensors", {"a": base, "b": base, "c": base[3:]}, {"n": 1})
-    tensors, meta = files.read_tensors(tmp_path / "t.safetensors")
+    tensor_files.write_tensors(
+        tmp_path / "t.safetensors", {"a": base, "b": base, "c": base[3:]}, {"n": 1}
+    )
+    tensors, meta = tensor_files.read_tensors(tmp_path / "t.safetensors")
     assert meta == {"n": 1}
     assert torch.equal(tensors["b"], base)
     assert torch.equal(tensors["c"], base[3:])
@@ -36,7 +38,7 @@ def test_tied_tensors_and_views_are_written_each_by_itself(tmp_path: Path) -> No
 def test_a_tree_survives_packing() -> None:
     tree = {"step": 3, 7: [torch.ones(2), (None, "x")], "flag": True}
     tensors: dict[str, torch.Tensor] = {}
-    again = files.unpack(files.pack(tree, tensors, "t"), tensors)
+    again = tensor_files.unpack(tensor_files.pack(tree, tensors, "t"), tensors)
     assert again["step"] == 3
     assert torch.equal(again[7][0], torch.ones(2))
     assert again[7][1] == [None, "x"]
@@ -45,7 +47,7 @@ def test_a_tree_survives_packing() -> None:
 
 @pytest.mark.parametrize("unpacked", [1.5, [1, 2], "text", None])
 def test_plain_values_survive_packing(unpacked: object) -> None:
-    assert files.unpack(files.pack(unpacked, {}, "t"), {}) == unpacked
+    assert tensor_files.unpack(tensor_files.pack(unpacked, {}, "t"), {}) == unpacked
 
 
 @pytest.mark.parametrize("name", ["a" * 255, "é" * 127, "$_^$[*]?.csv", " .x"])

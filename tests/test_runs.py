@@ -12,9 +12,9 @@ import torch
 from sklearn.datasets import load_wine
 
 import isthmus as ist
-from isthmus.core import editions, files
+from isthmus.core import editions, files, tensor_files
 from isthmus.errors import RunWarning
-from isthmus.io import runs
+from isthmus.io import manifests, runs
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def edit(run: Path, **values: Any) -> None:
 def replace(run: Path, name: str, content: bytes) -> None:
     """Another file, with its checksum in the configuration."""
     config = files.read_json(run / "config.json")
-    with editions.edition(run, runs.FILES) as new:
-        new.keep(config, runs.FILES)
+    with editions.edition(run, manifests.FILES) as new:
+        new.keep(config, manifests.FILES)
         new.write(name, content)
         new.publish(config)
 
@@ -191,10 +191,10 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(
 ) -> None:
     model = ist.AE(epochs=1, random_state=0).fit(few)
     run = model.save(tmp_path / "run")
-    tensors, _ = files.read_tensors(run / "model.safetensors")
+    tensors, _ = tensor_files.read_tensors(run / "model.safetensors")
     name = next(name for name in tensors if name.startswith("encoder"))
     tensors[name].flatten()[3] = float("nan")
-    replace(run, "model.safetensors", files.tensor_bytes(tensors))
+    replace(run, "model.safetensors", tensor_files.tensor_bytes(tensors))
     with pytest.raises(ist.RunError, match=rf"holds weights that are not finite \('{name}'\)"):
         ist.load(run)
     with torch.no_grad():
@@ -260,9 +260,9 @@ def test_a_list_of_files_that_is_none_is_refused(entries: Any, run: Path) -> Non
 
 
 def test_whole_numbers_are_no_weights(run: Path) -> None:
-    tensors, _ = files.read_tensors(run / "model.safetensors")
+    tensors, _ = tensor_files.read_tensors(run / "model.safetensors")
     whole = {name: value.to(torch.int32) for name, value in tensors.items()}
-    replace(run, "model.safetensors", files.tensor_bytes(whole))
+    replace(run, "model.safetensors", tensor_files.tensor_bytes(whole))
     with pytest.raises(ist.RunError, match=r"holds int32, the model wants float32"):
         ist.load(run)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import isthmus as ist
-from isthmus.core import fields, files
+from isthmus.core import fields, tensor_files
 
 # Members whose defaults are made for images of more pixels, brought down.
 BRIEF: dict[str, Any] = {
@@ -83,12 +83,12 @@ def identity(model: Any) -> str:
 
     add({k: v for k, v in model.get_params(deep=False).items() if k not in _PLACES})
     add([model.history_, model.preprocessor_.to_json(), model.source_])
-    total.update(files.tensor_bytes(model.module_.state_dict()))
+    total.update(tensor_files.tensor_bytes(model.module_.state_dict()))
     for snapshot in model.snapshots_:
         total.update(snapshot.codes.tobytes() + snapshot.grid.tobytes())
     if model.prior_ is not None:
         tensors, learnt = model.prior_.state()
-        total.update(files.tensor_bytes(tensors))
+        total.update(tensor_files.tensor_bytes(tensors))
         add(learnt)
     example = examples(ist.MEMBERS.name_of(type(model)))[:1]
     total.update(model.reconstruct(example).tobytes())

@@ -16,8 +16,8 @@ import isthmus as ist
 from benchmarks.torture import specimens
 from benchmarks.torture.damage import restructured
 from benchmarks.torture.trials import Kind, Outcome, judged
-from isthmus.core import editions, files
-from isthmus.io import runs
+from isthmus.core import editions, files, tensor_files
+from isthmus.io import manifests
 
 _AT_ONCE = 4
 
@@ -43,12 +43,13 @@ class Structures(Kind):
         for name in ist.MEMBERS:
             self.saved[name] = specimens.saved(name, self.folder / name)
         self.config = {
-            name: json.loads((self.folder / name / runs.CONFIG).read_text()) for name in self.saved
+            name: json.loads((self.folder / name / manifests.CONFIG).read_text())
+            for name in self.saved
         }
 
     def trial(self, draw: random.Random) -> Iterator[Outcome]:
         name = draw.choice(list(self.saved))
-        path = self.folder / name / runs.CONFIG
+        path = self.folder / name / manifests.CONFIG
         content = path.read_bytes()
         for _ in range(_AT_ONCE):
             deed = draw.choice((self._plain, self._forged, self._forged, self._tensors))
@@ -79,9 +80,9 @@ class Structures(Kind):
         """Other weights, with every checksum."""
         path = draw.choice(sorted((self.folder / name).glob("*.safetensors")))
         kept = path.read_bytes()
-        tensors, meta = files.read_tensors(path)
+        tensors, meta = tensor_files.read_tensors(path)
         what = _changed(tensors, draw)
-        content = files.tensor_bytes(tensors, meta)
+        content = tensor_files.tensor_bytes(tensors, meta)
         path.write_bytes(content)
         config = copy.deepcopy(self.config[name])
         config["files"][path.name] = {"sha256": files.sha256(content), "bytes": len(content)}
@@ -92,7 +93,7 @@ class Structures(Kind):
 
     def _put(self, name: str, config: Any) -> None:
         """Write JSON as a forger would: with NaN, and without a complaint."""
-        path: Path = self.folder / name / runs.CONFIG
+        path: Path = self.folder / name / manifests.CONFIG
         path.write_text(json.dumps(config), encoding="utf-8")
 
     def _used(self, name: str) -> Any:

@@ -14,7 +14,7 @@ import torch
 import isthmus as ist
 from benchmarks.torture import specimens
 from benchmarks.torture.trials import Kind, Outcome, Verdict, judged
-from isthmus.core import files
+from isthmus.core import files, tensor_files
 
 
 class Threads(Kind):
@@ -68,7 +68,7 @@ class Threads(Kind):
 
 def _fit(trials: Threads, name: str, seed: int, place: int) -> str:
     model = specimens.brief(name, random_state=seed).fit(specimens.examples(name))
-    return files.sha256(files.tensor_bytes(model.module_.state_dict()))
+    return files.sha256(tensor_files.tensor_bytes(model.module_.state_dict()))
 
 
 def _sample(trials: Threads, name: str, seed: int, place: int) -> str:

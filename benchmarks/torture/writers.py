@@ -17,7 +17,7 @@ import isthmus as ist
 from benchmarks.torture import specimens
 from isthmus._cli import app as cli
 from isthmus.core import files
-from isthmus.io import runs
+from isthmus.io import manifests, runs
 
 OUT = "out"
 ABSENT = "absent"
@@ -182,7 +182,7 @@ class Train(Writer):
         shell(*words, "--batch-size", "16", "--out", str(self.out), "--overwrite")
 
     def state(self) -> str:
-        if not (self.out / runs.CONFIG).exists():
+        if not (self.out / manifests.CONFIG).exists():
             return ABSENT
         model = ist.load(self.out)
         for row in model.history_:
@@ -239,7 +239,7 @@ def detector(seed: int) -> Any:
 
 
 def loaded(folder: Path) -> str:
-    return specimens.identity(ist.load(folder)) if (folder / runs.CONFIG).exists() else ABSENT
+    return specimens.identity(ist.load(folder)) if (folder / manifests.CONFIG).exists() else ABSENT
 
 
 def shell(*words: str) -> None:

@@ -319,7 +319,7 @@ FIGURES = Registry(
     {
         "curves": "isthmus.figures._training:curves",
         "plane": "isthmus.figures._codes:plane",
-        "grid": "isthmus.figures._decoded:grid",
+        "grid": "isthmus.figures._grid:grid",
         "reconstructions": "isthmus.figures._decoded:reconstructions",
         "samples": "isthmus.figures._decoded:samples",
         "styles": "isthmus.figures._decoded:styles",

@@ -13,7 +13,8 @@ import pytest
 import isthmus as ist
 from isthmus.data._layout import warn_of_large
 from isthmus.data._lookalikes import resemblance
-from isthmus.data.tables import Table, fit_table
+from isthmus.data.table_fitting import fit_table
+from isthmus.data.tables import Table
 from isthmus.errors import DataWarning, InputError
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isthmus.data.columns import DateColumn
-from isthmus.data.tables import Table, fit_table
+from isthmus.data._date_columns import DateColumn
+from isthmus.data.table_fitting import fit_table
+from isthmus.data.tables import Table
 from isthmus.errors import DataWarning, InputError
 
 SECONDS = 1_700_000_000

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 import isthmus as ist
 from isthmus import InputError
-from isthmus.core.latent_grid import latent_grid
 from isthmus.data import Data, Part
 from isthmus.figures import grid, outliers, plane, reconstructions, samples, styles, walk
 
@@ -26,72 +25,6 @@ def unpadded(row: np.ndarray, width: int = 6, pad: int = 1) -> np.ndarray:
     """A row of tiles taken apart: ``(tiles, height, width)``."""
     padded = np.pad(row, ((0, 0), (0, pad)))
     return padded.reshape(len(row), -1, width + pad)[..., :width].swapaxes(0, 1)
-
-
-def test_the_first_code_grows_to_the_right_and_the_second_upwards(data: Data) -> None:
-    figure = grid(Known(corner, halves, "unit"), data)
-    (mosaic,) = pictures(figure)
-    assert mosaic.shape == (90, 90)
-    np.testing.assert_allclose(mosaic[0, 0::6], np.linspace(0, 1, 15), atol=1e-6)
-    np.testing.assert_allclose(mosaic[0::6, 3], np.linspace(1, 0, 15), atol=1e-6)
-    axes = figure.axes[0]
-    assert [text.get_text() for text in axes.get_xticklabels()] == [
-        "0.00",
-        "0.29",
-        "0.50",
-        "0.71",
-        "1.00",
-    ]
-    assert [text.get_text() for text in axes.get_yticklabels()] == [
-        "1.00",
-        "0.71",
-        "0.50",
-        "0.29",
-        "0.00",
-    ]
-    assert axes.get_xlabel() == "$z_1$, over the unit square"
-
-
-def test_the_grid_covers_the_codes_in_use(model: Known, data: Data) -> None:
-    figure = grid(model, data, side=5)
-    (mosaic,) = pictures(figure)
-    expected = latent_grid("data", corner(data.test.x), 5)
-    np.testing.assert_allclose(mosaic[0::6, 0::6].ravel(), expected.codes[:, 0], rtol=1e-5)
-    np.testing.assert_allclose(mosaic[0::6, 3::6].ravel(), expected.codes[:, 1], rtol=1e-5)
-    assert figure.axes[0].get_xlabel() == "$z_1$, over quantiles of the codes"
-
-
-def test_a_prior_is_named_whole(data: Data) -> None:
-    assert (
-        grid(Known(corner, halves, "normal"), data).axes[0].get_xlabel()
-        == "$z_1$, over quantiles of N(0, 1)"
-    )
-
-
-def test_the_grid_of_a_larger_code_is_marked_with_its_components(data: Data) -> None:
-    wide = Known(lambda x: x.reshape(len(x), -1), lambda z: z.reshape(-1, 1, 6, 6))
-    axes = grid(wide, data).axes[0]
-    assert axes.get_xlabel() == "PC 1 of the 36-d code, over quantiles of the codes"
-    assert axes.get_ylabel() == "PC 2 of the 36-d code"
-    marks = [float(text.get_text().replace("−", "-")) for text in axes.get_xticklabels()]
-    assert marks == sorted(marks) and marks[0] < 0 < marks[-1]
-
-
-def test_the_grid_of_one_dimension_is_a_line(data: Data) -> None:
-    single = Known(lambda x: corner(x)[:, :1], lambda z: halves(z.repeat(2, axis=1)))
-    figure = grid(single, data)
-    (mosaic,) = pictures(figure)
-    assert mosaic.shape == (6, 90) and (np.diff(mosaic[0, ::6]) > 0).all()
-    assert titles(figure) == ["Known on squares: the decoded line"]
-
-
-def test_codes_of_any_shape_are_decoded(data: Data) -> None:
-    folded = Known(
-        lambda x: x[:, 0, :2],
-        lambda z: np.broadcast_to(z[:, :1, :1].reshape(-1, 1, 1, 1), (len(z), 1, 6, 6)),
-    )
-    assert pictures(grid(folded, data))[0].shape == (90, 90)
-    assert len(pictures(walk(folded, data))) == 3
 
 
 def test_reconstructions_show_every_class_in_turn_above_what_comes_back(

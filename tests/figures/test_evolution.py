@@ -80,7 +80,7 @@ def test_one_dimension_becomes_strips_on_the_scale_of_the_code(data: Data) -> No
     points = np.asarray(cloud(figure, 2).get_offsets())
     np.testing.assert_allclose(points[:, 0], model.snapshots_[2].codes[:, 0])
     np.testing.assert_array_equal(np.abs(points[:, 1]).round(), np.asarray(data.test.y))
-    assert np.ptp(figure.axes[2].get_xlim()) < 1.2
+    assert figure.axes[2].get_xlim() == (-3, 3)
 
 
 def frames(path: Path) -> list[np.ndarray]:

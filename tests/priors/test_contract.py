@@ -13,7 +13,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 import isthmus as ist
-from isthmus.core import declarations, editions, fields, files
+from isthmus.core import declarations, editions, fields, tensor_files
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.forward import Code, Level, Point
 from isthmus.priors import Prior, fitted
@@ -62,7 +62,7 @@ def test_what_is_saved_draws_the_same_bits(
     with editions.edition(tmp_path / "run", (storage.FILE,)) as new:
         new.publish({"prior": storage.write_prior(prior, new)})
     manifest, contents = editions.read_edition(tmp_path / "run")
-    tensors, _ = files.parse_tensors(contents[storage.FILE], tmp_path / storage.FILE)
+    tensors, _ = tensor_files.parse_tensors(contents[storage.FILE], tmp_path / storage.FILE)
     again = storage.read_prior(manifest["prior"], tensors, tmp_path, "cpu")
     assert again is not None
     assert again.get_params() == prior.get_params() | (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus.core import files
+from isthmus.core import tensor_files
 from isthmus.data.examples import Examples
 
 
@@ -58,9 +58,9 @@ def test_a_damaged_checkpoint_is_named(few: np.ndarray, tmp_path: Path) -> None:
 def forge(folder: Path, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
     """Another checkpoint, with the checksum that it would have."""
     file = folder / "checkpoint.safetensors"
-    tensors, meta = files.read_tensors(file)
+    tensors, meta = tensor_files.read_tensors(file)
     change(tensors, meta)
-    files.write_tensors(file, tensors, meta)
+    tensor_files.write_tensors(file, tensors, meta)
 
 
 def said(meta: dict[str, Any], name: str, value: Any) -> None:

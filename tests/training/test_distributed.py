@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus.core.files import read_tensors
+from isthmus.core.tensor_files import read_tensors
 
 SCRIPT = Path(__file__).parent / "distributed_members.py"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -11,7 +11,7 @@ from isthmus._cli.options import SEED
 from isthmus._cli.shared import Json, say
 
 MEMBERS = ("ae", "vae")
-SETTINGS: dict[str, Any] = {"latent_dim": 2, "batch_size": 64, "learning_rate": 0.002}
+SETTINGS: dict[str, Any] = {"latent_dim": 2, "batch_size": 64, "learning_rate": 0.003}
 
 
 def demo_command(

@@ -59,7 +59,9 @@ def explore_command(
     if (target := out or atlas) is not None:
         exports.check_target(target, (".html",) if out else (".parquet",), overwrite)
     elif overwrite:
-        raise InputError("--overwrite is for --out and --atlas, and nothing is written: leave it out.")
+        raise InputError(
+            "--overwrite is for --out and --atlas, and nothing is written: leave it out."
+        )
     if atlas is not None and len(runs) > 1:
         raise InputError(f"--atlas holds the codes of one run, not of {len(runs)}: give one.")
     models = {}

@@ -229,14 +229,14 @@ def fit_prior_command(
     **values: Any,
 ) -> None:
     """Fit a distribution over the training examples' codes; `sample` draws from it."""
-    from isthmus.io import pretrained, runs
+    from isthmus.io import manifests, pretrained
 
     if str(run).startswith(pretrained.PREFIX):
         raise InputError(
             f"{run} comes with the package and stays as it is: train your own run, or fit the prior"
             " in Python."
         )
-    runs.require_folder(run)
+    manifests.require_folder(run)
     with _alone(run):
         _fit_prior(run, data, options_of(data_dir, label, size, skip_unreadable), values, as_json)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from isthmus.core import files
+from isthmus.core import files, tensor_files
 from isthmus.core.editions import MANIFEST, is_leftover
 from isthmus.errors import BusyError, InputError, RunError
 
@@ -67,7 +67,7 @@ def is_ours(path: Path) -> bool:
         return False
     try:
         if path.suffix == ".safetensors":
-            return files.is_marked(path)
+            return tensor_files.is_marked(path)
         if path.suffix == ".html":
             with path.open("rb") as file:
                 return b'<meta name="generator" content="isthmus ' in file.read(_HEAD)

@@ -20,7 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
-from isthmus.core import files
+from isthmus.core import files, tensor_files
 from isthmus.errors import InputError, RunError
 
 MANIFEST = "config.json"
@@ -68,7 +68,7 @@ class Edition:
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], meta: Any = None) -> None:
         """Add a file of tensors."""
-        self.write(name, files.tensor_bytes(tensors, meta))
+        self.write(name, tensor_files.tensor_bytes(tensors, meta))
 
     def keep(self, manifest: Mapping[str, Any], names: Iterable[str]) -> None:
         """Take over files of the present edition."""

@@ -1,9 +1,12 @@
-"""Names as they may be shown: no sign of them steers a terminal or ends a line."""
+"""Names and values as a message may show them: no sign steers a terminal or ends a line."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
+_SHOWN = 3  # values that a message names
 # Control characters, halves of characters (of names that are no UTF-8), ends of lines and
 # paragraphs, and marks that turn the direction of what follows.
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -28,3 +31,9 @@ def _written_out(sign: str) -> str:
 def printable_lines(text: str) -> str:
     """The same of a text of several lines, which stay lines."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def listed(values: Sequence[Any]) -> str:
+    """A few values for a message, and how many more there are."""
+    shown = ", ".join(map(repr, values[:_SHOWN]))
+    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from isthmus.core.example import KINDS, SUPPORTS, ExampleSpec, Kind, Shape
 from isthmus.core.records import Record, unusable
+from isthmus.core.wording import listed
 from isthmus.data._grids import grid_of, no_count, off_grid
 from isthmus.data._layout import EXACT, Extent, Layout, as_numbers, extent, warn_of_large
 from isthmus.data._scaling import PIXELS, Scaling
@@ -18,7 +19,6 @@ from isthmus.data._sequences import lacks_steps, steps
 from isthmus.data._statistics import is_sparse
 from isthmus.data._streamed import StreamStore
 from isthmus.data.batches import StoreBatches
-from isthmus.data.columns import listed
 from isthmus.data.conditions import Condition, condition_from_json
 from isthmus.data.frames import is_frame
 from isthmus.data.stores import Store, kept

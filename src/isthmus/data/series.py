@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isthmus.core.memory import require
-from isthmus.data.columns import listed
+from isthmus.core.wording import listed
 from isthmus.data.datasets import Data, Part
 from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.rows import with_columns
@@ -159,26 +159,7 @@ def windows(series: Any, length: int, stride: int = 1, *, kind: TimeKind = "sign
         raise InputError(f"kind={kind!r} is not usable: give 'signal' or 'sequence'.")
     is_list = isinstance(series, list | tuple) and any(np.ndim(one) > 0 for one in series)
     given = tuple(series) if is_list else (series,)
-    names = [f"series {place} (counted from 0)" for place in range(len(given))]
-    names = names if is_list else ["series"]
-    tables = [series_values(one, name) for one, name in zip(given, names, strict=True)]
-    for table, name in zip(tables, names, strict=True):
-        if table.shape[1] != tables[0].shape[1]:
-            raise InputError(
-                f"{name} has {table.shape[1]} channels, but the first one has {tables[0].shape[1]}:"
-                " give every series the same channels."
-            )
-        first, own = _names(given[0]), _names(given[names.index(name)])
-        if first and own and own != first:
-            raise InputError(
-                f"{name} has the columns {listed(own)}, but the first one {listed(first)}: give"
-                " every series the same, in one order."
-            )
-        if len(table) < length:
-            raise InputError(
-                f"{name} has {len(table)} steps, fewer than a window of length={length}: leave it"
-                " out, or take a shorter length (steps lie along the first axis)."
-            )
+    tables = _tables_of(given, length, is_list)
     cells = sum((len(table) - length) // stride * length * table.shape[1] for table in tables)
     remedy = f"give a larger stride than {stride}, or shorter windows"
     require(cells * _BYTES, f"windows of length={length}", remedy)
@@ -201,6 +182,32 @@ def windows(series: Any, length: int, stride: int = 1, *, kind: TimeKind = "sign
         series=given,
         is_list=is_list,
     )
+
+
+def _tables_of(given: Sequence[Any], length: int, is_list: bool) -> list[np.ndarray]:
+    """The numbers of each series, ``(time, channels)``: of the same channels, and long enough."""
+    names = [
+        f"series {place} (counted from 0)" if is_list else "series" for place in range(len(given))
+    ]
+    tables = [series_values(one, name) for one, name in zip(given, names, strict=True)]
+    for one, table, name in zip(given, tables, names, strict=True):
+        if table.shape[1] != tables[0].shape[1]:
+            raise InputError(
+                f"{name} has {table.shape[1]} channels, but the first one has {tables[0].shape[1]}:"
+                " give every series the same channels."
+            )
+        first, own = _names(given[0]), _names(one)
+        if first and own and own != first:
+            raise InputError(
+                f"{name} has the columns {listed(own)}, but the first one {listed(first)}: give"
+                " every series the same, in one order."
+            )
+        if len(table) < length:
+            raise InputError(
+                f"{name} has {len(table)} steps, fewer than a window of length={length}: leave it"
+                " out, or take a shorter length (steps lie along the first axis)."
+            )
+    return tables
 
 
 def _names(series: Any) -> tuple[str, ...] | None:
@@ -268,48 +275,8 @@ def series_values(series: Any, name: str = "series") -> np.ndarray:
     return table
 
 
-def check_rows(X: Any, kind: str | None) -> None:
-    """Say where a frame whose rows are to be sequences looks like one series, a row a step.
-
-    Raises:
-        InputError: where it says so itself: its index or a column holds times.
-    """
-    if kind not in ("signal", "sequence") or not is_frame(X):
-        return
-    what = f"X is a frame of {len(X)} rows and {X.shape[1]} columns, read as {len(X)} {kind}s"
-    remedy = f"cut it by ist.data.windows(X, length, kind={kind!r}) (--window on the command line)"
-    types = {"index": X.index.dtype, **{f"column {name!r}": X[name].dtype for name in X.columns}}
-    timed = next((place for place, dtype in types.items() if _holds_times(dtype)), None)
-    if timed is not None:
-        raise InputError(
-            f"{what} of {X.shape[1]} steps, but its {timed} holds times, so each row is one step:"
-            f" {remedy}."
-        )
-    if not _counts([str(name) for name in X.columns]):
-        warnings.warn(
-            f"{what} of {X.shape[1]} steps: if each row is a step of one series, {remedy}; if the"
-            " columns are steps, pass X.to_numpy().",
-            DataWarning,
-            stacklevel=2,
-        )
-
-
-def _holds_times(dtype: Any) -> bool:
-    return dtype.kind in "mM" or str(dtype).startswith("period")
-
-
 def _is_count(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
-
-
-def _counts(names: Sequence[str]) -> bool:
-    """Whether names are one text, or none, with numbers behind it that count on: t0, t1, …"""
-    text = names[0].rstrip("0123456789")
-    numbers = [name.removeprefix(text) for name in names]
-    if not all(name.startswith(text) for name in names) or not all(map(str.isdecimal, numbers)):
-        return False
-    first = int(numbers[0])
-    return [int(number) for number in numbers] == list(range(first, first + len(names)))
 
 
 def _cut(table: np.ndarray, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:

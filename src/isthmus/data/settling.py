@@ -26,7 +26,8 @@ from isthmus.data.frames import is_frame
 from isthmus.data.preprocessing import Preprocessor, refuse_order, warn_of_long
 from isthmus.data.stores import ArrayStore, Store, kept
 from isthmus.data.streams import Stream
-from isthmus.data.tables import as_frame, fit_table
+from isthmus.data.table_fitting import fit_table
+from isthmus.data.tables import as_frame
 from isthmus.errors import DataWarning, InputError
 from isthmus.likelihoods.base import LikelihoodPart, that_fit
 from isthmus.registry import LIKELIHOODS
@@ -56,19 +57,10 @@ def fit_preprocessor(
     """
     if kind is None and is_frame(x) and image_shape is None:
         kind = "table"
-    if kind == "table" and isinstance(x, Stream):
-        raise InputError(
-            "kind='table' looks at whole columns, and takes no stream: leave kind out, so that rows"
-            " are vectors of numbers, or read the table without stream=True."
-        )
-    if kind == "table" and not is_sparse(x):
+    if kind == "table" and not isinstance(x, Stream) and not is_sparse(x):
         chosen = table_scaling if scaling == "auto" else scaling
         return _fit_table(x, chosen, likelihood, columns)
-    if columns:
-        raise InputError(
-            f"columns={columns!r} says what the columns of a table are, but X is read as"
-            f" {kind or 'an array'}: give a DataFrame, or pass kind='table'."
-        )
+    _refuse_columns(x, kind, columns)
     if not isinstance(x, Stream):
         x = as_numbers(x)
     kind, layout = layout_of(tuple(x.shape[1:]), channels, image_shape, kind)
@@ -92,6 +84,20 @@ def fit_preprocessor(
         known = reach.has_gaps if isinstance(looked.values, LaidOut) else None
         return preprocessor, preprocessor._streamed(x, False, known)
     return preprocessor, kept(x, layout, fitted, has_gaps=looked.is_padded or reach.has_gaps)
+
+
+def _refuse_columns(x: Any, kind: Kind | None, columns: Mapping[str, str] | None) -> None:
+    """Refuse to take for a table what has no columns that one could look at."""
+    if kind == "table" and isinstance(x, Stream):
+        raise InputError(
+            "kind='table' looks at whole columns, and takes no stream: leave kind out, so that rows"
+            " are vectors of numbers, or read the table without stream=True."
+        )
+    if columns:
+        raise InputError(
+            f"columns={columns!r} says what the columns of a table are, but X is read as"
+            f" {kind or 'an array'}: give a DataFrame, or pass kind='table'."
+        )
 
 
 @dataclass(frozen=True)

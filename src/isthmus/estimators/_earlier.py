@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from isthmus.core import files
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.digests import of_values
 from isthmus.core.objectives import Stage
+from isthmus.core.weights import load_state
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store
 from isthmus.errors import InputError, RunError
@@ -68,7 +68,7 @@ class Earlier:
     def load_into(self, module: Autoencoder) -> None:
         """Start a module from the weights."""
         try:
-            files.load_state(module, self.weights, Path("the last training"))
+            load_state(module, self.weights, Path("the last training"))
         except RunError as error:
             raise InputError(
                 f"warm_start=True cannot go on with these settings ({error}): set back what was"

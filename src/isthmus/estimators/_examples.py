@@ -8,13 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
+from isthmus.data._series_rows import check_rows
 from isthmus.data._splitting import held_out_rows
 from isthmus.data.conditions import fit_condition
 from isthmus.data.datasets import Part
 from isthmus.data.examples import Examples
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
-from isthmus.data.series import Windows, check_rows
+from isthmus.data.series import Windows
 from isthmus.data.settling import fit_preprocessor
 from isthmus.data.stores import Store
 from isthmus.errors import InputError

@@ -1,11 +1,13 @@
-"""Results of many chunks, written into arrays that are there from the first of them on."""
+"""Results of examples: one array of many chunks, finite, in float64 where they leave float32."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from torch import Tensor
+
+from isthmus.errors import InputError
 
 
 def collected(chunks: Iterable[Sequence[Tensor]], n: int) -> list[np.ndarray]:
@@ -26,3 +28,39 @@ def collected(chunks: Iterable[Sequence[Tensor]], n: int) -> list[np.ndarray]:
             result[start:stop] = part
         start = stop
     return results
+
+
+def require_finite(values: np.ndarray, what: str, name: str = "X") -> np.ndarray:
+    """What was computed of examples, ``(n, …)``, as it is.
+
+    Raises:
+        InputError: where it is not finite; examples themselves are, once they were let in.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.add.reduce(values, axis=None)):
+            return values
+    is_bad = ~np.isfinite(values).reshape(len(values), -1).all(1)
+    if not is_bad.any():  # the sum alone left the numbers
+        return values
+    raise InputError(
+        f"the {what} of row {int(is_bad.argmax())} of {name} (counted from 0) is not finite,"
+        " because the row lies too far outside the training data: leave it out, or bring its values"
+        " into the range of the others."
+    )
+
+
+def scores_of(compute: Callable[[bool], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Scores of examples, each ``(n,)``, under their names: in float64 where some leave float32.
+
+    A row far outside costs much, and not what cannot be said.
+
+    Args:
+        compute: gives them, in float64 where it is called with True.
+
+    Raises:
+        InputError: where a score is not finite in float64 either.
+    """
+    found = compute(False)
+    if not all(np.isfinite(values).all() for values in found.values()):
+        found = compute(True)
+    return {name: require_finite(values, name) for name, values in found.items()}

@@ -72,16 +72,24 @@ class SamplingMixin(InferenceMixin):
                 names the missing call. For columns and categories that training did not see.
         """
         self._fitted()
-        numbers = isinstance(n, int | np.integer) and isinstance(
-            temperature, float | int | np.number
-        )
-        if not numbers or isinstance(n, bool) or n < 1 or not 0 <= temperature < math.inf:
-            raise InputError(
-                f"n={n!r}, temperature={temperature!r}: give at least 1 example and a temperature"
-                " of at least 0."
-            )
+        _require_count(n, temperature)
         self._require_room(int(n))
+        cells = self._cells_of(condition, label)
         known, table = self.preprocessor_.condition, self.preprocessor_.table
+        with own_draws(seed_of(random_state)):
+            given = None
+            if known is not None:
+                given = known.draw(n) if condition is None else known.transform(condition, n)
+            if table is not None and cells:
+                return self._rows_with(table.parsed(cells), n, table, label, temperature)
+            codes = self._new_codes(n, label, given, temperature)
+            return self._decoded(codes, given=given, drawn=table is not None)
+
+    def _cells_of(self, condition: Any, label: Any) -> Mapping[str, Any] | None:
+        """The cells of a table that a condition names, if any; what the member is never told, or
+        told in another way, is refused.
+        """
+        known = self.preprocessor_.condition
         cells = condition if isinstance(condition, Mapping) else None
         if cells is not None and known is not None:
             kind = "its label" if isinstance(known, LabelCondition) else "its covariates"
@@ -89,7 +97,7 @@ class SamplingMixin(InferenceMixin):
                 f"condition={condition!r} names columns, but this {type(self).__name__} is told"
                 f" {kind} of each example: pass those, or train without condition=."
             )
-        if cells is not None and table is None:
+        if cells is not None and self.preprocessor_.table is None:
             raise InputError(
                 f"condition={condition!r} names columns, but this {type(self).__name__} was not"
                 " trained on a table: leave it out."
@@ -101,20 +109,17 @@ class SamplingMixin(InferenceMixin):
                 f"label={label!r} is for priors that know labels; this {type(self).__name__} is"
                 f" told the class itself: pass condition={label!r}."
             )
-        with own_draws(seed_of(random_state)):
-            given = None
-            if known is not None:
-                given = known.draw(n) if condition is None else known.transform(condition, n)
-            if table is None or not cells:
-                codes = self._new_codes(n, label, given, temperature)
-                return self._decoded(codes, given=given, drawn=table is not None)
-            cells = table.parsed(cells)
-            codes = self._agreeing(n, cells, table, label, temperature)
-            rows = self._decoded(codes, drawn=True)
-            for name, value in cells.items():
-                rows[name] = np.full(n, value, dtype=object)
-                rows[name] = rows[name].astype(table.dtype_of(name))
-            return rows
+        return cells
+
+    def _rows_with(
+        self, cells: Mapping[str, Any], n: int, table: Table, label: Any, temperature: float
+    ) -> Any:
+        """n rows of a table that all have some cells."""
+        rows = self._decoded(self._agreeing(n, cells, table, label, temperature), drawn=True)
+        for name, value in cells.items():
+            rows[name] = np.full(n, value, dtype=object)
+            rows[name] = rows[name].astype(table.dtype_of(name))
+        return rows
 
     def _require_room(self, n: int) -> None:
         """Refuse n examples that the memory cannot hold, with their codes."""
@@ -174,6 +179,15 @@ class SamplingMixin(InferenceMixin):
                 " prior agree with it, so that new rows repeat each other: train on more rows like"
                 " it, or leave a column out.",
                 DataWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return codes[torch.multinomial(weights, n, replacement=True)]
+
+
+def _require_count(n: Any, temperature: Any) -> None:
+    numbers = isinstance(n, int | np.integer) and isinstance(temperature, float | int | np.number)
+    if not numbers or isinstance(n, bool) or n < 1 or not 0 <= temperature < math.inf:
+        raise InputError(
+            f"n={n!r}, temperature={temperature!r}: give at least 1 example and a temperature of at"
+            " least 0."
+        )

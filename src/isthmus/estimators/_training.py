@@ -19,6 +19,7 @@ from isthmus.core.objectives import Stage
 from isthmus.core.own_code import brought_by
 from isthmus.core.parts import named, plain_values
 from isthmus.core.randomness import alone, own_draws
+from isthmus.core.weights import load_state
 from isthmus.data.batches import StoreBatches
 from isthmus.data.examples import Examples, as_batches, weights_of
 from isthmus.data.incoming import incoming
@@ -251,7 +252,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             epochs,
             module,
             as_batches(task.preprocessor, task.runtime.device, task.probes.take(slice(_PROBES))),
-            lambda codes: latent_grid(self.code_space, codes).codes,
+            lambda codes: latent_grid(self.code_space, codes),
             None if known is None else known.transform(known.typical, 1),
         )
         return assembled(
@@ -309,7 +310,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         with own_draws(0):  # the weights that it starts with are replaced
             within = allocations.as_saved(weights, source)
             module = self._build_for(preprocessor, within)
-        files.load_state(module, weights, source)
+        load_state(module, weights, source)
         self._keep(preprocessor, SingleProcess(self.device).place(module), State())
         self._is_loaded = True
 

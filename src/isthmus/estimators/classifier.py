@@ -33,9 +33,9 @@ from isthmus.data.rows import is_missing, narrowed, read_labels
 from isthmus.data.stores import Store
 from isthmus.errors import DataWarning, InputError
 from isthmus.estimators._double import evaluating, in_float64
-from isthmus.estimators._results import collected
+from isthmus.estimators._results import collected, require_finite
 from isthmus.estimators.base import Estimator
-from isthmus.estimators.inference import dtype_of, like, require_finite
+from isthmus.estimators.precision import dtype_of, like
 from isthmus.registry import MEMBERS
 from isthmus.training.callbacks import assembled
 from isthmus.training.distributed import choose_runtime
@@ -54,7 +54,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
     its code is trained on those that have one, together with the encoder:
 
     .. math:: \min_{f, W, b} \; \mathbb{E}_{x, y} \left[ -\log \mathrm{softmax}(W f(x) + b)_y
-    \right]
+              \right]
 
     ``member`` is an estimator such as ``ist.AE(latent_dim=50)``, which is copied and kept, trained,
     as ``member_``, or the name of one, taken with its default settings; a ``FrozenEstimator``

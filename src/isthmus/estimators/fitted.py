@@ -27,9 +27,10 @@ from isthmus.data.datasets import Part
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators._filling import FillingMixin
-from isthmus.estimators._results import collected
+from isthmus.estimators._noise import shared_noise
+from isthmus.estimators._results import collected, scores_of
 from isthmus.estimators._sampling import SamplingMixin
-from isthmus.estimators.inference import has_labels, scores_of, shared_noise
+from isthmus.estimators.inference import has_labels
 from isthmus.io import runs
 from isthmus.priors.base import Prior, fitted
 from isthmus.training.settings import seed_of

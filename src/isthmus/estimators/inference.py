@@ -5,7 +5,7 @@ conditions that are checked.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from itertools import chain
 from typing import Any, ClassVar, cast
@@ -15,7 +15,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.example import Kind
 from isthmus.core.forward import Level
 from isthmus.core.randomness import are_own, may_draw, own_draws
@@ -24,7 +24,7 @@ from isthmus.data._sequences import is_ragged, padded
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
-from isthmus.data.frames import is_frame, numbers_of, numeric_type
+from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.incoming import codes_array, incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
@@ -33,107 +33,10 @@ from isthmus.data.stores import Store, inference_rows
 from isthmus.data.streams import Stream
 from isthmus.errors import InputError, InputTypeError
 from isthmus.estimators._double import evaluating, in_float64
-from isthmus.estimators._results import collected
+from isthmus.estimators._results import collected, require_finite
+from isthmus.estimators.precision import dtype_of, like, outside, precision_for
 from isthmus.estimators.settings import Settings
 from isthmus.training.runtimes import prepare_thread
-
-DRAWS = 16
-
-
-def dtype_of(X: Any) -> np.dtype[Any]:
-    """The type of an array, or that for all columns of a table; that of objects for anything else.
-
-    A frame is slow to say it, so a call asks once and hands it on.
-    """
-    x: Any = X.x if isinstance(X, Part) else X
-    if not is_frame(x):
-        dtype = getattr(x, "dtype", None)
-        return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
-    dtypes = [numeric_type(dtype) for dtype in set(x.dtypes)]
-    numeric = [dtype for dtype in dtypes if dtype is not None]
-    is_numeric = 0 < len(numeric) == len(dtypes)
-    return np.result_type(*numeric) if is_numeric else np.dtype(object)
-
-
-def precision_for(
-    dtype: np.dtype[Any], device: torch.device, *, is_wide: bool = False
-) -> torch.dtype:
-    """float64 is answered in float64, so that a row's result is the same alone and among others;
-    float32 is faster. ``is_wide`` asks for float64 whatever the type of the examples is.
-    """
-    wanted = is_wide or dtype == np.float64
-    return torch.float64 if wanted and device.type != "mps" else torch.float32
-
-
-def like(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """The values in the floating type of what was handed in: float64 for float64, else float32.
-    Indices stay whole.
-    """
-    if values.dtype.kind != "f":
-        return values
-    return values.astype(np.float64 if dtype == np.float64 else np.float32, copy=False)
-
-
-def outside(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Decoded values in the floating type in which those of ``dtype`` can be told apart: whole
-    numbers of more than 24 bits need float64.
-    """
-    is_wide = dtype.kind in "iu" and dtype.itemsize > 2
-    return values.astype(np.float64) if is_wide else like(values, dtype)
-
-
-def shared_noise(bottleneck: Bottleneck, like: Tensor) -> list[Tensor | None]:
-    """Noise for a bound, ``(1, *code_shape)`` a draw, or a single None where nothing is drawn.
-
-    Every example gets the same draws, so that its score does not depend on the others. They come in
-    pairs ε, −ε and have unit variance (and, while there are enough of them, no correlation), so
-    that the mean of anything quadratic
-    in ε is exact: draws that are shared do not average out by numbers.
-    """
-    if not bottleneck.is_random:
-        return [None]
-    half = torch.randn(
-        DRAWS // 2, math.prod(bottleneck.code_shape), generator=torch.Generator().manual_seed(0)
-    )
-    half = torch.linalg.qr(half)[0] if half.shape[1] <= len(half) else half / half.norm(dim=0)
-    draws = torch.cat([half, -half]) * math.sqrt(DRAWS // 2)
-    return list(draws.reshape(DRAWS, 1, *bottleneck.code_shape).to(like))
-
-
-def require_finite(values: np.ndarray, what: str, name: str = "X") -> np.ndarray:
-    """What was computed of examples, ``(n, …)``, as it is.
-
-    Raises:
-        InputError: where it is not finite; examples themselves are, once they were let in.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(np.add.reduce(values, axis=None)):
-            return values
-    is_bad = ~np.isfinite(values).reshape(len(values), -1).all(1)
-    if not is_bad.any():  # the sum alone left the numbers
-        return values
-    raise InputError(
-        f"the {what} of row {int(is_bad.argmax())} of {name} (counted from 0) is not finite,"
-        " because the row lies too far outside the training data: leave it out, or bring its values"
-        " into the range of the others."
-    )
-
-
-def scores_of(compute: Callable[[bool], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Scores of examples, each ``(n,)``, under their names: in float64 where some leave float32.
-
-    A row far outside costs much, and not what cannot be said.
-
-    Args:
-        compute: gives them, in float64 where it is called with True.
-
-    Raises:
-        InputError: where a score is not finite in float64 either.
-    """
-    found = compute(False)
-    if not all(np.isfinite(values).all() for values in found.values()):
-        found = compute(True)
-    return {name: require_finite(values, name) for name, values in found.items()}
 
 
 def has_labels(X: Any) -> bool:

@@ -26,11 +26,10 @@ from isthmus.core.records import Record
 from isthmus.data._sequences import as_list, is_ragged
 from isthmus.data._statistics import is_sparse
 from isthmus.data.datasets import Part
-from isthmus.data.frames import is_frame
 from isthmus.data.incoming import incoming
 from isthmus.data.rows import Rows
-from isthmus.data.tables import Table
 from isthmus.errors import InputError
+from isthmus.estimators._outlier_shares import by_column, missing
 from isthmus.estimators._suited import suited_members
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.criteria import CRITERIA, Criterion
@@ -206,7 +205,7 @@ class OutlierDetector(OutlierMixin, Configurable):
             shares = known.layout.inverse_transform(inside)
         x = self.member_._array(X)
         if not is_sparse(x):
-            shares = np.where(_missing(x), np.nan, shares)
+            shares = np.where(missing(x), np.nan, shares)
         return as_list(shares, known.spec.kind) if is_ragged(X) else shares
 
     def save(self, path: str | Path) -> Path:
@@ -315,26 +314,6 @@ class OutlierDetector(OutlierMixin, Configurable):
         lower, median = np.quantile(self.scores_, [0.25, 0.5])
         least = np.finfo(np.float64).eps * max(1.0, abs(float(median)))
         return max(float(median - lower) / math.log(3), least)
-
-
-def by_column(inside: np.ndarray, known: Table) -> np.ndarray:
-    """Shares of the values that a row has inside, as shares of its columns, ``(n, columns)``.
-
-    A category has a value for each of its kinds; a column that is not seen has no share.
-    """
-    shares, start = np.zeros((len(inside), len(known.names))), 0
-    for code in known.codes:
-        stop = start + code.size
-        shares[:, known.names.index(code.column.name)] = inside[:, start:stop].sum(1)
-        start = stop
-    return shares
-
-
-def _missing(x: Any) -> Any:
-    """Where an array or a frame holds no value."""
-    if is_frame(x):
-        return x.isna().to_numpy()
-    return np.isnan(x) if x.dtype.kind == "f" else False
 
 
 def table(detector: OutlierDetector, rows: Rows, scores: np.ndarray) -> dict[str, np.ndarray]:

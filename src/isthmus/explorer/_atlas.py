@@ -29,16 +29,16 @@ _FOR_AXES = 20_000  # examples by whose codes the plane's axes are found
 def write_atlas(model: Estimator, data: Data, path: str | Path, *, pictures: bool = True) -> Path:
     """Write the codes of all examples as a Parquet file that embedding-atlas opens.
 
-    A row is an example: ``x`` and ``y``, where its code lies in the plane (the code itself up to two
-    numbers, else its first two principal components), its ``label``, its ``part``, and its
-    ``image``, a PNG. Examples are encoded and written a few thousand at a time, so that a million
-    of them need no more memory than those.
+    A row is an example: ``x`` and ``y``, where its code lies in the plane (the code itself where it
+    is one number or two, else its first two principal components), its ``label``, its ``part``, and
+    its ``image``, a PNG. Some thousands are encoded and written at a time, so that a million need
+    no more memory than these.
 
     Args:
         model: a trained member.
         data: both parts are written, the training part first.
         path: of the file.
-        pictures: whether images are written too; those of a million digits take about 300 MB.
+        pictures: whether images are written too; those of a million digits take 220 MB.
 
     Raises:
         InputError: for data that are no data set.

@@ -17,6 +17,21 @@ _SHARE = 0.25  # by which a class must become more frequent, or less
 _DARK = 0.1  # up to this a pixel is background
 
 
+class Direction(NamedTuple):
+    """What changes along a direction.
+
+    Attributes:
+        low: words for what happens towards its low end.
+        high: for its high end.
+        change: how far pictures change from a deviation down to a deviation up, the root of the
+            mean squared difference.
+    """
+
+    low: list[str]
+    high: list[str]
+    change: float
+
+
 class Measure(NamedTuple):
     """A number of a picture, and what to call less and more of it."""
 
@@ -27,8 +42,8 @@ class Measure(NamedTuple):
 
 def words_of(
     one: Shown, directions: np.ndarray, deviations: np.ndarray, y: np.ndarray | None
-) -> list[tuple[list[str], list[str]]]:
-    """What happens towards the low end of each direction, and towards the high end.
+) -> list[Direction]:
+    """What happens along each direction.
 
     From codes of examples one goes a deviation down and a deviation up; what then changes in the
     decoder's pictures at nearly all of them, and plainly, is said. So is the class whose share
@@ -51,12 +66,13 @@ def words_of(
     found = []
     for direction, deviation in zip(directions, deviations, strict=True):
         step = deviation * direction
-        down, up = (measured(one.decoded(codes[rows] + s * step, conditions)) for s in (-1, 1))
-        low, high = _changes(here, down, up)
+        down, up = (one.decoded(codes[rows] + s * step, conditions) for s in (-1, 1))
+        low, high = _changes(here, measured(down), measured(up))
         if nearest is not None:
             fewer, more = (nearest.predict(codes[rows] + s * step) for s in (-2, 2))
             _class_words(fewer, more, low, high)
-        found.append((low, high))
+        change = float(np.sqrt(np.square(up - down).mean()))
+        found.append(Direction(low, high, change))
     return found
 
 

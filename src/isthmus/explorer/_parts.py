@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,10 @@ from isthmus.data.datasets import Data, Part
 from isthmus.explorer._conditions import condition_of
 from isthmus.explorer._directions import words_of
 from isthmus.explorer._ladder import ladder_of
+from isthmus.explorer._packing import packed_pixels, packed_reals
 from isthmus.explorer._quantised import quantised_of
 from isthmus.explorer._shown import Shown
+from isthmus.explorer._still import Still
 
 TRAINING = 2000
 """Training examples among which the nearest to a drawing are sought, at the most."""
@@ -21,22 +22,26 @@ _PIXELS = 2**21  # of all of them
 _EVEN = 0.25  # up to this deviation of their lengths, as a share of the mean, codes lie on a sphere
 
 
-def parts_of(one: Shown, known: Mapping[str, Any], data: Data, part: Part) -> dict[str, Any]:
-    """What is given of one model; ``known`` is what its plane is given."""
-    codes = one.codes()
+def parts_of(one: Shown, known: Mapping[str, Any], data: Data, pictured: int) -> dict[str, Any]:
+    """What is given of one model; ``known`` is what its plane is given, and ``pictured`` how many
+    examples have a picture.
+    """
     directions, deviations = np.array(known["directions"]), np.array(known["deviations"])
+    labels = None if data.test.y is None else data.test.y[: len(one.pictures)]
+    found = words_of(one, directions, deviations, labels)
     return {
-        "condition": condition_of(one),
+        "condition": condition_of(one, pictured),
         "says": list(one.says),
         "words": [
-            [[_named(word, data) for word in end] for end in ends]
-            for ends in words_of(one, directions, deviations, part.y)
+            [[_named(word, data) for word in end] for end in (each.low, each.high)]
+            for each in found
         ],
-        "sphere": _is_sphere(one, codes),
-        "quantised": quantised_of(one),
+        "changes": [each.change for each in found],
+        "sphere": _is_sphere(one, one.codes()),
+        "quantised": quantised_of(one, pictured),
         "ladder": ladder_of(one.model.module_),
         "redrawing": one.all_graphs["redraw"].to_json() if "redraw" in one.networks else None,
-        "training": _text(one.codes_of(training_part(data)).astype("<f2")),
+        "training": packed_reals(one.codes_of(training_part(data))[None]),
     }
 
 
@@ -48,12 +53,14 @@ def training_part(data: Data) -> Part:
     return data.train.take(np.linspace(0, len(data.train) - 1, most).astype(int))
 
 
-def training_of(shown: Sequence[Shown], data: Data) -> dict[str, Any] | None:
-    """Pictures of the training examples and their labels."""
+def training_of(shown: Sequence[Shown | Still], data: Data) -> dict[str, Any] | None:
+    """Pictures of the training examples and their labels; None where no model answers."""
+    live = next((one for one in shown if isinstance(one, Shown)), None)
+    if live is None:
+        return None
     part = training_part(data)
-    pictures = shown[0].pictures_of(part).numpy()
     return {
-        "examples": _text((pictures * 255).clip(0, 255).round().astype(np.uint8)),
+        "examples": packed_pixels(live.pictures_of(part).numpy()),
         "labels": None if part.y is None else [int(label) for label in part.y],
     }
 
@@ -73,7 +80,3 @@ def _named(word: str, data: Data) -> str:
     if kind == word:
         return word
     return str(data.classes[int(kind)]) if data.classes else kind
-
-
-def _text(values: np.ndarray) -> str:
-    return base64.b64encode(values.tobytes()).decode()

@@ -20,18 +20,18 @@ _MOST = 4096  # entries of a level that the page carries; of more, those that ex
 _LIGHT, _SPREAD, _CHROMA = 0.66, 0.17, 0.13  # of OKLab: the middle, and how far colours go from it
 
 
-def quantised_of(one: Shown) -> dict[str, Any] | None:
+def quantised_of(one: Shown, pictured: int) -> dict[str, Any] | None:
     """The grids of a quantised member as JSON; None for other members.
 
     A vector is the sum of one table's row for each of its indices, and of a ``base``; so are those
     of all quantizers of the package. ``levels`` holds one grid an index: where its indices begin in
     the flat row of an example, where the vectors of its quantizer begin in the flat code, and its
-    entries. ``rows`` are the indices of all examples.
+    entries. ``rows`` are the indices of the examples that have a picture.
     """
     bottleneck = one.model.module_.bottleneck
     if not isinstance(bottleneck, QuantizedBottleneck):
         return None
-    indices = _indices(one)
+    indices = _indices(one, pictured)
     levels: list[dict[str, Any]] = []
     first, start = 0, 0
     names = [suffix.removeprefix("_") for suffix in bottleneck.suffixes]
@@ -57,10 +57,11 @@ def quantised_of(one: Shown) -> dict[str, Any] | None:
     return {"dim": bottleneck.dim, "levels": levels, "rows": _text(indices.astype("<i4"))}
 
 
-def _indices(one: Shown) -> np.ndarray:
-    """The indices of all examples, ``(n, positions)``."""
+def _indices(one: Shown, pictured: int) -> np.ndarray:
+    """The indices of examples, ``(pictured, positions)``."""
+    known = () if one.conditions is None else (one.conditions[:pictured],)
     with torch.no_grad():
-        found = one.encoding(one.pictures, one.conditions)
+        found = one.encoding(one.pictures[:pictured], *known)
     return np.asarray(found[one.says.index("indices")].numpy())
 
 

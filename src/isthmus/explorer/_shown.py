@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,12 +15,29 @@ from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required
 from isthmus.core.memory import in_words
 from isthmus.data.datasets import Part
+from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError
-from isthmus.estimators.base import Estimator
 from isthmus.explorer._ladder import Redrawing, ladder_of
 from isthmus.explorer.graph import Decoding, Encoding, Graph, traced
 
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
+_AT_ONCE = 500  # examples that go through a network together
+
+
+class Explorable(Protocol):
+    """What the explorer needs of a trained member; an estimator has it."""
+
+    code_space: Any
+    history_: Any
+    snapshots_: Any
+    preprocessor_: Preprocessor
+
+    @property
+    def module_(self) -> Any:
+        """Encoder, decoder and bottleneck, as an autoencoder has them."""
+
+    def _batches(self, X: Any) -> Any:
+        """Examples as batches in the model's units."""
 
 
 class Network(NamedTuple):
@@ -45,7 +62,7 @@ class Shown:
         InputError: for members that cannot be shown, and examples that the member cannot read.
     """
 
-    def __init__(self, label: str, model: Estimator, part: Part) -> None:
+    def __init__(self, label: str, model: Explorable, part: Part) -> None:
         if (lack := lack_of(model)) is not None:
             raise InputError(f"{label} cannot be explored: {lack}.")
         self.label, self.model = label, model
@@ -76,7 +93,7 @@ class Shown:
         inside = (self.pictures[:1] - self.units[1]) / self.units[0]
         with torch.no_grad():
             found: Any = self.encoding.module.encode(Batch(inside, rows))
-        return tuple(found._fields)
+        return tuple(getattr(found, "_fields", ("z",)))
 
     def _read(self, part: Part) -> tuple[Tensor, Tensor | None]:
         """Examples as they are inside the model, ``(n, *shape)``, and their conditions."""
@@ -142,26 +159,36 @@ class Shown:
         """The codes of the examples, ``(n, code)``; by a model with other ``weights``."""
         return self._encoded(self.pictures, self.conditions, dict(weights or {}))
 
-    def _encoded(
-        self, pictures: Tensor, conditions: Tensor | None, weights: dict[str, Tensor]
-    ) -> np.ndarray:
-        with torch.no_grad():
-            found = torch.func.functional_call(self.encoding, weights, (pictures, conditions))[0]
-        return np.asarray(found.numpy(), dtype=np.float64)
-
     def decoded(self, codes: np.ndarray, conditions: Tensor | None) -> np.ndarray:
         """The pictures of codes ``(n, code)``, ``(n, *shape)``."""
+        given = torch.from_numpy(codes.astype(np.float32))
         with torch.no_grad():
-            made = self.decoding(torch.from_numpy(codes.astype(np.float32)), conditions)
-        return np.asarray(made.numpy())
+            made = [self.decoding(*some) for some in _together(given, conditions)]
+        return np.asarray(torch.cat(made).numpy())
 
     def errors(self) -> np.ndarray:
         """The squared error of each example, ``(n,)``."""
         made = self.decoded(self.codes(), self.conditions)
         return np.square(made - self.pictures.numpy()).reshape(len(made), -1).sum(1)
 
+    def _encoded(
+        self, pictures: Tensor, conditions: Tensor | None, weights: dict[str, Tensor]
+    ) -> np.ndarray:
+        with torch.no_grad():
+            found = [
+                torch.func.functional_call(self.encoding, weights, some)[0]
+                for some in _together(pictures, conditions)
+            ]
+        return np.asarray(torch.cat(found).numpy(), dtype=np.float64)
 
-def lack_of(model: Estimator) -> str | None:
+
+def _together(inputs: Tensor, conditions: Tensor | None) -> Iterator[tuple[Tensor, ...]]:
+    """Inputs of examples, with their conditions, in parts that fit into memory."""
+    known = () if conditions is None else (conditions.split(_AT_ONCE),)
+    return zip(inputs.split(_AT_ONCE), *known, strict=True)
+
+
+def lack_of(model: Explorable) -> str | None:
     """Why a trained member cannot be explored; None where it can."""
     spec = model.preprocessor_.spec
     if spec.kind != "image" or spec.shape[0] not in (1, 3):
@@ -171,7 +198,7 @@ def lack_of(model: Estimator) -> str | None:
     return None
 
 
-def units_of(model: Estimator, inside: Tensor) -> tuple[Tensor, Tensor]:
+def units_of(model: Explorable, inside: Tensor) -> tuple[Tensor, Tensor]:
     """What a value inside is multiplied by, and what is added, to be a picture's."""
     if model.preprocessor_.spec.unit_range:
         return torch.ones(1), torch.zeros(1)

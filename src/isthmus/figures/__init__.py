@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from isthmus.figures._animation import evolution_gif
 from isthmus.figures._codes import plane
-from isthmus.figures._decoded import grid, reconstructions, samples, styles, walk
+from isthmus.figures._decoded import reconstructions, samples, styles, walk
 from isthmus.figures._evolution import evolution
 from isthmus.figures._explanation import explanation
+from isthmus.figures._grid import grid
 from isthmus.figures._images import as_images, mosaic
 from isthmus.figures._outliers import outliers
 from isthmus.figures._series import series_outliers

@@ -9,8 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from sklearn.decomposition import PCA
 
+from isthmus.core.latent_grid import BOXES, latent_grid, plane_box, plane_space
 from isthmus.data.datasets import Data, Part, known_of, named_for, require_data, typical_of
 from isthmus.data.frames import is_frame
 from isthmus.errors import InputError
@@ -26,6 +28,7 @@ from isthmus.figures._style import (
     INK,
     PALETTE,
     QUIET,
+    bare,
     figure_title,
     head,
     label,
@@ -33,18 +36,30 @@ from isthmus.figures._style import (
     quiet,
     trim,
 )
+from isthmus.figures._tiles import tiles_for
 
 POINTS = 3000
-_BOXES = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
+_SIDE = 15  # tiles along an axis
+_VEIL = 0.4  # of white over tiles, so that points stand out
 
 
-def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = None) -> Figure:
+def plane(
+    model: Any,
+    data: Data,
+    *,
+    points: int = POINTS,
+    tiles: bool = False,
+    title: str | None = None,
+) -> Figure:
     """The codes of test examples, coloured by label; two principal components of longer codes.
 
     Args:
         model: a fitted model with ``transform``.
         data: what it was trained on; the training part stands in where the test part is empty.
         points: how many examples are shown at most, drawn with a fixed seed.
+        tiles: whether what the decoder makes of the codes lies under the points, each tile where
+            its code is; as in :func:`~isthmus.figures.grid`, which covers the same part of the
+            plane. It needs ``inverse_transform``.
         title: a title of your own; an empty one leaves it out.
     """
     part = shown(data, points)
@@ -56,9 +71,13 @@ def plane(model: Any, data: Data, *, points: int = POINTS, title: str | None = N
     if flat.shape[1] == 1:
         _draw_line(axes, flat[:, 0], part.y, classes)
     else:
-        draw_points(axes, projection(flat), colours_of(classes, part.y, len(part)))
+        cloud = draw_points(axes, projection(flat), colours_of(classes, part.y, len(part)))
         legend(axes, classes if part.y is not None else NO_CLASSES)
     frame(axes, projection(flat), space_of(model), flat.shape[1])
+    if tiles:
+        _lay_tiles(axes, model, data, codes)
+        if flat.shape[1] > 1:
+            cloud.set(alpha=1, linewidth=0.4, edgecolor="white")
     label(axes, *projection.labels, *["examples"] * (flat.shape[1] == 1 and part.y is None))
     head(
         axes,
@@ -96,7 +115,7 @@ class Projection:
 
 
 def project(codes: np.ndarray) -> Projection:
-    """How codes ``(n, latent_dim)`` come onto paper, by the rule of :func:`latent_grid`."""
+    """How codes ``(n, latent_dim)`` come onto paper, as :func:`latent_grid` lays it out."""
     dimensions = codes.shape[1]
     if dimensions <= 2 or len(codes) <= 2:
         return Projection(("$z_1$", "$z_2$")[:dimensions], None, None)
@@ -164,20 +183,35 @@ def draw_points(
 def frame(axes: Axes, points: np.ndarray, space: str, dimensions: int) -> None:
     """Limits around points ``(n, 1 or 2)``: a bounded code's box, a prior's equal scales."""
     points = points[:, :dimensions]  # the height of a one-dimensional code means nothing
-    middle, half = (points.max(axis=0) + points.min(axis=0)) / 2, np.ptp(points, axis=0) / 2
-    if space in _BOXES and dimensions <= 2:
-        low, high = _BOXES[space]
-        middle, half = np.full(2, (low + high) / 2), np.full(2, (high - low) / 2)
+    space = plane_space(space, dimensions)
+    low, high = plane_box(space, points)
+    if space in BOXES:
         for cloud in axes.collections:
             cloud.set_clip_on(False)  # a point on the edge stays whole
-    else:
-        half = half if space == "data" else np.full(2, half.max())
-        # codes that are all the same, but for rounding, have no scale
-        half = np.where(half > 1e-6 * np.abs(middle), 1.05 * half, 1.0)
-    axes.set_xlim(middle[0] - half[0], middle[0] + half[0])
+    axes.set_xlim(low[0], high[0])
     if dimensions > 1:
-        axes.set_ylim(middle[1] - half[1], middle[1] + half[1])
+        axes.set_ylim(low[1], high[1])
         axes.set_box_aspect(1)
+
+
+def _lay_tiles(axes: Axes, model: Any, data: Data, codes: np.ndarray) -> None:
+    """Lay what the decoder makes of the plane under the points, veiled."""
+    tiles, shape = tiles_for(model, data), codes.shape[1:]
+    lattice = latent_grid(space_of(model), codes, _SIDE)
+    decoded = decoded_by(model, lattice.codes.reshape(-1, *shape))
+    under = axes.inset_axes((0, 0, 1, 1), zorder=0)
+    bare(under)
+    drawn = tiles.draw(under, decoded, lattice.rows, lattice.columns)
+    if isinstance(drawn, AxesImage):
+        shades = np.asarray(drawn.get_array())
+        if shades.ndim == 2 and shades.mean() < 0.5:
+            drawn.set_cmap("gray_r")  # points are read on light paper
+    under.set(xlim=(0, lattice.columns), ylim=(lattice.rows, 0), aspect="auto")
+    under.axvspan(0, lattice.columns, color="white", alpha=_VEIL, linewidth=0)
+    axes.set_facecolor("none")
+    axes.set_zorder(1)
+    if lattice.rows > 1:
+        axes.set_box_aspect(tiles.aspect)
 
 
 def _draw_line(axes: Axes, codes: np.ndarray, y: np.ndarray | None, classes: ClassColours) -> None:

@@ -1,19 +1,17 @@
-"""What a decoder makes of codes: of a grid, of test examples, of draws, of a walk between two."""
+"""What a decoder makes of codes: of test examples, of draws, of a walk between two."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from isthmus.core.latent_grid import latent_grid
 from isthmus.data.datasets import Data, Part, condition_of, known_of, named_for
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
-from isthmus.figures._codes import codes_of, decoded_by, kind_of, project, shown, space_of
+from isthmus.figures._codes import codes_of, decoded_by, kind_of, shown
 from isthmus.figures._style import (
     WIDTH,
     bare,
@@ -21,46 +19,10 @@ from isthmus.figures._style import (
     head,
     label,
     new_figure,
-    rule,
     shortened,
     trim,
 )
 from isthmus.figures._tiles import Tiles, require_room, tiles_for
-
-_COMPONENTS = ", first two principal components"  # the axes say so themselves
-
-
-def grid(model: Any, data: Data, *, side: int = 15, title: str | None = None) -> Figure:
-    """What the decoder makes of a grid of codes: first axis to the right, second upwards.
-
-    Args:
-        model: a fitted model with ``transform`` and ``inverse_transform``.
-        data: what it was trained on; the grid covers the codes of its test examples.
-        side: points along an axis.
-        title: a title of your own; an empty one leaves it out.
-    """
-    codes, tiles = codes_of(model, shown(data), data), tiles_for(model, data)
-    flat = codes.reshape(len(codes), -1)
-    require_room(side * side, data, f"side={side}")
-    lattice = latent_grid(space_of(model), flat, side)
-    decoded = decoded_by(model, lattice.codes.reshape(-1, *codes.shape[1:]))
-    figure, axes = _sheet(tiles, lattice.columns, lattice.rows, 5.6)
-    tiles.draw(axes, decoded, lattice.rows, lattice.columns)
-    rule(axes, lattice.rows, lattice.columns)
-    projection = project(flat)
-    at = projection(lattice.codes).reshape(lattice.rows, lattice.columns, -1)
-    _mark(axes.set_xticks, at[0, :, 0])
-    label(axes, f"{projection.names[0]}, over {lattice.over.removesuffix(_COMPONENTS)}")
-    if lattice.rows > 1:
-        _mark(axes.set_yticks, at[:, 0, 1])
-        label(axes, axes.get_xlabel(), projection.names[1])
-    head(
-        axes,
-        figure_title(
-            title, model, data.name, f"the decoded {'plane' if lattice.rows > 1 else 'line'}"
-        ),
-    )
-    return _finished(figure, axes, tiles)
 
 
 def reconstructions(
@@ -75,7 +37,7 @@ def reconstructions(
         title: a title of your own; an empty one leaves it out.
     """
     part, tiles = _by_class(shown(data), columns), tiles_for(model, data)
-    figure, axes = _sheet(tiles, max(len(part), 6), 2.1, WIDTH)
+    figure, axes = sheet(tiles, max(len(part), 6), 2.1, WIDTH)
     tiles.draw(axes, part.x, 1, len(part), pad=1)
     restored = model.reconstruct(named_for(model, part.x, data), **known_of(model, part))
     tiles.draw(axes, restored, 1, len(part), top=1.1, pad=1)
@@ -89,7 +51,7 @@ def reconstructions(
     head(
         axes, figure_title(title, model, data.name, f"reconstructions of {kind_of(data)} examples")
     )
-    return _finished(figure, axes, tiles)
+    return finished(figure, axes, tiles)
 
 
 def samples(
@@ -119,10 +81,10 @@ def samples(
             " for instance."
         )
     drawn, tiles = model.sample(rows * columns, random_state=random_state), tiles_for(model, data)
-    figure, axes = _sheet(tiles, columns, rows, WIDTH)
+    figure, axes = sheet(tiles, columns, rows, WIDTH)
     tiles.draw(axes, drawn, rows, columns, pad=1)
     head(axes, figure_title(title, model, data.name, "samples"))
-    return _finished(figure, axes, tiles)
+    return finished(figure, axes, tiles)
 
 
 def walk(
@@ -149,7 +111,7 @@ def walk(
     # (steps, 1, ..., 1), so that it multiplies codes of any shape
     share = np.linspace(0, 1, steps, dtype=np.float32).reshape(-1, *[1] * first.ndim)
     decoded = decoded_by(model, first + share * (last - first))
-    figure, axes = _sheet(tiles, steps + 2.6, 1, WIDTH + 1)
+    figure, axes = sheet(tiles, steps + 2.6, 1, WIDTH + 1)
     tiles.draw(axes, pair.take(slice(1)).x, 1, 1, pad=1)
     tiles.draw(axes, decoded, 1, steps, left=1.3, pad=1)
     tiles.draw(axes, pair.take(slice(1, None)).x, 1, 1, left=steps + 1.6, pad=1)
@@ -163,7 +125,7 @@ def walk(
         else f" from {class_name(data, pair.y[0])} to {class_name(data, pair.y[1])}"
     )
     head(axes, figure_title(title, model, data.name, f"a walk{names}"))
-    return _finished(figure, axes, tiles)
+    return finished(figure, axes, tiles)
 
 
 def styles(
@@ -192,7 +154,7 @@ def styles(
         )
     part, tiles, names = _by_class(shown(data), rows), tiles_for(model, data), known.labels.names
     codes, own = codes_of(model, part, data), known_of(model, part)["condition"]
-    figure, axes = _sheet(tiles, len(names) + 1.3, len(part), WIDTH)
+    figure, axes = sheet(tiles, len(names) + 1.3, len(part), WIDTH)
     tiles.draw(axes, part.x, len(part), 1, pad=1)
     decoded = [
         model.decode(np.repeat(codes[[row]], len(names), 0), names) for row in range(len(part))
@@ -202,10 +164,10 @@ def styles(
     axes.set_xticks(np.arange(len(names)) + 1.8, labels=[shortened(name) for name in names])
     axes.set_yticks(np.arange(len(part)) + 0.5, labels=[shortened(str(label)) for label in own])
     head(axes, figure_title(title, model, data.name, "the style of one example under every class"))
-    return _finished(figure, axes, tiles)
+    return finished(figure, axes, tiles)
 
 
-def _sheet(tiles: Tiles, columns: float, rows: float, width: float) -> tuple[Figure, Axes]:
+def sheet(tiles: Tiles, columns: float, rows: float, width: float) -> tuple[Figure, Axes]:
     """Empty axes for so many tiles, in a figure that fits around them."""
     figure = new_figure(width, width * rows * tiles.aspect / columns + 1.2)
     axes = figure.subplots()
@@ -215,20 +177,10 @@ def _sheet(tiles: Tiles, columns: float, rows: float, width: float) -> tuple[Fig
     return figure, axes
 
 
-def _finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
+def finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
     """Say under the axes what a tile shows, and take away the room that is left over."""
     label(axes, "\n".join(filter(None, (axes.get_xlabel(), tiles.caption))), axes.get_ylabel())
     return trim(figure)
-
-
-def _mark(set_ticks: Callable[..., Any], values: np.ndarray) -> None:
-    """Label up to five tiles of an axis with their codes, to about a hundredth of its span."""
-    places = np.unique(np.linspace(0, len(values) - 1, 5).round().astype(int))
-    span = float(np.ptp(values))
-    decimals = int(np.clip(np.ceil(1.5 - np.log10(span)), 0, 12)) if span > 0 else 1
-    rounded = values.round(decimals) + 0.0  # which makes -0.0 zero
-    kind = f".{decimals}f" if decimals <= 6 else ".2g"
-    set_ticks(places + 0.5, labels=[f"{rounded[i]:{kind}}".replace("-", "−") for i in places])
 
 
 def _by_class(part: Part, count: int) -> Part:

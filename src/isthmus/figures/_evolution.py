@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
+from isthmus.core.latent_grid import plane_space
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
 from isthmus.figures._classes import NO_CLASSES, ClassColours, classes_of, colours_of, legend
@@ -79,7 +80,7 @@ class Film:
         classes: what the colours mean; none where the labels are not known.
         labels: what the axes are; a single one for codes of one dimension, whose height on paper
             means nothing.
-        space: where the codes live.
+        space: where the points live.
     """
 
     epochs: list[int]
@@ -142,7 +143,7 @@ def film_of(model: Any, data: Data, labels: np.ndarray | None = None) -> Film:
         grids.shape[1] // rows,
         *_coloured(data, y, codes.shape[1]),
         _short(projection),
-        space_of(model),
+        plane_space(space_of(model), codes.shape[2]),
     )
 
 

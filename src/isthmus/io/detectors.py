@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from isthmus.core import claims, files
+from isthmus.core import claims, files, tensor_files
 from isthmus.core.editions import edition, settle
 from isthmus.core.records import Record, unusable
+from isthmus.core.weights import not_finite
 from isthmus.errors import RunError
-from isthmus.io import runs
+from isthmus.io import manifests, runs
 from isthmus.version import __version__
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def write_detector(
     Members lie in folders of their own, under names that are free; the configuration names them,
     and its replacement makes the new detector the present one.
     """
-    claims.refuse_foreign(path, (runs.CONFIG,), (STATISTICS,))
+    claims.refuse_foreign(path, (manifests.CONFIG,), (STATISTICS,))
     with claims.claimed(path):
         before = _members(path)
         folders = _free_names(path, len(members))
@@ -47,7 +48,7 @@ def write_detector(
                 new.write_tensors(STATISTICS, tensors)
                 new.publish(
                     {
-                        "format": runs.FORMAT,
+                        "format": manifests.FORMAT,
                         "isthmus": __version__,
                         "detector": name,
                         "members": {folder: _sealed_by(path / folder) for folder in folders},
@@ -69,7 +70,7 @@ def read_detector(
     Raises:
         RunError: for a folder that is missing, foreign or damaged.
     """
-    config, contents = runs.read_whole(path)
+    config, contents = manifests.read_whole(path)
     if "detector" not in config:
         raise RunError(
             f"{path} holds no detector but a {config.get('member')}: give it to"
@@ -96,10 +97,10 @@ def repair_any(path: Path) -> dict[str, str]:
     Raises:
         RunError: where it cannot be loaded as it is; nothing is changed then.
     """
-    runs.require_folder(path)
+    manifests.require_folder(path)
     with claims.claimed(path):
         settle(path)
-        config, whole = runs.read_as_it_is(path)
+        config, whole = manifests.read_as_it_is(path)
         if "detector" not in config:
             return runs.repair(path)
         accepted = runs.changed(path, config, whole)
@@ -121,16 +122,16 @@ def _parts(
     path: Path, config: Mapping[str, Any], contents: Mapping[str, bytes]
 ) -> tuple[dict[str, str], dict[str, Any], dict[str, Tensor]]:
     """What a detector is made of, checked: its members' checksums, its values, its statistics."""
-    with files.reading(path / runs.CONFIG, "restore it, or fit again"):
+    with files.reading(path / manifests.CONFIG, "restore it, or fit again"):
         given = Record(config, "it")
         seals = given.record("members").entries()
         judging = given.record("judging").entries()
         if not seals or not all(map(_is_seal, seals, seals.values())):
             raise unusable("members", seals, "folders with their checksums")
     if STATISTICS not in contents:
-        raise runs.damaged_file(path, STATISTICS)
-    tensors, _ = files.parse_tensors(contents[STATISTICS], path / STATISTICS)
-    if (bad := files.not_finite(tensors)) is not None:
+        raise manifests.damaged_file(path, STATISTICS)
+    tensors, _ = tensor_files.parse_tensors(contents[STATISTICS], path / STATISTICS)
+    if (bad := not_finite(tensors)) is not None:
         raise RunError(f"{path / STATISTICS} holds {bad!r}, which is not finite: fit again.")
     return seals, judging, tensors
 
@@ -143,7 +144,7 @@ def _is_seal(folder: str, seal: Any) -> bool:
 
 def _sealed_by(folder: Path) -> str:
     """The checksum over all that a run holds."""
-    return str(runs.read_manifest(folder).get("sha256"))
+    return str(manifests.read_manifest(folder).get("sha256"))
 
 
 def _members(path: Path) -> list[str]:
@@ -153,7 +154,7 @@ def _members(path: Path) -> list[str]:
     return [
         folder.name
         for folder in path.iterdir()
-        if folder.name.startswith(_MEMBER) and claims.may_be_replaced(folder, (runs.CONFIG,))
+        if folder.name.startswith(_MEMBER) and claims.may_be_replaced(folder, (manifests.CONFIG,))
     ]
 
 
@@ -165,8 +166,8 @@ def _free_names(path: Path, count: int) -> list[str]:
 def _remove_unnamed(path: Path, folders: Iterable[str]) -> None:
     """Remove folders of members, but for those of the detector that is the present one."""
     present: Any = {}
-    if (path / runs.CONFIG).is_file():
-        present = files.read_json(path / runs.CONFIG).get("members", {})
+    if (path / manifests.CONFIG).is_file():
+        present = files.read_json(path / manifests.CONFIG).get("members", {})
     for folder in folders:
         if folder not in present:
             shutil.rmtree(path / folder, ignore_errors=True)

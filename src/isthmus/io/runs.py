@@ -14,35 +14,37 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isthmus.core import claims, editions, fields, files
+from isthmus.core import claims, editions, fields, files, tensor_files
 from isthmus.core.editions import Edition, edition
 from isthmus.core.parts import from_plain
 from isthmus.core.paths import as_path
 from isthmus.core.records import Record, items, unusable
-from isthmus.data.columns import column_name
+from isthmus.core.weights import not_finite
+from isthmus.data._column import column_name
 from isthmus.data.preprocessing import Preprocessor
-from isthmus.errors import InputError, RunError, RunWarning, unknown
+from isthmus.errors import InputError, RunError, RunWarning
 from isthmus.io._configuration import configuration_of, own_networks
+from isthmus.io.manifests import (
+    CHECKPOINT,
+    CONFIG,
+    FILES,
+    FORMAT,
+    HISTORY,
+    SNAPSHOTS,
+    WEIGHTS,
+    damaged_file,
+    read_as_it_is,
+    read_whole,
+    require_folder,
+    require_member,
+)
 from isthmus.io.pretrained import run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import DETECTORS, MEMBERS
 from isthmus.training.callbacks.snapshots import Snapshot, from_tensors, to_tensors
-from isthmus.training.checkpoint import FILE
-from isthmus.version import __version__
 
 if TYPE_CHECKING:
     from isthmus.estimators.base import Estimator
-
-FORMAT = 3
-CHECKPOINT = FILE
-CONFIG, WEIGHTS, HISTORY, SNAPSHOTS = (
-    editions.MANIFEST,
-    "model.safetensors",
-    "history.jsonl",
-    "snapshots.safetensors",
-)
-FILES = (WEIGHTS, HISTORY, SNAPSHOTS, storage.FILE)
-_NEEDED = {"member", "fields", "networks", "data", "columns"}
 
 
 def save(model: Estimator, path: Path, *, is_end: bool = False) -> Path:
@@ -53,7 +55,7 @@ def save(model: Estimator, path: Path, *, is_end: bool = False) -> Path:
     that is kept in the same folder, its checkpoint goes by the same act.
     """
     module = model._fitted()
-    if (bad := files.not_finite(dict(module.named_parameters()))) is not None:
+    if (bad := not_finite(dict(module.named_parameters()))) is not None:
         raise InputError(
             f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
             " saved: train it again, with a smaller learning_rate."
@@ -117,7 +119,7 @@ def save_prior(model: Estimator, path: str | Path) -> None:
     require_folder(path)
     with claims.claimed(path):
         config, contents = read_whole(path)
-        _require_member(config, path)
+        require_member(config, path)
         weights = _tensors(path, WEIGHTS, contents)
         if not _are_equal(weights, model._fitted().state_dict()):
             raise RunError(
@@ -136,7 +138,7 @@ def info(path: str | Path) -> dict[str, Any]:
     """
     path = run_folder(path)
     config, contents = read_as_it_is(path)
-    _require_member(config, path)
+    require_member(config, path)
     history = path / HISTORY
     content = contents.get(HISTORY) or (files.content_of(history) if history.is_file() else b"")
     rows = _rows(content, history)
@@ -174,7 +176,7 @@ def repair(
     with claims.claimed(path):
         editions.settle(path)
         config, whole = read_as_it_is(path)
-        _require_member(config, path)
+        require_member(config, path)
         accepted = changed(path, config, whole)
         contents = {
             name: files.content_of(path / name) for name in FILES if (path / name).is_file()
@@ -198,34 +200,6 @@ def refuse_target(path: Path, overwrite: bool) -> None:
         )
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The configuration of a member's run, or of a detector's, whose format this isthmus reads."""
-    require_folder(path)
-    with files.reading(path / CONFIG, files.RESTORE):
-        return _of_this_format(files.read_json(path / CONFIG), path)
-
-
-def read_whole(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The configuration of a run or a detector and its files; refused where it was changed."""
-    config, contents = read_as_it_is(path)
-    if entries := editions.changes(config):
-        raise RunError(
-            f"{path / CONFIG} was changed after it was written ({', '.join(entries)}), so it is"
-            f" damaged or edited: restore it, or accept it as it is with isthmus repair {path}."
-        )
-    return config, contents
-
-
-def read_as_it_is(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The configuration of a run or a detector, also a changed one, and the files that fit it."""
-    require_folder(path)
-    with files.reading(path / CONFIG, files.RESTORE):
-        config, contents = editions.read_edition(path)
-        config = _of_this_format(config, path)
-        editions.changes(config)  # what cannot be compared is damaged
-    return config, contents
-
-
 def _loaded(
     path: Path,
     config: Mapping[str, Any],
@@ -235,7 +209,7 @@ def _loaded(
     device: str,
 ) -> Estimator:
     """The member that a configuration and the files beside it describe."""
-    _require_member(config, path)
+    require_member(config, path)
     # all files are looked at before anything is built, which takes longer
     weights = _tensors(path, WEIGHTS, contents)
     history = _said(path, HISTORY, config, contents, _rows)
@@ -314,23 +288,13 @@ def _tensors(path: Path, name: str, contents: Mapping[str, bytes]) -> dict[str, 
     """The tensors of a file that a model cannot do without."""
     if name not in contents:
         raise damaged_file(path, name)
-    return files.parse_tensors(contents[name], path / name)[0]
+    return tensor_files.parse_tensors(contents[name], path / name)[0]
 
 
 def _are_equal(kept: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> bool:
     """Whether a model still has the weights of a file, in the types that it computes with."""
     return set(kept) == set(now) and all(
         torch.equal(kept[name].to(value.dtype), value.to("cpu")) for name, value in now.items()
-    )
-
-
-def damaged_file(path: Path, name: str) -> RunError:
-    """The error for a file that is missing, or not what the configuration says."""
-    if not (path / name).is_file():
-        return RunError(f"{path / name} is missing: restore it from a copy, or train again.")
-    return RunError(
-        f"{path / name} does not match its checksum in {CONFIG}, so it was damaged or exchanged:"
-        f" restore it, or, where that was meant, accept it with isthmus repair {path}."
     )
 
 
@@ -341,65 +305,9 @@ def _rows(content: bytes, path: Path) -> list[dict[str, float]]:
 
 
 def _snapshots(content: bytes, path: Path) -> list[Snapshot]:
-    return from_tensors(files.parse_tensors(content, path)[0])
+    return from_tensors(tensor_files.parse_tensors(content, path)[0])
 
 
 def _write_snapshots(snapshots: list[Snapshot], new: Edition) -> None:
     if snapshots:
         new.write_tensors(SNAPSHOTS, to_tensors(snapshots))
-
-
-def require_folder(path: Path) -> None:
-    """Refuse a path that is no folder of a finished run."""
-    if not path.is_dir():
-        raise RunError(
-            f"there is no run at {path}:"
-            f" {'it is a file' if path.exists() else 'the folder does not exist'}."
-        )
-    if not (path / CONFIG).exists():
-        raise RunError(f"{path} is not a finished run of isthmus: it holds no {CONFIG}.")
-
-
-def _of_this_format(config: Any, path: Path) -> dict[str, Any]:
-    version = config.get("format") if isinstance(config, dict) else None
-    if not isinstance(version, int):
-        raise RunError(
-            f"{path / CONFIG} is not the configuration of a run of isthmus: it names no format."
-        )
-    if version > FORMAT:
-        raise RunError(
-            f"{path} has format {version}, this isthmus ({__version__}) reads up to {FORMAT}:"
-            " upgrade isthmus."
-        )
-    if version < FORMAT:
-        raise RunError(
-            f"{path} has format {version}, which isthmus {__version__} no longer reads: train it"
-            " again."
-        )
-    editions.entries_of(config, path)
-    return dict(config)
-
-
-def _require_member(config: Mapping[str, Any], path: Path) -> None:
-    """Refuse the configuration of a detector, and one that lacks what a member needs."""
-    if "detector" in config:
-        folder = next(iter(config.get("members", [])), "member-0")
-        raise RunError(
-            f"{path} holds a detector, which is no member: load it with isthmus.load, or name one"
-            f" of its members, such as {path / str(folder)}."
-        )
-    if missing := _NEEDED - set(config):
-        raise RunError(
-            f"{path / CONFIG} is damaged: it lacks {', '.join(sorted(missing))}; restore it, or"
-            " train again."
-        )
-    with files.reading(path / CONFIG, files.RESTORE):
-        for name in ("fields", "networks", "data"):
-            Record(config[name], name)
-        for name, target in config["networks"].items():
-            if not (target is None or isinstance(target, str)):
-                raise unusable(f"networks.{name}", target, "a place to import from, or nothing")
-        if config.get("source") is not None:
-            Record(config["source"], "source")
-        if not isinstance(config["member"], str) or config["member"] not in MEMBERS:
-            raise unknown("member", config["member"], MEMBERS)

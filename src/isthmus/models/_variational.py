@@ -24,8 +24,8 @@ from isthmus.data.incoming import incoming
 from isthmus.divergences import gaussian_kl
 from isthmus.errors import InputError
 from isthmus.estimators._filling import rounds_of
+from isthmus.estimators._results import scores_of
 from isthmus.estimators.base import Estimator
-from isthmus.estimators.inference import scores_of
 from isthmus.estimators.settings import Conditional
 from isthmus.training.settings import require_seed
 

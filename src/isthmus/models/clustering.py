@@ -23,7 +23,7 @@ from isthmus.core.objectives import Batches, Loss, Objective, Stage
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
-from isthmus.estimators.inference import dtype_of, like
+from isthmus.estimators.precision import dtype_of, like
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import DeterministicBottleneck
 

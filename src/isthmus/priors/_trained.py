@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from isthmus.core import allocations, files
+from isthmus.core import allocations
 from isthmus.core.batch import Batch
 from isthmus.core.fields import field, slot
 from isthmus.core.objectives import Batches, Loss, Stage, TrainableModule
 from isthmus.core.randomness import alone, own_draws
+from isthmus.core.weights import load_state
 from isthmus.data.batches import StoreBatches
 from isthmus.data.stores import ArrayStore
 from isthmus.priors.base import Prior
@@ -119,6 +120,6 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         with own_draws(0):  # the weights that it starts with are replaced
             module = self._density()
-        files.load_state(module, tensors, Path(type(self).__name__))
+        load_state(module, tensors, Path(type(self).__name__))
         self.module_ = SingleProcess(self.device).place(module).eval()
         self.history_ = [dict(row) for row in values["history"]]

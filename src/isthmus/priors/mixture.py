@@ -12,9 +12,9 @@ import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from isthmus.core import files
 from isthmus.core.fields import field
 from isthmus.core.records import unusable
+from isthmus.core.weights import not_finite
 from isthmus.errors import RunError
 from isthmus.priors.base import Prior
 
@@ -127,7 +127,7 @@ class Mixture(Prior):
         return learnt, {}
 
     def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-        if (bad := files.not_finite(tensors)) is not None:
+        if (bad := not_finite(tensors)) is not None:
             raise RunError(f"the mixture of the run is not finite ({bad!r}): call fit_prior again.")
         _require_components(
             tensors, math.prod(self.code_shape_), len(self.classes_.names) if self.classes_ else 1

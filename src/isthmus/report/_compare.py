@@ -18,7 +18,7 @@ from isthmus.data.datasets import Data, require_data
 from isthmus.data.series import examples_of
 from isthmus.errors import InputError, LearningWarning
 from isthmus.estimators.base import Estimator
-from isthmus.io import runs
+from isthmus.io import manifests, runs
 from isthmus.metrics import Measure, evaluate
 from isthmus.report._commands import SNAPSHOTS, Request
 from isthmus.report._entrants import Entrant, entrants, is_conditional, told_fields
@@ -138,7 +138,7 @@ def _publish(out: Path, rows: Sequence[Row], data: Data, request: Request) -> No
         new.write(PAGE, page_of(rows, data, request, versions).encode("utf-8", "backslashreplace"))
         places = {row.run: place_of(out, Path(row.run).name) for row in rows if row.run}
         for place in places.values():
-            new.end((place / runs.CHECKPOINT).relative_to(out).as_posix())
+            new.end((place / manifests.CHECKPOINT).relative_to(out).as_posix())
         seals = {run: seal_of(place) for run, place in places.items()}
         new.publish(_record(rows, seals, data, versions))
     move_in(out)

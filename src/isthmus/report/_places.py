@@ -9,7 +9,7 @@ from typing import Any
 
 from isthmus.core import claims, files
 from isthmus.errors import RunError
-from isthmus.io import runs
+from isthmus.io import manifests
 
 RESULTS, RUNS = "results.json", "runs"
 _NEXT, _LAST = ".next", ".last"
@@ -26,7 +26,7 @@ def place_of(out: Path, folder: str) -> Path:
 
 def seal_of(place: Path) -> str:
     """The checksum over all that a run holds."""
-    return str(runs.read_manifest(place)["sha256"])
+    return str(manifests.read_manifest(place)["sha256"])
 
 
 def move_in(out: Path) -> None:
@@ -42,7 +42,7 @@ def move_in(out: Path) -> None:
                 if place.exists():
                     place.rename(going)
                 coming.rename(place)
-            if going.is_dir() and claims.is_ours(going / runs.CONFIG):
+            if going.is_dir() and claims.is_ours(going / manifests.CONFIG):
                 shutil.rmtree(going, ignore_errors=True)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isthmus.core import claims, editions, files
+from isthmus.core import claims, editions, files, tensor_files
 from isthmus.core.paths import as_path
 from isthmus.core.records import Record, unusable
+from isthmus.core.weights import load_state, require_fit
 from isthmus.errors import RunError
 from isthmus.training.optimizers import Optimizer
 
@@ -86,7 +87,7 @@ class Checkpoint:
         if torch.cuda.is_available():
             tensors["generator.cuda"] = torch.cuda.get_rng_state()
         values = {
-            name: files.pack(part, tensors, name)
+            name: tensor_files.pack(part, tensors, name)
             for name, part in (
                 ("module", module.state_dict()),
                 ("optimizers", [optimizer.state() for optimizer in optimizers]),
@@ -96,7 +97,7 @@ class Checkpoint:
                 ),
             )
         }
-        files.write_tensors(
+        tensor_files.write_tensors(
             self.path,
             tensors,
             {"format": _FORMAT, "identity": self.identity, "seed": state.seed, **values},
@@ -111,13 +112,13 @@ class Checkpoint:
             return None
         self._compare(meta.record("identity").entries())
         with files.reading(self.path, REMEDY):
-            tensors, _ = files.read_tensors(self.path, REMEDY)
-            files.load_state(module, files.unpack(meta.raw("module"), tensors), self.path)
-            state = _state_of(Record(files.unpack(meta.raw("state"), tensors), "state"))
+            tensors, _ = tensor_files.read_tensors(self.path, REMEDY)
+            load_state(module, tensor_files.unpack(meta.raw("module"), tensors), self.path)
+            state = _state_of(Record(tensor_files.unpack(meta.raw("state"), tensors), "state"))
             for weights in (state.average, state.best_weights):
                 if weights is not None:
-                    files.require_fit(module, weights, self.path)
-            moments = files.unpack(meta.raw("optimizers"), tensors)
+                    require_fit(module, weights, self.path)
+            moments = tensor_files.unpack(meta.raw("optimizers"), tensors)
             torch.set_rng_state(tensors["generator"])
             if "generator.cuda" in tensors and torch.cuda.is_available():
                 torch.cuda.set_rng_state(tensors["generator.cuda"])
@@ -133,7 +134,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         with files.reading(self.path, REMEDY):
-            meta = files.read_meta(self.path)
+            meta = tensor_files.read_meta(self.path)
             if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
                 raise RunError(
                     f"{self.path} is not a checkpoint that this version reads: {REMEDY}."
@@ -173,10 +174,13 @@ def _state_of(given: Record) -> State:
         raise unusable("state.log of shape", tuple(log.shape), f"a column for each of {terms}")
     snapshots: dict[str, Tensor] = given.record("snapshots").entries()
     epochs = {name.removeprefix("codes.") for name in snapshots if name.startswith("codes.")}
-    pictured = {name for name in snapshots if not name.startswith("weights.")}
-    weighed = {name.split(".")[1] for name in set(snapshots) - pictured}
-    if pictured != {f"{part}.{epoch}" for part in ("codes", "grid") for epoch in epochs} or (
-        not weighed <= epochs
+    pictured = {name for name in snapshots if not name.startswith(("weights.", "box."))}
+    others = {name.split(".")[1] for name in set(snapshots) - pictured}
+    boxes = [value for name, value in snapshots.items() if name.startswith("box.")]
+    if (
+        pictured != {f"{part}.{epoch}" for part in ("codes", "grid") for epoch in epochs}
+        or not others <= epochs
+        or any(box.shape != (4,) for box in boxes)
     ):
         raise unusable("state.snapshots", sorted(snapshots), "codes and grids")
     best = given.optional("best", given.number)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.latent_grid import Box, LatentGrid
 from isthmus.core.memory import require
 from isthmus.data.batches import StoreBatches
 from isthmus.training.callbacks.base import Callback
@@ -35,12 +36,22 @@ class Snapshot:
             user's units.
         weights: the model's own, in half precision, by name; empty where those of so many moments
             would take too much.
+        box: the part of the code plane that the tiles of the grid cover: left, right, bottom, top;
+            None in runs of before, whose grids lay at quantiles.
     """
 
     epoch: int
     codes: np.ndarray
     grid: np.ndarray
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    box: Box | None = None
+
+    def __repr__(self) -> str:
+        weights = f", weights={len(self.weights)}" if self.weights else ""
+        return (
+            f"Snapshot(epoch={self.epoch}, codes={self.codes.shape}, grid={self.grid.shape}"
+            f"{weights})"
+        )
 
 
 class Snapshots(Callback):
@@ -51,7 +62,7 @@ class Snapshots(Callback):
         epochs: how long training lasts.
         module: whose codes they are.
         probes: the examples whose codes are kept.
-        plane: from the codes of the probes to the codes whose decoded examples are kept.
+        plane: from the codes of the probes to the grid of codes whose decoded examples are kept.
         condition: what a conditional member is told of those, ``(1, c)``.
     """
 
@@ -61,7 +72,7 @@ class Snapshots(Callback):
         epochs: int,
         module: Autoencoder,
         probes: StoreBatches,
-        plane: Callable[[np.ndarray], np.ndarray],
+        plane: Callable[[np.ndarray], LatentGrid],
         condition: Tensor | None = None,
     ) -> None:
         kept, code = min(count, epochs + 1), prod(module.bottleneck.code_shape)
@@ -86,7 +97,8 @@ class Snapshots(Callback):
             return
         with trainer.evaluating():
             codes = torch.cat([self.module.encode(batch)[0] for batch in self.probes.chunks()])
-            grid = torch.from_numpy(self.plane(codes.float().cpu().numpy())).to(codes)
+            lattice = self.plane(codes.float().cpu().numpy())
+            grid = torch.from_numpy(lattice.codes).to(codes)
             known = None if self.condition is None else self.condition.to(codes)
             decoded = self.module.decode(
                 grid.reshape(-1, *codes.shape[1:]),
@@ -96,6 +108,7 @@ class Snapshots(Callback):
                 for name, value in _floating(self.module).items():
                     kept[f"weights.{epoch}.{name}"] = value.half().cpu()
         kept[f"codes.{epoch}"], kept[f"grid.{epoch}"] = codes.float().cpu(), decoded.float().cpu()
+        kept[f"box.{epoch}"] = torch.tensor(lattice.box)
 
 
 def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
@@ -105,6 +118,8 @@ def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
         parts = {"codes": snapshot.codes, "grid": snapshot.grid}
         for name, values in parts.items():
             kept[f"{name}.{snapshot.epoch}"] = torch.from_numpy(np.ascontiguousarray(values))
+        if snapshot.box is not None:
+            kept[f"box.{snapshot.epoch}"] = torch.tensor(snapshot.box)
         for name, values in snapshot.weights.items():
             kept[f"weights.{snapshot.epoch}.{name}"] = torch.from_numpy(values)
     return kept
@@ -120,9 +135,23 @@ def from_tensors(kept: Mapping[str, Tensor]) -> list[Snapshot]:
             weights.setdefault(int(epoch), {})[weight] = value.numpy()
     epochs = sorted(int(name.partition(".")[2]) for name in kept if name.startswith("codes."))
     return [
-        Snapshot(e, kept[f"codes.{e}"].numpy(), kept[f"grid.{e}"].numpy(), weights.get(e, {}))
+        Snapshot(
+            e,
+            kept[f"codes.{e}"].numpy(),
+            kept[f"grid.{e}"].numpy(),
+            weights.get(e, {}),
+            _box(kept.get(f"box.{e}")),
+        )
         for e in epochs
     ]
+
+
+def _box(kept: Tensor | None) -> Box | None:
+    """The edges of a grid; None where they were not kept."""
+    if kept is None:
+        return None
+    left, right, bottom, top = kept.tolist()
+    return left, right, bottom, top
 
 
 def _floating(module: Autoencoder) -> dict[str, Tensor]:

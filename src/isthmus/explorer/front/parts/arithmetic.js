@@ -8,7 +8,7 @@ import { Slots, arrow, letter, marksOf, placeOnPaper } from "./slots.js";
 export const arithmetic = {
   title: "a − b + c",
 
-  accepts: (column) => column.model.codes().length >= 3 * column.model.centre.length,
+  accepts: (column) => column.model.codes().length >= 3 * column.model.size,
 
   build(column, box) {
     element("p", "explorer-note", box).textContent =
@@ -52,7 +52,7 @@ export function sum([a, b, c]) {
 
 /** Two examples of one class that lie far apart along a direction, and one of another class beside the second. */
 function telling({ model, given }) {
-  const count = model.codes().length / model.centre.length;
+  const count = model.codes().length / model.size;
   const kinds = given.labels ?? Array.from({ length: count }, (_, row) => +(row >= count / 2));
   const axis = Math.min(1, model.directions.length - 1);
   const place = Float32Array.from({ length: count }, (_, row) => model.coordinatesOf(model.codeOf(row))[axis]);

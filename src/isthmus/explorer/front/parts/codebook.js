@@ -1,16 +1,19 @@
 /** The entries of a quantised member in the page: from indices to a code, and back by exchange. */
 
-import { bytesOf } from "../model.js";
+/** The numbers of 4 bytes that a text in base64 holds. */
+function wordsOf(text, Kind) {
+  return new Kind(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+}
 
 export class Codebook {
   /** @param {object} given what `isthmus.explorer._quantised` wrote. */
   constructor(given) {
     this.dim = given.dim;
-    this.rows = new Int32Array(bytesOf(given.rows).buffer);
+    this.rows = wordsOf(given.rows, Int32Array);
     this.levels = given.levels.map((level) => ({
       ...level,
       places: level.grid[0] * level.grid[1],
-      table: new Float32Array(bytesOf(level.table).buffer),
+      table: wordsOf(level.table, Float32Array),
       row: new Map(level.entries.map((entry, row) => [entry, row])),
     }));
     this.positions = this.levels.reduce((total, level) => total + level.places, 0);

@@ -1,8 +1,8 @@
 /** The pad, and what every model makes of what is drawn on it. */
 
 import { button, element } from "../elements.js";
-import { halves } from "../evaluator.js";
-import { bytesOf, nearestTo } from "../model.js";
+import { nearestTo } from "../model.js";
+import { realsInto } from "../packing.js";
 import { Pad } from "../pad.js";
 import { paint } from "../picture.js";
 
@@ -60,7 +60,7 @@ async function take(column, pixels, kind) {
   const tried = [];
   for (const condition of conditionsFor(column, kind)) {
     const parts = await model.encode(pixels, condition);
-    const made = await model.decode(parts[0], condition, model.moments.length - 1);
+    const made = await model.decode(parts[0], condition);
     tried.push({ parts, made, condition, error: errorOf(made, pixels) });
   }
   if (column.question !== question) return; // more was drawn meanwhile
@@ -104,7 +104,7 @@ function spreadOf(model, parts) {
 /** The five training examples whose codes lie nearest. */
 function showNearest(column, code) {
   const { model, given } = column;
-  const { examples, labels } = trainingOf(given);
+  const { examples, labels } = given.training;
   const area = given.shape[1] * given.shape[2];
   const caption = element("p", "explorer-verdict", column.near);
   const rows = nearestTo(code, codesOf(model));
@@ -117,14 +117,10 @@ function showNearest(column, code) {
   caption.textContent = `nearest training examples${said}`;
 }
 
-function trainingOf({ training }) {
-  if (typeof training.examples === "string") training.examples = bytesOf(training.examples);
-  return training;
-}
-
+/** The codes of the training examples, at the end of training. */
 function codesOf(model) {
-  if (typeof model.training === "string") model.training = halves(bytesOf(model.training).buffer);
-  return model.training;
+  model.trained ??= realsInto(new Float32Array(model.training.values.length), model.training, 0);
+  return model.trained;
 }
 
 /** How well a drawing is rebuilt among the examples: where it stands, and in words. */

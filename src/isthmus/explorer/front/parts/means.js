@@ -34,7 +34,7 @@ export const means = {
 
 /** The rows of each class, of examples whose codes are known. */
 function membersOf(given, model) {
-  const count = model.codes().length / model.centre.length;
+  const count = model.codes().length / model.size;
   const members = given.classes.map(() => []);
   given.labels.slice(0, count).forEach((kind, row) => members[kind].push(row));
   return members;

@@ -71,7 +71,7 @@ class LadderDraws {
     this.model = model;
     this.sizes = model.ladder.sizes;
     this.groups = this.sizes.length;
-    this.size = model.centre.length;
+    this.size = model.size;
     this.note =
       "The coarsest groups of the example’s code stay as they are. The finer ones are drawn from the prior that the model has learnt, each given those above it. Tap a dot for another example.";
   }
@@ -90,7 +90,7 @@ class LadderDraws {
 class GridDraws {
   constructor(model) {
     this.book = codebookOf(model);
-    this.length = model.centre.length;
+    this.length = model.size;
     this.groups = 2;
     this.coarse = coarseOf(this.book);
     this.start = Math.max(...this.book.levels.map((level) => level.start)); // of the fine vectors in a code

@@ -4,7 +4,7 @@ import { element } from "../elements.js";
 import { atLeisure, oneByOne } from "./leisure.js";
 
 const PICTURES = 5;
-const STILL = 0.03; // share of the widest direction’s deviation, below which the codes hardly differ
+const STILL = 0.15; // of the greatest change that a direction makes: what is less is left out
 const REACH = 0.025; // share of the examples that lie beyond either end of a strip
 
 export const sliders = {
@@ -14,12 +14,12 @@ export const sliders = {
 
   build(column, box) {
     const grid = element("div", "explorer-sliders", box);
-    const { deviations, directions } = column.model;
-    const axes = directions.map((_, axis) => axis).filter((axis) => deviations[axis] > STILL * Math.max(...deviations));
+    const { changes, directions } = column.model;
+    const axes = directions.map((_, axis) => axis).filter((axis) => changes[axis] > STILL * Math.max(...changes));
     const rows = axes.map((axis) => addRow(column, grid, axis));
     if (axes.length < directions.length) {
       const count = directions.length - axes.length;
-      element("p", "explorer-note", box).textContent = `${count} more directions, in which the codes hardly differ, are left out.`;
+      element("p", "explorer-note", box).textContent = `${count} more directions, along which pictures hardly change, are left out.`;
     }
     const follow = () => rows.forEach(({ input, axis }) => (input.value = column.coordinates[axis] ?? 0));
     column.onChanged((what) => what === "code" && follow());
@@ -56,10 +56,9 @@ function addRow(column, parent, axis) {
 
 /** The places along an axis between which nearly all examples lie. */
 function reachOf(model, axis) {
-  const count = model.codes(model.moments.length - 1).length / model.centre.length;
-  const places = Float32Array.from({ length: count }, (_, row) =>
-    model.coordinatesOf(model.codeOf(row, model.moments.length - 1))[axis],
-  ).sort();
+  const codes = model.codes();
+  const count = codes.length / model.size;
+  const places = Float32Array.from({ length: count }, (_, row) => model.coordinatesOf(model.codeOf(row))[axis]).sort();
   const [low, high] = [places[Math.floor(REACH * (count - 1))], places[Math.ceil((1 - REACH) * (count - 1))]];
   return high > low ? [low, high] : [low - 1, low + 1];
 }

@@ -51,7 +51,7 @@ class TileGrid {
 
   takeExample(row) {
     const indices = this.book.indicesOf(row);
-    this.take(indices, this.book.codeOf(indices, this.column.model.centre.length));
+    this.take(indices, this.book.codeOf(indices, this.column.model.size));
   }
 
   /** Begin from indices and the code that they make. */

@@ -10,7 +10,7 @@ const TIME = 2600; // milliseconds from one end to the other
 export const walk = {
   title: "walk",
 
-  accepts: (column) => column.model.codes().length >= 2 * column.model.centre.length,
+  accepts: (column) => column.model.codes().length >= 2 * column.model.size,
 
   build(column, box) {
     const { model } = column;
@@ -94,7 +94,7 @@ export function between(from, to, share, isArc) {
 /** An example of another class than that of a row; without classes, the one in the middle of all. */
 function unlike(column, row) {
   const { labels } = column.given;
-  const count = column.model.codes().length / column.model.centre.length;
+  const count = column.model.codes().length / column.model.size;
   const found = labels ? labels.slice(0, count).findIndex((label) => label !== labels[row]) : -1;
   return found < 0 ? Math.floor(count / 2) : found;
 }
