@@ -120,7 +120,7 @@ def test_values_beyond_intensities_are_shown_between_their_least_and_greatest() 
 
 
 def test_examples_that_a_model_cannot_read_are_refused(digits: ist.data.Data) -> None:
-    mnist = ist.load("pretrained:vae-mnist-2d")
+    mnist = ist.load("pretrained:course-vae")
     with pytest.raises(ist.InputError, match=r"VAE cannot read the examples: X has examples of"):
         ist.explore(mnist, digits)
     empty = dataclasses.replace(digits, test=digits.test.take(slice(0)))
