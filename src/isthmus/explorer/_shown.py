@@ -164,7 +164,7 @@ class Shown:
         given = torch.from_numpy(codes.astype(np.float32))
         with torch.no_grad():
             made = [self.decoding(*some) for some in _together(given, conditions)]
-        return np.asarray(torch.cat(made).numpy())
+        return np.asarray(torch.cat(made).numpy()).reshape(-1, *self.shape)
 
     def errors(self) -> np.ndarray:
         """The squared error of each example, ``(n,)``."""

@@ -1,15 +1,14 @@
-/** What a part repaints when the code has changed: not at every step of a move, and only where it is seen. */
+/** What a part repaints when the code has changed: once a move rests, and only where it is seen. */
 
 /**
- * Have a function called a little after something has changed, while a box is open, and whenever it is opened.
+ * Have a function called once what changed has come to rest, while a box is open, and whenever it is opened.
  * @param {(what: string) => boolean} matters which changes are meant.
  */
 export function atLeisure(column, box, act, matters = (what) => what === "code" || what === "moment") {
-  const pause = column.model.isLive ? 90 : 350; // milliseconds; a server is asked less often
+  const pause = column.model.isLive ? 120 : 350; // milliseconds without a change; a server is asked less often
   let timer = null;
   let isStale = true;
   const go = () => {
-    timer = null;
     if (box.hidden) return;
     isStale = false;
     act();
@@ -17,7 +16,8 @@ export function atLeisure(column, box, act, matters = (what) => what === "code" 
   column.onChanged((what) => {
     if (!matters(what)) return;
     isStale = true;
-    if (!box.hidden) timer ??= setTimeout(go, pause);
+    clearTimeout(timer);
+    if (!box.hidden) timer = setTimeout(go, pause);
   });
   box.addEventListener("opened", () => isStale && go());
 }
