@@ -11,6 +11,7 @@ from isthmus import corruptions as corruptions
 from isthmus import data as data
 from isthmus import divergences as divergences
 from isthmus import errors as errors
+from isthmus import explorer as explorer
 from isthmus import figures as figures
 from isthmus import likelihoods as likelihoods
 from isthmus import metrics as metrics
@@ -101,6 +102,7 @@ __all__ = [
     "errors",
     "evaluate",
     "explore",
+    "explorer",
     "figures",
     "likelihoods",
     "load",
@@ -1093,7 +1095,12 @@ def load(
 
 @overload
 def load(
-    path: Literal["pretrained:course-vae", "pretrained:vae-digits-2d", "pretrained:vae-mnist-2d"],
+    path: Literal[
+        "pretrained:course-vae",
+        "pretrained:vae-digits-2d",
+        "pretrained:vae-fashion",
+        "pretrained:vae-mnist-2d",
+    ],
     *,
     networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
     trust: bool = False,
