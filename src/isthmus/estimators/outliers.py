@@ -266,6 +266,15 @@ class OutlierDetector(OutlierMixin, Configurable):
         """The names of a table's columns; there only where it was fitted with names."""
         return np.asarray(self.member_.feature_names_in_)
 
+    def _glance(self) -> list[tuple[str, object]]:
+        if not hasattr(self, "offset_"):
+            return []
+        return [
+            ("members", ", ".join(type(member).__name__ for member in self.members_)),
+            ("judged by", self.criterion_),
+            ("an outlier below", f"{self.offset_:.4g}"),
+        ]
+
     def _trained(self, X: Any) -> list[Estimator]:
         if isinstance(self.member, FrozenEstimator):
             return [self.member.estimator]
