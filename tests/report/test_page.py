@@ -206,7 +206,8 @@ def test_one_zooms_in_until_the_examples_are_seen_and_out_again(page: Any) -> No
     canvas = page.locator(".explorer-plane").first
     whole = page.evaluate("() => explorer.columns[0].plane.window")
     box = canvas.bounding_box()
-    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    x, y = canvas.evaluate(COLOURFUL)
+    page.mouse.move(x, y)
     settle(page)
     under = page.evaluate("() => explorer.columns[0].coordinates")
     for _ in range(5):
@@ -215,14 +216,18 @@ def test_one_zooms_in_until_the_examples_are_seen_and_out_again(page: Any) -> No
     left, right, bottom, top = page.evaluate("() => explorer.columns[0].plane.window")
     assert (whole[1] - whole[0]) / (right - left) > 3
     # the place under the pointer stays there
-    assert left + 100 / box["width"] * (right - left) == pytest.approx(under[0], abs=0.05)
-    assert top - 100 / box["height"] * (top - bottom) == pytest.approx(under[1], abs=0.05)
+    assert left + (x - box["x"]) / box["width"] * (right - left) == pytest.approx(
+        under[0], abs=0.05
+    )
+    assert top - (y - box["y"]) / box["height"] * (top - bottom) == pytest.approx(
+        under[1], abs=0.05
+    )
     pictures = """() => {
         const { plane } = explorer.columns[0];
         return plane.thumbs.rows(plane.points, plane.window, plane.canvas.clientWidth).length;
     }"""
     assert page.evaluate(pictures) > 0
-    page.mouse.dblclick(box["x"] + 100, box["y"] + 100)
+    page.mouse.dblclick(x, y)
     assert page.evaluate("() => explorer.columns[0].plane.window") == pytest.approx(whole)
 
 
