@@ -78,8 +78,9 @@ def sections() -> tuple[Section, ...]:
         Section(
             "start",
             "Get started",
-            "Install it on your system, see it work within a minute, and write the first lines.",
-            ("install", "overview", "overview.zh-TW"),
+            "",
+            ("overview", "overview.zh-TW"),
+            head="install",
         ),
         Section(
             "course",
