@@ -1,6 +1,6 @@
 """How long a move of the pointer takes in the explorer: decoding and drawing, in Chromium.
 
-    python -m benchmarks.explorer pretrained:vae-mnist-2d mnist
+    python -m benchmarks.explorer pretrained:course-vae mnist
 
 The page is opened without a graphics card, at 1366 × 900, and the pointer is moved 120 times over
 the plane. One line of JSON is printed and kept in ``benchmarks/results/explorer.jsonl``.

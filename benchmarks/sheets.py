@@ -16,9 +16,7 @@ from sklearn.decomposition import PCA
 from isthmus.figures._style import QUIET, SMALL, WIDTH, bare, head, label, new_figure, quiet, trim
 from isthmus.figures._tiles import Pictures
 
-_GREY, _COLOUR = (
-    Pictures(1.0, (0.0, 1.0), False, channels, None) for channels in ("first", "last")
-)
+GREY, _COLOUR = (Pictures(1.0, (0.0, 1.0), False, channels, None) for channels in ("first", "last"))
 _DPI, _HEIGHT = 110, 4.4  # inches, of figures that stand side by side
 
 
@@ -29,7 +27,7 @@ def sheet(rows: Mapping[str, np.ndarray], title: str, width: float = WIDTH) -> F
     axes = figure.subplots()
     bare(axes)
     for place, x in enumerate(rows.values()):
-        (_COLOUR if x.shape[-1] == 3 else _GREY).draw(axes, x, 1, len(x), top=1.1 * place, pad=1)
+        (_COLOUR if x.shape[-1] == 3 else GREY).draw(axes, x, 1, len(x), top=1.1 * place, pad=1)
     axes.set_yticks(1.1 * np.arange(len(rows)) + 0.5, labels=list(rows))
     head(axes, title)
     axes.set(xlim=(0, columns), ylim=(1.1 * len(rows), 0), aspect="equal")
@@ -41,7 +39,7 @@ def tiled(x: np.ndarray, title: str) -> Figure:
     figure = new_figure(5.6, 6.2)
     axes = figure.subplots()
     bare(axes)
-    _GREY.draw(axes, x, 8, 8, pad=1)
+    GREY.draw(axes, x, 8, 8, pad=1)
     axes.set(xlim=(0, 8), ylim=(8, 0), aspect="equal")
     head(axes, title)
     return trim(figure)

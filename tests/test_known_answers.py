@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.example import Column, ExampleSpec
-from isthmus.divergences import gaussian_kl
+from isthmus.divergences import gaussian_kl, kl_between, normal_kl
 from isthmus.likelihoods import (
     BernoulliLikelihood,
     Gaussian,
@@ -74,6 +74,44 @@ def test_gaussian_kl_against_monte_carlo() -> None:
     z = q.sample((400_000,))
     estimate = (q.log_prob(z) - torch.distributions.Normal(0, 1).log_prob(z)).mean(0)
     torch.testing.assert_close(gaussian_kl(mu, log_var), estimate, atol=0.01, rtol=0)
+
+
+def test_normal_kl_against_torch_and_monte_carlo() -> None:
+    torch.manual_seed(0)
+    mu_1, sigma_1 = torch.tensor([0.3, -1.5, 4.0]), torch.tensor([0.6, 1.4, 0.1])
+    mu_2, sigma_2 = torch.tensor([-0.2, 1.0, 4.0]), torch.tensor([1.1, 0.8, 0.1])
+    p, q = torch.distributions.Normal(mu_1, sigma_1), torch.distributions.Normal(mu_2, sigma_2)
+    found = normal_kl(mu_1, sigma_1, mu_2, sigma_2)
+    torch.testing.assert_close(found, torch.distributions.kl_divergence(p, q))
+    x = p.sample((400_000,))
+    torch.testing.assert_close(found, (p.log_prob(x) - q.log_prob(x)).mean(0), atol=0.03, rtol=0)
+    assert found[2].item() == pytest.approx(0, abs=1e-6)  # of a distribution from itself
+
+
+def test_normal_kl_by_hand() -> None:
+    assert normal_kl(1.0, 2.0).item() == pytest.approx(2 - math.log(2))
+    assert normal_kl(0.0, 1.0, 1.0, 2.0).item() == pytest.approx(math.log(2) - 1 / 4)
+    mu, log_var = torch.tensor([0.3, -1.5]), torch.tensor([-1.0, 0.7])  # the rate of a VAE
+    torch.testing.assert_close(normal_kl(mu, (0.5 * log_var).exp()), gaussian_kl(mu, log_var))
+
+
+def test_kl_of_diagonal_gaussians_is_a_sum() -> None:
+    torch.manual_seed(1)
+    mu, m, log_var, log_s = torch.randn(4, 3)
+    p, q = (
+        torch.distributions.MultivariateNormal(mean, torch.diag(spread.exp()))
+        for mean, spread in ((mu, log_var), (m, log_s))
+    )
+    torch.testing.assert_close(
+        kl_between(mu, log_var, m, log_s).sum(), torch.distributions.kl_divergence(p, q)
+    )
+
+
+def test_a_deviation_is_above_0() -> None:
+    with pytest.raises(
+        ist.InputError, match=r"other_deviation holds -1, but a standard deviation is above 0"
+    ):
+        normal_kl(0.0, 1.0, 0.0, -1.0)
 
 
 def test_bernoulli_sums_to_one() -> None:

@@ -120,7 +120,7 @@ _Activation: TypeAlias = Literal[
 ]
 _Binarize: TypeAlias = Literal["none", "dynamic"]
 _Channels: TypeAlias = Literal["auto", "first", "last"]
-_CodeActivation: TypeAlias = Literal["linear", "sigmoid", "tanh"]
+_CodeActivation: TypeAlias = Literal["linear", "sigmoid", "tanh", "relu"]
 _Condition: TypeAlias = Literal["none", "label", "covariates"]
 _Contamination: TypeAlias = Literal["auto"]
 _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper"]
@@ -205,8 +205,8 @@ class AE(_AE):
     """Autoencoder: encode x to a code, decode the code, and make the reconstruction close to x.
 
     Args:
-        code_activation: squashes the code: 'sigmoid' puts it into the unit square, 'tanh' into
-            [-1, 1].
+        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
+            'tanh' into [-1, 1], 'relu' makes it at least 0.
     """
     def __init__(
         self,
@@ -487,8 +487,8 @@ class DenoisingAE(_DenoisingAE):
 
     Args:
         latent_dim: size of the code.
-        code_activation: squashes the code: 'sigmoid' puts it into the unit square, 'tanh' into
-            [-1, 1].
+        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
+            'tanh' into [-1, 1], 'relu' makes it at least 0.
         corruption: how examples are damaged; or, in Python, a function of your own from a batch
             (n, *shape) to a damaged one.
     """
@@ -1083,7 +1083,7 @@ class WAE(_WAE):
 
 @overload
 def load(
-    path: Literal["pretrained:ae-mnist-2d"],
+    path: Literal["pretrained:ae-mnist-2d", "pretrained:course-ae"],
     *,
     networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
     trust: bool = False,
@@ -1093,7 +1093,7 @@ def load(
 
 @overload
 def load(
-    path: Literal["pretrained:vae-digits-2d", "pretrained:vae-mnist-2d"],
+    path: Literal["pretrained:course-vae", "pretrained:vae-digits-2d", "pretrained:vae-mnist-2d"],
     *,
     networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
     trust: bool = False,

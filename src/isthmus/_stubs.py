@@ -207,7 +207,7 @@ def _load(names: Names) -> str:
         f"{p.name}: {names.annotation(p.annotation, runs.__name__)} = {p.default!r}" for p in others
     )
     by_class: defaultdict[str, list[str]] = defaultdict(list)
-    for name in pretrained.available():
+    for name in pretrained.loadable():
         member = runs.info(f"pretrained:{name}")["member"]
         by_class[isthmus.MEMBERS[member].__name__].append(f"pretrained:{name}")
     cases = [(f"Literal[{', '.join(map(repr, known))}]", cls) for cls, known in by_class.items()]

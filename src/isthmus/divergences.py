@@ -10,16 +10,42 @@ from torch import Tensor
 from isthmus.errors import InputError
 
 
-def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
-    r"""KL(N(μ, σ²) ‖ N(0, 1)) of every dimension, in nats, of the shape of ``mu``.
+def normal_kl(
+    mean: Tensor | float,
+    deviation: Tensor | float,
+    other_mean: Tensor | float = 0.0,
+    other_deviation: Tensor | float = 1.0,
+) -> Tensor:
+    r"""KL(N(μ₁, σ₁²) ‖ N(μ₂, σ₂²)) of two normal distributions, in nats.
 
-    .. math:: \tfrac12 (\mu^2 + \sigma^2 - 1 - \log \sigma^2)
+    .. math:: \log \frac{\sigma_2}{\sigma_1}
+              + \frac{\sigma_1^2 + (\mu_1 - \mu_2)^2}{2 \sigma_2^2} - \frac12
+
+    Tensors are taken value by value, and may be of different shapes; the divergence of Gaussians
+    with diagonal covariances is the sum over their dimensions. It is not symmetric. A proof stands
+    on the page about likelihoods.
+
+    Raises:
+        InputError: for deviations that are not above 0.
+
+    >>> from isthmus.divergences import normal_kl
+    >>> round(normal_kl(1.0, 2.0, 0.0, 1.0).item(), 4)  # -log 2 + 5/2 - 1/2
+    1.3069
     """
-    return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
+    values = [torch.as_tensor(v) for v in (mean, deviation, other_mean, other_deviation)]
+    for name, value in zip(("deviation", "other_deviation"), values[1::2], strict=True):
+        if not bool((value > 0).all()):
+            raise InputError(
+                f"{name} holds {float(value.min()):g}, but a standard deviation is above 0: give"
+                " positive numbers."
+            )
+    mu_1, sigma_1, mu_2, sigma_2 = values
+    return kl_between(mu_1, 2 * sigma_1.log(), mu_2, 2 * sigma_2.log())
 
 
 def kl_between(mu: Tensor, log_var: Tensor, prior_mu: Tensor, prior_log_var: Tensor) -> Tensor:
-    r"""KL(N(μ, σ²) ‖ N(m, s²)) of every dimension, in nats, of the shape of ``mu``.
+    r"""The same as :func:`normal_kl`, by log σ², which is what networks put out: of every
+    dimension, of the shape of ``mu``.
 
     .. math:: \tfrac12 \left(\frac{(\mu - m)^2}{s^2} + \frac{\sigma^2}{s^2} - 1
               - \log \frac{\sigma^2}{s^2}\right)
@@ -27,6 +53,14 @@ def kl_between(mu: Tensor, log_var: Tensor, prior_mu: Tensor, prior_log_var: Ten
     In units of s it is the divergence from the standard normal.
     """
     return gaussian_kl((mu - prior_mu) * (-0.5 * prior_log_var).exp(), log_var - prior_log_var)
+
+
+def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
+    r"""KL(N(μ, σ²) ‖ N(0, 1)), the rate of a VAE: of every dimension, of the shape of ``mu``.
+
+    .. math:: \tfrac12 (\mu^2 + \sigma^2 - 1 - \log \sigma^2)
+    """
+    return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
 
 
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ PIXELS = "canvas => canvas.toDataURL()"
 def models(digits: ist.data.Data) -> dict[str, ist.Estimator]:
     return {
         "flat": ist.load("pretrained:vae-digits-2d"),
-        "wide": ist.AE(latent_dim=5, network="conv", epochs=1, random_state=0).fit(
+        "wide": ist.AE(latent_dim=5, network="conv", epochs=8, random_state=0).fit(
             digits.train.x[:200]
         ),
     }
@@ -144,7 +145,8 @@ def test_one_picture_is_the_same_in_every_type_and_layout(digits: ist.data.Data)
             found.append(ist.explore(model, ist.data.Data("t", part, part)))
         first, second = (one.given for one in found)
         assert first["examples"] == second["examples"]
-        bright = np.frombuffer(base64.b64decode(first["examples"]), np.uint8).reshape(40, 3, 6, 5)
+        content = zlib.decompress(base64.b64decode(first["examples"]["packed"]))
+        bright = np.frombuffer(content, np.uint8).reshape(40, 3, 6, 5)
         np.testing.assert_array_equal(bright, pixels.transpose(0, 3, 1, 2))
         np.testing.assert_allclose(found[1].shown[0].codes(), model.transform(shares), atol=1e-5)
         np.testing.assert_allclose(found[0].shown[0].codes(), model.transform(pixels), atol=1e-5)
@@ -160,7 +162,7 @@ def test_values_beyond_intensities_are_shown_between_their_least_and_greatest() 
 
 
 def test_examples_that_a_model_cannot_read_are_refused(digits: ist.data.Data) -> None:
-    mnist = ist.load("pretrained:vae-mnist-2d")
+    mnist = ist.load("pretrained:course-vae")
     with pytest.raises(ist.InputError, match=r"VAE cannot read the examples: X has examples of"):
         ist.explore(mnist, digits)
     empty = dataclasses.replace(digits, test=digits.test.take(slice(0)))

@@ -13,8 +13,10 @@ from torch import nn
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec
+from isthmus.core.latent_grid import latent_grid
 from isthmus.corruptions import GaussianNoise, Masking, SaltAndPepper
 from isthmus.divergences import bernoulli_kl, squared_mmd
+from isthmus.models.ae import DeterministicBottleneck
 from isthmus.models.contractive import jacobian_norm, layer_norm, projected_norm, sigmoid_layer
 
 
@@ -214,6 +216,34 @@ def test_the_code_of_a_denoising_autoencoder_can_be_squashed(digits: ist.data.Da
     layer = sigmoid_layer(model.module_)
     assert layer is not None
     assert layer.weight.shape == (4, 64)
+
+
+@pytest.mark.parametrize("latent_dim", [2, 5])
+def test_rectified_codes_are_never_below_0_and_no_picture_asks_for_such(
+    digits: ist.data.Data, latent_dim: int
+) -> None:
+    model = ist.AE(
+        code_activation="relu", latent_dim=latent_dim, epochs=2, snapshots=2, random_state=0
+    ).fit(digits.train)
+    z = model.transform(digits.test.x)
+    assert z.min() == 0 < z.max()
+    assert model.code_space == "positive"
+    features = model.module_.features(Batch(torch.from_numpy(digits.test.x)))
+    bottleneck = model.module_.bottleneck
+    assert isinstance(bottleneck, DeterministicBottleneck)
+    flat, linear, _ = bottleneck.project
+    np.testing.assert_allclose(z, linear(flat(features)).clamp(min=0).detach(), atol=1e-5)
+    assert latent_grid(model.code_space, z).codes.min() >= 0
+
+
+def test_numbers_of_a_rectified_code_that_died_are_said(digits: ist.data.Data) -> None:
+    model = ist.AE(code_activation="relu", latent_dim=3, epochs=1, random_state=0)
+    bottleneck = model.fit(digits.train).module_.bottleneck
+    assert bottleneck.diagnostics((torch.tensor([[0.0, 1.0, 2.0], [0.0, 0.0, 1.0]]),)) == [
+        "1 of 3 numbers of the code are 0 for every example, and learn nothing any more: raise"
+        " latent_dim, or change random_state or code_activation."
+    ]
+    assert bottleneck.diagnostics((torch.tensor([[1.0, 1.0, 2.0], [0.0, 0.0, 1.0]]),)) == []
 
 
 @pytest.mark.parametrize("learning_rate", [0.001, 0.002, 0.005])

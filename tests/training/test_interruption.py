@@ -144,7 +144,7 @@ class Interrupted:
             raise KeyboardInterrupt
 stop = sys.argv[1]
 sys.meta_path.insert(0, Interrupted())
-sys.argv[1:] = ["info", "pretrained:ae-mnist-2d"]
+sys.argv[1:] = ["info", "pretrained:course-ae"]
 runpy.run_module("isthmus", run_name="__main__", alter_sys=True)
 """
 
@@ -179,7 +179,7 @@ def test_what_a_command_says_of_ctrl_c_is_said_once(
 
     monkeypatch.setattr("isthmus.io.runs.load_run", interrupted)
     monkeypatch.setattr(
-        sys, "argv", ["isthmus", "encode", "pretrained:ae-mnist-2d", "digits", "x.csv"]
+        sys, "argv", ["isthmus", "encode", "pretrained:course-ae", "digits", "x.csv"]
     )
     with pytest.raises(SystemExit) as ending:
         cli.main()

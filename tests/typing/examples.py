@@ -60,7 +60,7 @@ def keep(folder: Path, model: ist.Estimator, data: ist.data.Data) -> dict[str, i
 
 def pretrained() -> tuple[ist.VAE, ist.AE]:
     """The name of a pretrained run says which member comes back."""
-    return ist.load("pretrained:vae-mnist-2d"), ist.load("pretrained:ae-mnist-2d")
+    return ist.load("pretrained:course-vae"), ist.load("pretrained:course-ae")
 
 
 def compare(folder: Path, data: ist.data.Data) -> list[str]:

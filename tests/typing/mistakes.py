@@ -27,7 +27,7 @@ def mistakes(data: ist.data.Data) -> None:
     ist.priors.Mixture(covariance="fulll")  # wrong
     ist.figures.plain(ist.AE(), data)  # wrong
     ist.load("run", trust="yes")  # wrong
-    ist.load("pretrained:ae-mnist-2d").nll(data.test.x)  # wrong
+    ist.load("pretrained:course-ae").nll(data.test.x)  # wrong
     ist.compare(["ae"], data)  # wrong
     ist.compare("ae vae", data, "page").tabel()  # wrong
     _ = ist.evaluate(ist.AE(), data)["psnr"].valeu  # wrong

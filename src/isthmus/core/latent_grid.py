@@ -15,6 +15,7 @@ _OVER = {
     "unit": ("the unit interval", "the unit square"),
     "symmetric": ("[−1, 1]", "the square [−1, 1]²"),
     "normal": ("the prior and all codes", "the prior and all codes"),
+    "positive": ("0 to the greatest code", "0 to the greatest codes"),
     "data": ("the range of the codes", "the range of the codes"),
 }
 
@@ -50,8 +51,8 @@ def plane_box(space: str, points: np.ndarray) -> np.ndarray:
 
     Args:
         space: ``"unit"`` and ``"symmetric"`` have their own box; ``"normal"`` reaches three
-            standard deviations of N(0, 1) and all points, alike on all axes; ``"data"`` has the
-            range of the points.
+            standard deviations of N(0, 1) and all points, alike on all axes; ``"positive"`` goes
+            from 0 to the greatest; ``"data"`` has the range of the points.
         points: codes on paper, ``(n, axes)``.
     """
     axes = points.shape[1]
@@ -60,6 +61,9 @@ def plane_box(space: str, points: np.ndarray) -> np.ndarray:
     if space == "normal":
         reach = max(SIGMAS, 1.05 * float(np.abs(points).max()))
         return np.array([np.full(axes, -reach), np.full(axes, reach)])
+    if space == "positive":
+        greatest = 1.05 * points.max(axis=0).astype(np.float64)
+        return np.stack([np.zeros(axes), np.where(greatest > 0, greatest, 1.0)])
     low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
     middle, half = (high + low) / 2, (high - low) / 2
     # codes that are all the same, but for rounding, have no scale
@@ -71,7 +75,7 @@ def plane_space(space: str, dimensions: int) -> str:
     """The space of what a plane shows of codes of so many dimensions: principal components of
     codes in a box lie in none.
     """
-    return "data" if dimensions > 2 and space in BOXES else space
+    return "data" if dimensions > 2 and space in {*BOXES, "positive"} else space
 
 
 def latent_grid(
@@ -105,6 +109,8 @@ def latent_grid(
         grid, over = pca.inverse_transform(places), over + ", first two principal components"
     if space in BOXES and span is None:
         grid = grid.clip(*BOXES[space])
+    if space == "positive":
+        grid = grid.clip(min=0)
     return LatentGrid(grid.astype(codes.dtype), side, side, over, _box(edges))
 
 

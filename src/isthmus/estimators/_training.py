@@ -14,7 +14,7 @@ from torch import Tensor
 from isthmus.core import allocations, files
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.example import ExampleSpec
-from isthmus.core.latent_grid import latent_grid
+from isthmus.core.latent_grid import LatentGrid, latent_grid
 from isthmus.core.objectives import Stage
 from isthmus.core.own_code import brought_by
 from isthmus.core.parts import named, plain_values
@@ -34,7 +34,7 @@ from isthmus.networks._own import require_variance
 from isthmus.registry import LIKELIHOODS
 from isthmus.training.callbacks import Callback, assembled
 from isthmus.training.callbacks.checkpoints import CheckpointWriter
-from isthmus.training.callbacks.snapshots import Snapshot, Snapshots, from_tensors
+from isthmus.training.callbacks.snapshots import Snapshot, Snapshots, completed, from_tensors
 from isthmus.training.callbacks.stopping import EarlyStopping
 from isthmus.training.checkpoint import REMEDY, Checkpoint, State, checkpoint_in, held
 from isthmus.training.distributed import choose_runtime
@@ -252,7 +252,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             epochs,
             module,
             as_batches(task.preprocessor, task.runtime.device, task.probes.take(slice(_PROBES))),
-            lambda codes: latent_grid(self.code_space, codes),
+            self._plane,
             None if known is None else known.transform(known.typical, 1),
         )
         return assembled(
@@ -264,6 +264,10 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
                 *([] if task.checkpoint is None else [CheckpointWriter(task.checkpoint)]),
             ],
         )
+
+    def _plane(self, codes: np.ndarray) -> LatentGrid:
+        """The grid of codes whose decoded examples a snapshot shows."""
+        return latent_grid(self.code_space, codes)
 
     def _identity(
         self, train: Examples, measured: Examples | None, earlier: Earlier | None
@@ -313,6 +317,17 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         load_state(module, weights, source)
         self._keep(preprocessor, SingleProcess(self.device).place(module), State())
         self._is_loaded = True
+
+    def _recall(self, history: list[dict[str, float]], snapshots: Sequence[Snapshot]) -> None:
+        """Take back what was saved of the training."""
+        self.history_, known = history, self.preprocessor_.condition
+        self.snapshots_ = completed(
+            snapshots,
+            self.module_,
+            self._plane,
+            self.preprocessor_.inverse_transform,
+            None if known is None else known.transform(known.typical, 1),
+        )
 
     def _warn(self, batches: StoreBatches) -> None:
         """Warn, in plain words, where training ended with little learnt."""

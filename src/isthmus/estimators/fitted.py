@@ -55,7 +55,7 @@ class FittedEstimator(
     @property
     def code_space(self) -> str:
         """Where codes live: ``"data"`` (anywhere), ``"normal"`` (around N(0, I)), ``"unit"`` or
-        ``"symmetric"`` (a box).
+        ``"symmetric"`` (a box), ``"positive"`` (at least 0).
         """
         return "data"
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from isthmus.data.conditions import CovariateCondition, LabelCondition
+from isthmus.explorer._packing import packed_reals
 from isthmus.explorer._shown import Shown
 
 
-def condition_of(one: Shown) -> dict[str, Any] | None:
+def condition_of(one: Shown, pictured: int) -> dict[str, Any] | None:
     """The condition of a member as JSON; None where it takes none.
 
     Labels come with their names, covariates with the mean and the deviation by which they are
@@ -17,7 +17,7 @@ def condition_of(one: Shown) -> dict[str, Any] | None:
     """
     if one.conditions is None:
         return None
-    rows = base64.b64encode(one.conditions.numpy().astype("<f4").tobytes()).decode()
+    rows = packed_reals(one.conditions[None, :pictured].numpy())
     condition = one.model.preprocessor_.condition
     if isinstance(condition, LabelCondition):
         return {"kind": "label", "names": list(condition.labels.names), "rows": rows}

@@ -14,7 +14,7 @@ from isthmus.data.datasets import Data, Part, require_data
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.explorer._front import script, style
-from isthmus.explorer._given import EXAMPLES, given
+from isthmus.explorer._given import examples_of, given
 from isthmus.explorer._shown import Shown
 
 _PAGE = """<!doctype html>
@@ -35,7 +35,7 @@ body {{ margin: 20px; }}
 <script type="application/json" id="given">{given}</script>
 <script type="module">
 {script}
-window.explorer = explore(
+window.explorer = await explore(
   document.getElementById("explorer"), JSON.parse(document.getElementById("given").textContent),
 );
 </script>
@@ -91,7 +91,7 @@ def explore(
 
     Args:
         models: one trained member or several, of images of one shape; a mapping names them.
-        data: whose test part is shown, up to 2,000 examples.
+        data: whose test part is shown: up to 10,000 examples as dots, up to 2,000 with pictures.
 
     Returns:
         What a notebook shows as it is, and ``save(path)`` writes as one page.
@@ -128,7 +128,7 @@ def _shown(models: Mapping[str, Estimator], data: Data) -> tuple[list[Shown], Pa
             f"there is nothing to explore: give a model, and a test part ({data.name} has"
             f" {len(data.test)} test examples; load it with test_fraction=0.2)."
         )
-    part = data.test.take(slice(EXAMPLES))
+    part = examples_of(data, list(models.values()))
     return [Shown(label, model, part) for label, model in models.items()], part
 
 

@@ -1,9 +1,9 @@
-"""What the front end of the explorer is given: live models, codes of examples, their pictures."""
+"""What the front end of the explorer is given: models, codes of examples, their pictures."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,45 +12,72 @@ from matplotlib.colors import to_hex
 
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
-from isthmus.estimators.base import Estimator
 from isthmus.explorer._conditions import condition_of
+from isthmus.explorer._packing import packed_halves, packed_pixels, packed_weights
+from isthmus.explorer._plane import Moment, evenly, plane_of
 from isthmus.explorer._shown import Shown
+from isthmus.explorer._still import Still
 from isthmus.figures._classes import classes_of
-from isthmus.figures._style import PALETTE
+from isthmus.figures._style import PALETTE, unescaped
 
-EXAMPLES = 2000
-_AXES = 8  # directions that have a slider, the plane's two included
-_MARGIN = 0.06
-_MOMENTS = 5 * 2**18  # bytes of a model's weights at all moments but the last
+PICTURES = 2000
+"""Examples that have a picture in the page, at the most."""
+DOTS = 10_000
+"""Examples that are dots, at the most."""
+_PIXELS = 3 * 2**21  # bytes of all pictures before they are packed
+_VALUES = 2**25  # of all examples, while their codes are computed
+_SMALL = 2**20  # weights of a network that encodes so many at every moment in no time
+_WEIGHTS = 2**21  # of a decoder, at all moments but the last
+_BITS = 10  # of a weight at those moments: less than a step of 256 greys
+
+
+def examples_of(data: Data, models: Sequence[Any]) -> Part:
+    """The test examples that a page about some models shows, as many as it has room for."""
+    sizes = [_size(model.module_) for model in models if hasattr(model, "module_")]
+    most = DOTS if max(sizes, default=0) <= _SMALL else PICTURES
+    return data.test.take(slice(min(most, max(1, _VALUES // math.prod(data.shape)))))
 
 
 def given(
-    shown: Sequence[Shown], part: Part, data: Data, served: Collection[str] = ()
+    shown: Sequence[Shown | Still], part: Part, data: Data, served: Collection[str] = ()
 ) -> dict[str, Any]:
     """All that the explorer shows of some models and a part of a data set, as JSON; the networks of
     those that are ``served`` are not in it.
     """
-    first = shown[0]
-    for one in shown:
-        if one.shape != first.shape:
-            raise InputError(
-                f"{one.label} was trained on images of shape {one.shape}, but {first.label} on"
-                f" {first.shape}: explore those of one shape together."
-            )
-    pictures = first.pictures.numpy()
+    shape, pictures = _pictures(shown)
+    pictured = len(part) if shape is None else max(1, _PIXELS // math.prod(shape))
+    pictured = min(pictured, PICTURES, len(part))
     classes = classes_of(data)
     has_classes = part.y is not None
     return {
-        "shape": list(first.shape),
-        "examples": _text((pictures * 255).clip(0, 255).round().astype(np.uint8)),
+        "shape": shape,
+        "pictured": pictured,
+        "examples": None if pictures is None else packed_pixels(pictures[:pictured]),
         "labels": None if part.y is None else [int(label) for label in part.y],
-        "classes": list(classes.names) if has_classes else [],
+        "classes": [unescaped(name) for name in classes.names] if has_classes else [],
         "colours": [to_hex(c) for c in classes.colours] if has_classes else [PALETTE[0]],
-        "drawn": _drawn(pictures),
+        "drawn": None if pictures is None else _drawn(pictures[:pictured]),
         "models": [
-            _model(one, place if one.label in served else None) for place, one in enumerate(shown)
+            _still(one, pictured)
+            if isinstance(one, Still)
+            else _live(one, place if one.label in served else None, part, pictured)
+            for place, one in enumerate(shown)
         ],
     }
+
+
+def _pictures(shown: Sequence[Shown | Still]) -> tuple[list[int] | None, np.ndarray | None]:
+    """The examples as all models show them, and their shape; None where they are no images."""
+    live = [one for one in shown if isinstance(one, Shown)]
+    for one in live:
+        if one.shape != live[0].shape:
+            raise InputError(
+                f"{one.label} was trained on images of shape {one.shape}, but {live[0].label} on"
+                f" {live[0].shape}: explore those of one shape together."
+            )
+    first = live[0] if live else shown[0]
+    pictures = first.pictures() if isinstance(first, Still) else first.pictures.numpy()
+    return (None, None) if pictures is None else (list(pictures.shape[1:]), pictures)
 
 
 def _drawn(pictures: np.ndarray) -> dict[str, Any]:
@@ -73,102 +100,57 @@ def _drawn(pictures: np.ndarray) -> dict[str, Any]:
     return {"fill": float(np.median(sides)) / max(height, width), "centre": middle.tolist()}
 
 
-def _model(one: Shown, served: int | None) -> dict[str, Any]:
+def _still(one: Still, pictured: int) -> dict[str, Any]:
+    """What is shown of a model that does not answer in the page."""
+    known: dict[str, Any] = {"label": one.label, "why": one.why}
+    known |= plane_of(one.moments, one.space, pictured, one.part.y)
+    if (tiles := one.tiles()) is not None:
+        known["map"] = packed_pixels(tiles)
+    if (rebuilt := one.rebuilt(pictured)) is not None:
+        known["rebuilt"] = packed_pixels(rebuilt)
+    return known
+
+
+def _live(one: Shown, served: int | None, part: Part, pictured: int) -> dict[str, Any]:
     """What is shown of one model; under ``served``, its place, its networks stay where they are."""
-    codes = one.codes()
-    centre, directions, deviations, names = _axes(codes)
-    known = {
+    end = int(one.model.history_[-1]["epoch"]) if one.model.history_ else 0
+    before = [shot for shot in one.model.snapshots_ if shot.weights and shot.epoch < end]
+    then = [
+        {f"module.{name}": torch.from_numpy(v).float() for name, v in shot.weights.items()}
+        for shot in before
+    ]
+    moments = [
+        Moment(shot.epoch, one.codes(weights)) for shot, weights in zip(before, then, strict=True)
+    ]
+    moments.append(Moment(end, one.codes()))
+    known: dict[str, Any] = {
         "label": one.label,
-        "centre": centre.tolist(),
-        "directions": directions.tolist(),
-        "deviations": deviations.tolist(),
-        "names": names,
-        "axes": names[:2],
-        "view": _view((codes - centre) @ directions.T),
         "usual": np.sort(one.errors()).tolist(),
-        "condition": condition_of(one),
+        "condition": condition_of(one, pictured),
     }
+    known |= plane_of(moments, one.model.code_space, pictured, part.y)
     if served is not None:
-        return known | {"served": served, "moments": [_moment(_end(one.model), {}, codes)]}
+        return known | {"served": served}
     decoder, encoder = one.graphs
+    size = sum(value.numel() for value in decoder.weights.values())
+    kept = evenly(len(before), _WEIGHTS // size)
+    moving = [name for name in decoder.weights if then and name in then[0]]
     return known | {
         "decoder": decoder.to_json(),
         "encoder": encoder.to_json(),
-        "moments": list(_moments(one)),
+        "weights": packed_halves({**decoder.weights, **encoder.weights}),
+        "before": {
+            "epochs": [before[place].epoch for place in kept],
+            **packed_weights(
+                {
+                    name: np.stack([then[place][name].numpy() for place in kept])
+                    for name in (moving if kept else ())
+                },
+                _BITS,
+            ),
+        },
     }
 
 
-def _end(model: Estimator) -> int:
-    return int(model.history_[-1]["epoch"]) if model.history_ else 0
-
-
-def _axes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """The plane's axes and those beyond: the code's own up to two, else principal directions."""
-    size = codes.shape[1]
-    if size <= 2:
-        return np.zeros(size), np.eye(size), codes.std(0), ["z₁", "z₂"][:size]
-    centre = codes.mean(0)
-    _, sizes, directions = np.linalg.svd(codes - centre, full_matrices=False)
-    kept = min(_AXES, len(directions))
-    names = [f"PC {place + 1}" for place in range(kept)]
-    return centre, directions[:kept], sizes[:kept] / np.sqrt(len(codes)), names
-
-
-def _view(shown: np.ndarray) -> list[float]:
-    """Left, right, bottom, top: a square around the codes, far ones left out."""
-    plane = shown[:, :2] if shown.shape[1] > 1 else np.column_stack([shown, 0 * shown])
-    low, high = np.quantile(plane, [0.002, 0.998], axis=0)
-    middle, half = (low + high) / 2, float((high - low).max()) / 2 * (1 + 2 * _MARGIN)
-    half = half if half > 0 else 1.0
-    return [middle[0] - half, middle[0] + half, middle[1] - half, middle[1] + half]
-
-
-def _moments(one: Shown) -> Iterator[dict[str, Any]]:
-    """Codes of the examples and weights of the decoder at every moment that was kept and the page
-    has room for; the last is the end, where the encoder's are there too.
-    """
-    decoder, encoder = one.graphs
-    size = 2 * sum(value.numel() for value in decoder.weights.values())
-    end = _end(one.model)
-    before = [shot for shot in one.model.snapshots_ if shot.weights and shot.epoch < end]
-    for place in _spread(len(before), _MOMENTS // size):
-        shot = before[place]
-        then = {f"module.{name}": torch.from_numpy(v).float() for name, v in shot.weights.items()}
-        weights = {name: then.get(name, value) for name, value in decoder.weights.items()}
-        yield _moment(shot.epoch, weights, one.codes(then))
-    yield _moment(end, {**decoder.weights, **encoder.weights}, one.codes())
-
-
-def _moment(epoch: int, weights: Mapping[str, torch.Tensor], codes: np.ndarray) -> dict[str, Any]:
-    tensors, packed = _packed(weights)
-    return {
-        "epoch": epoch,
-        "tensors": tensors,
-        "weights": packed,
-        "codes": _text(codes.astype("<f4")),
-    }
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most so many places from 0 to count − 1, evenly spread."""
-    if count <= most:
-        return list(range(count))
-    return [round(place) for place in np.linspace(0, count - 1, most)] if most else []
-
-
-def _packed(weights: Mapping[str, torch.Tensor]) -> tuple[list[dict[str, Any]], str]:
-    """Weights one after another in half precision, and where each lies."""
-    tensors: list[dict[str, Any]] = []
-    parts: list[bytes] = []
-    start = 0
-    for name, value in weights.items():
-        kind = "float16" if value.is_floating_point() else "float32"
-        numbers = value.float().numpy().astype("<f2" if kind == "float16" else "<f4").tobytes()
-        tensors.append({"name": name, "shape": list(value.shape), "type": kind, "start": start})
-        parts.append(numbers)
-        start += len(numbers)
-    return tensors, base64.b64encode(b"".join(parts)).decode()
-
-
-def _text(array: np.ndarray) -> str:
-    return base64.b64encode(array.tobytes()).decode()
+def _size(module: torch.nn.Module) -> int:
+    return sum(value.numel() for value in module.state_dict().values())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -14,11 +14,28 @@ from torch import Tensor, nn
 from isthmus.core.conditioning import required
 from isthmus.core.memory import in_words
 from isthmus.data.datasets import Part
+from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError
-from isthmus.estimators.base import Estimator
 from isthmus.explorer.graph import Decoding, Encoding, Graph, traced
 
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
+_AT_ONCE = 500  # examples that go through a network together
+
+
+class Explorable(Protocol):
+    """What the explorer needs of a trained member; an estimator has it."""
+
+    code_space: Any
+    history_: Any
+    snapshots_: Any
+    preprocessor_: Preprocessor
+
+    @property
+    def module_(self) -> Any:
+        """Encoder, decoder and bottleneck, as an autoencoder has them."""
+
+    def _batches(self, X: Any) -> Any:
+        """Examples as batches in the model's units."""
 
 
 class Network(NamedTuple):
@@ -43,7 +60,7 @@ class Shown:
         InputError: for members that cannot be shown, and examples that the member cannot read.
     """
 
-    def __init__(self, label: str, model: Estimator, part: Part) -> None:
+    def __init__(self, label: str, model: Explorable, part: Part) -> None:
         if (lack := lack_of(model)) is not None:
             raise InputError(f"{label} cannot be explored: {lack}.")
         self.label, self.model = label, model
@@ -100,20 +117,26 @@ class Shown:
     def codes(self, weights: Mapping[str, Tensor] | None = None) -> np.ndarray:
         """The codes of the examples, ``(n, code)``; by a model with other ``weights``."""
         with torch.no_grad():
-            found = torch.func.functional_call(
-                self.encoding, dict(weights or {}), (self.pictures, self.conditions)
-            )[0]
-        return np.asarray(found.numpy(), dtype=np.float64)
+            found = [
+                torch.func.functional_call(self.encoding, dict(weights or {}), some)[0]
+                for some in self._together(self.pictures)
+            ]
+        return np.asarray(torch.cat(found).numpy(), dtype=np.float64)
 
     def errors(self) -> np.ndarray:
         """The squared error of each example, ``(n,)``."""
+        codes = torch.from_numpy(self.codes().astype(np.float32))
         with torch.no_grad():
-            codes = torch.from_numpy(self.codes().astype(np.float32))
-            made = self.decoding(codes, self.conditions)
+            made = torch.cat([self.decoding(*some) for some in self._together(codes)])
         return np.asarray((made - self.pictures).square().flatten(1).sum(1).numpy())
 
+    def _together(self, inputs: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Inputs of all examples, with their conditions, in parts that fit into memory."""
+        known = () if self.conditions is None else (self.conditions.split(_AT_ONCE),)
+        return zip(inputs.split(_AT_ONCE), *known, strict=True)
 
-def lack_of(model: Estimator) -> str | None:
+
+def lack_of(model: Explorable) -> str | None:
     """Why a trained member cannot be explored; None where it can."""
     spec = model.preprocessor_.spec
     if spec.kind != "image" or spec.shape[0] not in (1, 3):
@@ -123,7 +146,7 @@ def lack_of(model: Estimator) -> str | None:
     return None
 
 
-def _units(model: Estimator, inside: Tensor) -> tuple[Tensor, Tensor]:
+def _units(model: Explorable, inside: Tensor) -> tuple[Tensor, Tensor]:
     """What a value inside is multiplied by, and what is added, to be a picture's."""
     if model.preprocessor_.spec.unit_range:
         return torch.ones(1), torch.zeros(1)

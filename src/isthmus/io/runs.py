@@ -230,7 +230,8 @@ def _loaded(
     # the user's own code may raise what it likes
     with nullcontext() if own else files.reading(path / CONFIG, files.RESTORE):
         model._restore(preprocessor, weights, path / WEIGHTS)
-    model.history_, model.snapshots_ = history, snapshots
+    with files.reading(path / SNAPSHOTS, files.RESTORE):
+        model._recall(history, snapshots)
     model.source_ = config.get("source")
     if has_prior:
         model.prior_ = storage.read_prior(config["prior"], learnt, path, device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from isthmus.core.fields import field
 from isthmus.core.forward import Code, Point
 from isthmus.estimators.base import Estimator
 from isthmus.networks import activation
+
+_SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -42,13 +45,14 @@ class AE(Estimator):
 
     code_activation: str = field(
         "linear",
-        "squashes the code: 'sigmoid' puts it into the unit square, 'tanh' into [-1, 1]",
-        choices=("linear", "sigmoid", "tanh"),
+        "what the code passes through: 'sigmoid' puts it into the unit square, 'tanh' into"
+        " [-1, 1], 'relu' makes it at least 0",
+        choices=("linear", "sigmoid", "tanh", "relu"),
     )
 
     @property
     def code_space(self) -> str:
-        return {"sigmoid": "unit", "tanh": "symmetric"}.get(self.code_activation, "data")
+        return _SPACES.get(self.code_activation, "data")
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return DeterministicBottleneck(features, self._code_size, self.code_activation)
@@ -62,7 +66,7 @@ class DeterministicBottleneck(Bottleneck):
 
     def __init__(self, features: Shape, latent_dim: int, code_activation: str = "linear") -> None:
         super().__init__()
-        self.code_shape = (latent_dim,)
+        self.code_shape, self.is_rectified = (latent_dim,), code_activation == "relu"
         self.project = nn.Sequential(
             nn.Flatten(), nn.Linear(math.prod(features), latent_dim), activation(code_activation)
         )
@@ -72,3 +76,13 @@ class DeterministicBottleneck(Bottleneck):
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         return Code(self.project(features))
+
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+        found = super().diagnostics(posterior)
+        used = (posterior[0] > 0).any(0)
+        if found or not self.is_rectified or bool(used.all()):
+            return found
+        return [
+            f"{int((~used).sum())} of {len(used)} numbers of the code are 0 for every example, and"
+            " learn nothing any more: raise latent_dim, or change random_state or code_activation."
+        ]

@@ -74,7 +74,7 @@ def compare(
     Args:
         members: names, such as ``["ae", "vae"]``, or estimators of your own settings, which are
             copied, not changed; also what is trained: fitted estimators, folders of runs, and names
-            such as ``"pretrained:vae-mnist-2d"``.
+            such as ``"pretrained:course-vae"``.
         data: trained on its training part, measured on its test part.
         out: a folder that is new, empty, or holds an earlier comparison, which is replaced.
         snapshots: moments of training that the player shows; 0 for none.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from importlib.resources import files as resources
 from inspect import signature
 from typing import Any
@@ -13,24 +13,24 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from isthmus.core.declarations import first_paragraph
-from isthmus.data.datasets import Data
+from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
-from isthmus.estimators.base import Estimator
 from isthmus.explorer._explorer import safe
 from isthmus.explorer._front import script, style
-from isthmus.explorer._given import given
+from isthmus.explorer._given import examples_of, given
 from isthmus.explorer._shown import Shown, lack_of
+from isthmus.explorer._still import Still
 from isthmus.registry import FIGURES
 from isthmus.report import _verdict as verdict
 from isthmus.report._commands import Request
 from isthmus.report._entrants import unusual
 from isthmus.report._pictures import POINTS, figure_data
-from isthmus.report._player import player_of
 from isthmus.report._table import Row, lines_of
 
 PROBES = 1000
 _READABLE = 0.82  # of its width, in which the text of a figure is still easy to read
-_MOVES = "evolution"  # the player shows it moving
+_MOVING = {"evolution", "plane"}  # the planes at the head of the page show them
+_LIVE = {"grid"}  # their map shows it, where they answer
 _WORDS = {
     "curves": (
         "Training curves",
@@ -101,6 +101,7 @@ class Section:
 
 def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[str, str]) -> str:
     """The HTML of a comparison."""
+    planes = _planes(rows, data)
     return rendered(
         "page.jinja",
         title=verdict.heading(rows, data),
@@ -108,29 +109,41 @@ def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[st
         findings=verdict.findings(rows, data),
         rows=rows,
         lines=lines_of(rows),
-        player=asdict(player_of(rows, data, data.test.take(slice(PROBES)))),
-        sections=sections_of(rows, data),
+        planes=planes,
+        given=Markup(safe(planes)),
+        sections=sections_of(rows, data, _MOVING | (_LIVE if planes["shape"] else set())),
         settings=_settings(rows),
         request=request,
         versions=versions,
         data=data,
-        script=Markup(_own("player.js")),
-        explorer=_explorer(rows, data),
+        script=Markup(script()),
     )
 
 
-def _explorer(rows: Sequence[Row], data: Data) -> dict[str, Markup] | None:
-    """The live planes of all members of images of one shape that can answer in a page; None where
-    none can.
-    """
-    part = data.test.take(slice(PROBES))
-    models = {row.label: row.model for row in rows if isinstance(row.model, Estimator)}
-    able = [Shown(label, m, part) for label, m in models.items() if lack_of(m) is None]
-    live = [one for one in able if one.lack is None and one.shape == able[0].shape]
-    if not live:
-        return None
-    values = safe(given(live, part, data))
-    return {"given": Markup(values), "script": Markup(script()), "style": Markup(style())}
+def _planes(rows: Sequence[Row], data: Data) -> dict[str, Any]:
+    """What the planes of all models are given: those of images answer, where the page can."""
+    part = examples_of(data, [row.model for row in rows])
+    return given(_alike([_shown(row, part, data) for row in rows], part, data), part, data)
+
+
+def _shown(row: Row, part: Part, data: Data) -> Shown | Still:
+    if (why := lack_of(row.model)) is None:
+        shown = Shown(row.label, row.model, part)
+        if (why := shown.lack) is None:
+            return shown
+    return Still(row.label, row.model, part, data, f"{why}.")
+
+
+def _alike(shown: Sequence[Shown | Still], part: Part, data: Data) -> list[Shown | Still]:
+    """The same; those that answer are of one shape, that of the first of them."""
+    shape = next((one.shape for one in shown if isinstance(one, Shown)), None)
+    why = f"it reads images of another shape than {shape}."
+    return [
+        Still(one.label, one.model, part, data, why)
+        if isinstance(one, Shown) and one.shape != shape
+        else one
+        for one in shown
+    ]
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -139,15 +152,17 @@ def rendered(template: str, **values: Any) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     # The page's own files, which hold nothing of anybody else's, must not be escaped.
-    style = Markup(_own("page.css"))
-    return environment.from_string(_own(template)).render(style=style, **values)
+    own = Markup(_own("page.css") + style())
+    return environment.from_string(_own(template)).render(style=own, **values)
 
 
-def sections_of(rows: Sequence[Row], data: Data) -> list[Section]:
-    """Every registered figure of every model, kind by kind; empty kinds are left out."""
+def sections_of(rows: Sequence[Row], data: Data, left_out: Collection[str]) -> list[Section]:
+    """Every registered figure of every model, kind by kind, but for some; empty kinds are left
+    out.
+    """
     sections = []
     for kind in FIGURES:
-        cells = tuple(_cell(kind, row, data) for row in rows) if kind != _MOVES else ()
+        cells = tuple(_cell(kind, row, data) for row in rows) if kind not in left_out else ()
         if any(cell.picture for cell in cells):
             title, text = _WORDS.get(
                 kind, (kind.replace("_", " ").capitalize(), _summary(FIGURES[kind]))

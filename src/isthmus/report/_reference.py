@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,11 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
 
+from isthmus.core.batch import Batch
+from isthmus.core.example import Shape
+from isthmus.data.batches import StoreBatches
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.incoming import incoming
@@ -22,6 +27,31 @@ from isthmus.likelihoods import SquaredError
 from isthmus.training.callbacks.snapshots import Snapshot
 
 _VALUES = 1 << 28  # what is fitted at once: a gigabyte
+
+
+class LinearMap(nn.Module):
+    """The projection on principal components with the face of an autoencoder's module.
+
+    Args:
+        pca: fitted to examples in the model's units, ``(n, dimensions)``.
+        shape: of an example.
+    """
+
+    def __init__(self, pca: PCA, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.mean = nn.Buffer(torch.as_tensor(pca.mean_, dtype=torch.float32))
+        # (components, dimensions)
+        self.components = nn.Buffer(torch.as_tensor(pca.components_, dtype=torch.float32))
+        self.bottleneck = SimpleNamespace(code_shape=(len(pca.components_),), levels=())
+
+    def encode(self, batch: Batch) -> tuple[Tensor]:
+        """Examples ``(n, *shape)`` to coordinates along the components, ``(n, components)``."""
+        return ((batch.x.flatten(1) - self.mean) @ self.components.T,)
+
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Coordinates ``(n, components)`` to what they stand for, ``(n, *shape)``."""
+        return (z @ self.components + self.mean).reshape(len(z), *self.shape)
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -55,6 +85,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
         x = self._rows(inside if len(rows) == len(inside) else inside.take(rows))
         components = min(self.latent_dim, *x.shape)
         self.pca_ = PCA(components, random_state=0).set_output(transform="default").fit(x)
+        self.module_ = LinearMap(self.pca_, inside.shape[1:])
         self.history_: list[dict[str, float]] = []
         self.snapshots_: list[Snapshot] = []
         return self
@@ -96,6 +127,10 @@ class PCAReference(TransformerMixin, BaseEstimator):
 
     def _inside(self, X: Any) -> np.ndarray:
         return self._rows(self.preprocessor_.transform(_array(X)))
+
+    def _batches(self, X: Any) -> StoreBatches:
+        inside = self.preprocessor_.transform(_array(X))
+        return self.preprocessor_.batches(inside, torch.device("cpu"))
 
     def _rows(self, inside: Store) -> np.ndarray:
         """Admitted examples in the model's units, ``(n, dimensions)``."""

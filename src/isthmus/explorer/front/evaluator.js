@@ -1,7 +1,7 @@
 /**
  * Networks in the browser: a graph of torch's own operators, evaluated on the numbers of a model.
  *
- * A graph is what `isthmus.explorer.graph` writes: `{inputs: [shape], nodes: [{name, op, args}], outputs}`,
+ * A graph is what `isthmus.explorer.graph` writes: `{inputs: [shape, …], nodes: [{name, op, args}], outputs}`,
  * where an argument is a number, a list, null, or `{tensor: name}`. Weights lie in one buffer.
  * Every tensor is row-major and as dense as it looks; one example at a time is evaluated.
  */
@@ -23,47 +23,47 @@ export function knows(graph) {
   return graph.nodes.every((node) => node.op in OPERATORS);
 }
 
-/** The weights of a model: float16 or float32 numbers one after another, by their names. */
-export function weightsOf(list, buffer) {
-  const weights = {};
-  for (const { name, shape, type, start } of list) {
-    const count = size(shape);
-    const read = { float16: halves, float32: floats, int64: floats }[type];
-    weights[name] = new Tensor(read(buffer, start, count), shape);
-  }
-  return weights;
-}
-
 /** What a graph makes of its inputs, each a flat list of numbers, with weights: a list of tensors. */
 export function evaluate(graph, weights, ...inputs) {
-  const known = new Map(Object.entries(weights));
+  const { nodes, constants } = folded(graph, weights);
+  const known = new Map(constants);
   graph.inputs.forEach((shape, i) => known.set(`input ${i}`, new Tensor(Float32Array.from(inputs[i]), shape)));
+  for (const node of nodes) known.set(node.name, applied(node, known));
+  return graph.outputs.map((name) => known.get(name));
+}
+
+const FOLDED = new WeakMap();
+
+/** What depends on the weights alone, which is computed once, and the nodes that are left. */
+function folded(graph, weights) {
+  if (!FOLDED.has(weights)) FOLDED.set(weights, new Map());
+  const known = FOLDED.get(weights);
+  if (!known.has(graph)) {
+    const constants = new Map(Object.entries(weights));
+    const nodes = graph.nodes.filter((node) => {
+      if (!tensorsIn(node.args).every((name) => constants.has(name))) return true;
+      constants.set(node.name, applied(node, constants));
+      return false;
+    });
+    known.set(graph, { nodes, constants });
+  }
+  return known.get(graph);
+}
+
+function applied({ op, args }, known) {
   const find = (value) => {
     if (Array.isArray(value)) return value.map(find);
     return value !== null && typeof value === "object" ? known.get(value.tensor) : value;
   };
-  for (const { name, op, args } of graph.nodes) {
-    known.set(name, OPERATORS[op](...args.map(find)));
-  }
-  return graph.outputs.map((name) => known.get(name));
+  return OPERATORS[op](...args.map(find));
+}
+
+function tensorsIn(value) {
+  if (Array.isArray(value)) return value.flatMap(tensorsIn);
+  return value !== null && typeof value === "object" ? [value.tensor] : [];
 }
 
 const size = (shape) => shape.reduce((total, side) => total * side, 1);
-
-function floats(buffer, start, count) {
-  return new Float32Array(buffer.slice(start, start + 4 * count));
-}
-
-function halves(buffer, start, count) {
-  const bits = new Uint16Array(buffer.slice(start, start + 2 * count));
-  return Float32Array.from(bits, (half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 31;
-    const fraction = half & 1023;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
-}
 
 /** Steps of a row-major array. */
 function stepsOf(shape) {

@@ -1,69 +1,78 @@
-/** A trained member in the page: its decoder and encoder, at one of the moments that were kept. */
+/** A trained member in the page: its codes, and its decoder and encoder where the page has them. */
 
-import { evaluate, knows, weightsOf } from "./evaluator.js";
+import { evaluate, knows } from "./evaluator.js";
+import { Moving, Weights, between } from "./moments.js";
+import { realsInto } from "./packing.js";
 
 export class LiveModel {
-  /** @param {object} given what `isthmus.explorer.given` wrote of one model. */
-  constructor(given) {
-    Object.assign(this, given);
-    this.moment = this.moments.length - 1;
-    this.kept = new Map();
+  /**
+   * @param {object} given what `isthmus.explorer.given` wrote of one model, unpacked.
+   * @param {{pictured: number, labels: number[]|null}} all what all models are shown with.
+   */
+  constructor(given, all) {
+    const { points, codes, ...rest } = given;
+    Object.assign(this, rest);
+    this.axes = [this.names[0], this.names[1] ?? ""];
+    this.end = this.epochs[this.epochs.length - 1];
+    this.epoch = this.end;
+    this.size = this.centre.length;
+    this.moving = new Moving(this.epochs, points);
+    this.coded = codes ? new Moving(codes.epochs, codes) : this.moving;
+    this.pictured = Math.min(all.pictured, this.coded.count);
+    this.labels = all.labels;
+    this.places = this.size === 1 ? new Float32Array(2 * this.moving.count) : null;
+    if (given.weights) this.networks = new Weights(given.weights, given.before, this.end);
   }
 
-  /** Whether the networks are in the page; else a server answers for them, a little later. */
+  /** Whether the networks are in the page. */
   get isLive() {
     return Boolean(this.decoder) && knows(this.decoder);
   }
 
-  /** The weights at a moment; they are unpacked when they are first asked for. */
-  weights(moment = this.moment) {
-    if (!this.kept.has(moment)) {
-      const { tensors, weights } = this.moments[moment];
-      this.kept.set(moment, weightsOf(tensors, bytesOf(weights).buffer));
+  /** Whether it has answers at all: in the page, or a little later from a server. */
+  get answers() {
+    return this.isLive || this.served !== undefined;
+  }
+
+  /** The codes of all examples that have a picture, one after another. */
+  codes() {
+    return this.coded.at(this.epoch).subarray(0, this.pictured * this.size);
+  }
+
+  /** The code of an example that has a picture. */
+  codeOf(row) {
+    return this.coded.row(row, this.epoch);
+  }
+
+  /** Where the examples lie in the plane, x and y in turn; codes of one number in a strip a class. */
+  points(epoch = this.epoch) {
+    const found = this.moving.at(epoch);
+    if (!this.places) return found;
+    for (let row = 0; row < found.length; row++) {
+      this.places[2 * row] = found[row];
+      this.places[2 * row + 1] = 0.64 * (((row * 0.618034) % 1) - 0.5) - (this.labels?.[row] ?? 0);
     }
-    return this.kept.get(moment);
+    return this.places;
   }
 
-  /** The codes of all examples at a moment, one after another. */
-  codes(moment = this.moment) {
-    const known = this.moments[moment];
-    if (typeof known.codes === "string") known.codes = new Float32Array(bytesOf(known.codes).buffer);
-    return known.codes;
-  }
-
-  /** The code of an example at a moment. */
-  codeOf(row, moment = this.moment) {
-    const size = this.centre.length;
-    return this.codes(moment).subarray(row * size, (row + 1) * size);
-  }
-
-  /** Where the examples lie in the plane at a moment, x and y in turn. */
-  points(moment = this.moment) {
-    const known = this.moments[moment];
-    if (!known.points) {
-      const count = this.codes(moment).length / this.centre.length;
-      known.points = new Float32Array(2 * count);
-      for (let row = 0; row < count; row++) {
-        const place = this.coordinatesOf(this.codeOf(row, moment));
-        known.points[2 * row] = place[0];
-        known.points[2 * row + 1] = place[1] ?? 0;
-      }
-    }
-    return known.points;
-  }
-
-  /** Go to the last moment that was kept up to an epoch. */
+  /** Go to an epoch, which may lie between two moments. */
   goTo(epoch) {
-    const later = this.moments.findIndex((moment) => moment.epoch > epoch);
-    this.moment = later < 0 ? this.moments.length - 1 : Math.max(later - 1, 0);
+    this.epoch = Math.min(epoch, this.end);
+  }
+
+  /** The place of the weights that answer now, among the moments whose weights are in the page. */
+  get moment() {
+    if (!this.networks) return 0;
+    const { i, next, way } = between(this.networks.epochs, this.epoch);
+    return way > 0.5 ? next : i;
   }
 
   /** What is known beside an example, of a model that is told something; else null. */
   conditionOf(row) {
     const known = this.condition;
     if (!known) return null;
-    if (typeof known.rows === "string") known.rows = new Float32Array(bytesOf(known.rows).buffer);
-    return known.rows.subarray(row * known.names.length, (row + 1) * known.names.length);
+    this.told ??= realsInto(new Float32Array(known.rows.values.length), known.rows, 0);
+    return this.told.subarray(row * known.names.length, (row + 1) * known.names.length);
   }
 
   /** The condition that says: this class. */
@@ -75,14 +84,25 @@ export class LiveModel {
   decode(code, condition = null, moment = this.moment) {
     const inputs = condition ? [code, condition] : [code];
     if (!this.isLive) return this.asked("decode", inputs);
-    return evaluate(this.decoder, this.weights(moment), ...inputs)[0].data;
+    return evaluate(this.decoder, this.networks.moment(moment), ...inputs)[0].data;
+  }
+
+  /** The same between two moments: as much of the one as of the other as it is on the way. */
+  decodeNow(code, condition = null) {
+    if (!this.isLive) return this.decode(code, condition);
+    const { i, next, way } = between(this.networks.epochs, this.epoch);
+    const made = this.decode(code, condition, i);
+    if (way === 0) return made;
+    const then = this.decode(code, condition, next);
+    return made.map((value, k) => value + way * (then[k] - value));
   }
 
   /** The posterior of a picture at the end of training: its code, and the logarithm of its variance. */
   encode(pixels, condition = null) {
     const inputs = condition ? [pixels, condition] : [pixels];
     if (!this.isLive) return this.asked("encode", inputs).then(partsOf);
-    return evaluate(this.encoder, this.weights(this.moments.length - 1), ...inputs).map((part) => part.data);
+    const weights = this.networks.moment(this.networks.epochs.length - 1);
+    return evaluate(this.encoder, weights, ...inputs).map((part) => part.data);
   }
 
   /** What a served network makes of its inputs. */
@@ -132,9 +152,4 @@ function partsOf(numbers) {
     parts.push(numbers.subarray(start + 1, start + 1 + numbers[start]));
   }
   return parts;
-}
-
-/** The bytes of a text in base64. */
-export function bytesOf(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }

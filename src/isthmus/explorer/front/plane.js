@@ -1,20 +1,29 @@
-/** The plane of codes on a canvas: examples as dots, and the place that the pointer is at. */
+/** The plane of codes on a canvas: a map, examples as dots or pictures, and the place of the pointer. */
 
-const INK = { line: "--line", text: "--quiet", mark: "--ink" };
+import { Dots } from "./dots.js";
+import { Names } from "./names.js";
+
+const MOST = 64; // times that one can zoom in
 
 export class Plane {
   /**
    * @param {HTMLCanvasElement} canvas square, as wide as its box.
    * @param {LiveModel} model whose codes are shown.
-   * @param {{labels: number[]|null, colours: string[]}} classes of the examples.
+   * @param {{labels: number[]|null, colours: string[]}} given of all models.
    */
-  constructor(canvas, model, classes) {
-    Object.assign(this, { canvas, model, classes });
+  constructor(canvas, model, given) {
+    Object.assign(this, { canvas, model, given });
+    this.window = model.view; // what of the plane is in sight: left, right, bottom, top
     this.here = [0, 0];
     this.marked = null;
     this.drawn = null;
     this.alone = null;
+    this.map = null; // a PlaneMap, where one is to be seen
+    this.thumbs = null;
     this.overlays = []; // functions (pen, paper) that draw over the dots
+    this.layer = document.createElement("canvas");
+    this.dots = new Dots(given.colours);
+    this.names = new Names(model, given);
   }
 
   /** Where the examples lie at the moment that is shown, x and y in turn. */
@@ -22,88 +31,139 @@ export class Plane {
     return this.model.points();
   }
 
+  /** How many times larger than the whole plane. */
+  get zoom() {
+    return (this.model.view[1] - this.model.view[0]) / (this.window[1] - this.window[0]);
+  }
+
   /** From a place on the screen to coordinates in the plane. */
   placeOf(event) {
     const box = this.canvas.getBoundingClientRect();
-    const [left, right, bottom, top] = this.model.view;
+    const [left, right, bottom, top] = this.window;
     return [
       left + ((event.clientX - box.left) / box.width) * (right - left),
       top - ((event.clientY - box.top) / box.height) * (top - bottom),
     ];
   }
 
-  /** The example that is nearest to a place, if it lies within so many pixels. */
+  /** Zoom by a factor around a place, which stays where it is; not beyond the whole plane. */
+  zoomBy(factor, [x, y]) {
+    const wanted = Math.min(Math.max(this.zoom * factor, 1), MOST) / this.zoom;
+    const [left, right, bottom, top] = this.window;
+    this.look([x + (left - x) / wanted, x + (right - x) / wanted, y + (bottom - y) / wanted, y + (top - y) / wanted]);
+  }
+
+  /** Move the window, in coordinates. */
+  pan(across, up) {
+    const [left, right, bottom, top] = this.window;
+    this.look([left + across, right + across, bottom + up, top + up]);
+  }
+
+  /** See a window, or as near to it as the plane reaches. */
+  look([left, right, bottom, top]) {
+    const [least, most, low, high] = this.model.view;
+    const across = Math.max(least - left, 0) + Math.min(most - right, 0);
+    const up = Math.max(low - bottom, 0) + Math.min(high - top, 0);
+    this.window = [left + across, right + across, bottom + up, top + up];
+  }
+
+  /** The example that has a picture and is nearest to a place, if it lies within so many points. */
   exampleAt(place, reach = 12) {
     const side = this.canvas.clientWidth;
-    const [left, right, bottom, top] = this.model.view;
+    const [left, right, bottom, top] = this.window;
+    const [points, count] = [this.points, Math.min(this.given.pictured, this.points.length / 2)];
     let [best, least] = [null, reach ** 2];
-    for (let row = 0; row < this.points.length / 2; row++) {
-      const x = ((this.points[2 * row] - place[0]) / (right - left)) * side;
-      const y = ((this.points[2 * row + 1] - place[1]) / (top - bottom)) * side;
+    for (let row = 0; row < count; row++) {
+      if (this.alone !== null && this.given.labels[row] !== this.alone) continue;
+      const x = ((points[2 * row] - place[0]) / (right - left)) * side;
+      const y = ((points[2 * row + 1] - place[1]) / (top - bottom)) * side;
       if (x * x + y * y < least) [best, least] = [row, x * x + y * y];
     }
     return best;
   }
 
+  /** Where a place in the plane is on the canvas, in points of the screen. */
+  paper() {
+    const side = this.canvas.clientWidth;
+    const [left, right, bottom, top] = this.window;
+    const styles = getComputedStyle(this.canvas);
+    const colour = (name) => styles.getPropertyValue(name).trim();
+    return {
+      side,
+      across: (x) => ((x - left) / (right - left)) * side,
+      down: (y) => ((top - y) / (top - bottom)) * side,
+      scale: [side / (right - left), side / (top - bottom)],
+      radius: this.radius(),
+      colours: { line: colour("--line"), quiet: colour("--quiet"), ink: colour("--ink"), paper: colour("--paper") },
+    };
+  }
+
+  radius() {
+    const base = Math.max(1.3, Math.min(4, 66 / Math.sqrt(this.points.length / 2)));
+    return base * Math.min(2, Math.sqrt(this.zoom));
+  }
+
   /** Draw what moves with the pointer over the layer that stays. */
   draw() {
-    const side = this.canvas.clientWidth;
+    const paper = this.paper();
     const density = window.devicePixelRatio || 1;
-    const pixels = Math.round(side * density);
+    const pixels = Math.round(paper.side * density);
     if (!pixels) return;
     if (this.canvas.width !== pixels) this.canvas.width = this.canvas.height = pixels;
+    const key = `${pixels} ${this.alone} ${this.model.epoch} ${this.window} ${paper.colours.ink} ${this.map?.version}`;
+    if (this.key !== key) this.drawLayer(paper, pixels, density);
+    this.key = key;
     const pen = this.canvas.getContext("2d");
-    const paper = this.paperOf(side, density);
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, pixels, pixels);
-    pen.drawImage(paper.layer, 0, 0);
+    pen.drawImage(this.layer, 0, 0);
     pen.setTransform(density, 0, 0, density, 0, 0);
-    pen.strokeStyle = pen.fillStyle = this.ink("mark");
-    if (this.marked !== null) {
+    pen.strokeStyle = pen.fillStyle = paper.colours.ink;
+    if (this.marked !== null && this.marked < this.points.length / 2) {
       const [x, y] = [this.points[2 * this.marked], this.points[2 * this.marked + 1]];
       pen.lineWidth = 2;
-      pen.beginPath();
-      pen.arc(paper.across(x), paper.down(y), paper.radius + 5, 0, 2 * Math.PI);
-      pen.stroke();
+      ring(pen, paper.across(x), paper.down(y), paper.radius + 5);
     }
     this.overlays.forEach((draw) => draw(pen, paper));
     if (this.drawn) this.drawPosterior(pen, paper);
-    this.drawCross(pen, paper.across(this.here[0]), paper.down(this.here[1]));
+    if (this.model.answers) this.drawCross(pen, paper.across(this.here[0]), paper.down(this.here[1]));
   }
 
-  /** Axes and dots, which are drawn anew only where their size, their places or the choice of a class changed. */
-  paperOf(side, density) {
-    const key = `${side} ${density} ${this.alone} ${this.model.moment} ${this.ink("mark")}`;
-    if (this.paper?.key === key) return this.paper;
-    const [left, right, bottom, top] = this.model.view;
-    const across = (x) => ((x - left) / (right - left)) * side;
-    const down = (y) => ((top - y) / (top - bottom)) * side;
-    const layer = document.createElement("canvas");
-    layer.width = layer.height = Math.round(side * density);
-    const pen = layer.getContext("2d");
+  /** Everything but the marks: the map, axes, dots or pictures, and names. */
+  drawLayer(paper, pixels, density) {
+    if (this.layer.width !== pixels) this.layer.width = this.layer.height = pixels;
+    const pen = this.layer.getContext("2d", { willReadFrequently: true });
     pen.setTransform(density, 0, 0, density, 0, 0);
-    this.drawAxes(pen, side, across, down);
-    const radius = Math.max(1.5, Math.min(4, 66 / Math.sqrt(this.points.length / 2)));
-    for (let row = 0; row < this.points.length / 2; row++) {
-      const kind = this.classes.labels ? this.classes.labels[row] : 0;
-      pen.globalAlpha = this.alone === null || this.alone === kind ? 0.8 : 0.07;
-      pen.fillStyle = this.classes.colours[kind];
-      pen.beginPath();
-      pen.arc(across(this.points[2 * row]), down(this.points[2 * row + 1]), radius, 0, 2 * Math.PI);
-      pen.fill();
+    pen.clearRect(0, 0, paper.side, paper.side);
+    this.map?.draw(pen, paper, this.window, paper.colours.ink);
+    this.drawAxes(pen, paper);
+    const points = this.points;
+    const pictures = this.thumbs && this.zoom > 1.5 ? this.thumbs.rows(points, this.window, paper.side) : [];
+    this.drawDots(pen, paper, pixels, density, points, pictures.length > 0 ? this.thumbs.count : 0);
+    if (pictures.length > 0) this.thumbs.draw(pen, paper, points, pictures, this.alone);
+    else this.names.draw(pen, paper, this.alone);
+  }
+
+  /** Dots of all examples from a row on, the first ones uppermost. */
+  drawDots(pen, paper, pixels, density, points, first) {
+    const { labels } = this.given;
+    const [left, , , top] = this.window;
+    const [across, down] = paper.scale.map((scale) => scale * density);
+    this.dots.clear(pixels);
+    for (let row = points.length / 2 - 1; row >= first; row--) {
+      const kind = labels ? labels[row] : 0;
+      const opacity = this.alone === null || this.alone === kind ? 0.85 : 0.06;
+      this.dots.add((points[2 * row] - left) * across, (top - points[2 * row + 1]) * down, paper.radius * density, kind, opacity);
     }
-    this.paper = { key, layer, across, down, radius, scale: [side / (right - left), side / (top - bottom)] };
-    return this.paper;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.drawImage(this.dots.sheet(), 0, 0);
+    pen.setTransform(density, 0, 0, density, 0, 0);
   }
 
-  ink(name) {
-    return getComputedStyle(this.canvas).getPropertyValue(INK[name]);
-  }
-
-  drawAxes(pen, side, across, down) {
-    const [left, right, bottom, top] = this.model.view;
-    pen.strokeStyle = this.ink("line");
-    pen.fillStyle = this.ink("text");
+  drawAxes(pen, { side, across, down, colours, scale }) {
+    const [left, right, bottom, top] = this.window;
+    pen.strokeStyle = colours.line;
+    pen.fillStyle = colours.quiet;
     pen.font = "11px system-ui, sans-serif";
     pen.lineWidth = 1;
     for (const x of ticks(left, right)) {
@@ -111,7 +171,7 @@ export class Plane {
       pen.textAlign = "center";
       if (across(x) > 24 && across(x) < side - 40) pen.fillText(said(x), across(x), side - 5);
     }
-    for (const y of ticks(bottom, top)) {
+    for (const y of this.model.size > 1 ? ticks(bottom, top) : []) {
       line(pen, 0, down(y), side, down(y));
       pen.textAlign = "left";
       if (down(y) > 24 && down(y) < side - 24) pen.fillText(said(y), 5, down(y) + 4);
@@ -119,7 +179,11 @@ export class Plane {
     pen.textAlign = "right";
     pen.fillText(this.model.axes[0], side - 5, side - 5);
     pen.textAlign = "left";
-    pen.fillText(this.model.axes[1] ?? "", 5, 14);
+    pen.fillText(this.model.axes[1], 5, 14);
+    pen.strokeStyle = colours.quiet;
+    pen.globalAlpha = 0.6;
+    for (const deviations of this.model.rings ? [1, 2] : []) ring(pen, across(0), down(0), deviations * scale[0]);
+    pen.globalAlpha = 1;
   }
 
   /** Where a drawn picture lies: its code, and two standard deviations around it. */
@@ -146,6 +210,12 @@ function line(pen, x0, y0, x1, y1) {
   pen.beginPath();
   pen.moveTo(x0, y0);
   pen.lineTo(x1, y1);
+  pen.stroke();
+}
+
+function ring(pen, x, y, radius) {
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 2 * Math.PI);
   pen.stroke();
 }
 

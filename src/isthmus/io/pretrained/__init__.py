@@ -1,4 +1,4 @@
-"""Trained members that come with the package: ``ist.load("pretrained:ae-mnist-2d")``.
+"""Trained members that come with the package: ``ist.load("pretrained:course-vae")``.
 
 Each is a run in a folder of its own, with its weights in half precision, and ``card.md``, which
 says what it was trained on, how, and what was measured. ``benchmarks/pretrained.py`` makes them.
@@ -11,10 +11,11 @@ from pathlib import Path
 from isthmus.core.paths import as_path
 from isthmus.errors import unknown
 
-__all__ = ["card", "folder", "names", "resolved", "summary"]
+__all__ = ["available", "card", "folder", "loadable", "run_folder", "summary"]
 
 PREFIX = "pretrained:"
 CARD = "card.md"
+_FORMER = {"ae-mnist-2d": "course-ae", "vae-mnist-2d": "course-vae"}
 _HOME = Path(__file__).parent
 
 
@@ -23,8 +24,14 @@ def available() -> list[str]:
     return sorted(folder.name for folder in _HOME.iterdir() if (folder / CARD).exists())
 
 
+def loadable() -> list[str]:
+    """Their names, and those that they had before."""
+    return sorted([*available(), *_FORMER])
+
+
 def folder(name: str) -> Path:
     """The folder of one; an unknown name is refused with the nearest known one."""
+    name = _FORMER.get(name, name)
     if name not in available():
         raise unknown("pretrained model", name, available())
     return _HOME / name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import ceil, prod
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _BYTES = 4  # of a number in float32
 _WEIGHTS = 24 * 2**20  # bytes that the weights of all moments of a run may take
+_STEPS = 127  # of 8 bits, to the largest weight of a row
+_TINY = 2.0**-24  # the smallest number above 0 in half precision
+_NO_GRID = np.empty((0,), np.float32)
 
 
 @dataclass(frozen=True)
@@ -97,18 +101,50 @@ class Snapshots(Callback):
             return
         with trainer.evaluating():
             codes = torch.cat([self.module.encode(batch)[0] for batch in self.probes.chunks()])
-            lattice = self.plane(codes.float().cpu().numpy())
-            grid = torch.from_numpy(lattice.codes).to(codes)
-            known = None if self.condition is None else self.condition.to(codes)
-            decoded = self.module.decode(
-                grid.reshape(-1, *codes.shape[1:]),
-                None if known is None else known.expand(len(grid), -1),
-            )
+            decoded, box = pictured(self.module, codes, self.plane, self.condition)
             if epoch in self.weighed or (self.weighed and trainer.state.stopped):
                 for name, value in _floating(self.module).items():
                     kept[f"weights.{epoch}.{name}"] = value.half().cpu()
         kept[f"codes.{epoch}"], kept[f"grid.{epoch}"] = codes.float().cpu(), decoded.float().cpu()
-        kept[f"box.{epoch}"] = torch.tensor(lattice.box)
+        kept[f"box.{epoch}"] = torch.tensor(box)
+
+
+def pictured(
+    module: Autoencoder,
+    codes: Tensor,
+    plane: Callable[[np.ndarray], LatentGrid],
+    condition: Tensor | None = None,
+) -> tuple[Tensor, Box]:
+    """What a decoder makes of a grid over codes, ``(rows * columns, *shape)``, and its place."""
+    lattice = plane(codes.float().cpu().numpy())
+    grid = torch.from_numpy(lattice.codes).to(codes)
+    known = None if condition is None else condition.to(codes).expand(len(grid), -1)
+    return module.decode(grid.reshape(-1, *codes.shape[1:]), known), lattice.box
+
+
+def completed(
+    snapshots: Sequence[Snapshot],
+    module: Autoencoder,
+    plane: Callable[[np.ndarray], LatentGrid],
+    outer: Callable[[np.ndarray], np.ndarray],
+    condition: Tensor | None = None,
+) -> list[Snapshot]:
+    """Snapshots with the grids that were left out: what the module makes of them, with the weights
+    of their moments; ``outer`` brings examples into the user's units.
+    """
+    if all(len(snapshot.grid) for snapshot in snapshots):
+        return list(snapshots)
+    then, place = copy.deepcopy(module).eval(), next(module.parameters()).device
+
+    def whole(snapshot: Snapshot) -> Snapshot:
+        state = {name: torch.from_numpy(value) for name, value in snapshot.weights.items()}
+        then.load_state_dict(state, strict=False)
+        codes = torch.from_numpy(snapshot.codes).to(place)
+        with torch.inference_mode():
+            grid, box = pictured(then, codes, plane, condition)
+        return replace(snapshot, grid=outer(grid.float().cpu().numpy()), box=box)
+
+    return [snapshot if len(snapshot.grid) else whole(snapshot) for snapshot in snapshots]
 
 
 def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
@@ -125,24 +161,49 @@ def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
     return kept
 
 
+def packed(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
+    """Snapshots with their weights as named tensors of a fifth of the size, for
+    :func:`from_tensors`: codes in half precision, weights in 8 bits with a scale for each row, and
+    no grids, which the weights make again.
+    """
+    kept: dict[str, Tensor] = {}
+    for snapshot in snapshots:
+        epoch = snapshot.epoch
+        kept[f"codes.{epoch}"] = torch.from_numpy(snapshot.codes).half()
+        for name, values in snapshot.weights.items():
+            weights = torch.from_numpy(values).float()
+            largest = weights.abs().amax(-1, keepdim=True) if weights.ndim else weights.abs()
+            scale = (largest / _STEPS).half().clamp(min=_TINY)
+            kept[f"scales.{epoch}.{name}"] = scale
+            steps = (weights / scale.float()).round().clamp(-_STEPS, _STEPS)
+            kept[f"weights.{epoch}.{name}"] = steps.to(torch.int8)
+    return kept
+
+
 def from_tensors(kept: Mapping[str, Tensor]) -> list[Snapshot]:
-    """The inverse of :func:`to_tensors`, in the order of their epochs."""
+    """The inverse of :func:`to_tensors`, in the order of their epochs; of :func:`packed` but for
+    the grids, which are empty.
+    """
     weights: dict[int, dict[str, np.ndarray]] = {}
     for name, value in kept.items():
         kind, _, rest = name.partition(".")
         if kind == "weights":
             epoch, _, weight = rest.partition(".")
+            if (scale := kept.get(f"scales.{rest}")) is not None:
+                value = (value * scale.float()).half()
             weights.setdefault(int(epoch), {})[weight] = value.numpy()
     epochs = sorted(int(name.partition(".")[2]) for name in kept if name.startswith("codes."))
     return [
         Snapshot(
-            e,
-            kept[f"codes.{e}"].numpy(),
-            kept[f"grid.{e}"].numpy(),
-            weights.get(e, {}),
-            _box(kept.get(f"box.{e}")),
+            epoch,
+            kept[f"codes.{epoch}"].float().numpy(),
+            _NO_GRID
+            if f"grid.{epoch}" not in kept and epoch in weights
+            else kept[f"grid.{epoch}"].numpy(),
+            weights.get(epoch, {}),
+            _box(kept.get(f"box.{epoch}")),
         )
-        for e in epochs
+        for epoch in epochs
     ]
 
 

@@ -1,0 +1,72 @@
+/** What can be switched for all planes: the map under the dots, and a class that is seen alone. */
+
+import { button, element } from "./elements.js";
+
+const FRAME = 8; // milliseconds of a frame that the maps may take, all together
+
+/** A switch for the map, which is decoded little by little while it is on. */
+export function addMap(bar, columns) {
+  const mapped = columns.filter((column) => column.map?.isPossible);
+  if (mapped.length === 0) return;
+  let isOn = false;
+  let isAsked = false;
+  const toggle = button(bar, "map", () => set(!isOn));
+  toggle.title = "what the decoder makes of each place, drawn at that place";
+
+  function set(on) {
+    isOn = on;
+    toggle.setAttribute("aria-pressed", String(on));
+    mapped.forEach((column) => {
+      column.plane.map = on ? column.map : null;
+      column.show();
+    });
+    ask();
+  }
+
+  function ask() {
+    if (isAsked || !isOn) return;
+    isAsked = true;
+    requestAnimationFrame(work);
+  }
+
+  function work() {
+    isAsked = false;
+    let isDone = true;
+    for (const column of mapped) {
+      const found = column.map.work(column.plane.window, FRAME / mapped.length);
+      if (found.isSeen) {
+        column.map.version += 1;
+        column.show();
+      }
+      isDone &&= found.isDone;
+    }
+    if (!isDone) ask();
+  }
+
+  mapped.forEach((column) => column.onChanged(ask));
+  set(true);
+}
+
+/** The classes with their colours; one that is pressed is seen alone. */
+export function addLegend(parent, given, columns) {
+  if (!given.labels) return;
+  const box = element("div", "explorer-legend", parent);
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", "classes; press one to see it alone");
+  given.classes.forEach((name, kind) => {
+    const made = button(box, "", () => choose(made, kind));
+    made.setAttribute("aria-pressed", "false");
+    element("span", "explorer-dot", made).style.background = given.colours[kind];
+    made.append(name);
+  });
+
+  function choose(pressed, kind) {
+    const isOn = pressed.getAttribute("aria-pressed") === "true";
+    box.querySelectorAll("button").forEach((other) => other.setAttribute("aria-pressed", "false"));
+    pressed.setAttribute("aria-pressed", String(!isOn));
+    columns.forEach((column) => {
+      column.plane.alone = isOn ? null : kind;
+      column.show();
+    });
+  }
+}
