@@ -27,7 +27,7 @@ from isthmus.figures._style import (
     quiet,
 )
 
-PIXELS, EXAMPLES, EPOCHS, LABELS = 784, 20_000, 20, 1000
+PIXELS, EXAMPLES, EPOCHS, LABELS = 784, 10_000, 15, 1000
 SIZES = (2, 8, 32, 128, 784, 1568)
 WIDEST = SIZES[-1]
 _NOISE = 0.4

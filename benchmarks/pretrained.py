@@ -88,6 +88,18 @@ RECIPES = {
         "mnist",
         _COURSE,
     ),
+    "vae-fashion": Recipe(
+        "Variational autoencoder of Fashion-MNIST with a code of ten dimensions",
+        "vae",
+        "fashion-mnist",
+        {
+            "latent_dim": 10,
+            "hidden": (192, 128),
+            "epochs": 30,
+            "learning_rate": 2e-3,
+            "schedule": "cosine",
+        },
+    ),
     "vae-digits-2d": Recipe(
         "Variational autoencoder of scikit-learn's 8×8 digits with a code of two dimensions",
         "vae",

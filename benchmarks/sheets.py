@@ -94,7 +94,7 @@ def write(figures: Sequence[Figure], path: Path) -> None:
         whole.paste(picture, (left, 0))
         left += picture.width
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole.save(path, optimize=True)
+    whole.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def rendered(figure: Figure) -> Image.Image:

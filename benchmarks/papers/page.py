@@ -11,20 +11,20 @@ from benchmarks.papers.row import ROWS, Row
 PAGE = ROOT / "docs" / "results.md"
 
 _HEAD = """\
-# Published results, measured again
+# Published results, reproduced
 
-Each row is a number that was published for a member of the family, measured here on real MNIST.
+Each row is a published number for a member of the family, reproduced here on MNIST.
 Squared errors are sums over the pixels of one image, in [0, 1], averaged over the test images;
-likelihoods are in nats per image. *Dynamic* MNIST draws each pixel black or white afresh at every
+likelihoods are in nats per image. *Dynamic* MNIST draws each pixel black or white anew in every
 epoch (`binarize="dynamic"`), the test images once; it must not be compared with numbers for the
 fixed binarisation or for grey values.
 
-On a CPU most rows are shorter than what was published: the setting says how. On an accelerator the
-same command runs the published length. `python -m benchmarks.papers` lists the rows,
+On a CPU most trainings are shorter than the published ones, as the settings say. On an accelerator
+the same command runs the published length. `python -m benchmarks.papers` lists the rows,
 `python -m benchmarks.papers NAME` measures one and adds a line to
 `benchmarks/results/papers.jsonl`, and `python -m benchmarks.papers --page` makes this page from the
 lines. MNIST is taken from `ISTHMUS_DATA`, or downloaded. Times are wall-clock, and the machine may
-have had other work to do.
+have been busy.
 """
 
 

@@ -91,61 +91,60 @@ def _sum(rows: Sequence[Row], name: str) -> int:
 
 
 _HEAD = """\
-# What can be relied on when things go wrong
+# Reliability
 
-Processes are killed, disks fill up, files are damaged, and people mistype. What is promised then
-is attacked by a campaign that anybody can run again, and the figures below are from one:
+Processes are killed, disks fill up, files are damaged, and people mistype. This page lists what
+isthmus guarantees in these cases, and how often it was tested by randomised trials. To repeat them:
 
     make torture                                              # 20 minutes, all kinds
     python -m benchmarks.torture --minutes 2 --kind kills,disk
-    python -m benchmarks.torture --kind runs --seed 0 --trial 17   # one trial once more
+    python -m benchmarks.torture --kind runs --seed 0 --trial 17   # repeat one trial
 
-A trial *survives* where everything is as if nothing had happened, or where the package refuses in
-one sentence of its own. Else it fell: by a *silent difference* (another result, and no word of
-it), a *foreign error* (another library's error or warning, or more than one line), a *hang* (over
-ten seconds), or because something was *lost* (neither the old state nor the new one, or a file of
-somebody else's).
+A trial *survives* if the result is as if nothing had happened, or if there is an error of one
+sentence from isthmus. Otherwise it *fell*: by a *silent difference* (another result without a
+message), a *foreign error* (another library's error or warning, or more than one line), a *hang*
+(over ten seconds), or because data were *lost* (neither the old state nor the new one, or a file
+that is not ours).
 """
 
 _FOOT = """\
 ## Threads, processors, machines
 
-- **In threads of one process** every result has the bits that it has alone: trainings wait for each
-  other, and what draws outside of one has a generator of its own.
-- **With another number of threads** for torch, small fully connected and recurrent members end in
-  the same bits: such a training takes one thread by itself. Members of convolutions add their sums
-  in another order: with one, two and four threads, weights of NVAE, VQVAE and VQVAE2 differed by
-  less than a millionth after two epochs on digits, and such differences grow as training goes on.
+- **In threads of one process** every result is bit for bit the same as without threads: trainings
+  wait for each other, and random draws outside of a training have their own generator.
+- **With another number of threads** for torch, small fully connected and recurrent members give
+  the same bits, since they train on one thread. Convolutions sum in another order: with one, two
+  and four threads, weights of NVAE, VQVAE and VQVAE2 differed by less than a millionth after two
+  epochs on digits, and such differences grow during training.
   Set `OMP_NUM_THREADS` to compare bit for bit.
-- **On another machine**, another version of torch or an accelerator, numbers agree to rounding; a
-  run that is saved there loads here and answers as there but for that.
+- **On another machine**, another version of torch or an accelerator, numbers agree up to rounding,
+  and so do the outputs of a run that is saved there and loaded here.
 
-## How it attacks
+## The trials
 
 - **kills**: a process that saves, fits a prior, writes a detector, exports, trains or compares is
-  killed before a drawn act on a file, inside of a write at a drawn byte, or at a drawn moment.
-  Then the folder is read, and the same is started again, which must end as if nothing had
-  happened and leave nothing over.
+  killed before a random file operation, inside a write at a random byte, or at a random time.
+  Then the folder is read, and the same command is started again, which must end as if nothing had
+  happened and leave no extra files.
 - **runs, checkpoints**: bits, bytes and digits are changed, blocks cut, doubled, zeroed, swapped
   and inserted in every file of the runs of all members with their priors and snapshots, of a
   detector, and of checkpoints; an equal result means equal weights, settings, scaling, history,
   snapshots, prior and outputs.
 - **structures**: `config.json` with a node of another type, missing, renamed, deep or huge, and
-  weights of other shapes, types and values; as they are, and forged with all checksums.
+  weights of other shapes, types and values; with wrong and with forged checksums.
 - **sources**: the same damage in CSV, TSV, gzip, Parquet, `.npy`, `.npz`, HDF5, zarr, IDX and
-  images, read whole and as streams. These formats have no checksum of ours: what can still be
-  read may hold other numbers, and no file is safer than its format.
+  images, read whole and as streams. These formats have no checksums of isthmus, so a damaged
+  file that can still be read may contain other numbers.
 - **fields, arrays, commands**: every field of every member and of every part gets values of other
-  types, ranges and sizes; every method gets arrays, numbers, lists and tables that
-  [hypothesis](https://hypothesis.readthedocs.io) makes; every option of every command gets words
+  types, ranges and sizes; every method gets arrays, numbers, lists and tables made by
+  [hypothesis](https://hypothesis.readthedocs.io); every option of every command gets words
   of other kinds.
-- **disk**: what the kills write, on a small disk of its own that has room for a part of it or is
-  read-only; where no disk can be mounted, under a limit on the size of files.
+- **disk**: the same commands as for kills, on a small disk that is too small or read-only; if no
+  disk can be mounted, with a limit on the size of files.
 - **threads**: two to eight threads train, sample, score, load, save and fit priors at once.
 - **folders, foreign**: up to three processes save to and load from one folder; commands and
-  methods are sent to where others' files lie.
+  methods are pointed at folders with other files.
 
-Every trial may take four gigabytes of memory beside what was taken before, and ten seconds. A
-classifier is not among what is killed: it is not saved to a folder but pickled by whoever wants
-that.
+Every trial may take four gigabytes of additional memory, and ten seconds. Classifiers are not
+killed: they are not saved to a folder but pickled by the user.
 """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,8 +15,11 @@ from PIL import Image
 
 from isthmus import InputError
 from isthmus.data import Data
-from isthmus.figures import evolution, evolution_gif, plane
+from isthmus.errors import MissingExtraError
+from isthmus.figures import _video, evolution, evolution_gif, plane
+from isthmus.figures._animation import named_models
 from isthmus.figures._style import PALETTE
+from isthmus.training.callbacks.snapshots import Snapshot
 
 from .conftest import Known, cloud, colours, corner, filmed, titles
 
@@ -135,8 +141,91 @@ def test_the_frames_between_two_snapshots_lie_between_them(data: Data, tmp_path:
 def test_what_makes_no_animation_is_refused(data: Data, tmp_path: Path) -> None:
     model = filmed(data, data.test)
     with pytest.raises(
-        InputError, match=r"film.png' cannot hold an animation: give a name that ends in .gif"
+        InputError, match=r"film.png' cannot hold an animation: give .* ends in .gif or .mp4"
     ):
         evolution_gif(model, data, tmp_path / "film.png")
     with pytest.raises(InputError, match="frames=1 makes no animation"):
         evolution_gif(model, data, tmp_path / "film.gif", frames=1)
+    with pytest.raises(InputError, match="model holds no model: give a fitted member, or several"):
+        evolution_gif({}, data, tmp_path / "film.gif")
+
+
+def mapped(data: Data, moments: int, space: str, box: tuple[float, float, float, float]) -> Known:
+    """A model with snapshots whose grids say where they lie."""
+    model = filmed(data, data.test, moments)
+    model.code_space = space
+    model.snapshots_ = [Snapshot(s.epoch, s.codes, s.grid, box=box) for s in model.snapshots_]
+    return model
+
+
+def test_several_models_keep_to_one_clock_and_the_shorter_one_waits(
+    data: Data, tmp_path: Path
+) -> None:
+    """Epochs 0 and 5 of one, 0 to 10 of the other: the first stands still in the second half."""
+    short, long = (mapped(data, moments, "unit", (0, 1, 0, 1)) for moments in (2, 3))
+    path = evolution_gif({"short": short, "long": long}, data, tmp_path / "both.gif", frames=5)
+    pictures = frames(path)
+    height, width = pictures[0].shape[:2]
+    left = [picture[: height // 2, : width // 2 - 20] for picture in pictures]
+    right = [picture[: height // 2, width // 2 + 20 :] for picture in pictures]
+    moves = [[bool((a != b).any()) for a, b in pairwise(side)] for side in (left, right)]
+    assert moves == [[True, True, False, False], [True, True, True, True]]
+
+
+def test_the_plane_of_a_film_has_the_axes_of_its_tiles(data: Data, tmp_path: Path) -> None:
+    """Points up to (1, 1) fill the plane of a grid over the unit square, and half of a larger
+    one's.
+    """
+    reach = []
+    for edge in (1.0, 2.0):
+        model = mapped(data, 2, "normal", (0, edge, 0, edge))
+        last = frames(
+            evolution_gif(model, data, tmp_path / "film.gif", frames=2, labels=np.zeros(30, int))
+        )[-1]
+        columns = np.flatnonzero(near(last[:, :330], PALETTE[0]).any(axis=0))
+        reach.append(np.ptp(columns))
+    assert reach[1] / reach[0] == pytest.approx(0.5, abs=0.05)
+
+
+def test_models_of_one_kind_are_numbered(data: Data) -> None:
+    assert [name for name, _ in named_models([filmed(data, data.test)] * 2)] == [
+        "Known 1",
+        "Known 2",
+    ]
+
+
+def test_an_mp4_has_its_length_and_even_sides(data: Data, tmp_path: Path) -> None:
+    path = evolution_gif(filmed(data, data.test), data, tmp_path / "film.mp4", frames=10, hold=0.6)
+    command = [_video.ffmpeg(), "-i", str(path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    assert "Duration: 00:00:01.00" in said and "h264" in said and "yuv420p" in said
+    assert path.stat().st_size < 300_000
+
+
+def test_what_ffmpeg_cannot_do_is_one_sentence(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = tmp_path / "ffmpeg"
+    failing.write_text("#!/bin/sh\necho 'Unknown encoder libx264' >&2\nexit 1\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr(_video, "ffmpeg", lambda: str(failing))
+    with pytest.raises(InputError, match=r"could not write the video: Unknown encoder libx264;"):
+        evolution_gif(filmed(data, data.test), data, tmp_path / "film.mp4", frames=2)
+    assert not (tmp_path / "film.mp4").exists()
+
+
+def test_without_ffmpeg_the_extra_is_named(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MissingExtraError, match=r"an MP4 needs .*: pip install 'isthmus\[video\]'"):
+        evolution_gif(filmed(data, data.test), data, tmp_path / "film.mp4")
+
+
+def test_a_notebook_shows_a_film(data: Data, tmp_path: Path) -> None:
+    film = evolution_gif(filmed(data, data.test), data, tmp_path / "film.gif", frames=2)
+    shown = film._repr_mimebundle_()  # type: ignore[attr-defined]
+    assert base64.b64decode(shown["image/gif"]) == film.read_bytes()
+    film.unlink()
+    assert film._repr_mimebundle_() == {"text/plain": str(film)}  # type: ignore[attr-defined]

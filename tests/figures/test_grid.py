@@ -146,7 +146,7 @@ def test_codes_of_any_shape_are_decoded(data: Data) -> None:
         ({"low": 0, "high": 1.2}, r"low=0 and high=1.2 leave the space .* between 0 and 1"),
         ({"codes": np.zeros((4, 3))}, r"codes has the shape \(4, 3\), but this model's codes have"),
         ({"codes": np.zeros(2)}, r"give \(rows, columns, 2\), or \(n, 2\)"),
-        ({"codes": np.full((1, 2), -0.5)}, r"codes reach from -0.5 to -0.5, but those of this"),
+        ({"codes": np.full((1, 2), -0.5)}, r"codes from -0.5 to -0.5 leave the space"),
         ({"codes": np.full((1, 2), np.nan)}, r"codes holds values that are no finite numbers"),
         ({"codes": np.zeros((1, 2)), "low": 0}, r"low=0 and codes= both say which codes"),
         ({"codes": np.zeros((1, 2)), "side": 9}, r"side=9 and codes= both say which codes"),
@@ -155,6 +155,11 @@ def test_codes_of_any_shape_are_decoded(data: Data) -> None:
 def test_what_makes_no_grid_is_refused(given: dict[str, Any], message: str, data: Data) -> None:
     with pytest.raises(InputError, match=message):
         grid(Known(corner, halves, "unit"), data, **given)
+
+
+def test_codes_that_are_never_negative_stay_so(data: Data) -> None:
+    with pytest.raises(InputError, match=r"low=-1 and high=1 leave .* lie from 0 up: stay"):
+        grid(Known(corner, halves, "positive"), data, low=-1, high=1)
 
 
 def test_tiles_lie_under_the_points_where_their_codes_are(data: Data) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.decomposition import PCA
 
 import isthmus as ist
@@ -158,6 +159,12 @@ def test_the_reference_leaves_what_pca_leaves(small: Data) -> None:
     residual = np.square(unseen - pca.inverse_transform(pca.transform(unseen))).sum(1)
     assert measures["squared_error"].value == pytest.approx(residual.mean(), rel=1e-4)
     assert list(measures) == ["squared_error", "mse", "psnr", *CODES]
+
+
+def test_the_reference_makes_pictures_of_the_shape_that_members_make() -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (20, 6, 5), dtype=np.uint8)
+    module = PCAReference(latent_dim=2).fit(grey).module_
+    assert module.decode(torch.zeros(3, 2)).shape == (3, 1, 6, 5)
 
 
 def test_few_test_points_have_no_neighbourhood(vae: ist.Estimator, small: Data) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus._cli import demo, exploring, judging, lookup, sampling, training, using
+from isthmus._cli import demo, drawing, exploring, judging, lookup, sampling, training, using
 from isthmus._cli.commands import Command, guarded, own_flags, warn, with_options
 from isthmus._cli.options import Options, plain
 from isthmus._cli.shared import described
@@ -118,6 +118,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "sample": sampling.sample_command,
             "outliers": filled(judging.outliers_command, judging.choices()),
             "evaluate": judging.evaluate_command,
+            "draw": drawing.draw_command,
             "explore": exploring.explore_command,
         },
         "Look up": {

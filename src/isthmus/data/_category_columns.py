@@ -12,7 +12,7 @@ import numpy as np
 from isthmus.core.example import ColumnKind
 from isthmus.core.records import Record, unusable
 from isthmus.data import _cells
-from isthmus.data._column import ColumnCode, named
+from isthmus.data._column import ColumnCode, name_and_type
 from isthmus.errors import unknown
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class CategoryColumn(ColumnCode):
         if categories is not None and not set(values) <= set(categories):
             raise unusable("a column's values", values, "some of its categories")
         of = given.optional("of", given.text)
-        return cls(*named(given), values, categories, given.flag("ordered"), of)
+        return cls(*name_and_type(given), values, categories, given.flag("ordered"), of)
 
     def to_json(self) -> dict[str, Any]:
         lists = {"values": self.values, "categories": self.categories}

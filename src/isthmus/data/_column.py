@@ -71,7 +71,7 @@ class ColumnCode(ABC):
     @classmethod
     def from_json(cls, given: Record) -> Self:
         """The inverse of :meth:`to_json`."""
-        return cls(*named(given))
+        return cls(*name_and_type(given))
 
 
 def name_of(cells: Series) -> str | int:
@@ -87,6 +87,6 @@ def column_name(place: str, name: Any) -> str | int:
     raise unusable(place, name, "a text or a whole number")
 
 
-def named(given: Record) -> tuple[str | int, str]:
+def name_and_type(given: Record) -> tuple[str | int, str]:
     """Name and type of a column, by a file."""
     return column_name("a column's name", given.raw("name")), given.text("dtype")

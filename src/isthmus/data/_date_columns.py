@@ -9,7 +9,7 @@ import numpy as np
 
 from isthmus.core.example import ColumnKind
 from isthmus.core.records import Record
-from isthmus.data._column import ColumnCode, name_of, named
+from isthmus.data._column import ColumnCode, name_and_type, name_of
 from isthmus.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class DateColumn(ColumnCode):
     @classmethod
     def from_json(cls, given: Record) -> Self:
         origin, last = (given.whole(key, -_FARTHEST) for key in ("origin", "last"))
-        return cls(*named(given), origin, last, given.whole("step", 1))
+        return cls(*name_and_type(given), origin, last, given.whole("step", 1))
 
     def encode(self, cells: Series) -> np.ndarray:
         if not is_date(cells):

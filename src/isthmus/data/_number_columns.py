@@ -9,7 +9,7 @@ import numpy as np
 
 from isthmus.core.example import ColumnKind
 from isthmus.core.records import Record
-from isthmus.data._column import ColumnCode, name_of, named
+from isthmus.data._column import ColumnCode, name_and_type, name_of
 from isthmus.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class NumberColumn(ColumnCode):
     @classmethod
     def from_json(cls, given: Record) -> Self:
         low, high = given.number("low"), given.number("high")
-        return cls(*named(given), low, high, given.flag("is_whole"))
+        return cls(*name_and_type(given), low, high, given.flag("is_whole"))
 
     def encode(self, cells: Series) -> np.ndarray:
         return _numbers(cells)[:, None]

@@ -1,16 +1,17 @@
-"""How the code plane comes about, as an animated picture."""
+"""Code planes and what is decoded of them, while models train: one film of one or of several."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from PIL import Image
 from scipy.interpolate import PchipInterpolator
@@ -21,13 +22,22 @@ from isthmus.data.datasets import Data
 from isthmus.errors import InputError
 from isthmus.figures._classes import legend
 from isthmus.figures._evolution import Film, film_of
-from isthmus.figures._style import bare, figure_title, head, label, new_figure, over, rule
+from isthmus.figures._notebook import FilmPath
+from isthmus.figures._style import (
+    bare,
+    figure_title,
+    head,
+    label,
+    new_figure,
+    over,
+    rule,
+    shortened,
+)
 from isthmus.figures._tiles import Tiles, tiles_for
+from isthmus.figures._video import FORMATS, as_gif, as_mp4, ffmpeg
 
 _PICTURE = 2**20  # bytes
-_FRAME = 90  # milliseconds
-_GREYS, _CLASSES, _OTHERS = 32, 40, 96  # colours of the palette; there are three of each class
-_APART = 12  # of 255: what is nearer to a colour of the palette is not added to it
+_PANEL = 3.3  # inches, along an edge
 
 
 def evolution_gif(
@@ -36,137 +46,214 @@ def evolution_gif(
     path: str | Path,
     *,
     labels: np.ndarray | None = None,
-    frames: int = 40,
+    frames: int | None = None,
     hold: float = 2.5,
     title: str | None = None,
 ) -> Path:
-    """Write an animated GIF: the code plane beside the decoded plane, through the training.
+    """Write a film of the training: the code plane and the decoded plane, of one model or of
+    several at the same pace.
+
+    Below a plane, or beside it, lies what the decoder makes of it, on the same axes. All models
+    keep to one clock, the epoch; one whose training is over waits.
 
     Args:
-        model: a member that was fitted with ``snapshots``.
-        data: what it was trained on.
-        path: the file to write; its name ends in ``.gif``.
-        labels: labels of the probes; see :func:`~isthmus.figures._evolution`.
-        frames: how many pictures; those between two snapshots are interpolated.
+        model: a member that was fitted with ``snapshots``; or several, as a list, or as
+            ``{"AE": ae, "VAE": vae}`` with the names that the film shows.
+        data: what they were trained on.
+        path: the file to write; its name ends in ``.gif`` or ``.mp4`` (which needs ffmpeg: the
+            extra ``video``, or a program on the path).
+        labels: labels of the probes; see :func:`~isthmus.figures.evolution`.
+        frames: how many pictures; those between two snapshots are interpolated. If not given, 40
+            of 90 milliseconds in a GIF, 96 of 40 milliseconds in an MP4.
         hold: seconds for which the last picture stays.
         title: a title of your own; an empty one leaves it out.
 
     Returns:
-        The path.
+        The path; a notebook shows the film.
 
     Raises:
         InputError: for a model without snapshots, labels that are not one per probe, and another
             ending.
+        MissingExtraError: for an MP4 where there is no ffmpeg.
     """
     from isthmus.core.files import write_bytes  # it loads torch, which no other figure needs
 
     path = as_path(path, "path")
-    if path.suffix.lower() != ".gif":
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
         raise InputError(
-            f"path={str(path)!r} cannot hold an animation: give a name that ends in .gif."
+            f"path={str(path)!r} cannot hold an animation: give a name that ends in"
+            f" {' or '.join(FORMATS)}."
         )
+    frames = FORMATS[ending].frames if frames is None else frames
     if frames < 2:
         raise InputError(f"frames={frames} makes no animation: give 2 or more.")
     require(frames * _PICTURE, f"an animation of frames={frames}", "ask for fewer")
-    film = film_of(model, data, labels)
-    pictures = list(
-        _pictures(
-            film,
-            tiles_for(model, data),
-            frames,
-            figure_title(title, model, data.name, "while it trains"),
-        )
-    )
-    durations = [_FRAME] * (len(pictures) - 1) + [round(1000 * hold)]
-    write_bytes(path, _as_gif(pictures, film.colours, durations))
-    return path
-
-
-def _pictures(film: Film, tiles: Tiles, frames: int, title: str) -> Iterator[Image.Image]:
-    """Draw the moments one after another; what never changes is drawn once, beneath all of them."""
-    figure = new_figure(7.2, 3.8)
-    figure.set_dpi(96)
-    canvas: Any = FigureCanvasAgg(figure)  # whose methods have no types
-    left, right, cloud = _stage(figure, film, tiles, title)
-    for _ in range(2):  # the layout settles in two steps
-        canvas.draw()
-    figure.set_layout_engine("none")  # and stays, so that nothing jumps
-    left.set_visible(False)
-    canvas.draw()
-    still = canvas.copy_from_bbox(figure.bbox)
-    left.set_visible(True)
-    lines = rule(right, film.rows, film.columns)
-    for epoch, points, decoded in _moments(film, frames):
-        canvas.restore_region(still)
-        cloud.set_offsets(points)
-        film.fit(left, points)
-        head(left, f"codes, epoch {epoch}")
-        figure.draw_artist(left)
-        grid = tiles.draw(right, decoded, film.rows, film.columns)
-        for artist in (grid, lines):
-            right.draw_artist(artist)
-        grid.remove()
-        yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-
-
-def _stage(
-    figure: Figure, film: Film, tiles: Tiles, title: str
-) -> tuple[Axes, Axes, PathCollection]:
-    """The panels of the codes and of what is decoded, and the points in the first."""
-    if film.rows == 1:  # a line of codes and the line of what is decoded: one above the other
-        left, right = figure.subplots(2, 1, height_ratios=(5, 1))
+    if ending == ".mp4":
+        ffmpeg()  # before anything is drawn
+    models = named_models(model)
+    cast = [(name, film_of(m, data, labels), tiles_for(m, data)) for name, m in models]
+    figure, scenes = _staged(cast, _heading(title, models, data))
+    figure.set_dpi(FORMATS[ending].dpi)
+    pictures = _pictures(figure, scenes, frames)
+    if ending == ".mp4":
+        write_bytes(path, as_mp4(pictures, hold))
     else:
-        left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
-    # the smallest codes have the longest numbers: room is made for those
-    cloud = film.draw(left, film.points[0], 7)
-    cloud.set_alpha(1)  # few colours, which fit into the palette of a GIF
-    label(left, *film.labels)
-    head(left, "codes")
-    bare(right)
-    right.set(xlim=(0, film.columns), ylim=(film.rows, 0), aspect=tiles.aspect)
-    head(right, "the decoded plane" if film.rows > 1 else "the decoded line")
-    legend(left if film.rows == 1 else right, film.classes)
-    over(figure, title)
-    return left, right, cloud
+        colours = np.concatenate([film.colours for _, film, _ in cast])
+        write_bytes(path, as_gif(list(pictures), colours, hold))
+    return FilmPath(path)
 
 
-def _moments(film: Film, frames: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Epoch, points and decoded plane of every picture; points move on smooth curves between."""
-    last = len(film.epochs) - 1
-    path = PchipInterpolator(np.arange(last + 1), film.points) if last else lambda _: film.points[0]
-    for moment in np.linspace(0, last, frames if last else 1):
+@dataclass(frozen=True)
+class Scene:
+    """One model of a film: its snapshots, and the panels in which they are drawn.
+
+    Attributes:
+        name: what the film calls it; empty where it is alone.
+        film: the snapshots.
+        tiles: how examples are drawn.
+        plane: the panel of the codes, with their ``cloud``.
+        decoded: the panel of what is decoded, with the ``lines`` between its tiles.
+    """
+
+    name: str
+    film: Film
+    tiles: Tiles
+    plane: Axes
+    decoded: Axes
+    cloud: PathCollection
+    lines: LineCollection
+
+    @cached_property
+    def curves(self) -> PchipInterpolator:
+        """Where the points are, by the number of the snapshot."""
+        return PchipInterpolator(np.arange(len(self.film.epochs)), self.film.points)
+
+    def at(self, epoch: float) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Points, decoded plane and its box at an epoch; points move on smooth curves between
+        snapshots, the others fade.
+        """
+        film = self.film
+        last = len(film.epochs) - 1
+        moment = float(np.interp(epoch, film.epochs, np.arange(last + 1)))
         before = min(int(moment), max(last - 1, 0))
         share, after = moment - before, min(before + 1, last)
         decoded = (1 - share) * film.grids[before] + share * film.grids[after]
-        epoch = (1 - share) * film.epochs[before] + share * film.epochs[after]
-        yield round(epoch), path(moment), decoded
+        box = film.boxes
+        box = None if box is None else (1 - share) * box[before] + share * box[after]
+        points = film.points[0] if last == 0 else self.curves(moment)
+        return points, decoded, box
+
+    def draw(self, epoch: float, figure: Figure) -> None:
+        """Draw what moves, as it is at an epoch, onto what stays."""
+        film = self.film
+        points, decoded, box = self.at(epoch)
+        self.cloud.set_offsets(points)
+        if box is None:
+            film.fit(self.plane, points)
+        else:  # where the tiles lie, so that both panels have the same axes
+            self.plane.set_xlim(*box[:2])
+            if film.rows > 1:
+                self.plane.set_ylim(*box[2:])
+        head(self.plane, _says(self.name, min(epoch, film.epochs[-1])))
+        figure.draw_artist(self.plane)
+        grid = self.tiles.draw(self.decoded, decoded, film.rows, film.columns)
+        for artist in (grid, self.lines):
+            self.decoded.draw_artist(artist)
+        grid.remove()
 
 
-def _as_gif(pictures: list[Image.Image], colours: np.ndarray, durations: list[int]) -> bytes:
-    """The pictures with one palette."""
-    palette = _palette(pictures[-1], colours)
-    first, *others = [
-        picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures
-    ]
-    buffer = io.BytesIO()
-    first.save(
-        buffer, format="GIF", save_all=True, append_images=others, duration=durations, loop=0
-    )
-    return buffer.getvalue()
+def named_models(model: Any) -> list[tuple[str, Any]]:
+    """The models of a film with their names; a single one needs none."""
+    if isinstance(model, Mapping):
+        found = [(str(name), one) for name, one in model.items()]
+    elif isinstance(model, Sequence) and not isinstance(model, str):
+        kinds = [type(one).__name__ for one in model]
+        found = [
+            (f"{kind} {kinds[: i + 1].count(kind)}" if kinds.count(kind) > 1 else kind, one)
+            for i, (kind, one) in enumerate(zip(kinds, model, strict=True))
+        ]
+    else:
+        return [("", model)]
+    if not found:
+        raise InputError("model holds no model: give a fitted member, or several of them.")
+    return found
 
 
-def _palette(picture: Image.Image, colours: np.ndarray) -> Image.Image:
-    """Greys, the colours of the points in steps towards white, and what else a picture needs.
+def _heading(title: str | None, models: list[tuple[str, Any]], data: Data) -> str:
+    if len(models) == 1 and not models[0][0]:
+        return figure_title(title, models[0][1], data.name, "while it trains")
+    if title is not None:
+        return title
+    names = [shortened(name, 24) for name, _ in models]
+    *others, last = names
+    listed = f"{', '.join(others)} and {last}" if others else last
+    return f"{listed} on {shortened(data.name, 24)}, while they train"
 
-    Left to itself, a palette follows what covers most of the picture, and classes of few points
-    would change colour.
+
+def _says(name: str, epoch: float) -> str:
+    return f"{shortened(name, 24) or 'codes'}, epoch {round(epoch)}"
+
+
+def _staged(cast: list[tuple[str, Film, Tiles]], title: str) -> tuple[Figure, list[Scene]]:
+    """The figure, and in it the panels of every model: its codes, and what is decoded.
+
+    A single plane has what is decoded beside it; a line of codes, and several models, below.
     """
-    greys = np.linspace(0, 1, _GREYS)[:, None].repeat(3, axis=1)
-    points = np.unique(colours[:, :3], axis=0)[:_CLASSES]
-    mixed = [share * points + 1 - share for share in (1.0, 0.7, 0.4)]
-    own = (np.concatenate([greys, *mixed]) * 255).round().astype(np.uint8)
-    others = np.asarray(picture.quantize(_OTHERS).getpalette(), dtype=np.uint8).reshape(-1, 3)
-    nearest = np.abs(others[:, None].astype(int) - own).max(axis=2).min(axis=1)
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(np.concatenate([own, others[nearest > _APART]])[:256].tobytes())
-    return palette
+    count, is_line = len(cast), all(film.rows == 1 for _, film, _ in cast)
+    is_wide = count == 1 and not is_line
+    if is_wide:
+        figure = new_figure(7.2, 3.8)
+        panels = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08}).reshape(2, 1)
+    else:
+        figure = new_figure(
+            max(_PANEL * count + 0.4, 7.2 if is_line else 0), 3.8 if is_line else 2 * _PANEL + 0.7
+        )
+        heights = (5, 1) if is_line else (1, 1)
+        panels = figure.subplots(2, count, squeeze=False, height_ratios=heights)
+    scenes = [_set(*one, *pair) for one, pair in zip(cast, panels.T, strict=True)]
+    last = scenes[-1]
+    beside = last.decoded if is_wide else last.plane
+    legend(beside, last.film.classes, [beside])
+    over(figure, title)
+    return figure, scenes
+
+
+def _set(name: str, film: Film, tiles: Tiles, plane: Axes, decoded: Axes) -> Scene:
+    """Put the first moment of a model into its panels."""
+    # the smallest codes have the longest numbers: room is made for those
+    cloud = film.draw(plane, film.points[0], 7)
+    cloud.set_alpha(1)  # few colours, which fit into the palette of a GIF
+    label(plane, *film.labels)
+    head(plane, _says(name, 0))
+    bare(decoded)
+    decoded.set(xlim=(0, film.columns), ylim=(film.rows, 0), aspect=tiles.aspect)
+    head(decoded, "the decoded plane" if film.rows > 1 else "the decoded line")
+    lines = rule(decoded, film.rows, film.columns)
+    return Scene(name, film, tiles, plane, decoded, cloud, lines)
+
+
+def _pictures(figure: Figure, scenes: list[Scene], frames: int) -> Iterator[Image.Image]:
+    """Draw the moments one after another; what never changes is drawn once, beneath all of them."""
+    canvas: Any = FigureCanvasAgg(figure)  # whose methods have no types
+    for _ in range(2):  # the layout settles in two steps
+        canvas.draw()
+    figure.set_layout_engine("none")  # and stays, so that nothing jumps
+    for scene in scenes:
+        scene.plane.set_visible(False)
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
+    for scene in scenes:
+        scene.plane.set_visible(True)
+    for epoch in _clock(scenes, frames):
+        canvas.restore_region(still)
+        for scene in scenes:
+            scene.draw(epoch, figure)
+        yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _clock(scenes: list[Scene], frames: int) -> np.ndarray:
+    """The epoch of each picture, at the pace of the snapshots of the longest training."""
+    epochs = max((scene.film.epochs for scene in scenes), key=lambda e: (e[-1], len(e)))
+    last = len(epochs) - 1
+    return np.interp(np.linspace(0, last, frames if last else 1), np.arange(last + 1), epochs)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +18,9 @@ from isthmus.errors import InputError
 from isthmus.figures._classes import NO_CLASSES, ClassColours, classes_of, colours_of, legend
 from isthmus.figures._codes import Projection, codes_of, draw_points, frame, project, space_of
 from isthmus.figures._style import INK, TEXT, WIDTH, figure_title, head, new_figure, over, quiet
+
+if TYPE_CHECKING:  # torch, which figures do without
+    from isthmus.training.callbacks.snapshots import Snapshot
 
 _PANELS = 4  # side by side
 _ALIKE = 0.5  # of the squared distance between the codes of unrelated examples
@@ -76,6 +80,8 @@ class Film:
         points: where the probes are on paper, ``(snapshots, probes, 2)``.
         grids: the decoded planes, ``(snapshots, rows * columns, *shape)``.
         rows, columns: how a decoded plane is laid out.
+        boxes: the part of the plane that the tiles of each decoded plane cover, ``(snapshots, 4)``;
+            None where that is not known, or the plane is one of components.
         colours: of the probes, ``(probes, 4)``.
         classes: what the colours mean; none where the labels are not known.
         labels: what the axes are; a single one for codes of one dimension, whose height on paper
@@ -88,6 +94,7 @@ class Film:
     grids: np.ndarray
     rows: int
     columns: int
+    boxes: np.ndarray | None
     colours: np.ndarray
     classes: ClassColours
     labels: tuple[str, ...]
@@ -141,10 +148,17 @@ def film_of(model: Any, data: Data, labels: np.ndarray | None = None) -> Film:
         grids,
         rows,
         grids.shape[1] // rows,
+        _boxes(snapshots, codes.shape[2]),
         *_coloured(data, y, codes.shape[1]),
         _short(projection),
         plane_space(space_of(model), codes.shape[2]),
     )
+
+
+def _boxes(snapshots: Sequence[Snapshot], dimensions: int) -> np.ndarray | None:
+    """Where the grids of snapshots lie; the components of each moment are its own."""
+    boxes = [snapshot.box for snapshot in snapshots if snapshot.box is not None]
+    return np.array(boxes) if len(boxes) == len(snapshots) and dimensions <= 2 else None
 
 
 def _short(projection: Projection) -> tuple[str, ...]:

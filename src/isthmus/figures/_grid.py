@@ -128,13 +128,7 @@ def _span(low: Bound | None, high: Bound | None, axes: int, space: str) -> np.nd
     edges = np.stack([_edge(name, at, axes) for name, at in (("low", low), ("high", high))])
     if not (edges[0] < edges[1]).all():
         raise InputError(f"low={low} does not lie below high={high}: give the smaller code first.")
-    if space in BOXES:
-        least, most = BOXES[space]
-        if edges.min() < least or edges.max() > most:
-            raise InputError(
-                f"low={low} and high={high} leave the space of the codes, which lie between"
-                f" {least:g} and {most:g}: stay inside."
-            )
+    _require_inside(edges, space, f"low={low} and high={high}")
     return edges
 
 
@@ -149,6 +143,16 @@ def _edge(name: str, given: Bound, axes: int) -> np.ndarray:
             f" a number{'' if axes == 1 else ', or one for each axis'}."
         )
     return np.broadcast_to(edge, (axes,))
+
+
+def _require_inside(codes: np.ndarray, space: str, given: str) -> None:
+    """Refuse codes that the decoder of a model has never to do with."""
+    least, most = {**BOXES, "positive": (0.0, math.inf)}.get(space, (-math.inf, math.inf))
+    if codes.min() < least or codes.max() > most:
+        where = f"between {least:g} and {most:g}" if most < math.inf else f"from {least:g} up"
+        raise InputError(
+            f"{given} leave the space of this model's codes, which lie {where}: stay inside."
+        )
 
 
 def _refuse_beside_codes(**given: Any) -> None:
@@ -168,13 +172,7 @@ def _own(codes: np.ndarray, projection: Projection, space: str, size: int) -> La
         )
     if codes.dtype.kind not in "iuf" or not np.isfinite(codes).all():
         raise InputError("codes holds values that are no finite numbers: give numbers alone.")
-    if space in BOXES:
-        least, most = BOXES[space]
-        if codes.min() < least or codes.max() > most:
-            raise InputError(
-                f"codes reach from {codes.min():g} to {codes.max():g}, but those of this model lie"
-                f" between {least:g} and {most:g}: stay inside."
-            )
+    _require_inside(codes, space, f"codes from {codes.min():g} to {codes.max():g}")
     flat = codes.reshape(-1, size)
     if codes.ndim == 3:
         rows, columns = codes.shape[:2]

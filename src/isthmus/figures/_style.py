@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from isthmus.core.wording import printable
+from isthmus.figures._notebook import ShownFigure
 
 # Quantized by search, so that small points of any two classes stay apart on white for normal vision
 # and under simulated protanopia, deuteranopia and tritanopia; in this order the first few differ
@@ -38,7 +39,7 @@ _MARGIN = 3 / 72  # inches, as the layout keeps around its panels
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty white figure of a size in inches, which belongs to no window and no backend."""
-    return Figure(figsize=(width, height), dpi=150, layout="constrained", facecolor="white")
+    return ShownFigure(figsize=(width, height), dpi=150, layout="constrained", facecolor="white")
 
 
 def trim(figure: Figure) -> Figure:

@@ -85,7 +85,7 @@ class PCAReference(TransformerMixin, BaseEstimator):
         x = self._rows(inside if len(rows) == len(inside) else inside.take(rows))
         components = min(self.latent_dim, *x.shape)
         self.pca_ = PCA(components, random_state=0).set_output(transform="default").fit(x)
-        self.module_ = LinearMap(self.pca_, inside.shape[1:])
+        self.module_ = LinearMap(self.pca_, self.preprocessor_.layout.shape)
         self.history_: list[dict[str, float]] = []
         self.snapshots_: list[Snapshot] = []
         return self
