@@ -32,7 +32,7 @@ def moves(page: Path) -> list[float]:
         )
         tab = browser.new_page(viewport={"width": 1366, "height": 900})
         tab.goto(page.resolve().as_uri())
-        tab.wait_for_function("() => window.explorer?.columns[0].took")
+        tab.wait_for_function("() => window.explorer?.columns?.[0].took")
         box = tab.locator(".explorer-plane").first.bounding_box()
         assert box is not None
         found = []

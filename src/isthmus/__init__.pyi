@@ -1093,7 +1093,12 @@ def load(
 
 @overload
 def load(
-    path: Literal["pretrained:course-vae", "pretrained:vae-digits-2d", "pretrained:vae-mnist-2d"],
+    path: Literal[
+        "pretrained:course-vae",
+        "pretrained:vae-digits-2d",
+        "pretrained:vae-fashion",
+        "pretrained:vae-mnist-2d",
+    ],
     *,
     networks: Mapping[str, nn.Module | Callable[..., nn.Module]] | None = None,
     trust: bool = False,

@@ -49,7 +49,7 @@ def file(models: dict[str, ist.Estimator], digits: ist.data.Data, tmp_path_facto
 def page(file: Path, opened: Any) -> Iterator[Any]:
     """The explorer, opened from the disk."""
     with opened(file, {"width": 1366, "height": 768}) as page:
-        page.wait_for_function("() => window.explorer?.columns[0].took")
+        page.wait_for_function("() => window.explorer?.columns?.[0].took")
         yield page
 
 
@@ -225,7 +225,7 @@ def test_a_network_that_the_page_does_not_know_answers_from_the_server(
     address, odd = served
     page = browser.new_page()
     page.goto(f"{address}/?token=secret")
-    page.wait_for_function("() => window.explorer?.columns[1].took")
+    page.wait_for_function("() => window.explorer?.columns?.[1].took")
     shown = page.evaluate(
         "async () => Array.from(await explorer.columns[1].model.decode([0.5, -1]))"
     )

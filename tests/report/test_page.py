@@ -14,7 +14,7 @@ from isthmus.core.batch import Batch
 from isthmus.data import Data
 from isthmus.report import Comparison
 
-READY = "() => window.explorer?.columns.every((column) => column.took)"
+READY = "() => window.explorer?.columns?.every((column) => column.took)"
 PIXELS = "canvas => canvas.toDataURL()"
 COLOURFUL = """canvas => {  // where on the screen the first pixel of a dot is
     const { width, height } = canvas, box = canvas.getBoundingClientRect();

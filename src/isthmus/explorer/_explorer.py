@@ -31,12 +31,12 @@ body {{ margin: 20px; }}
 </style>
 </head>
 <body>
-<main id="explorer"></main>
+<main id="live"></main>
 <script type="application/json" id="given">{given}</script>
 <script type="module">
 {script}
 window.explorer = await explore(
-  document.getElementById("explorer"), JSON.parse(document.getElementById("given").textContent),
+  document.getElementById("live"), JSON.parse(document.getElementById("given").textContent),
 );
 </script>
 </body>

@@ -122,7 +122,9 @@ export class Column {
 
   /** Go to an epoch of the training, which may lie between two moments. */
   goTo(epoch) {
+    const before = this.model.epoch;
     this.model.goTo(epoch);
+    if (this.model.epoch === before) return;
     this.paintExample();
     this.show();
     this.changed("moment");

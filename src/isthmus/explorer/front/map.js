@@ -8,8 +8,9 @@ import { Atlas } from "./picture.js";
 
 const SIDE = 15; // tiles along a side of the whole plane
 const FILLED = 0.88; // of the step between two tiles
-const OPACITY = 0.5; // so that dots stand out
+const OPACITY = 0.45; // so that dots stand out
 const KEPT = 6000; // tiles of all moments
+const SHEETS = 3; // maps that are whole
 
 export class PlaneMap {
   /**
@@ -19,6 +20,7 @@ export class PlaneMap {
   constructor(column, shape) {
     Object.assign(this, { column, model: column.model, shape });
     this.atlas = new Atlas(shape, KEPT);
+    this.sheets = [];
     this.slice = "";
     this.version = 0; // counts what is new in sight
     this.ink = "";
@@ -62,20 +64,35 @@ export class PlaneMap {
   }
 
   /** Draw the tiles that are there; those of two moments, one over the other, while it moves. */
-  draw(pen, paper, window, ink) {
-    this.renew(ink);
-    const lattice = this.lattice(window);
+  draw(pen, paper, window, density) {
+    this.renew(paper.colours.ink);
     const { i, next, way } = this.time();
-    pen.imageSmoothingEnabled = true;
-    pen.imageSmoothingQuality = "high";
-    for (const [moment, opacity] of way > 0 ? [[i, 1 - way], [next, way]] : [[i, 1]]) {
-      pen.globalAlpha = opacity * OPACITY;
-      for (const [x, y] of lattice.order) {
-        const key = this.keyOf(moment, lattice, x, y);
-        if (this.atlas.has(key)) this.drawTile(pen, paper, lattice, key, x, y);
-      }
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    for (const [moment, share] of way > 0 ? [[i, 1 - way], [next, way]] : [[i, 1]]) {
+      pen.globalAlpha = share * OPACITY;
+      pen.drawImage(this.sheet(moment, paper, window, density), 0, 0);
     }
     pen.globalAlpha = 1;
+    pen.setTransform(density, 0, 0, density, 0, 0);
+  }
+
+  /** All tiles of a moment on one sheet, which is kept while neither they nor the window change. */
+  sheet(moment, paper, window, density) {
+    const pixels = Math.round(paper.side * density);
+    const key = `${moment} ${pixels} ${window} ${this.slice} ${this.version}`;
+    const known = this.sheets.find((sheet) => sheet.key === key);
+    if (known) return known.canvas;
+    const { canvas } = this.sheets.length < SHEETS ? { canvas: document.createElement("canvas") } : this.sheets.shift();
+    canvas.width = canvas.height = pixels;
+    const pen = canvas.getContext("2d", { willReadFrequently: true });
+    pen.setTransform(density, 0, 0, density, 0, 0);
+    const lattice = this.lattice(window);
+    for (const [x, y] of lattice.order) {
+      const tile = this.keyOf(moment, lattice, x, y);
+      if (this.atlas.has(tile)) this.drawTile(pen, paper, lattice, tile, x, y);
+    }
+    this.sheets.push({ key, canvas });
+    return canvas;
   }
 
   drawTile(pen, paper, lattice, key, i, j) {

@@ -135,7 +135,7 @@ export class Plane {
     const pen = this.layer.getContext("2d", { willReadFrequently: true });
     pen.setTransform(density, 0, 0, density, 0, 0);
     pen.clearRect(0, 0, paper.side, paper.side);
-    this.map?.draw(pen, paper, this.window, paper.colours.ink);
+    this.map?.draw(pen, paper, this.window, density);
     this.drawAxes(pen, paper);
     const points = this.points;
     const pictures = this.thumbs && this.zoom > 1.5 ? this.thumbs.rows(points, this.window, paper.side) : [];

@@ -2,7 +2,8 @@
 
 import { button, element } from "./elements.js";
 
-const FRAME = 8; // milliseconds of a frame that the maps may take, all together
+const PAUSE = 80; // milliseconds between two drawings of new tiles
+const FRAME = 6; // milliseconds of a frame that the maps may take, all together
 
 /** A switch for the map, which is decoded little by little while it is on. */
 export function addMap(bar, columns) {
@@ -10,6 +11,8 @@ export function addMap(bar, columns) {
   if (mapped.length === 0) return;
   let isOn = false;
   let isAsked = false;
+  let told = 0; // when new tiles were last drawn
+  const news = new Set(); // columns with tiles that are not drawn yet
   const toggle = button(bar, "map", () => set(!isOn));
   toggle.title = "what the decoder makes of each place, drawn at that place";
 
@@ -31,16 +34,20 @@ export function addMap(bar, columns) {
 
   function work() {
     isAsked = false;
-    let isDone = true;
-    for (const column of mapped) {
-      const found = column.map.work(column.plane.window, FRAME / mapped.length);
-      if (found.isSeen) {
-        column.map.version += 1;
-        column.show();
-      }
-      isDone &&= found.isDone;
-    }
+    const found = mapped.map((column) => column.map.work(column.plane.window, FRAME / mapped.length));
+    found.forEach(({ isSeen }, i) => isSeen && news.add(mapped[i]));
+    const isDone = found.every((one) => one.isDone);
+    if (isDone || performance.now() - told > PAUSE) tell();
     if (!isDone) ask();
+  }
+
+  function tell() {
+    told = performance.now();
+    news.forEach((column) => {
+      column.map.version += 1;
+      column.show();
+    });
+    news.clear();
   }
 
   mapped.forEach((column) => column.onChanged(ask));
