@@ -1,7 +1,7 @@
 """The pages of the site that answer: an explorer and a comparison, of models that are prepared.
 
-``mnist.npz`` holds the first 1,000 training and the first 1,000 test digits of MNIST, by Y. LeCun, C.
-Cortes and C. Burges (CC BY-SA 3.0), so that the site is built without a download.
+``mnist.npz`` holds the first 1,000 training and the first 1,000 test digits of MNIST, by Y. LeCun,
+C. Cortes and C. Burges (CC BY-SA 3.0), so that the site is built without a download.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def install() -> str:
     host = code_host()
     wheel = f"isthmus-{isthmus.__version__}-py3-none-any.whl"
     source = f'"isthmus @ git+https://github.com/{host}"' if host else wheel
-    beside = "" if host else ", which lies beside this notebook: isthmus' page on installing makes it"
+    beside = "" if host else ", from the file that the page on installing says how to make"
     return (
         f"# installs isthmus where it is missing{beside}\n"
         "from importlib.util import find_spec\n\n"
