@@ -87,7 +87,7 @@ def sections() -> tuple[Section, ...]:
             "Course",
             "From a picture as a row of numbers to networks that draw new ones.",
             (*addresses("course"), *addresses("properties")),
-            head="course/index" if (DOCS / "course").exists() else "course",
+            head="course/index",
         ),
         Section(
             "guides",

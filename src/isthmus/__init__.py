@@ -35,6 +35,7 @@ _SUBMODULES = (
     "data",
     "divergences",
     "errors",
+    "explorer",
     "figures",
     "likelihoods",
     "metrics",

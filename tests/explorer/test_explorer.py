@@ -22,7 +22,6 @@ import uvicorn
 from torch import nn
 
 import isthmus as ist
-from isthmus.explorer._explorer import explore_served
 from isthmus.explorer._front import script
 from isthmus.explorer._server import app_of
 
@@ -85,47 +84,6 @@ def test_every_plane_marks_the_same_example(page: Any) -> None:
     assert marked == [marked[0]] * 2
 
 
-def test_codes_of_more_numbers_have_sliders(page: Any) -> None:
-    wide = page.locator(".explorer-model").nth(1)
-    assert wide.locator(".explorer-slider").all_inner_texts() == ["PC 3", "PC 4", "PC 5"]
-    before = wide.locator(".explorer-picture").first.evaluate(PIXELS)
-    slider = wide.locator(".explorer-slider input").first
-    slider.fill("2.5")
-    settled(page)
-    assert wide.locator(".explorer-picture").first.evaluate(PIXELS) != before
-
-
-def test_a_drawing_is_encoded_and_its_neighbours_found(
-    page: Any, digits: ist.data.Data, models: dict[str, ist.Estimator]
-) -> None:
-    pad = page.locator(".explorer-pad canvas").bounding_box()
-    for turn in np.linspace(0, 2 * np.pi, 20):
-        page.mouse.move(pad["x"] + 100 + 40 * np.sin(turn), pad["y"] + 100 - 60 * np.cos(turn))
-        if turn == 0:
-            page.mouse.down()
-    page.mouse.up()
-    near = page.locator(".explorer-model").first.locator(".explorer-near canvas")
-    assert near.count() == 5
-    names = [near.nth(i).get_attribute("title") for i in range(5)]
-    assert names.count("0") >= 4
-    # what the page makes of an example is what the member makes of it
-    pixels = digits.test.x[3].ravel().tolist()
-    code, _ = page.evaluate(
-        "(x) => explorer.columns[0].model.encode(x).map((part) => Array.from(part))", pixels
-    )
-    np.testing.assert_allclose(code, models["flat"].transform(digits.test.x[3:4])[0], atol=1e-2)
-    page.get_by_role("button", name="clear").click()
-    assert near.count() == 0
-
-
-def test_a_notebook_shows_the_page_in_a_frame_of_its_own(
-    models: dict[str, ist.Estimator], digits: ist.data.Data
-) -> None:
-    shown = ist.explore(models["flat"], digits)._repr_html_()
-    assert shown.startswith("<iframe srcdoc=")
-    assert "<script" not in shown  # all of it is escaped
-
-
 def test_the_joined_script_imports_and_exports_nothing() -> None:
     joined = script()
     assert not re.search(r"^(import|export)\b", joined, re.MULTILINE)
@@ -186,8 +144,13 @@ def test_what_cannot_be_shown_says_why(digits: ist.data.Data) -> None:
         ist.explore(rows, digits)
 
     odd = ist.AE(decoder=Odd(), epochs=1, likelihood="mse").fit(digits.train.x[:50])
-    with pytest.raises(ist.InputError, match=r"hold special_bessel_j0, unknown to the page"):
-        ist.explore(odd, digits)
+    shown = ist.explore(odd, digits)
+    with pytest.raises(
+        ist.InputError,
+        match=r"AE cannot be explored in a page alone: .* special_bessel_j0, unknown to the page; "
+        r"show it in a notebook, with pip install 'isthmus\[notebook\]', or serve it",
+    ):
+        shown.save("x.html")
 
 
 class Odd(nn.Module):
@@ -206,7 +169,7 @@ def served(models: dict[str, ist.Estimator], digits: ist.data.Data) -> Iterator[
     """The address of a served explorer, and the model whose networks stay there."""
     odd = ist.AE(decoder=Odd(), epochs=1, likelihood="mse").fit(digits.train.x[:100])
     both = {"flat": models["flat"], "odd": odd}
-    shown = explore_served(both, digits)
+    shown = ist.explore(both, digits)
     assert shown.served == ["odd"]
     server = uvicorn.Server(uvicorn.Config(app_of(shown, "secret"), port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -58,7 +58,7 @@ def test_it_shows_the_end_of_training_first(page: Any) -> None:
 
 
 def test_the_slider_moves_every_trained_plane_and_decoder(page: Any) -> None:
-    canvases = page.locator(".explorer-plane, .explorer-picture").all()
+    canvases = page.locator(".explorer-plane, .explorer-pictures canvas").all()
     before = [canvas.evaluate(PIXELS) for canvas in canvases]
     page.get_by_label("epoch of the training").fill("0")
     page.get_by_text("before training").wait_for()

@@ -6,8 +6,10 @@ import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isthmus.core import files
 from isthmus.data.datasets import Data, Part, require_data
@@ -16,6 +18,10 @@ from isthmus.estimators.base import Estimator
 from isthmus.explorer._front import script, style
 from isthmus.explorer._given import examples_of, given
 from isthmus.explorer._shown import Shown
+from isthmus.explorer._widget import widget_of
+
+if TYPE_CHECKING:
+    from isthmus.explorer._widget import ExplorerWidget
 
 _PAGE = """<!doctype html>
 <html lang="en" data-scheme="auto">
@@ -44,6 +50,9 @@ window.explorer = await explore(
 """
 
 
+_STATIC = 4 * 2**20  # bytes of a page that a notebook keeps, to be shown where no Python runs
+
+
 @dataclass(frozen=True)
 class Explorer:
     """Planes of codes that answer: a notebook shows it, :meth:`save` writes it as one page.
@@ -60,26 +69,59 @@ class Explorer:
 
     @property
     def served(self) -> list[str]:
-        """The models that answer only where the explorer is served."""
+        """The models whose networks stay in Python."""
         return [str(model["label"]) for model in self.given["models"] if "served" in model]
 
     def save(self, path: str | Path) -> Path:
-        """Write it as one HTML file, which needs no network and nothing beside it."""
+        """Write it as one HTML file, which needs no network and nothing beside it.
+
+        Raises:
+            InputError: where a network cannot be in a page.
+        """
+        self._require_alone()
         files.write_bytes(Path(path), self.to_html().encode(), synced=False)
         return Path(path)
 
     def to_html(self) -> str:
-        """The page."""
+        """The page; :attr:`served` models answer only where it is served."""
         return _PAGE.format(
             title=html.escape(self.title), style=style(), script=script(), given=safe(self.given)
         )
 
-    def _repr_html_(self) -> str:
-        """In a notebook: the page in a frame of its own, so that its style meets no other."""
+    @cached_property
+    def widget(self) -> ExplorerWidget:
+        """What a notebook shows: a widget whose ``code`` and ``marked`` follow what is touched.
+
+        Raises:
+            MissingExtraError: without the extra ``notebook``.
+        """
+        return widget_of(self.given, self.shown)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """In a notebook: a widget to which Python answers; without anywidget, and where a notebook
+        is only read, the page in a frame of its own.
+        """
+        if find_spec("anywidget") is None:
+            return {"text/plain": repr(self), "text/html": self._framed()}
+        bundle = self.widget._repr_mimebundle_(**options)
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        if not self.served and len(self.to_html()) <= _STATIC:
+            data = {**data, "text/html": self._framed()}
+        return (data, *metadata) if metadata else data
+
+    def _framed(self) -> str:
+        if self.served:
+            lacks = next(one for one in self.shown if one.label == self.served[0])
+            return f"<p>{html.escape(_alone(lacks))}</p>"
         return (
             f'<iframe srcdoc="{html.escape(self.to_html())}" width="100%" height="760"'
             ' style="border: 0"></iframe>'
         )
+
+    def _require_alone(self) -> None:
+        for one in self.shown:
+            if one.label in self.served:
+                raise InputError(_alone(one))
 
 
 def explore(
@@ -87,7 +129,8 @@ def explore(
 ) -> Explorer:
     """Codes that one can touch: drag in the plane and the decoder answers, draw and be encoded.
 
-    The networks themselves are in the page, in half precision, and are evaluated there.
+    Networks are in the page, in half precision, and are evaluated there. Those that it does not
+    know, or that are too large for it, answer from Python, in a notebook or served.
 
     Args:
         models: one trained member or several, of images of one shape; a mapping names them.
@@ -97,8 +140,7 @@ def explore(
         What a notebook shows as it is, and ``save(path)`` writes as one page.
 
     Raises:
-        InputError: for members of other data than images, and networks of one's own with operators
-            that the page does not know.
+        InputError: for members of other data than images.
 
     >>> import isthmus as ist
     >>> data = ist.data.load("digits")
@@ -106,19 +148,15 @@ def explore(
     'VAE on digits'
     """
     shown, part = _shown(_named(models), data)
-    for one in shown:
-        if one.lack is not None:
-            raise InputError(f"{one.label} cannot be explored: {one.lack}.")
-    return Explorer(_title(shown, data), given(shown, part, data), shown)
-
-
-def explore_served(models: Mapping[str, Estimator], data: Data) -> Explorer:
-    """As :func:`explore`, for a page that is served: networks that it does not know, or that are
-    too large for it, stay where they are.
-    """
-    shown, part = _shown(models, data)
     served = [one.label for one in shown if one.lack is not None]
     return Explorer(_title(shown, data), given(shown, part, data, served), shown)
+
+
+def _alone(one: Shown) -> str:
+    return (
+        f"{one.label} cannot be explored in a page alone: {one.lack}; show it in a notebook, with"
+        " pip install 'isthmus[notebook]', or serve it with isthmus explore."
+    )
 
 
 def _shown(models: Mapping[str, Estimator], data: Data) -> tuple[list[Shown], Part]:

@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex
 
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
-from isthmus.explorer._conditions import condition_of
 from isthmus.explorer._packing import packed_halves, packed_pixels, packed_weights
+from isthmus.explorer._parts import parts_of, training_of
 from isthmus.explorer._plane import Moment, evenly, plane_of
 from isthmus.explorer._shown import Shown
 from isthmus.explorer._still import Still
@@ -60,9 +60,10 @@ def given(
         "models": [
             _still(one, pictured)
             if isinstance(one, Still)
-            else _live(one, place if one.label in served else None, part, pictured)
+            else _live(one, place if one.label in served else None, part, data, pictured)
             for place, one in enumerate(shown)
         ],
+        "training": training_of(shown, data),
     }
 
 
@@ -111,7 +112,7 @@ def _still(one: Still, pictured: int) -> dict[str, Any]:
     return known
 
 
-def _live(one: Shown, served: int | None, part: Part, pictured: int) -> dict[str, Any]:
+def _live(one: Shown, served: int | None, part: Part, data: Data, pictured: int) -> dict[str, Any]:
     """What is shown of one model; under ``served``, its place, its networks stay where they are."""
     end = int(one.model.history_[-1]["epoch"]) if one.model.history_ else 0
     before = [shot for shot in one.model.snapshots_ if shot.weights and shot.epoch < end]
@@ -125,10 +126,10 @@ def _live(one: Shown, served: int | None, part: Part, pictured: int) -> dict[str
     moments.append(Moment(end, one.codes()))
     known: dict[str, Any] = {
         "label": one.label,
-        "usual": np.sort(one.errors()).tolist(),
-        "condition": condition_of(one, pictured),
+        "usual": np.quantile(one.errors(), np.linspace(0, 1, 501)).round(4).tolist(),
     }
     known |= plane_of(moments, one.model.code_space, pictured, part.y)
+    known |= parts_of(one, known, data, pictured)
     if served is not None:
         return known | {"served": served}
     decoder, encoder = one.graphs

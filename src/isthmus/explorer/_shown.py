@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required
 from isthmus.core.memory import in_words
 from isthmus.data.datasets import Part
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError
+from isthmus.explorer._ladder import Redrawing, ladder_of
 from isthmus.explorer.graph import Decoding, Encoding, Graph, traced
 
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
@@ -65,20 +67,47 @@ class Shown:
             raise InputError(f"{label} cannot be explored: {lack}.")
         self.label, self.model = label, model
         self.shape = model.preprocessor_.spec.shape
-        try:
-            batches = list(model._batches(part).chunks())
-        except InputError as error:
-            raise InputError(f"{label} cannot read the examples: {error}") from error
-        inside = torch.cat([batch.x.float().cpu() for batch in batches])
-        self.conditions = (
-            torch.cat([required(batch.condition).float().cpu() for batch in batches])
-            if model.preprocessor_.condition is not None
-            else None
-        )
+        inside, self.conditions = self._read(part)
         module = copy.deepcopy(model.module_).cpu().float().eval()
-        units = _units(model, inside)
-        self.pictures = inside * units[0] + units[1]
-        self.encoding, self.decoding = Encoding(module, *units), Decoding(module, *units)
+        self.units = units_of(model, inside)
+        self.pictures = self._pictured(inside)
+        self.encoding, self.decoding = Encoding(module, *self.units), Decoding(module, *self.units)
+
+    def pictures_of(self, part: Part) -> Tensor:
+        """Other examples than those that are shown, as pictures, ``(n, *shape)``."""
+        return self._pictured(self._read(part)[0])
+
+    def codes_of(self, part: Part) -> np.ndarray:
+        """The codes of other examples than those that are shown, ``(n, code)``.
+
+        Raises:
+            InputError: for examples that the member cannot read.
+        """
+        inside, conditions = self._read(part)
+        return self._encoded(self._pictured(inside), conditions, {})
+
+    @cached_property
+    def says(self) -> tuple[str, ...]:
+        """What the parts of a posterior are called, the code first."""
+        rows = None if self.conditions is None else self.conditions[:1]
+        inside = (self.pictures[:1] - self.units[1]) / self.units[0]
+        with torch.no_grad():
+            found: Any = self.encoding.module.encode(Batch(inside, rows))
+        return tuple(getattr(found, "_fields", ("z",)))
+
+    def _read(self, part: Part) -> tuple[Tensor, Tensor | None]:
+        """Examples as they are inside the model, ``(n, *shape)``, and their conditions."""
+        try:
+            batches = list(self.model._batches(part).chunks())
+        except InputError as error:
+            raise InputError(f"{self.label} cannot read the examples: {error}") from error
+        x = torch.cat([batch.x.float().cpu() for batch in batches])
+        if self.model.preprocessor_.condition is None:
+            return x, None
+        return x, torch.cat([required(batch.condition).float().cpu() for batch in batches])
+
+    def _pictured(self, inside: Tensor) -> Tensor:
+        return inside * self.units[0] + self.units[1]
 
     @property
     def code_size(self) -> int:
@@ -92,18 +121,30 @@ class Shown:
 
     @property
     def networks(self) -> dict[str, Network]:
-        """Decoder and encoder, each with the shapes that it takes."""
-        condition = self.condition_shape
-        return {
-            "decode": Network(self.decoding, ((self.code_size,), *condition)),
+        """Decoder and encoder, each with the shapes that it takes; of a deep hierarchy what draws
+        its finer groups too.
+        """
+        condition, code = self.condition_shape, (self.code_size,)
+        found = {
+            "decode": Network(self.decoding, (code, *condition)),
             "encode": Network(self.encoding, (self.shape, *condition)),
         }
+        if ladder_of(self.encoding.module) is not None:
+            module = Redrawing(self.encoding.module).eval()
+            found["redraw"] = Network(module, (code, code, code, *condition))
+        return found
 
     @cached_property
+    def all_graphs(self) -> dict[str, Graph]:
+        """The networks as graphs."""
+        return {
+            name: traced(network.module, *network.shapes) for name, network in self.networks.items()
+        }
+
+    @property
     def graphs(self) -> tuple[Graph, Graph]:
         """Decoder and encoder as graphs."""
-        decode, encode = self.networks.values()
-        return traced(decode.module, *decode.shapes), traced(encode.module, *encode.shapes)
+        return self.all_graphs["decode"], self.all_graphs["encode"]
 
     @cached_property
     def lack(self) -> str | None:
@@ -111,29 +152,40 @@ class Shown:
         size = 2 * sum(value.numel() for value in self.model.module_.state_dict().values())
         if size > _LARGEST:
             return f"its weights would take {in_words(size)} of the page"
-        unknown = sorted({name for graph in self.graphs for name in graph.unknown})
+        unknown = sorted({name for graph in self.all_graphs.values() for name in graph.unknown})
         return f"its networks hold {', '.join(unknown)}, unknown to the page" if unknown else None
 
     def codes(self, weights: Mapping[str, Tensor] | None = None) -> np.ndarray:
         """The codes of the examples, ``(n, code)``; by a model with other ``weights``."""
+        return self._encoded(self.pictures, self.conditions, dict(weights or {}))
+
+    def decoded(self, codes: np.ndarray, conditions: Tensor | None) -> np.ndarray:
+        """The pictures of codes ``(n, code)``, ``(n, *shape)``."""
+        given = torch.from_numpy(codes.astype(np.float32))
         with torch.no_grad():
-            found = [
-                torch.func.functional_call(self.encoding, dict(weights or {}), some)[0]
-                for some in self._together(self.pictures)
-            ]
-        return np.asarray(torch.cat(found).numpy(), dtype=np.float64)
+            made = [self.decoding(*some) for some in _together(given, conditions)]
+        return np.asarray(torch.cat(made).numpy()).reshape(-1, *self.shape)
 
     def errors(self) -> np.ndarray:
         """The squared error of each example, ``(n,)``."""
-        codes = torch.from_numpy(self.codes().astype(np.float32))
-        with torch.no_grad():
-            made = torch.cat([self.decoding(*some) for some in self._together(codes)])
-        return np.asarray((made - self.pictures).square().flatten(1).sum(1).numpy())
+        made = self.decoded(self.codes(), self.conditions)
+        return np.square(made - self.pictures.numpy()).reshape(len(made), -1).sum(1)
 
-    def _together(self, inputs: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """Inputs of all examples, with their conditions, in parts that fit into memory."""
-        known = () if self.conditions is None else (self.conditions.split(_AT_ONCE),)
-        return zip(inputs.split(_AT_ONCE), *known, strict=True)
+    def _encoded(
+        self, pictures: Tensor, conditions: Tensor | None, weights: dict[str, Tensor]
+    ) -> np.ndarray:
+        with torch.no_grad():
+            found = [
+                torch.func.functional_call(self.encoding, weights, some)[0]
+                for some in _together(pictures, conditions)
+            ]
+        return np.asarray(torch.cat(found).numpy(), dtype=np.float64)
+
+
+def _together(inputs: Tensor, conditions: Tensor | None) -> Iterator[tuple[Tensor, ...]]:
+    """Inputs of examples, with their conditions, in parts that fit into memory."""
+    known = () if conditions is None else (conditions.split(_AT_ONCE),)
+    return zip(inputs.split(_AT_ONCE), *known, strict=True)
 
 
 def lack_of(model: Explorable) -> str | None:
@@ -146,7 +198,7 @@ def lack_of(model: Explorable) -> str | None:
     return None
 
 
-def _units(model: Explorable, inside: Tensor) -> tuple[Tensor, Tensor]:
+def units_of(model: Explorable, inside: Tensor) -> tuple[Tensor, Tensor]:
     """What a value inside is multiplied by, and what is added, to be a picture's."""
     if model.preprocessor_.spec.unit_range:
         return torch.ones(1), torch.zeros(1)

@@ -17,9 +17,9 @@ from isthmus.core.batch import Batch
 
 OPERATORS = frozenset(
     """
-    abs add addmm alias amax amin arange argmax argmin bmm cat clamp clone constant_pad_nd
+    abs add addmm alias amax amin arange argmax argmin atanh bmm cat clamp clone constant_pad_nd
     convolution cos div elu embedding eq erf exp expand expm1 full full_like ge gelu getitem gt
-    hardtanh index le leaky_relu log log1p lt max maximum mean min minimum mm mul
+    hardtanh index le leaky_relu lift_fresh_copy log log1p lt max maximum mean min minimum mm mul
     native_batch_norm native_batch_norm_legit_no_training native_group_norm neg permute pow
     reciprocal relu round rsqrt select sigmoid sign silu sin slice softmax softplus
     split_with_sizes sqrt squeeze sub sum tanh unsqueeze to_copy upsample_nearest2d var view where
@@ -113,7 +113,8 @@ def traced(module: nn.Module, *shapes: tuple[int, ...]) -> Graph:
             decomposition_table=dict(core_aten_decompositions().items()),
         )(weights, *(torch.zeros(1, *shape) for shape in shapes))
     found.graph.eliminate_dead_code()
-    return _listed(found, list(weights), weights, tuple((1, *shape) for shape in shapes))
+    kind = type(module).__name__
+    return _listed(found, list(weights), weights, tuple((1, *shape) for shape in shapes), kind)
 
 
 def _listed(
@@ -121,8 +122,11 @@ def _listed(
     names: list[str],
     weights: Mapping[str, Tensor],
     shapes: tuple[tuple[int, ...], ...],
+    kind: str,
 ) -> Graph:
-    """A graph of torch as a list; weights keep the names that the module gives them."""
+    """A graph of torch as a list; weights keep the names that the module gives them, constants that
+    the trace found are called by its ``kind``, so that graphs of one model can share their weights.
+    """
     called: dict[fx.Node, str] = {}
     constants: dict[str, Tensor] = {}
     nodes: list[dict[str, Any]] = []
@@ -142,8 +146,8 @@ def _listed(
         if node.op == "placeholder":
             called[node] = next(placeholders)
         elif node.op == "get_attr":
-            called[node] = node.name
-            constants[node.name] = getattr(found, str(node.target))
+            called[node] = f"{kind} {node.name}"
+            constants[called[node]] = getattr(found, str(node.target))
         elif node.op == "call_function":
             called[node] = node.name
             nodes.append({"name": node.name, "op": _operator(node), "args": plain(_in_order(node))})

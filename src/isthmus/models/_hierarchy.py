@@ -131,7 +131,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
 
     def expand(self, code: Tensor, condition: Tensor | None = None) -> Tensor:
         given = self._apart(code)
-        return self._descend(len(code), lambda number, prior, state: given[number], condition)
+        return self.descend(len(code), lambda number, prior, state: given[number], condition)
 
     def sample(self, n: int, temperature: float = 1.0, condition: Tensor | None = None) -> Tensor:
         """n codes from the learnt priors, ``(n, *code_shape)``; their scales times temperature.
@@ -147,7 +147,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
             return codes[-1]
 
         with drawing_nothing():
-            self._descend(n, pick, condition)
+            self.descend(n, pick, condition)
         return torch.cat([code.flatten(1) for code in codes], 1)
 
     def draw(
@@ -200,7 +200,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
             seen.append(state)
         return seen[::-1]
 
-    def _descend(self, n: int, pick: Pick, condition: Tensor | None = None) -> Tensor:
+    def descend(self, n: int, pick: Pick, condition: Tensor | None = None) -> Tensor:
         """The top_down tower's last state, ``(n, *passed_shape)``, with codes as picked."""
         state = self.start.expand(n, *self.start.shape)
         if self.context is not None and condition is not None:
@@ -226,7 +226,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
             choices.append(GroupSample(prior, posterior, code))
             return code
 
-        return self._descend(len(seen[0]), pick, condition), choices
+        return self.descend(len(seen[0]), pick, condition), choices
 
     def _apart(self, code: Tensor) -> list[Tensor]:
         """A flat code ``(n, *code_shape)`` as one ``(n, latent_dim, h, w)`` a group."""

@@ -68,6 +68,14 @@ export class Column {
     return example;
   }
 
+  /** The pointer tapped a place; an example there is marked, and taken by the part that is open. */
+  press(place) {
+    const example = this.plane.exampleAt(place);
+    if (example === null) return;
+    if (example !== this.marked) this.onPointed(example);
+    this.changed("pressed");
+  }
+
   /** Show a code: the decoder's picture of it, and the cross where it lies in the plane. */
   showCode(code) {
     this.code = Float32Array.from(code);
@@ -103,7 +111,8 @@ export class Column {
     return this.plane.marked;
   }
 
-  /** Have a function called whenever the code, the marked example, the moment or the window has changed. */
+  /** Have a function called whenever the code, the marked example, the moment or the window has changed, or an
+   * example was tapped ("pressed"). */
   onChanged(listener) {
     this.listeners.push(listener);
   }

@@ -2,6 +2,7 @@
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const ZOOMS = { "+": 1.6, "=": 1.6, "-": 1 / 1.6, 0: 0 };
+const TAP = 6; // points that a pointer may move while it taps
 const REST = 400; // milliseconds after which a turn of the wheel no longer belongs to a scroll
 
 /** Move a column's cross by pointing; zoom by wheel, pinch or keys; drag what is zoomed with the mouse. */
@@ -9,11 +10,13 @@ export function listen(column) {
   const { plane } = column;
   const { canvas } = plane;
   const held = new Map(); // the pointers that are down
+  let began = null; // where the last one came down
   canvas.style.touchAction = "none";
 
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     held.set(event.pointerId, event);
+    began = event;
     if (held.size === 1) point(event);
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -22,6 +25,9 @@ export function listen(column) {
     else if (before && event.pointerType === "mouse" && plane.zoom > 1) drag(before, event);
     if (before) held.set(event.pointerId, event);
     if (held.size < 2) point(event);
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    if (held.size === 1 && isTap(began, event)) column.press(plane.placeOf(event));
   });
   for (const name of ["pointerup", "pointercancel"]) {
     canvas.addEventListener(name, (event) => held.delete(event.pointerId));
@@ -63,6 +69,11 @@ export function listen(column) {
       (column.coordinates[1] ?? 0) + (step[1] * (top - bottom)) / 60,
     ]);
   }
+}
+
+/** Whether a pointer came up where it went down. */
+function isTap(began, event) {
+  return Math.hypot(event.clientX - began.clientX, event.clientY - began.clientY) < TAP;
 }
 
 /** The wheel zooms, unless it is scrolling the page, or there is nothing left to zoom out of. */

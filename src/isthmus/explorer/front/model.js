@@ -7,11 +7,12 @@ import { realsInto } from "./packing.js";
 export class LiveModel {
   /**
    * @param {object} given what `isthmus.explorer.given` wrote of one model, unpacked.
-   * @param {{pictured: number, labels: number[]|null}} all what all models are shown with.
+   * @param {{pictured: number, labels: number[]|null}} all what all models are shown with; `ask` says
+   *   who answers for networks that are not in the page, where that is no server.
    */
   constructor(given, all) {
     const { points, codes, ...rest } = given;
-    Object.assign(this, rest);
+    Object.assign(this, rest, { all });
     this.axes = [this.names[0], this.names[1] ?? ""];
     this.end = this.epochs[this.epochs.length - 1];
     this.epoch = this.end;
@@ -105,13 +106,18 @@ export class LiveModel {
     return evaluate(this.encoder, weights, ...inputs).map((part) => part.data);
   }
 
-  /** What a served network makes of its inputs. */
+  /** A code whose other parts than those to `keep` are drawn from the learnt prior, with noise. */
+  redraw(code, noise, keep, condition = null) {
+    const inputs = condition ? [code, noise, keep, condition] : [code, noise, keep];
+    if (!this.isLive) return this.asked("redraw", inputs);
+    const weights = this.networks.moment(this.networks.epochs.length - 1);
+    return evaluate(this.redrawing, weights, ...inputs)[0].data;
+  }
+
+  /** What a network that stays in Python makes of its inputs. */
   async asked(kind, inputs) {
-    const token = new URLSearchParams(location.search).get("token") ?? "";
-    const body = Float32Array.from(inputs.flatMap((input) => [...input])).buffer;
-    const answer = await fetch(`/${kind}/${this.served}`, { method: "POST", headers: { "X-Token": token }, body });
-    if (!answer.ok) throw new Error(await answer.text());
-    return new Float32Array(await answer.arrayBuffer());
+    const numbers = Float32Array.from(inputs.flatMap((input) => [...input]));
+    return (this.all.ask ?? askServer)(this.served, kind, numbers);
   }
 
   /** A code with other coordinates along some of the axes that are shown, `{axis: place}`. */
@@ -134,15 +140,32 @@ export class LiveModel {
 
   /** The examples whose codes lie nearest, the nearest first. */
   nearest(code, count = 5) {
-    const [size, codes] = [this.centre.length, this.codes()];
-    const far = (row) => {
-      let total = 0;
-      for (let i = 0; i < size; i++) total += (codes[row * size + i] - code[i]) ** 2;
-      return total;
-    };
-    const rows = Array.from({ length: codes.length / size }, (_, row) => [far(row), row]);
-    return rows.sort((a, b) => a[0] - b[0]).slice(0, count).map(([, row]) => row);
+    return nearestTo(code, this.codes(), count);
   }
+}
+
+/** The rows of codes that lie nearest to a code, the nearest first. */
+export function nearestTo(code, codes, count = 5) {
+  const size = code.length;
+  const best = [];
+  for (let row = 0; row < codes.length / size; row++) {
+    const limit = best.length < count ? Infinity : best[count - 1][0];
+    let far = 0;
+    for (let i = 0; i < size && far < limit; i++) far += (codes[row * size + i] - code[i]) ** 2;
+    if (far >= limit) continue;
+    const place = best.findIndex(([other]) => far < other);
+    best.splice(place < 0 ? best.length : place, 0, [far, row]);
+    best.length = Math.min(best.length, count);
+  }
+  return best.map(([, row]) => row);
+}
+
+/** The answer of the server that the page came from. */
+async function askServer(place, kind, numbers) {
+  const token = new URLSearchParams(location.search).get("token") ?? "";
+  const answer = await fetch(`/${kind}/${place}`, { method: "POST", headers: { "X-Token": token }, body: numbers.buffer });
+  if (!answer.ok) throw new Error(await answer.text());
+  return new Float32Array(await answer.arrayBuffer());
 }
 
 /** Numbers with the length of each part before it, as parts. */

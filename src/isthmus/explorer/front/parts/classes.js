@@ -1,8 +1,7 @@
 /** Members that are told the class: the plane holds the style, and a row of buttons the class. */
 
 import { element } from "../elements.js";
-
-const LEAST = 120; // milliseconds between two pictures of all classes
+import { atLeisure } from "./leisure.js";
 
 export const classes = {
   title: "class × style",
@@ -30,19 +29,6 @@ export const classes = {
         column.paintDecoded(canvas, column.code, condition);
         made.setAttribute("aria-pressed", String(column.condition[kind] === 1));
       });
-    atLeisure(column, paintAll);
+    atLeisure(column, box, paintAll);
   },
 };
-
-/** Have a function called when something has changed, but not at every step of a move. */
-export function atLeisure(column, act, pause = LEAST) {
-  let timer = null;
-  const later = () => {
-    timer ??= setTimeout(() => {
-      timer = null;
-      act();
-    }, pause);
-  };
-  column.onChanged((what) => what !== "marked" && later());
-  later();
-}

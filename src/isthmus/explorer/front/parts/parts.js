@@ -9,16 +9,23 @@
  *   marked                the row of the example that is marked, or null
  *   showCode(code)        decode this code, and move the cross to it
  *   paintDecoded(canvas, code, condition), pictureOf(row)
- *   onChanged(listener)   called with "code", "marked" or "moment", whatever has changed
+ *   onChanged(listener)   called with "code", "marked" or "moment", whatever has changed, and with "pressed"
+ *                         where an example was tapped, which is then the marked one
+ * A box is told "opened" when it is.
  *   plane.overlays        functions (pen, paper) that draw over the dots
  */
 
 import { button, element } from "../elements.js";
+import { arithmetic } from "./arithmetic.js";
 import { classes } from "./classes.js";
 import { covariates } from "./covariates.js";
+import { means } from "./means.js";
+import { redraw } from "./redraw.js";
 import { sliders } from "./sliders.js";
+import { tiles } from "./tiles.js";
+import { walk } from "./walk.js";
 
-export const PARTS = [classes, covariates, sliders];
+export const PARTS = [tiles, redraw, classes, covariates, sliders, walk, arithmetic, means];
 
 /** Fill a column's box with the parts that accept it, one of them open at a time. */
 export function addParts(column, parent) {
@@ -36,11 +43,14 @@ export function addParts(column, parent) {
     part.build(column, panel);
     return { tab, panel };
   });
-  const open = (chosen) =>
+  const open = (chosen) => {
     tabs.forEach(({ tab, panel }) => {
       panel.hidden = panel !== chosen;
       tab.setAttribute("aria-selected", String(panel === chosen));
+      if (panel === chosen) panel.dispatchEvent(new Event("opened"));
     });
+    column.plane.draw(); // what an open part draws over the dots
+  };
   names.hidden = parts.length < 2;
   open(tabs[0].panel);
 }
