@@ -99,7 +99,7 @@ def test_a_heat_map_shows_the_share_of_every_pixel(digits: Data) -> None:
     np.testing.assert_allclose(shown, digits.test.x[worst, 0])
     expected = detector.explain(digits.test.x[worst])[:, 0]
     np.testing.assert_allclose(heat, expected / np.percentile(expected, 99.8), rtol=1e-4, atol=1e-6)
-    assert figure.get_suptitle() == "AE on digits: what makes examples strange"
+    assert figure.axes[0].get_title(loc="left") == "AE on digits: what makes examples strange"
 
 
 def test_bars_name_the_columns_that_cost_most() -> None:
