@@ -19,7 +19,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-_COLOURS = 256
+COLOURS = 256
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 MARKED = re.compile(r"−?\d[\d,]*(?:\.(\d+))?<!--([\w.-]+%?)-->")
 
@@ -31,7 +31,7 @@ def filled(text: str, numbers: Mapping[str, float]) -> str:
 
 def fill(page: Path, numbers: Mapping[str, float]) -> None:
     """Put the numbers of a run into a page."""
-    page.write_text(filled(page.read_text(), numbers))
+    page.write_text(filled(page.read_text(encoding="utf-8"), numbers), encoding="utf-8")
 
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> None:
@@ -39,7 +39,7 @@ def save(figure: Figure, path: Path, dpi: int = 150) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(buffer).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(
+    Image.open(buffer).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
         path, optimize=True
     )
 

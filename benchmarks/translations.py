@@ -24,6 +24,8 @@ ROOT = DOCS.parent
 RECORD = DOCS / "translations.json"
 PAIRS = {
     "README.zh-TW.md": "README.md",
+    "docs/course/zh-Hant/unit.md": "docs/course/en/unit.md",
+    "docs/course/zh-Hant/family.md": "docs/course/en/family.md",
 }
 _HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

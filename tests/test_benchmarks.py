@@ -112,13 +112,6 @@ def test_draws_are_named_by_the_training_codes_around_them() -> None:
     assert course._astray(Itself(), data, drawn) == pytest.approx(1 / 6)
 
 
-def test_the_fitted_normal_has_the_moments_of_the_codes() -> None:
-    z = np.random.default_rng(0).normal([3.0, -1.0], [2.0, 0.5], (5000, 2))
-    drawn = course.Fitted(Itself(), z).sample(20_000, 0)
-    assert drawn.mean(axis=0) == pytest.approx(z.mean(axis=0), abs=0.05)
-    assert drawn.std(axis=0) == pytest.approx(z.std(axis=0), rel=0.03)
-
-
 def test_the_floor_of_the_cross_entropy_is_the_entropy_of_the_greys() -> None:
     x = np.array([0, 255, 51, 204], np.uint8).reshape(1, 1, 2, 2)
     expected = -2 * (0.2 * math.log(0.2) + 0.8 * math.log(0.8))

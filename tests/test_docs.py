@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import re
 import shlex
@@ -18,14 +17,13 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from benchmarks import course, pages, properties
+from benchmarks import pages, properties
 from isthmus import registry
 from isthmus.core import declarations, fields
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 ADDING = ROOT / "docs" / "add-a-member.md"
-COURSE = ROOT / "docs" / "course.md"
 DESIGN = ROOT / "docs" / "design.md"
 MEASURED = {name: ROOT / "docs" / "properties" / f"{name}.md" for name in properties.PROPERTIES}
 
@@ -227,40 +225,9 @@ def test_the_members_and_settings_of_the_readme_are_those_there_are() -> None:
         assert set(re.findall(r"`(\w+)`", settings)) <= known  # its own, and those of its parts
 
 
-@pytest.mark.slow
-def test_the_python_of_the_course_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    code = "\n".join(blocks(COURSE, "python")).replace('"mnist"', '"digits"')
-    code = re.sub(r'(epochs"?[=:] ?)\d+', r"\g<1>2", code).replace("frames=40", "frames=2")
-    names: dict[str, Any] = {}
-    exec(compile(code, "course.md", "exec"), names)
-    assert names["z"].shape == (359, 2)
-    # the page says: bit for bit
-    for row, name in zip(names["found"].rows, ("ae", "vae"), strict=False):
-        assert np.array_equal(
-            row.model.transform(names["data"].test.x), names[name].transform(names["data"].test.x)
-        )
-    pictures = set(re.findall(r'"([\w-]+\.(?:png|gif))"', code))
-    assert pictures == {path.name for path in tmp_path.iterdir() if path.is_file()}
-
-
-def test_the_course_shows_what_its_code_makes() -> None:
-    """The models of the pictures are those of the page: the same settings, the same command."""
-    code = "\n".join(blocks(COURSE, "python"))
-    assert f"settings = {json.dumps(course.SETTINGS)}" in code
-    for member in ("ae = ist.AE", "vae = ist.VAE"):
-        assert (
-            f"{member}(latent_dim=2, epochs={course.SETTINGS['epochs']}, validation=0.1,"
-            " snapshots=24, random_state=0)" in code
-        )
-    assert f"for beta in {course.BETAS}" in code
-    shown = set(re.findall(r"images/course/([\w-]+)\.png", COURSE.read_text()))
-    assert shown == {path.stem for path in course.PICTURES.glob("*.png")}
-
-
-@pytest.mark.parametrize("page", [COURSE, *MEASURED.values()], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", MEASURED.values(), ids=lambda page: page.stem)
 def test_the_numbers_of_a_page_are_those_of_its_run(page: Path) -> None:
-    known = course.numbers() if page == COURSE else properties.numbers(properties.read(), page.stem)
+    known = properties.numbers(properties.read(), page.stem)
     text = page.read_text()
     assert pages.filled(text, known) == text
     assert len(pages.MARKED.findall(text)) > 10

@@ -28,7 +28,7 @@ _WORDS = {
 
 def pages() -> list[Path]:
     """The pages that are notebooks too: the course, the properties, and six members."""
-    course = [DOCS / "course.md", *(DOCS / f"{page}.md" for page in addresses("course"))]
+    course = [DOCS / f"{page}.md" for page in addresses("course")]
     return [
         *(path for path in course if path.exists()),
         *(DOCS / f"{page}.md" for page in addresses("properties")),

@@ -151,7 +151,7 @@ _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
 _Variant: TypeAlias = Literal["dec", "idec"]
 
 class AAE(_AAE):
-    """Adversarial autoencoder: codes are made to look like draws of N(0, I) by playing a critic.
+    """Adversarial autoencoder: a critic makes the distribution of the codes match N(0, I).
 
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
@@ -280,7 +280,7 @@ class AutoencoderClassifier(_AutoencoderClassifier):
     ) -> None: ...
 
 class BetaTCVAE(_BetaTCVAE):
-    """β-TC-VAE: a VAE charged β for how much the dimensions of its code depend on each other.
+    """β-TC-VAE: a VAE with the weight β on the total correlation of its code.
 
     Args:
         latent_dim: size of the code.
@@ -384,7 +384,7 @@ class ClusteringAE(_ClusteringAE):
     ) -> None: ...
 
 class ContractiveAE(_ContractiveAE):
-    """Contractive autoencoder: its encoder is charged for reacting to small changes of x.
+    """Contractive autoencoder: penalises the derivative of the code with respect to x.
 
     Args:
         contraction: weight of the squared norm of the encoder's Jacobian (lambda).
@@ -434,7 +434,7 @@ class ContractiveAE(_ContractiveAE):
     ) -> None: ...
 
 class DeepSVDD(_DeepSVDD):
-    """Deep support vector data description: codes of typical examples lie close to a centre.
+    """Deep support vector data description: maps typical examples close to a centre.
 
     Args:
         weight_decay: weight decay of the optimiser.
@@ -485,7 +485,7 @@ class DeepSVDD(_DeepSVDD):
     ) -> None: ...
 
 class DenoisingAE(_DenoisingAE):
-    """Denoising autoencoder: x is damaged before it is encoded, and the clean x is asked for.
+    """Denoising autoencoder: x is corrupted before it is encoded, and the target is the clean x.
 
     Args:
         latent_dim: size of the code.
@@ -1035,7 +1035,7 @@ class VQVAE2(_VQVAE2):
     ) -> None: ...
 
 class WAE(_WAE):
-    """Wasserstein autoencoder (WAE-MMD): codes, taken together, look like draws of the prior.
+    """Wasserstein autoencoder (WAE-MMD): the distribution of the codes matches the prior.
 
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,

@@ -44,7 +44,7 @@ def normal_kl(
 
 
 def kl_between(mu: Tensor, log_var: Tensor, prior_mu: Tensor, prior_log_var: Tensor) -> Tensor:
-    r"""The same as :func:`normal_kl`, by log σ², which is what networks put out: of every
+    r"""The same as :func:`normal_kl`, by log σ², which networks return: of every
     dimension, of the shape of ``mu``.
 
     .. math:: \tfrac12 \left(\frac{(\mu - m)^2}{s^2} + \frac{\sigma^2}{s^2} - 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something handed in cannot be used; the message says what to change.
+    """An argument or input cannot be used; the message says what to change.
 
     The command line prints the message alone and exits with status 2. A message is one line, also
     where it quotes a value, a name or another library's words that are not: a control character in
@@ -35,19 +35,19 @@ class BusyError(InputError):
 
 
 class MemoryLimitError(InputError, MemoryError):
-    """What was asked for takes more memory than is left; the message says how much of it."""
+    """The request needs more memory than is available; the message says how much."""
 
 
 class DataWarning(UserWarning):
-    """Something about the data may be wrong; the message says what and the remedy."""
+    """Something about the data may be wrong; the message says what, and the remedy."""
 
 
 class RunWarning(UserWarning):
-    """Something of a run is missing that its model does not need; the message says what."""
+    """A part of a run is missing that the model does not need; the message says which."""
 
 
 class LearningWarning(UserWarning):
-    """Training ended, but the model learnt little; the message says what and the remedy."""
+    """Training ended, but the model learnt little; the message says why, and the remedy."""
 
 
 class DivergenceError(ArithmeticError):
@@ -55,7 +55,7 @@ class DivergenceError(ArithmeticError):
 
 
 class LostProcessError(RuntimeError):
-    """Another of the processes that train together has ended, so this one cannot go on."""
+    """Another process of a distributed training has ended, so this one cannot continue."""
 
 
 class MissingExtraError(InputError, ImportError):

@@ -59,7 +59,7 @@ class Bottleneck(nn.Module, ABC):
 
     @abstractmethod
     def posterior(self, features: Tensor) -> tuple[Tensor, ...]:
-        """What the encoder says of each example: a named tuple, first the code of ``transform``."""
+        """The posterior of each example: a named tuple, first the code of ``transform``."""
 
     @abstractmethod
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
@@ -93,16 +93,16 @@ class Bottleneck(nn.Module, ABC):
         """Set what changes in training; ``epoch`` counts finished epochs, with fractions."""
 
     def adversaries(self, module: Autoencoder) -> tuple[Adversary, ...]:
-        """Who plays against the autoencoder with parameters of this bottleneck; mostly nobody."""
+        """Adversaries of the autoencoder with parameters of this bottleneck; mostly none."""
         return ()
 
 
 class Penalty(nn.Module, ABC):
-    """What a member charges for the way in which examples become codes."""
+    """A penalty on the way in which examples become codes."""
 
     @abstractmethod
     def forward(self, module: Autoencoder, seen: Batch) -> Loss:
-        """The charge for what the encoder saw: weighted in ``objective``, reported in ``terms``."""
+        """The penalty for a batch: weighted in ``objective``, reported in ``terms``."""
 
 
 LossFunction = Callable[["Autoencoder", Tensor, Batch, Tensor | None], Loss]
@@ -260,7 +260,7 @@ class Autoencoder(TrainableModule):
         return self.loss_function(self, features, batch, noise)
 
     def objectives(self) -> tuple[Side, ...]:
-        """The autoencoder itself, and whoever its parts set against it."""
+        """The autoencoder itself, and the adversaries of its parts."""
         parts = (self.bottleneck, self.likelihood, self.loss_function)
         adversaries = tuple(
             adversary
@@ -277,11 +277,11 @@ class Autoencoder(TrainableModule):
         self.bottleneck.anneal(epoch)
 
     def close_epoch(self) -> dict[str, float]:
-        """Let the bottleneck look back on an epoch."""
+        """Let the bottleneck close an epoch."""
         return self.bottleneck.close_epoch()
 
     def context(self, condition: Tensor | None) -> dict[str, Tensor]:
-        """What a bottleneck with a learnt prior is told beside the features."""
+        """The further inputs of a bottleneck with a learnt prior."""
         if self.conditioning is None or not self.bottleneck.reads_condition:
             return {}
         return {"condition": required(condition)}

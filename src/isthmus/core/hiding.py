@@ -48,7 +48,7 @@ class Hiding(nn.Module):
 
 
 class GapEncoder(nn.Sequential):
-    """An encoder that is told which values were observed.
+    """An encoder that receives a mask of the observed values.
 
     It sees 0 in place of the others, and the mask behind x: ``(n, d, ...)`` becomes
     ``(n, 2 d, ...)``. Without a mask everything was observed.

@@ -98,7 +98,7 @@ class HasAdversaries(Protocol):
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of training, with optimisers of its own.
+    """A stage of training, with its own optimisers.
 
     Attributes:
         epochs: how long it lasts.
@@ -115,7 +115,7 @@ class Stage:
 
 
 class TrainableModule(nn.Module, ABC):
-    """What the loop can train: a module that says what a batch costs."""
+    """What the loop can train: a module with a loss of a batch."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> Loss:

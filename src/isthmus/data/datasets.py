@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.data._glance import data_page, part_words
 from isthmus.data._scaling import PIXELS
 from isthmus.data.frames import Values, numbers_of, rows_of
 from isthmus.data.rows import narrowed, number_labels, read_labels, with_columns
@@ -15,7 +16,7 @@ from isthmus.data.streams import Stream
 from isthmus.errors import InputError, unknown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Part:
     """Examples and their labels.
 
@@ -32,6 +33,9 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def __repr__(self) -> str:
+        return f"Part({part_words(self)})"
 
     def take(self, rows: np.ndarray | slice) -> Part:
         """The part made of some rows."""
@@ -104,6 +108,9 @@ class Data:
             f"Data({self.name!r}, train={len(self.train)}, test={len(self.test)},"
             f" shape={self.shape}{labels})"
         )
+
+    def _repr_html_(self) -> str:
+        return data_page(self)
 
 
 def _numbered(

@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.data.series import series_values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StepScores:
     """How typical each step of a long series is; made by :func:`isthmus.score_steps`.
 
@@ -26,6 +26,15 @@ class StepScores:
     threshold: float
     series: Any
     member: str
+
+    def __repr__(self) -> str:
+        several = self.scores if isinstance(self.scores, list) else [self.scores]
+        steps = sum(len(scores) for scores in several)
+        marked = sum(int(np.sum(scores < self.threshold)) for scores in several)
+        return (
+            f"StepScores({self.member}, {steps:,} steps, {marked:,} below the threshold"
+            f" {self.threshold:.4g})"
+        )
 
     @property
     def outliers(self) -> Any:

@@ -38,6 +38,7 @@ from isthmus.training.callbacks.snapshots import Snapshot, Snapshots, completed,
 from isthmus.training.callbacks.stopping import EarlyStopping
 from isthmus.training.checkpoint import REMEDY, Checkpoint, State, checkpoint_in, held
 from isthmus.training.distributed import choose_runtime
+from isthmus.training.history import History
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import Runtime, SingleProcess, tuned, useful_threads
 from isthmus.training.settings import seed_of
@@ -299,7 +300,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         self.prior_ = None
         self.source_: Mapping[str, Any] | None = None
         self.n_features_in_ = int(np.prod(preprocessor.layout.outer))
-        self.history_ = state.history
+        self.history_ = History(state.history)
         self.likelihood_ = named(self._likelihood(preprocessor.spec), LIKELIHOODS)
         taken = [
             replace(snapshot, grid=preprocessor.inverse_transform(snapshot.grid))
@@ -320,7 +321,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
 
     def _recall(self, history: list[dict[str, float]], snapshots: Sequence[Snapshot]) -> None:
         """Take back what was saved of the training."""
-        self.history_, known = history, self.preprocessor_.condition
+        self.history_, known = History(history), self.preprocessor_.condition
         self.snapshots_ = completed(
             snapshots,
             self.module_,

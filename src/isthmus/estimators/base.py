@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from isthmus.core import fields
 from isthmus.estimators._earlier import Earlier
+from isthmus.estimators._glance import said_of
 from isthmus.estimators._training import TrainingMixin
 from isthmus.training.runtimes import Runtime
 
@@ -123,6 +124,9 @@ class Estimator(TrainingMixin, ABC):
                 " fit_prior fitted to them is dropped: call fit_prior again afterwards.",
                 stacklevel=3,
             )
+
+    def _glance(self) -> list[tuple[str, object]]:
+        return said_of(self)
 
     def _earlier(self) -> Earlier:
         """The training that this one goes on from."""

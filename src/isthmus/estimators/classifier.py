@@ -39,6 +39,7 @@ from isthmus.estimators.precision import dtype_of, like
 from isthmus.registry import MEMBERS
 from isthmus.training.callbacks import assembled
 from isthmus.training.distributed import choose_runtime
+from isthmus.training.history import History
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import Runtime, tuned, useful_threads
 from isthmus.training.settings import TrainingSettings, seed_of
@@ -141,6 +142,18 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         codes = self._computed(X, lambda module, batch: module.code(batch)).numpy()
         return like(codes, dtype_of(X))
 
+    def _glance(self) -> list[tuple[str, object]]:
+        if not hasattr(self, "history_"):
+            return []
+        return [
+            ("member", type(self.member_).__name__),
+            (
+                "classes",
+                ", ".join(map(str, self.classes_[:12])) + ", …" * (len(self.classes_) > 12),
+            ),
+            ("training", self.history_.summary()),
+        ]
+
     def _prepared(self, seed: int) -> Estimator:
         """The member before it is trained; with a seed of ours where it has none."""
         if isinstance(self.member, str):
@@ -185,7 +198,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
                 callbacks=assembled(self, runtime),
             )
             with tuned(self.precision, useful_threads(network, self.batch_size)):
-                self.history_ = trainer.run().history
+                self.history_ = History(trainer.run().history)
 
     def _logits(self, X: Any) -> Tensor:
         return self._computed(X, lambda module, batch: module(batch))

@@ -149,7 +149,7 @@ class OwnScore(Criterion):
 
 
 class JointDensity(Criterion):
-    r"""How far an example lies from where examples are dense, in two views of it.
+    r"""The distance of an example from dense regions, in two representations of it.
 
     .. math:: m(x) = \frac12 \left( \frac{d(u)}{\mathrm{median}\, d(u)}
               + \frac{d(v)}{\mathrm{median}\, d(v)} \right), \quad

@@ -79,9 +79,7 @@ class FittedEstimator(
         return self.codes(X, condition)
 
     def inverse_transform(self, X: Any, condition: Any = None) -> np.ndarray:
-        """What the decoder says of codes ``(n, features)``: examples in the layout and units of the
-        data.
-        """
+        """Decode codes ``(n, features)`` to examples in the layout and units of the data."""
         return self.decode(X, condition)
 
     def codes(self, X: Any, condition: Any = None) -> np.ndarray:
@@ -92,16 +90,12 @@ class FittedEstimator(
         return codes.reshape(len(codes), -1)
 
     def encode(self, X: Any, condition: Any = None) -> Any:
-        """What the encoder says of each example: a named tuple of arrays where it is a
-        distribution, else the codes.
-        """
+        """Encode examples: a named tuple of arrays for a posterior distribution, else the codes."""
         posterior = self._posterior(X, condition)
         return posterior[0] if len(posterior) == 1 else posterior
 
     def decode(self, Z: Any, condition: Any = None) -> Any:
-        """What the decoder says of codes, flat or ``(n, *code_shape)``: examples in the layout and
-        units of the data.
-        """
+        """Decode codes, flat or ``(n, *code_shape)``, to examples in the layout of the data."""
         Z = incoming(Z, "codes")
         return self._decoded(torch.from_numpy(self._checked_codes(Z)), Z, condition)
 
@@ -186,7 +180,7 @@ class FittedEstimator(
         return -(terms["distortion"] + terms.get("rate", 0.0))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """The mean of :meth:`score_samples`; y is what a conditional member is told of each."""
+        """The mean of :meth:`score_samples`; y holds the conditions of a conditional member."""
         is_conditional = self._fitted() and self.preprocessor_.condition is not None
         return float(self.score_samples(X, y if is_conditional else None).mean())
 

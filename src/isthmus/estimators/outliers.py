@@ -120,16 +120,15 @@ class OutlierDetector(OutlierMixin, Configurable):
 
     @classmethod
     def from_run(cls, run: str | Path | Estimator, **values: Any) -> Self:
-        """A detector around a trained member, or the folder of its run; ``fit`` then settles the
-        threshold, and what is usual, alone.
+        """A detector around a trained member, or the folder of its run; ``fit`` then only sets the
+        threshold and the statistics of the criterion.
         """
         model = run if isinstance(run, Estimator) else runs.load_run(run)
         check_is_fitted(model, "module_")
         return cls(FrozenEstimator(model), **values)
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train the members on examples, unless they are trained already, and settle the threshold
-        by their scores.
+        """Train the members on examples, unless they are already trained, and set the threshold.
 
         Args:
             X: an array ``(n, *shape)``, or a part of a data set, such as ``data.train``.
@@ -159,9 +158,7 @@ class OutlierDetector(OutlierMixin, Configurable):
         return -self._mean(lambda judge, member: judge.costs(member, X))
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """How far the score of each example lies above the threshold, ``(n,)``; below 0 for an
-        outlier.
-        """
+        """The score of each example minus the threshold, ``(n,)``; below 0 for an outlier."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> np.ndarray:
@@ -269,6 +266,15 @@ class OutlierDetector(OutlierMixin, Configurable):
         """The names of a table's columns; there only where it was fitted with names."""
         return np.asarray(self.member_.feature_names_in_)
 
+    def _glance(self) -> list[tuple[str, object]]:
+        if not hasattr(self, "offset_"):
+            return []
+        return [
+            ("members", ", ".join(type(member).__name__ for member in self.members_)),
+            ("judged by", self.criterion_),
+            ("an outlier below", f"{self.offset_:.4g}"),
+        ]
+
     def _trained(self, X: Any) -> list[Estimator]:
         if isinstance(self.member, FrozenEstimator):
             return [self.member.estimator]
@@ -317,7 +323,7 @@ class OutlierDetector(OutlierMixin, Configurable):
 
 
 def table(detector: OutlierDetector, rows: Rows, scores: np.ndarray) -> dict[str, np.ndarray]:
-    """What a detector says of some rows by their scores ``(n,)``, as named columns in their order.
+    """The results of a detector for rows with scores ``(n,)``, as named columns in their order.
 
     ``row`` counts from 0, ``file`` is there for a folder of images, ``rank`` is 1 for the least
     typical.

@@ -131,7 +131,7 @@ class Settings(TrainingSettings):
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Conditional:
-    """The field of members that can be told something of each example."""
+    """The field of members that can be conditional."""
 
     condition: str = field(
         "none",

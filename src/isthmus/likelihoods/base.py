@@ -18,7 +18,7 @@ from isthmus.registry import LIKELIHOODS
 
 
 class Likelihood(nn.Module, ABC):
-    """A family of distributions over x, given the parameters that a decoder puts out."""
+    """A family of distributions over x, given the parameters that a decoder returns."""
 
     normalised: bool = True
     """Whether :meth:`nll` is a true −log density (or mass), so that an evidence bound can be made
@@ -34,7 +34,7 @@ class Likelihood(nn.Module, ABC):
     """Whether every whole number from 0 on has a probability mass."""
 
     def parameter_shape(self, shape: Shape) -> Shape:
-        """The shape that a decoder must put out for an example of ``shape``, with as many axes."""
+        """The shape of the decoder's output for an example of ``shape``, with as many axes."""
         return shape
 
     def encoded(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -45,7 +45,7 @@ class Likelihood(nn.Module, ABC):
         """Take from training examples what is not learnt by steps, before the first of them."""
 
     def sized(self, parameters: Tensor, seen: Batch | None = None) -> Tensor:
-        """What a decoder puts out, as the parameters that the methods below take: mostly the same.
+        """The decoder's output as the parameters of the methods below: mostly the same.
 
         A likelihood for which the size of an example is known beside z takes it from the examples
         that were ``seen``, of which there may be several draws one after another, and else takes

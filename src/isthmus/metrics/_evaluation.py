@@ -16,7 +16,7 @@ from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
-from isthmus.metrics._measure import Measure
+from isthmus.metrics._measure import Measure, Measures
 from isthmus.metrics.representation import Labelled
 from isthmus.training.settings import require_seed
 
@@ -39,7 +39,7 @@ class Model(Protocol):
         """The squared error of each reconstruction, ``(n,)``, in the model's units."""
 
 
-def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Measure]:
+def evaluate(model: Model, data: Data, *, random_state: int = 0) -> Measures:
     """Measure a fitted model on the test part: reconstruction, likelihood, use of the codes.
 
     What does not apply is left out: PSNR for anything but images in [0, 1], what cleaning gains for
@@ -64,13 +64,13 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> dict[str, Me
         )
     test, known = named_for(model, data.test.x, data), known_of(model, data.test)
     dimensions = math.prod(model.preprocessor_.layout.shape)
-    return {
+    return Measures(
         **_reconstruction(model, test, dimensions, known),
         **_cleaning(model, data.test.x, random_state),
         **_likelihood(model, test, data.test.x, known),
         **_representation(model, data, np.random.default_rng(random_state), random_state),
         **_posterior(model, test, known),
-    }
+    )
 
 
 def _reconstruction(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+
+from isthmus.core.notebook import table
 
 Better = Literal["lower", "higher"]
 
@@ -31,6 +33,32 @@ class Measure:
     error: float | None
     better: Better | None
     help: str
+
+    @property
+    def value_text(self) -> str:
+        """The value with about three digits that count, and its standard error."""
+        error = "" if self.error is None else f" ± {self.error:.2g}"
+        return f"{self.value:,.4g}{error}".replace("-", "−")
+
+    def __str__(self) -> str:
+        return f"{self.value_text} {self.unit}".rstrip()
+
+
+class Measures(dict[str, Measure]):
+    """Measures by their names, which a notebook shows as a table."""
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name}: {measure}" for name, measure in self.items())
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (measure.title, measure.value_text, measure.unit, f"{measure.better or ''}")
+            for measure in self.values()
+        ]
+        return table("Measures", rows, ("", "value", "unit", "better"))
 
 
 def average(title: str, values: np.ndarray, unit: str, better: Better | None, help: str) -> Measure:

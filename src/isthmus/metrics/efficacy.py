@@ -99,7 +99,7 @@ def efficacy(scores: Sequence[TargetScore]) -> Measure | None:
 def detection(
     encoding: TableEncoding, real: np.ndarray, synthetic: np.ndarray, seed: int = 0
 ) -> Measure | None:
-    """How well gradient boosting tells synthetic rows from real ones, as an AUROC.
+    """How well gradient boosting distinguishes synthetic rows from real ones, as an AUROC.
 
     Equally many of both; each row is judged by a learner that has not seen it. None for fewer than
     ten rows.

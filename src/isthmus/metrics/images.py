@@ -65,7 +65,7 @@ def window(shape: Sequence[int]) -> int:
 def cleaning(
     module: Autoencoder, batches: StoreBatches, random_state: int = 0
 ) -> dict[str, Measure]:
-    """What a denoising member makes of test images that its own corruption damaged.
+    """How well a denoising member restores test images under its own corruption.
 
     Damaged images are clipped to [0, 1].
 

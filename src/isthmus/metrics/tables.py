@@ -23,7 +23,7 @@ _HELD_OUT = 5  # every fifth real row, where no test rows are given
 
 @dataclass(frozen=True)
 class ColumnQuality:
-    """One column of a synthetic table beside the real one.
+    """One column of a synthetic table, compared with the real one.
 
     Attributes:
         name: the column.

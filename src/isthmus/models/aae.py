@@ -22,7 +22,7 @@ from isthmus.models.ae import DeterministicBottleneck
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class AAE(Conditional, Estimator):
-    r"""Adversarial autoencoder: codes are made to look like draws of N(0, I) by playing a critic.
+    r"""Adversarial autoencoder: a critic makes the distribution of the codes match N(0, I).
 
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x))
               - \lambda \log D(f(x)) \right], \quad
@@ -71,7 +71,7 @@ class AAE(Conditional, Estimator):
 
 
 class AdversarialBottleneck(Bottleneck):
-    """A linear map to the code, and a critic that tells codes from draws of N(0, I).
+    """A linear map to the code, and a critic that distinguishes codes from draws of N(0, I).
 
     A code is charged for being told.
     """

@@ -21,7 +21,7 @@ from isthmus.models._variational import GaussianBottleneck, Variational
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class BetaTCVAE(Variational):
-    r"""β-TC-VAE: a VAE charged β for how much the dimensions of its code depend on each other.
+    r"""β-TC-VAE: a VAE with the weight β on the total correlation of its code.
 
     .. math:: \mathrm{KL}(q(z \mid x) \Vert p(z)) = \underbrace{I(x; z)}_{\text{information}}
               + \underbrace{\mathrm{KL}(q(z) \Vert \textstyle\prod_j q(z_j))}
@@ -66,7 +66,7 @@ class BetaTCVAE(Variational):
 
 
 class TotalCorrelationBottleneck(GaussianBottleneck):
-    """A Gaussian posterior whose rate is taken apart, and charged part by part."""
+    """A Gaussian posterior whose rate is split into three terms, each with its weight."""
 
     def __init__(self, features: Shape, latent_dim: int, beta: float) -> None:
         super().__init__(features, latent_dim, beta)

@@ -23,7 +23,7 @@ from isthmus.models.ae import DeterministicBottleneck
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class ContractiveAE(Estimator):
-    r"""Contractive autoencoder: its encoder is charged for reacting to small changes of x.
+    r"""Contractive autoencoder: penalises the derivative of the code with respect to x.
 
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x))
               + \lambda \lVert J_f(x) \rVert_F^2 \right], \quad

@@ -24,7 +24,7 @@ _LEAST_OFFSET = 0.1  # of a number of the centre from 0, which weights of zero w
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class DeepSVDD(Estimator):
-    r"""Deep support vector data description: codes of typical examples lie close to a centre.
+    r"""Deep support vector data description: maps typical examples close to a centre.
 
     .. math:: \min_f \; \mathbb{E}_x \lVert f(x) - c \rVert^2
 

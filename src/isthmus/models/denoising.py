@@ -26,7 +26,7 @@ from isthmus.registry import CORRUPTIONS
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class DenoisingAE(AE):
-    r"""Denoising autoencoder: x is damaged before it is encoded, and the clean x is asked for.
+    r"""Denoising autoencoder: x is corrupted before it is encoded, and the target is the clean x.
 
     .. math:: \min_{f, g} \; \mathbb{E}_{x, \, \tilde x \sim c(\tilde x \mid x)}
               \left[ -\log p(x \mid z = f(\tilde x)) \right]

@@ -49,7 +49,7 @@ class IWAE(Variational):
 
 
 class ImportanceWeightedBottleneck(GaussianBottleneck):
-    """A Gaussian posterior whose rate has no weight of its own."""
+    """A Gaussian posterior without a weight on the rate."""
 
     @property
     def _remedy(self) -> str:

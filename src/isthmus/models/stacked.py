@@ -135,7 +135,7 @@ class Segment:
 
 
 class Layer:
-    """One layer as an autoencoder of its own: the layers below it make its input, and stand still.
+    """One layer as an autoencoder of the output of the layers below it, which are frozen.
 
     Args:
         module: the whole, which says how an encoder sees x, and by its likelihood judges the lowest
@@ -216,7 +216,7 @@ def _mirrors(source: nn.Module, layer: nn.Module) -> bool:
 
 
 class Tied(nn.Module):
-    """A decoding layer with the weights of an encoding layer, transposed, and a bias of its own."""
+    """A decoding layer with the transposed weights of an encoding layer, and its own bias."""
 
     def __init__(self, source: _Weighted, layer: _Weighted) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from isthmus.models.ae import DeterministicBottleneck
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class WAE(Conditional, Estimator):
-    r"""Wasserstein autoencoder (WAE-MMD): codes, taken together, look like draws of the prior.
+    r"""Wasserstein autoencoder (WAE-MMD): the distribution of the codes matches the prior.
 
     .. math:: \min_{f, g} \; \mathbb{E}_x[-\log p(x \mid z = f(x))]
               + \lambda \, \mathrm{MMD}^2(f(x), \mathcal{N}(0, I))
@@ -63,7 +63,7 @@ class WAE(Conditional, Estimator):
 
 
 class MMDBottleneck(Bottleneck):
-    """A linear map to the code, charged by the discrepancy of a batch's codes from N(0, I)."""
+    """A linear map to the code, with the discrepancy of a batch's codes from N(0, I) as penalty."""
 
     draws = True  # of N(0, I), whenever it is charged
 

@@ -23,6 +23,7 @@ from isthmus.data.stores import ArrayStore
 from isthmus.priors.base import Prior
 from isthmus.registry import SCHEDULES
 from isthmus.training.callbacks import assembled
+from isthmus.training.history import History
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import SingleProcess, tuned, useful_threads
 from isthmus.training.schedules import Schedule
@@ -92,7 +93,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
                 title=f"{type(self).__name__} prior",
             )
             with tuned(self.precision, useful_threads(module, self.batch_size)):
-                self.history_ = trainer.run().history
+                self.history_ = History(trainer.run().history)
         self.module_ = module.eval()
 
     def _draw(self, n: int, classes: Tensor | None, temperature: float) -> Tensor:
@@ -122,4 +123,4 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
             module = self._density()
         load_state(module, tensors, Path(type(self).__name__))
         self.module_ = SingleProcess(self.device).place(module).eval()
-        self.history_ = [dict(row) for row in values["history"]]
+        self.history_ = History(dict(row) for row in values["history"])

@@ -138,7 +138,7 @@ class Codebook(Quantizer, ABC):
 
 
 class GradientCodebook(Codebook):
-    """Entries that are parameters, charged by squared distance to the vectors that chose them."""
+    """Entries that are parameters, trained on the squared distance to their vectors."""
 
     def __init__(self, size: int, dim: int, renewed_until: float, commitment: float) -> None:
         super().__init__(size, dim, renewed_until, commitment)

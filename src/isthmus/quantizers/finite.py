@@ -18,7 +18,7 @@ _MARGIN = 1e-3  # keeps the shift of two levels finite
 
 @dataclass(repr=False)
 class FSQ(QuantizerPart):
-    r"""Finite scalar quantizer: d numbers stand for a vector, each rounded to one of a few values.
+    r"""Finite scalar quantizer: a vector becomes d numbers, each rounded to one of a few values.
 
     .. math:: e_j = \frac{1}{\lfloor L_j / 2 \rfloor} \mathrm{round}\Big(\tfrac{L_j - 1}{2}
               \tanh(u_j + s_j) - o_j\Big), \quad u = W h + b

@@ -21,7 +21,7 @@ _TINY = 1e-30  # the slope of the entropy has no end at 0
 
 @dataclass(repr=False)
 class LFQ(QuantizerPart):
-    r"""Lookup-free quantizer: the signs of a few numbers stand for a vector.
+    r"""Lookup-free quantizer: a vector is represented by the signs of a few numbers.
 
     .. math:: e_j = \mathrm{sign}(u_j), \quad u = W h + b, \quad \text{charge} = \beta \sum_i
               \lVert u_i - e_i \rVert^2 + w \sum_i \big( H[q(\cdot \mid u_i)]

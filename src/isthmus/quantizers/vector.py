@@ -37,7 +37,7 @@ class CodebookPart(QuantizerPart, ABC):
 
 @dataclass(repr=False)
 class VectorQuantizer(CodebookPart):
-    r"""Vector quantizer: the nearest entry of a codebook stands for a vector.
+    r"""Vector quantizer: a vector is replaced by the nearest entry of a codebook.
 
     .. math:: e = \arg\min_{e \in \mathcal C} \lVert h - e \rVert, \quad
               \text{charge} = \beta \lVert h - \mathrm{sg}[e] \rVert^2

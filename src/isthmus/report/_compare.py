@@ -25,14 +25,14 @@ from isthmus.report._entrants import Entrant, entrants, is_conditional, told_fie
 from isthmus.report._page import PROBES, page_of
 from isthmus.report._places import RESULTS, RUNS, move_in, place_of, seal_of
 from isthmus.report._reference import PCAReference
-from isthmus.report._table import Row, text_of
+from isthmus.report._table import Row, page_of_table, text_of
 from isthmus.version import __version__
 
 PAGE = "index.html"
 FORMAT = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What a comparison gives.
 
@@ -45,6 +45,13 @@ class Comparison:
     rows: tuple[Row, ...]
     page: Path
     results: Path
+
+    def __repr__(self) -> str:
+        labels = ", ".join(row.label for row in self.rows)
+        return f"Comparison({labels}; page {str(self.page)!r})"
+
+    def _repr_html_(self) -> str:
+        return page_of_table(self.rows, self.page)
 
     def table(self) -> str:
         """The measures as text, a column a model; a star marks the best of a line."""

@@ -6,15 +6,17 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from isthmus.core.notebook import Cell, as_html, table
 from isthmus.metrics import Measure
 
 _ROUNDING = 1e-9  # a standard error that is a smaller share of the value is none
 _SMALL = 1e-4  # what is smaller has too many zeros to be read
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Row:
     """One model of a comparison, trained and measured.
 
@@ -35,6 +37,9 @@ class Row:
     fields: dict[str, Any]
     run: str | None = None
     diagnostics: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Row({self.label}, {len(self.measures)} measures)"
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,20 @@ def text_of(rows: Sequence[Row]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
         for cells in table
     )
+
+
+def page_of_table(rows: Sequence[Row], page: Path) -> str:
+    """The table for a notebook, the best of a line in bold, and a link to the page."""
+    cells: list[list[object]] = []
+    for line in lines_of(rows):
+        texts = [
+            Cell(f"<strong>{as_html(text)}</strong>") if place in line.best else text
+            for place, text in enumerate(line.texts)
+        ]
+        cells.append([line.measure.title, *texts, line.measure.unit])
+    link = f'<a href="{as_html(page)}" target="_blank">{as_html(page)}</a>'
+    head = ["", *(row.label for row in rows), ""]
+    return table("Comparison", cells, head, f"the page: {link}", longest=len(cells))
 
 
 def _line(rows: Sequence[Row], name: str, unit: str) -> Line:

@@ -62,7 +62,10 @@ class TrainingSettings:
         None, "what is called while it trains: objects, or names of registered ones"
     )
     verbose: int = field(
-        1, "0: silent; 1: a progress bar on a terminal; 2: a line per epoch", low=0, high=2
+        1,
+        "0: silent; 1: a progress bar, without a terminal a line now and then; 2: a line per epoch",
+        low=0,
+        high=2,
     )
 
     @property

@@ -35,7 +35,7 @@ class Callback:
     """
 
     def on_fit_start(self, trainer: Trainer) -> None:
-        """Training is about to start, or to go on: ``trainer.state`` says from where."""
+        """Training is about to start or to continue from ``trainer.state``."""
 
     def on_step(self, trainer: Trainer) -> None:
         """Every objective has moved once; ``trainer.terms()`` are the means over the batch."""
@@ -52,7 +52,7 @@ Callbacks = Sequence[Callback | str]
 
 
 def resolve(callbacks: Callbacks | None) -> list[Callback]:
-    """The callbacks of a setting; a registered name stands for that callback with its defaults.
+    """The callbacks of a setting; a registered name means that callback with its defaults.
 
     Raises:
         InputError: for an unknown name, for one that cannot do without arguments, and for anything

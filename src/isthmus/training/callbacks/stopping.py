@@ -42,7 +42,7 @@ class EarlyStopping(Callback):
 
 
 class OptunaPruning(Callback):
-    """Reports every epoch to a trial of Optuna, and ends the trial where its pruner says so.
+    """Reports every epoch to a trial of Optuna, and stops it when its pruner says so.
 
     Args:
         trial: the ``optuna.Trial`` that the objective function was called with.
