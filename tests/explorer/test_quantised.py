@@ -34,7 +34,7 @@ def composed(known: dict[str, Any], row: int, size: int) -> np.ndarray:
 def test_codes_are_sums_of_rows_of_tables(member: Any, quantizer: str, few: np.ndarray) -> None:
     model = member(quantizer=quantizer, hidden=(4, 8), epochs=1, random_state=0).fit(few)
     shown = Shown("m", model, ist.data.Part(few[:5]))
-    known = quantised_of(shown, 5)
+    known = quantised_of(shown, 5, ist.data.Part(few[5:9]))
     assert known is not None
     expected = model.transform(few[:5])
     for row in range(5):
@@ -44,13 +44,13 @@ def test_codes_are_sums_of_rows_of_tables(member: Any, quantizer: str, few: np.n
 
 def test_members_without_entries_have_none(few: np.ndarray) -> None:
     shown = Shown("m", ist.AE(epochs=1).fit(few), ist.data.Part(few[:5]))
-    assert quantised_of(shown, 5) is None
+    assert quantised_of(shown, 5, ist.data.Part(few[5:9])) is None
 
 
 def test_of_many_entries_those_that_examples_use_are_carried(few: np.ndarray) -> None:
     quantizer = ist.quantizers.FSQ(levels=(32, 16, 16))
     model = ist.VQVAE(quantizer=quantizer, hidden=(4, 8), epochs=1, random_state=0).fit(few)
-    known = quantised_of(Shown("m", model, ist.data.Part(few)), len(few))
+    known = quantised_of(Shown("m", model, ist.data.Part(few)), 100, ist.data.Part(few[100:]))
     assert known is not None
     assert known["levels"][0]["entries"] == np.unique(model.encode(few)).tolist()
 
