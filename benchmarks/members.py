@@ -155,7 +155,7 @@ def betatc() -> list[Figure]:
 def sparse() -> list[Figure]:
     """What each unit stands for, and what examples are made of."""
     model = trained(
-        "sparse", latent_dim=64, hidden=(), sparsity_weight=1.0, learning_rate=5e-3, epochs=40
+        "sparse", latent_dim=64, hidden=(), sparsity_weight=0.2, learning_rate=2e-3, epochs=40
     )
     weights = (
         next(p for p in model.module_.decoder.parameters() if p.ndim == 2)
@@ -163,9 +163,9 @@ def sparse() -> list[Figure]:
         .numpy()
         .T.reshape(-1, 1, 28, 28)
     )
-    stamps = (0.5 + 0.5 * weights / np.abs(weights).max(axis=(1, 2, 3), keepdims=True)).astype(
-        np.float32
-    )
+    lit = DATA.train.x.mean(axis=0) > 0.01  # weights of the other pixels mean nothing
+    reach = np.quantile(np.abs(weights[:, lit]), 0.99, axis=1)[:, None, None, None]
+    stamps = (0.5 + 0.5 * lit * weights / reach).clip(0, 1).astype(np.float32)
     used = (model.transform(DATA.train.x) > 0).mean(axis=0)
     x = one_each(8)
     largest = np.argsort(-model.transform(x), axis=1)[:, :6]
@@ -348,7 +348,13 @@ def vqvae() -> list[Figure]:
 def vqvae2() -> list[Figure]:
     """What either level gives by itself."""
     model, x = (
-        trained("vqvae2", hidden=(16, 32), codebook_size=64, epochs=8, schedule="cosine"),
+        trained(
+            "vqvae2",
+            hidden=(16, 32),
+            quantizer=ist.quantizers.VectorQuantizer(codebook_size=64),
+            epochs=8,
+            schedule="cosine",
+        ),
         one_each(),
     )
     grids, codes = model.encode(x), model.transform(x)

@@ -71,19 +71,25 @@ def spread(x: np.ndarray) -> float:
 
 
 def measured(network: nn.Module, model: Any, data: Data) -> dict[str, Any]:
-    """What share of draws is recognised, digit by digit, and how much they differ."""
+    """What is recognised of draws, as the prior makes them and without its guidance."""
+    accuracy = float((named(network, data.test.x) == data.test.y).mean())
+    found = {"classifier": accuracy, "draws": DRAWS} | _of_draws(network, model, data)
+    model.prior_.module_.guidance = 0.0
+    plain = _of_draws(network, model, data)
+    return found | {f"{key}_unguided": value for key, value in plain.items()}
+
+
+def _of_draws(network: nn.Module, model: Any, data: Data) -> dict[str, Any]:
+    """The share that is recognised, digit by digit, and how much draws differ."""
     shares, spreads = [], []
     for digit in range(10):
         drawn = model.sample(DRAWS, label=digit, random_state=digit)
         shares.append(float((named(network, drawn) == digit).mean()))
         spreads.append(spread(drawn) / spread(data.test.x[data.test.y == digit]))
-    accuracy = float((named(network, data.test.x) == data.test.y).mean())
     return {
-        "classifier": accuracy,
         "recognised": float(np.mean(shares)),
         "by_digit": shares,
         "spread": float(np.mean(spreads)),
-        "draws": DRAWS,
     }
 
 

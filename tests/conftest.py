@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import io
 import os
 import shutil
-import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ import numpy as np
 import pytest
 
 import isthmus as ist
+from isthmus import registry
 from isthmus._cli import app as cli
+from isthmus.registry import Registry
+from isthmus.report import _compare
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -85,6 +88,15 @@ def opened(browser: Any) -> Callable[..., contextlib.AbstractContextManager[Any]
     return open_
 
 
+@pytest.fixture
+def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparisons that write no page: drawing it takes longer than training for a test does.
+
+    For tests of what is around it; the page itself has its own, in tests/report.
+    """
+    monkeypatch.setattr(_compare, "page_of", lambda *given: "<html></html>")
+
+
 @pytest.fixture(scope="session")
 def status_of() -> Callable[..., int]:
     """Run a command of the package in this process, and give its exit status."""
@@ -114,26 +126,48 @@ def isthmus(status_of: Callable[..., int], capsys: pytest.CaptureFixture[str]) -
 
 @pytest.fixture(scope="session")
 def commands_with() -> Callable[[Path], contextlib.AbstractContextManager[Command]]:
-    """Run commands in one other process, in which the packages of a folder are installed."""
+    """Run commands as if the packages of a folder were installed, and then no longer."""
+
+    searched = list(sys.path)
 
     @contextlib.contextmanager
-    def started(site: Path) -> Iterator[Command]:
-        path = os.pathsep.join([str(site), str(Path(ist.__file__).parents[1])])
-        process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("commands.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": path, "COLUMNS": "200"},
-        )
-        assert process.stdin is not None and process.stdout is not None
+    def installed(site: Path) -> Iterator[Command]:
+        cli._assemble()
+        known = [value for value in vars(registry).values() if isinstance(value, Registry)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "path", [str(site), *searched])
+            patch.setenv("COLUMNS", "200")
+            for each in known:  # which have looked for packages already
+                patch.delitem(vars(each), "_installed", raising=False)
+            for app in (cli.app, cli.train):  # the commands are made anew, with what is there now
+                patch.setattr(app, "registered_commands", [])
+                patch.setattr(app, "registered_groups", [])
+            registry._entry_points.cache_clear()
+            with warnings.catch_warnings():  # of names that are taken: their own tests ask for it
+                warnings.simplefilter("ignore")
+                cli._assemble.__wrapped__()
+            yield answered
+            for each in known:
+                vars(each).pop("_installed", None)
+        registry._entry_points.cache_clear()
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", "")).startswith(str(site)):
+                del sys.modules[name]
 
-        def run(*arguments: object) -> tuple[int, str, str]:
-            print(json.dumps([str(each) for each in arguments]), file=process.stdin, flush=True)
-            status, printed, said = json.loads(process.stdout.readline())
-            return status, printed, said
+    return installed
 
-        yield run
-        process.communicate()
 
-    return started
+def answered(*arguments: object) -> tuple[int, str, str]:
+    """A command's exit status, what it printed, and its diagnostics."""
+    printed, said, status = io.StringIO(), io.StringIO(), 0
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(said),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("default")
+        try:
+            cli.app(args=[str(argument) for argument in arguments])
+        except SystemExit as ending:
+            status = int(ending.code or 0)
+    return status, printed.getvalue(), said.getvalue()

@@ -539,6 +539,7 @@ def test_the_condition_of_new_examples_is_an_option(
     assert isthmus("reconstruct", told, "digits", tmp_path / "x.png", "--condition", 7)[0] == 0
 
 
+@pytest.mark.usefixtures("no_page")
 def test_a_conditional_member_from_training_to_its_prior(isthmus: Command, tmp_path: Path) -> None:
     given = ("--data", "digits", "--condition", "label", "--epochs", 1, "--latent-dim", 2)
     run, still = tmp_path / "run", ("--snapshots", 0)

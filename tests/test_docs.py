@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -85,48 +83,38 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
-def test_the_package_of_the_page_works(package: Path, tmp_path: Path) -> None:
-    """Every part of it is trained, saved and loaded, in a process that finds it installed."""
-    code = blocks(ADDING, "python")[-1] + (
-        "from isthmus import registry\n"
-        "from isthmus.core import declarations, fields\n"
-        "for name, known in (('laplace', registry.LIKELIHOODS), ('normed', registry.NETWORKS),\n"
-        "                    ('ternary', registry.QUANTIZERS), ('diagonal', registry.PRIORS)):\n"
-        "    assert declarations.read(known.target(name)) == fields.declared(known[name]), name\n"
-        "assert threes.shape == (4, 1, 8, 8) and codes.max() <= 2, (threes.shape, codes)\n"
-        "assert vae.likelihood_ == 'laplace' and vae.module_.likelihood.scale == 0.2\n"
-        "short = ist.AE(epochs=9, callbacks=[Plateau(0.99)]).fit(data.train)\n"
-        "assert len(short.history_) == 2\n"
-        "again = vq.decode(vq.encode(data.test.x))\n"
-        "assert (again == vq.reconstruct(data.test.x)).all()\n"
-    )
-    run_with(package, ["-W", "ignore", "-c", code], tmp_path)
-
-
-def test_the_commands_of_the_page_of_parts_run(
-    package: Path, commands_with: Callable[[Path], Any], tmp_path: Path
+def test_the_package_of_the_page_works(
+    package: Path,
+    commands_with: Callable[[Path], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Where it is installed, every part of it is trained, saved and loaded, and is an option."""
+    monkeypatch.chdir(tmp_path)
     lines = blocks(ADDING, "sh")[0].splitlines()
     assert len(lines) == 3
     with commands_with(package) as run:
+        names: dict[str, Any] = {}
+        exec(compile(blocks(ADDING, "python")[-1], "add-a-member.md", "exec"), names)
+        for name, known in (
+            ("laplace", registry.LIKELIHOODS),
+            ("normed", registry.NETWORKS),
+            ("ternary", registry.QUANTIZERS),
+            ("diagonal", registry.PRIORS),
+        ):
+            assert declarations.read(known.target(name)) == fields.declared(known[name]), name
         for line in lines:
-            words = shlex.split(line.replace(" runs/", f" {tmp_path}/"))
+            words = shlex.split(line)
             status, _, said = run(*words[1:])
             assert (words[0], status) == ("isthmus", 0), said
-
-
-def run_with(package: Path, arguments: list[str], folder: Path) -> None:
-    """Run Python with a package installed; what it says stands in the failure."""
-    path = os.pathsep.join([str(package), str(Path(ist.__file__).parents[1])])
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    threes, codes, vae, vq, data = itemgetter("threes", "codes", "vae", "vq", "data")(names)
+    assert threes.shape == (4, 1, 8, 8)
+    assert codes.max() <= 2
+    assert (vae.likelihood_, vae.module_.likelihood.scale) == ("laplace", 0.2)
+    short = ist.AE(epochs=9, callbacks=[names["Plateau"](0.99)]).fit(data.train)
+    assert len(short.history_) == 2
+    again = vq.decode(vq.encode(data.test.x))
+    assert (again == vq.reconstruct(data.test.x)).all()
 
 
 def listed_rooms(text: str) -> list[str]:
@@ -192,6 +180,7 @@ def test_the_python_of_a_page_runs(
 
 
 @RUN
+@pytest.mark.usefixtures("no_page")
 def test_the_commands_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status_of: Callable[..., int]
 ) -> None:

@@ -172,22 +172,17 @@ def test_their_parts_stand_in_our_slots(isthmus: Command, tmp_path: Path) -> Non
     assert "of the squared error" in shown
 
 
-def test_a_broken_package_breaks_nothing_else(site: Path, tmp_path: Path) -> None:
-    """In processes of their own: only there is the error that ends a command shown to its end."""
-
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        path = os.pathsep.join([str(site), str(Path(ist.__file__).parents[1])])
-        return subprocess.run(
-            [sys.executable, "-m", "isthmus", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            env=os.environ | {"PYTHONPATH": path, "COLUMNS": "200"},
-        )
-
-    listed = run("train", "--help")
-    assert listed.returncode == 0, listed.stderr
-    assert "vqvae2" in listed.stdout
-    done = run("train", "broken", "--data", "digits", "--out", tmp_path / "run")
+def test_a_broken_package_breaks_nothing_else(isthmus: Command, site: Path, tmp_path: Path) -> None:
+    status, shown, said = isthmus("train", "--help")
+    assert status == 0, said
+    assert "vqvae2" in shown
+    path = os.pathsep.join([str(site), str(Path(ist.__file__).parents[1])])
+    done = subprocess.run(  # only in a process of its own is what ends a command shown to its end
+        [sys.executable, "-m", "isthmus", "train", "broken", "--data", "x", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
     assert done.returncode == 2
     assert "member 'broken' of the package theirs cannot be loaded (ModuleNotFound" in done.stderr
     assert done.stderr.count("\n") < 3

@@ -10,13 +10,14 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 
+# the library sets functions without the space that stands between them and what they are of
 _APPLIED = re.compile(r"(<mi>(?:log|ln|exp|sin|cos|tanh|det|max|min)</mi>)(?=<m[ifn])")
 
 
 @functools.cache
 def mathml(formula: str, display: str) -> str:
     """A formula of TeX as MathML; the space between a function and what it is of is put in."""
-    made = str(convert(formula, display=display))
+    made = str(convert(formula.replace(r"\arg", r"\mathrm{arg}"), display=display))
     return _APPLIED.sub(r"\1<mspace width='0.17em'/>", made)
 
 

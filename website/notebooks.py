@@ -13,6 +13,7 @@ import nbformat
 from markdown_it import MarkdownIt
 from nbformat import NotebookNode, v4
 
+import isthmus
 from website.languages import CHINESE, language_of
 from website.links import code_host, relinked
 from website.sections import DOCS, address, addresses
@@ -62,12 +63,20 @@ def notebook(page: Path) -> NotebookNode:
 
 
 def install() -> str:
-    """The first cell: what a bare notebook needs; nothing is done where it is there already."""
+    """The first cell: what a bare notebook needs; nothing is done where the package is there.
+
+    Without a code host it takes the file that the page on installing makes, and never a name from a
+    public index, where anybody could have taken it.
+    """
     host = code_host()
-    package = f'"isthmus @ git+https://github.com/{host}"' if host else "isthmus"
+    wheel = f"isthmus-{isthmus.__version__}-py3-none-any.whl"
+    source = f'"isthmus @ git+https://github.com/{host}"' if host else wheel
+    beside = "" if host else ", from the file that the page on installing says how to make"
     return (
-        "# from a copy of the repository on this machine: %pip install PATH-OF-THE-COPY\n"
-        f"%pip install --quiet {package}"
+        f"# installs isthmus where it is missing{beside}\n"
+        "from importlib.util import find_spec\n\n"
+        'if find_spec("isthmus") is None:\n'
+        f"    %pip install --quiet {source}"
     )
 
 

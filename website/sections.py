@@ -78,15 +78,16 @@ def sections() -> tuple[Section, ...]:
         Section(
             "start",
             "Get started",
-            "Install it on your system, see it work within a minute, and write the first lines.",
-            ("install", "overview", "overview.zh-TW"),
+            "",
+            ("overview", "overview.zh-TW"),
+            head="install",
         ),
         Section(
             "course",
             "Course",
             "From a picture as a row of numbers to networks that draw new ones.",
             (*addresses("course"), *addresses("properties")),
-            head="course/index" if (DOCS / "course").exists() else "course",
+            head="course/index",
         ),
         Section(
             "guides",

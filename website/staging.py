@@ -10,6 +10,8 @@ from website import gallery, live, notebooks, reference
 from website.links import code_page, in_site, relinked
 from website.sections import DOCS, ROOT, Section, address, sections, sources
 
+_UNSOUGHT = ("changes",)  # every word stands there: it would come before what one looks for
+_NAMED = {"overview": "Overview", "overview.zh-TW": "中文簡介"}  # their titles are the package's
 EXTRA = "_extra"  # what goes into the site as it is
 
 
@@ -22,6 +24,8 @@ def stage(target: Path) -> None:
     for page in sources():
         text = relinked(page.read_text(encoding="utf-8"), page, in_site(page, wanted))
         text = notebooks.with_bar(text, page)
+        if address(page) in _UNSOUGHT:
+            text = f"---\nnosearch: true\n---\n\n{text}"
         _write(target, f"{address(page)}.md", _with_children(text, address(page)))
     for place, text in (*_made(), *gallery.pages(), *reference.pages()):
         suffix = "rst" if place.startswith("api/") else "md"
@@ -69,8 +73,12 @@ def _with_children(text: str, page: str) -> str:
 
 def toctree(section: Section) -> str:
     """The pages of a section, which the bar at the side lists."""
-    entries = "\n".join(f"/{page}" for page in section.pages)
+    entries = "\n".join(_entry(page) for page in section.pages)
     return f"```{{toctree}}\n:hidden:\n\n{entries}\n```\n"
+
+
+def _entry(page: str) -> str:
+    return f"{_NAMED[page]} </{page}>" if page in _NAMED else f"/{page}"
 
 
 def _code(path: Path) -> str:

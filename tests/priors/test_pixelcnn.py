@@ -12,7 +12,7 @@ import torch
 import isthmus as ist
 from isthmus.core.forward import Level
 from isthmus.priors import PixelCNN
-from isthmus.priors.pixelcnn import GatedPixelCNN
+from isthmus.priors.pixelcnn import GatedPixelCNN, PixelCNNDensity
 
 SMALL = {
     "channels": 12,
@@ -172,3 +172,50 @@ def test_indices_that_cannot_be_used(
 ) -> None:
     with pytest.raises(ist.InputError, match=message):
         PixelCNN(**SMALL, epochs=1).fit(codes, None, levels)
+
+
+def test_guided_draws_follow_the_classifier_that_the_prior_holds() -> None:
+    torch.manual_seed(0)
+    level, guidance, n = Level((2,), 3), 1.5, 40_000
+    density = PixelCNNDensity([level], 2, 6, 2, 1, 0.0, guidance=guidance).eval()
+    for parameter in density.parameters():  # far from what all classes have in common
+        parameter.data += 0.5 * torch.randn_like(parameter)
+    codes = torch.tensor(list(itertools.product(range(3), repeat=2)))  # (9, 2)
+    own, other = torch.eye(2)
+    with torch.no_grad():
+        joint = torch.stack([density.log_prob(codes, c.expand(9, 2)).exp() for c in (own, other)])
+        drawn = density.draw(n, own.expand(n, 2), 1.0)
+    first = joint.view(2, 3, 3).sum(2)  # p(z1 | c), (2, 3)
+    second = joint.view(2, 3, 3) / first[..., None]  # p(z2 | z1, c)
+    of_class = first / first.sum(0)  # p(c | z1), of classes that count alike
+
+    def guided(own: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
+        wanted = own * (own / mixed) ** guidance
+        return wanted / wanted.sum(-1, keepdim=True)
+
+    expected = guided(first[0], first.mean(0))[:, None] * guided(
+        second[0], (of_class[..., None] * second).sum(0)
+    )
+    found = torch.bincount(drawn[:, 0] * 3 + drawn[:, 1], minlength=9).view(3, 3) / n
+    torch.testing.assert_close(found, expected, atol=0.01, rtol=0)
+    assert float((expected - joint[0].view(3, 3)).abs().max()) > 0.05  # and not the prior itself
+
+
+def drawn(prior: PixelCNN, n: int, label: int | None = None) -> torch.Tensor:
+    torch.manual_seed(0)
+    return prior.sample(n, label=label)
+
+
+def test_guidance_is_for_draws_of_a_class_alone() -> None:
+    codes, labels = torch.randint(3, (64, 4)), torch.randint(2, (64,)).numpy()
+    level = (Level((2, 2), 3),)
+    plain, guided = (
+        PixelCNN(**SMALL, epochs=1, guidance=w).fit(codes, labels, level) for w in (0.0, 2.0)
+    )
+    assert torch.equal(plain.log_prob(codes, labels), guided.log_prob(codes, labels))
+    assert not torch.equal(*(drawn(p, 50, 1) for p in (plain, guided)))
+    unlabelled = [
+        drawn(PixelCNN(**SMALL, epochs=1, guidance=w).fit(codes, None, level), 9)
+        for w in (0.0, 2.0)
+    ]
+    assert torch.equal(*unlabelled)

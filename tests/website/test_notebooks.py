@@ -25,6 +25,7 @@ def test_a_notebook_is_its_page(page: Path) -> None:
     made = notebooks.notebook(page)
     first, *cells = made.cells
     assert "%pip install" in first.source
+    assert 'find_spec("isthmus") is None' in first.source
     assert "://" not in first.source.replace("git+https://github.com", "")
     text = page.read_text(encoding="utf-8")
     code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")

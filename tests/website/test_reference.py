@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -13,6 +16,7 @@ import isthmus as ist
 from isthmus.core import fields
 from website import public, reference
 from website.formulas import mathml
+from website.sections import sources
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +89,17 @@ def test_a_formula_is_mathml() -> None:
     made = mathml(r"-\log p(x \mid z)", "block")
     assert made.startswith("<math")
     assert "<mi>log</mi><mspace" in made
+
+
+def test_every_formula_of_pages_and_docstrings_is_whole() -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in sources())
+    found = re.findall(r"\$\$(.+?)\$\$", pages, re.DOTALL)
+    for name in public.names().values():
+        doc = inspect.getdoc(name.value) or ""
+        found += re.findall(r"\.\. math:: (.+?)(?:\n\n|\Z)", doc, re.DOTALL)
+    assert len(found) > 50
+    for formula in found:
+        shown = "".join(ElementTree.fromstring(mathml(formula, "block")).itertext())
+        assert "\\" not in shown, formula
+        written = set(re.sub(r"\\[a-zA-Z]+|[^A-Za-z]", "", formula))
+        assert written <= set(unicodedata.normalize("NFKD", shown)), formula

@@ -144,6 +144,15 @@ class Scene:
         points = film.points[0] if last == 0 else self.curves(moment)
         return points, decoded, box
 
+    def show(self, moves: bool) -> None:
+        """Show of the plane what moves, or what stays, which is the legend."""
+        (self.plane.set_axis_on if moves else self.plane.set_axis_off)()
+        head(self.plane, "")
+        self.cloud.set_visible(moves)
+        legend = self.plane.get_legend()
+        if legend is not None:
+            legend.set_visible(not moves)
+
     def draw(self, epoch: float, figure: Figure) -> None:
         """Draw what moves, as it is at an epoch, onto what stays."""
         film = self.film
@@ -192,7 +201,8 @@ def _heading(title: str | None, models: list[tuple[str, Any]], data: Data) -> st
 
 
 def _says(name: str, epoch: float) -> str:
-    return f"{shortened(name, 24) or 'codes'}, epoch {round(epoch)}"
+    moment = f"epoch {round(epoch)}" if epoch >= 0.5 else "before training"
+    return f"{shortened(name, 24) or 'codes'}, {moment}"
 
 
 def _staged(cast: list[tuple[str, Film, Tiles]], title: str) -> tuple[Figure, list[Scene]]:
@@ -240,11 +250,11 @@ def _pictures(figure: Figure, scenes: list[Scene], frames: int) -> Iterator[Imag
         canvas.draw()
     figure.set_layout_engine("none")  # and stays, so that nothing jumps
     for scene in scenes:
-        scene.plane.set_visible(False)
+        scene.show(False)
     canvas.draw()
     still = canvas.copy_from_bbox(figure.bbox)
     for scene in scenes:
-        scene.plane.set_visible(True)
+        scene.show(True)
     for epoch in _clock(scenes, frames):
         canvas.restore_region(still)
         for scene in scenes:

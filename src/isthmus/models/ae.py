@@ -15,6 +15,7 @@ from isthmus.core.forward import Code, Point
 from isthmus.estimators.base import Estimator
 from isthmus.networks import activation
 
+_DEAD = 0.1  # of the numbers of a rectified code: fewer are no harm
 _SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
 
 
@@ -79,10 +80,10 @@ class DeterministicBottleneck(Bottleneck):
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         found = super().diagnostics(posterior)
-        used = (posterior[0] > 0).any(0)
-        if found or not self.is_rectified or bool(used.all()):
+        dead = int((posterior[0] <= 0).all(0).sum())
+        if found or not self.is_rectified or dead <= _DEAD * self.code_shape[0]:
             return found
         return [
-            f"{int((~used).sum())} of {len(used)} numbers of the code are 0 for every example, and"
+            f"{dead} of {self.code_shape[0]} numbers of the code are 0 for every example, and"
             " learn nothing any more: raise latent_dim, or change random_state or code_activation."
         ]

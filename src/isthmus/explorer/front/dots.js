@@ -10,7 +10,7 @@ export class Dots {
 
   /** An empty sheet of so many pixels a side. */
   clear(pixels) {
-    if (this.canvas.width === pixels) return this.image.data.fill(0);
+    if (this.image?.width === pixels) return this.image.data.fill(0); // a canvas is born 300 wide
     this.canvas.width = this.canvas.height = pixels;
     this.image = this.pen.createImageData(pixels, pixels);
   }
