@@ -1,4 +1,4 @@
-"""A code narrower, or wider, than the data: what comes back, of digits and of what is none."""
+"""A code narrower, or wider, than the data: what comes back, of digits and of pairs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from isthmus.figures._style import (
 PIXELS, EXAMPLES, EPOCHS, LABELS = 784, 10_000, 15, 1000
 SIZES = (2, 8, 32, 128, 784, 1568)
 WIDEST = SIZES[-1]
-_NOISE = 0.4
+_NOISE, _EACH = 0.4, 8
 _SHOWN = ("ae-8", "ae-32", f"ae-{WIDEST}", "sparse", "denoising")
 
 
@@ -52,7 +52,7 @@ def members() -> dict[str, Any]:
 
 
 def measure() -> tuple[list[dict[str, Any]], Figure]:
-    """What every code gives back of test digits, of shuffled ones, and of noise on them."""
+    """What every code gives back of test digits, of two in one image, and of noise on them."""
     data = ist.data.load("mnist")
     train = data.train.take(slice(EXAMPLES))
     test = data.test.x / np.float32(255)
@@ -68,15 +68,14 @@ def measure() -> tuple[list[dict[str, Any]], Figure]:
 def judged(model: Any, train: Part, data: Data, test: np.ndarray) -> dict[str, float]:
     """Errors of one model, and what a thousand labels make of its codes."""
     noise = _NOISE * np.random.default_rng(0).standard_normal(test.shape).astype(np.float32)
-    noisy = (test + noise).clip(0, 1)
-    mixed = shuffled(test)
+    noisy, pairs, made = (test + noise).clip(0, 1), paired(test), model.reconstruct(test)
     some = train.take(slice(LABELS))
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
     probe.fit(model.transform(some.x), some.y)
     return {
-        "squared_error": error(model.reconstruct(test), test),
-        "shuffled": error(model.reconstruct(mixed), mixed),
-        "noise_left": error(model.reconstruct(noisy), test) / error(noisy, test),
+        "squared_error": error(made, test),
+        "pairs": error(model.reconstruct(pairs), pairs),
+        "passed": error(model.reconstruct(noisy), made) / error(noisy, test),
         "probe": float(probe.score(model.transform(data.test.x), data.test.y)),
         "used": float((model.transform(test) > 0).mean()),
     }
@@ -87,30 +86,29 @@ def error(made: np.ndarray, x: np.ndarray) -> float:
     return float(np.square(made - x).sum(axis=(1, 2, 3)).mean())
 
 
-def shuffled(x: np.ndarray) -> np.ndarray:
-    """Images ``(n, 1, h, w)`` whose pixels change places, in each its own way."""
-    flat = x.reshape(len(x), -1)
-    return np.random.default_rng(0).permuted(flat, axis=1).reshape(x.shape)
+def paired(x: np.ndarray) -> np.ndarray:
+    """Two images in one, the brighter pixel of either: each with the one that lies half way on."""
+    return np.maximum(x, np.roll(x, len(x) // 2, axis=0))
 
 
 def shown(test: np.ndarray) -> np.ndarray:
-    """What the picture shows: six digits, then six that were shuffled."""
-    return np.concatenate([test[:6], shuffled(test[:6])])
+    """What the picture shows: eight digits, then eight pairs."""
+    return np.concatenate([test[:_EACH], paired(test)[:_EACH]])
 
 
 def draw(
     rows: list[dict[str, Any]], originals: np.ndarray, pictures: dict[str, np.ndarray]
 ) -> Figure:
     """Errors against the size of the code, and what comes back."""
-    figure = new_figure(WIDTH, 3.9)
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
-    quiet(left)
+    figure = new_figure(WIDTH, 6.1)
+    above, below = figure.subplots(2, 1, height_ratios=(1, 1.35))
+    quiet(above)
     plain = [row for row in rows if row["name"].startswith("ae-")]
     for key, title, colour in (
         ("squared_error", "digits", PALETTE[0]),
-        ("shuffled", "shuffled digits", PALETTE[2]),
+        ("pairs", "two digits in one image", PALETTE[2]),
     ):
-        left.plot(
+        above.plot(
             [row["code"] for row in plain],
             [row[key] for row in plain],
             marker="o",
@@ -119,10 +117,10 @@ def draw(
             color=colour,
             label=title,
         )
-    left.axvline(PIXELS, color=QUIET, linestyle=":", linewidth=1)
-    left.annotate(
+    above.axvline(PIXELS, color=QUIET, linestyle=":", linewidth=1)
+    above.annotate(
         "as wide as\nthe data",
-        (PIXELS, left.get_ylim()[1]),
+        (PIXELS, above.get_ylim()[1]),
         (-4, -4),
         fontsize=SMALL,
         color=QUIET,
@@ -130,13 +128,13 @@ def draw(
         ha="right",
         va="top",
     )
-    left.set(xscale="log", ylim=(0, None))
-    left.set_xticks(SIZES, labels=map(str, SIZES))
-    left.minorticks_off()
-    label(left, "numbers in the code", "squared error per image")
-    left.legend(frameon=False, fontsize=SMALL, labelcolor=INK, loc="center left")
-    head(left, "AE, nothing but its size to hold it", TEXT)
-    _sheet(right, {"original": originals} | pictures)
+    above.set(xscale="log", ylim=(0, None))
+    above.set_xticks(SIZES, labels=map(str, SIZES))
+    above.minorticks_off()
+    label(above, "numbers in the code", "squared error per image")
+    above.legend(frameon=False, fontsize=SMALL, labelcolor=INK, loc=(0.4, 0.62))
+    head(above, "AE, constrained by nothing but its width", TEXT)
+    _sheet(below, {"original": originals} | pictures)
     return figure
 
 
@@ -147,5 +145,5 @@ def _sheet(axes: Any, rows: dict[str, np.ndarray]) -> None:
         GREY.draw(axes, x, 1, len(x), top=1.1 * place, pad=1)
     titles = [names.get(name, name.replace("ae-", "AE, ")) for name in rows]
     axes.set_yticks(1.1 * np.arange(len(rows)) + 0.5, labels=titles)
-    axes.set(xlim=(0, 12), ylim=(1.1 * len(rows), 0), aspect="equal")
+    axes.set(xlim=(0, 2 * _EACH), ylim=(1.1 * len(rows), 0), aspect="equal")
     head(axes, "What comes back", TEXT)

@@ -17,6 +17,7 @@ from isthmus.figures._style import QUIET, SMALL, WIDTH, bare, head, label, new_f
 from isthmus.figures._tiles import Pictures
 
 GREY, _COLOUR = (Pictures(1.0, (0.0, 1.0), False, channels, None) for channels in ("first", "last"))
+_LARGEST = 150_000  # bytes of a picture
 _DPI, _HEIGHT = 110, 4.4  # inches, of figures that stand side by side
 
 
@@ -94,7 +95,10 @@ def write(figures: Sequence[Figure], path: Path) -> None:
         whole.paste(picture, (left, 0))
         left += picture.width
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    for colours in (256, 128, 64, 32, 16):
+        whole.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size < _LARGEST:
+            return
 
 
 def rendered(figure: Figure) -> Image.Image:

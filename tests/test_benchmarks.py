@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import course, data_specific, learnt, lossy, outliers, pages, properties, series
+from benchmarks import (
+    course,
+    data_specific,
+    learnt,
+    lossy,
+    outliers,
+    overcomplete,
+    pages,
+    properties,
+    recognised,
+    series,
+)
 from isthmus.data import Data, Part
 
 
@@ -116,6 +127,22 @@ def test_the_floor_of_the_cross_entropy_is_the_entropy_of_the_greys() -> None:
     x = np.array([0, 255, 51, 204], np.uint8).reshape(1, 1, 2, 2)
     expected = -2 * (0.2 * math.log(0.2) + 0.8 * math.log(0.8))
     assert course._entropy(Data("greys", Part(x), Part(x))) == pytest.approx(expected)
+
+
+def test_a_pair_is_the_brighter_pixel_of_either_image() -> None:
+    x = np.zeros((4, 1, 2, 2), np.float32)
+    x[0, 0, 0, 0], x[2, 0, 1, 1], x[3, 0, 0, 1] = 0.25, 1.0, 0.5
+    pairs = overcomplete.paired(x)
+    assert pairs[0].tolist() == pairs[2].tolist() == [[[0.25, 0.0], [0.0, 1.0]]]
+    assert pairs[1].tolist() == pairs[3].tolist() == [[[0.0, 0.5], [0.0, 0.0]]]
+    assert overcomplete.error(pairs, x) == pytest.approx((1 + 0.25 + 0.0625 + 0) / 4)
+
+
+def test_draws_that_are_all_alike_have_no_spread() -> None:
+    x = np.zeros((3, 1, 28, 28), np.uint8)
+    assert recognised.spread(x) == 0
+    x[0, 0, 0, 0] = 255  # deviations of 2/3, 1/3 and 1/3 from the mean
+    assert recognised.spread(x) == pytest.approx((4 + 1 + 1) / 9 / 3)
 
 
 def test_an_unknown_property_is_refused() -> None:

@@ -6,10 +6,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 import isthmus as ist
-from isthmus.core.latent_grid import latent_grid
+from isthmus.core.latent_grid import latent_grid, plane_box, plane_space
 
 
 def test_codes_that_are_all_the_same_have_a_grid_around_them_without_a_warning() -> None:
@@ -56,3 +57,10 @@ class Silent(torch.nn.Flatten):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x) * 0
+
+
+def test_codes_that_are_never_below_0_are_shown_from_0() -> None:
+    points = np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 0.0]])
+    assert plane_box("positive", points) == pytest.approx(np.array([[0, 0], [2.1, 1]]))
+    assert plane_space("positive", 2) == "positive"
+    assert plane_space("positive", 3) == "data"  # principal components may be negative

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 import isthmus as ist
 from isthmus.data import Data, Part
 from isthmus.figures import explanation, outliers
-from isthmus.figures._style import INK, PALETTE
+from isthmus.figures._style import ALARM, INK
 
 from .conftest import Known, corner, halves
 from .test_decoded import unpadded
@@ -56,7 +56,7 @@ def test_a_detector_marks_what_lies_below_its_threshold(digits: Data) -> None:
     ).fit(digits.test)
     figure = outliers(detector, digits)
     assert [to_hex(text.get_color()) for text in figure.axes[0].get_xticklabels()] == [
-        PALETTE[2]
+        ALARM
     ] * 4 + [INK] * 6
     limit = f"{detector.offset_:.1f}".replace("-", "−")
     assert (
@@ -99,7 +99,7 @@ def test_a_heat_map_shows_the_share_of_every_pixel(digits: Data) -> None:
     np.testing.assert_allclose(shown, digits.test.x[worst, 0])
     expected = detector.explain(digits.test.x[worst])[:, 0]
     np.testing.assert_allclose(heat, expected / np.percentile(expected, 99.8), rtol=1e-4, atol=1e-6)
-    assert figure.get_suptitle() == "AE on digits: what makes examples strange"
+    assert figure.axes[0].get_title(loc="left") == "AE on digits: what makes examples strange"
 
 
 def test_bars_name_the_columns_that_cost_most() -> None:

@@ -236,6 +236,22 @@ def test_rectified_codes_are_never_below_0_and_no_picture_asks_for_such(
     assert latent_grid(model.code_space, z).codes.min() >= 0
 
 
+def test_the_network_of_many_keras_tutorials() -> None:
+    """784-256-128-64-32 with a rectified code, and back to pixels from 0 to 1."""
+    settings = {"latent_dim": 32, "hidden": (256, 128, 64), "likelihood": "mse"}
+    module = ist.AE(code_activation="relu", **settings).build((1, 28, 28))
+    layers = [
+        (layer.in_features, layer.out_features)
+        for layer in module.modules()
+        if isinstance(layer, nn.Linear)
+    ]
+    forth = [(784, 256), (256, 128), (128, 64), (64, 32)]
+    assert layers == [*forth, *((b, a) for a, b in reversed(forth))]
+    assert sum(isinstance(layer, nn.ReLU) for layer in module.modules()) == 7
+    made = module.decode(50 * torch.rand(8, 32)).detach()
+    assert 0 <= float(made.min()) < 0.5 < float(made.max()) <= 1
+
+
 def test_numbers_of_a_rectified_code_that_died_are_said(digits: ist.data.Data) -> None:
     model = ist.AE(code_activation="relu", latent_dim=3, epochs=1, random_state=0)
     bottleneck = model.fit(digits.train).module_.bottleneck

@@ -16,11 +16,12 @@ from isthmus.errors import InputError
 from isthmus.figures._images import mosaic
 from isthmus.figures._outliers import judged, taken
 from isthmus.figures._style import (
+    ALARM,
     FAINT,
     INK,
-    PALETTE,
     SMALL,
     TEXT,
+    WARM,
     WIDTH,
     bare,
     figure_title,
@@ -33,8 +34,7 @@ from isthmus.figures._style import (
 )
 from isthmus.figures._tiles import Pictures, tiles_for
 
-_ALARM = PALETTE[2]
-_HEAT = LinearSegmentedColormap.from_list("heat", ["white", PALETTE[1], _ALARM, "#3a0202"])
+_HEAT = LinearSegmentedColormap.from_list("heat", ["white", WARM, ALARM, "#3a0202"])
 _BRIGHTEST = 99.8  # percent of the shares that are told apart
 _BARS = 6  # columns that are named of each row
 
@@ -72,15 +72,17 @@ def explanation(model: Any, data: Data, *, columns: int = 6, title: str | None =
     rows = order[: min(columns, len(order))]
     shares = np.asarray(detector.explain(taken(x, rows)))
     tiles = tiles_for(member, data)
+    title = figure_title(title, member, data.name, "what makes examples strange")
     if isinstance(tiles, Pictures) and member.preprocessor_.spec.kind == "image":
         restored = member.reconstruct(taken(x, rows))
         heat = member.preprocessor_.layout.transform(shares).sum(1)  # (n, height, width)
         figure = _heat_maps(tiles, rows_of(part.x, rows), restored, heat)
+        head(figure.axes[0], title)
     else:
         names = _names(member, data, shares.shape[1:])
         values = numbers_of(rows_of(part.x, rows)).reshape(len(rows), -1)
         figure = _bars(rows, values, shares.reshape(len(rows), -1), names)
-    over(figure, figure_title(title, member, data.name, "what makes examples strange"))
+        over(figure, title)
     return trim(figure)
 
 
@@ -128,7 +130,7 @@ def _panel(axes: Axes, values: np.ndarray, shares: np.ndarray, names: list[str])
     bare(axes)
     most = np.argsort(-shares, kind="stable")[:_BARS]
     whole = max(float(shares.sum()), 1e-12)
-    axes.barh(np.arange(len(most)), shares[most] / whole, color=_ALARM, height=0.7)
+    axes.barh(np.arange(len(most)), shares[most] / whole, color=ALARM, height=0.7)
     axes.set(xlim=(0, 1.25), ylim=(len(most) - 0.4, -0.6))
     labels = [f"{shortened(names[place])} = {values[place]:.3g}" for place in most]
     axes.set_yticks(np.arange(len(most)), labels=labels)

@@ -14,8 +14,8 @@ from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
 from isthmus.figures._codes import kind_of
 from isthmus.figures._style import (
+    ALARM,
     INK,
-    PALETTE,
     SMALL,
     TEXT,
     WIDTH,
@@ -29,7 +29,6 @@ from isthmus.figures._style import (
 )
 from isthmus.figures._tiles import Tiles, tiles_for
 
-_ALARM = PALETTE[2]
 _SCORES = {
     "error": "score: minus the squared error",
     "density": "score: minus the distance of residual and code from the usual",
@@ -124,7 +123,7 @@ def _draw(
     axes.set_yticks([0.5, 1.6], labels=["original", "reconstruction"])
     axes.set_xticks(np.arange(len(x)) + 0.5, labels=_numbers(scores))
     for text, score in zip(axes.get_xticklabels(), scores, strict=True):
-        text.set_color(_ALARM if score < threshold else INK)
+        text.set_color(ALARM if score < threshold else INK)
 
 
 def _name(axes: Axes, names: list[str]) -> None:

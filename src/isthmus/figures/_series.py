@@ -14,6 +14,7 @@ from isthmus.data.series import Windows, series_values
 from isthmus.data.steps import StepScores, stretches
 from isthmus.errors import InputError
 from isthmus.figures._style import (
+    ALARM,
     INK,
     PALETTE,
     TEXT,
@@ -26,7 +27,7 @@ from isthmus.figures._style import (
     shortened,
 )
 
-_LINE, _ALARM = PALETTE[0], PALETTE[2]
+_LINE = PALETTE[0]
 _PANELS = 4  # channels that are drawn, each in a panel of its own
 _NARROWEST = 0.002  # share of the time: a single step must be seen too
 
@@ -62,7 +63,7 @@ def series_outliers(model: Any, data: Data, *, title: str | None = None) -> Figu
     quiet(below)
     _mark(below, times, outlier)
     below.plot(times, -scores, color=INK, linewidth=0.9)
-    below.axhline(-found.threshold, color=_ALARM, linewidth=0.9, linestyle="--")
+    below.axhline(-found.threshold, color=ALARM, linewidth=0.9, linestyle="--")
     if np.nanmax(scores) <= 0:  # squared errors, most of them far below those that matter
         below.set_yscale("function", functions=(_root, np.square))
         below.set_ylim(bottom=0)
@@ -119,7 +120,7 @@ def _mark(axes: Axes, times: np.ndarray, outlier: np.ndarray) -> None:
         lacking = widest * _NARROWEST - (right - left)
         if lacking > lacking * 0:  # numbers, or times
             left, right = left - lacking / 2, right + lacking / 2
-        axes.axvspan(left, right, color=_ALARM, alpha=0.25, linewidth=0)
+        axes.axvspan(left, right, color=ALARM, alpha=0.25, linewidth=0)
 
 
 def _caption(series: Any, values: np.ndarray, outlier: np.ndarray) -> str:

@@ -28,6 +28,8 @@ PALETTE = (
     "#a42400",
     "#dbb624",
 )
+ALARM, WARM = "#b40b06", "#f5bd16"
+"""The red of what is unusual, and the yellow on the way to it: words name these colours."""
 INK, QUIET, FAINT, PAPER = "#222222", "#777777", "#cccccc", "#f1f1f1"
 
 WIDTH = 7.2

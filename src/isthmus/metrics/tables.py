@@ -12,7 +12,7 @@ import numpy as np
 from isthmus.errors import unknown
 from isthmus.metrics import efficacy, privacy, similarity
 from isthmus.metrics._encoding import TableEncoding, encode_tables
-from isthmus.metrics._measure import Measure
+from isthmus.metrics._measure import Measure, Measures
 from isthmus.training.settings import require_seed
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class ColumnQuality:
     missing: tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TableQuality:
     """What :func:`table_quality` found.
 
@@ -55,6 +55,13 @@ class TableQuality:
     columns: tuple[ColumnQuality, ...]
     pairs: np.ndarray
     targets: tuple[efficacy.TargetScore, ...]
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={one.value:.3g}" for name, one in self.measures.items())
+        return f"TableQuality({len(self.columns)} columns, {values})"
+
+    def _repr_html_(self) -> str:
+        return Measures(self.measures)._repr_html_()
 
 
 def table_quality(

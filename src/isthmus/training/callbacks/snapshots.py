@@ -162,7 +162,7 @@ def to_tensors(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
 
 
 def packed(snapshots: Iterable[Snapshot]) -> dict[str, Tensor]:
-    """Snapshots with their weights as named tensors of a fifth of the size, for
+    """Snapshots with their weights as named tensors of a seventh of the size, for
     :func:`from_tensors`: codes in half precision, weights in 8 bits with a scale for each row, and
     no grids, which the weights make again.
     """
