@@ -2,8 +2,9 @@
 
     python -m benchmarks.explorer pretrained:course-vae mnist
 
-The page is opened in Chromium without a graphics card, at 1366 × 900; the pointer is moved 120 times
-over the plane, and the training is played, where its moments were kept. One line of JSON is printed and kept in ``benchmarks/results/explorer.jsonl``.
+The page is opened in Chromium without a graphics card, at 1366 × 900; the pointer is moved 120
+times over the plane, and the training is played, where its moments were kept. One line of JSON is
+printed and kept in ``benchmarks/results/explorer.jsonl``.
 """
 
 from __future__ import annotations
