@@ -25,8 +25,8 @@ _MAKERS = {  # by folder or by name: the file whose function draws it
     "scaling": "benchmarks/speed_page.py",
     "compare": "src/isthmus/_cli/demo.py",
 }
-_LAST = ("curves", "performance", "scaling", "digits")  # for whoever looks for them
-_FIRST = ("compare", "vae-grid", "vae-evolution", "members/vae", "styles", "vae-samples")
+_LAST = ("curves", "performance", "scaling", "course/digits")  # for whoever looks for them
+_FIRST = ("compare", "ae-grid", "vae-plane", "styles", "course/quantised", "clustering")
 
 
 @dataclass(frozen=True)

@@ -58,15 +58,15 @@ def sources() -> list[Path]:
 def addresses(folder: str) -> tuple[str, ...]:
     """The addresses of the pages of a folder of ``docs``, but of its first one, which lists them.
 
-    They stand in the order in which that first page names them.
+    They stand in the order in which that first page names them, folder by folder.
     """
     first = DOCS / folder / "README.md"
     listed = first.read_text(encoding="utf-8") if first.exists() else ""
     found = [path for path in sorted((DOCS / folder).rglob("*.md")) if path != first]
 
-    def place(path: Path) -> tuple[int, str]:
+    def place(path: Path) -> tuple[Path, int, str]:
         at = listed.find(f"({path.relative_to(DOCS / folder).as_posix()}")
-        return (at if at >= 0 else len(listed), path.as_posix())
+        return (path.parent, at if at >= 0 else len(listed), path.name)
 
     return tuple(address(path) for path in sorted(found, key=place))
 

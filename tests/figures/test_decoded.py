@@ -171,6 +171,19 @@ def test_styles_show_the_code_of_one_example_under_every_class(
         styles(ist.AE(epochs=1, random_state=0).fit(digits.train), digits)
 
 
+def test_a_picture_of_one_class_says_which(digits: ist.data.Data) -> None:
+    model = ist.VAE(condition="label", epochs=1, random_state=0).fit(digits.train)
+    for figure in (grid(model, digits), walk(model, digits), plane(model, digits, tiles=True)):
+        (title, *_) = titles(figure)
+        assert title.endswith(f"decoded as {model.preprocessor_.condition.typical}"), title
+    assert "decoded as" not in titles(plane(model, digits))[0]
+    covariates = ist.VAE(condition="covariates", epochs=1, random_state=0)
+    covariates.fit(digits.train.x[:200], np.linspace(0, 1, 200)[:, None])
+    part = Part(digits.test.x[:50], np.linspace(0, 1, 50))
+    shown = grid(covariates, Data("digits", part, part))
+    assert titles(shown)[0].endswith("at mean covariates")
+
+
 @pytest.mark.parametrize("draw", [grid, reconstructions, samples, walk, plane, outliers])
 def test_figures_tell_a_conditional_member_what_it_must_know(
     draw: Any, digits: ist.data.Data

@@ -13,7 +13,15 @@ from matplotlib.image import AxesImage
 from sklearn.decomposition import PCA
 
 from isthmus.core.latent_grid import BOXES, latent_grid, plane_box, plane_space
-from isthmus.data.datasets import Data, Part, known_of, named_for, require_data, typical_of
+from isthmus.data.datasets import (
+    Data,
+    Part,
+    condition_of,
+    known_of,
+    named_for,
+    require_data,
+    typical_of,
+)
 from isthmus.data.frames import is_frame
 from isthmus.errors import InputError
 from isthmus.figures._classes import (
@@ -34,6 +42,7 @@ from isthmus.figures._style import (
     label,
     new_figure,
     quiet,
+    shortened,
     trim,
 )
 from isthmus.figures._tiles import tiles_for
@@ -79,10 +88,8 @@ def plane(
         if flat.shape[1] > 1:
             cloud.set(alpha=1, linewidth=0.4, edgecolor="white")
     label(axes, *projection.labels, *["examples"] * (flat.shape[1] == 1 and part.y is None))
-    head(
-        axes,
-        figure_title(title, model, data.name, f"codes of {len(part):,} {kind_of(data)} examples"),
-    )
+    what = f"codes of {len(part):,} {kind_of(data)} examples{told_of(model) if tiles else ''}"
+    head(axes, figure_title(title, model, data.name, what))
     return trim(figure)
 
 
@@ -161,6 +168,18 @@ def decoded_by(model: Any, codes: np.ndarray) -> np.ndarray:
     decode = getattr(model, "decode", model.inverse_transform)
     found = decode(codes, **typical_of(model))
     return model.preprocessor_.table.encode(found) if is_frame(found) else np.asarray(found)
+
+
+def told_of(model: Any) -> str:
+    """What a conditional model is told while it decodes a picture, in words; of others nothing.
+
+    Between a 9 and a 4 lies no 3: a picture of a single class must say which it is.
+    """
+    known = condition_of(model)
+    if known is None:
+        return ""
+    told = known.typical
+    return f", decoded as {shortened(told)}" if isinstance(told, str) else ", at mean covariates"
 
 
 def space_of(model: Any) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from isthmus.data.datasets import Data, Part, condition_of, known_of, named_for
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
-from isthmus.figures._codes import codes_of, decoded_by, kind_of, shown
+from isthmus.figures._codes import codes_of, decoded_by, kind_of, shown, told_of
 from isthmus.figures._style import (
     WIDTH,
     bare,
@@ -124,7 +124,7 @@ def walk(
         if pair.y is None
         else f" from {class_name(data, pair.y[0])} to {class_name(data, pair.y[1])}"
     )
-    head(axes, figure_title(title, model, data.name, f"a walk{names}"))
+    head(axes, figure_title(title, model, data.name, f"a walk{names}{told_of(model)}"))
     return finished(figure, axes, tiles)
 
 

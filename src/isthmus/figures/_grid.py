@@ -16,7 +16,15 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 from isthmus.core.latent_grid import BOXES, Box, latent_grid, plane_space
 from isthmus.data.datasets import Data
 from isthmus.errors import InputError
-from isthmus.figures._codes import Projection, codes_of, decoded_by, project, shown, space_of
+from isthmus.figures._codes import (
+    Projection,
+    codes_of,
+    decoded_by,
+    project,
+    shown,
+    space_of,
+    told_of,
+)
 from isthmus.figures._decoded import finished, sheet
 from isthmus.figures._style import figure_title, head, label, rule
 from isthmus.figures._tiles import require_room, tiles_for
@@ -76,7 +84,7 @@ def grid(
     what = "codes of your own, decoded" if codes is not None else "the decoded plane"
     if codes is None and lattice.rows == 1:
         what = "the decoded line"
-    head(axes, figure_title(title, model, data.name, what))
+    head(axes, figure_title(title, model, data.name, what + told_of(model)))
     return finished(figure, axes, tiles)
 
 

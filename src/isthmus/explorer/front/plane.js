@@ -109,7 +109,7 @@ export class Plane {
     const density = window.devicePixelRatio || 1;
     const pixels = Math.round(paper.side * density);
     if (!pixels) return;
-    if (this.canvas.width !== pixels) this.canvas.width = this.canvas.height = pixels;
+    square(this.canvas, pixels);
     const key = `${pixels} ${this.alone} ${this.model.epoch} ${this.window} ${paper.colours.ink} ${this.map?.version}`;
     if (this.key !== key) this.drawLayer(paper, pixels, density);
     this.key = key;
@@ -131,7 +131,7 @@ export class Plane {
 
   /** Everything but the marks: the map, axes, dots or pictures, and names. */
   drawLayer(paper, pixels, density) {
-    if (this.layer.width !== pixels) this.layer.width = this.layer.height = pixels;
+    square(this.layer, pixels);
     const pen = this.layer.getContext("2d", { willReadFrequently: true });
     pen.setTransform(density, 0, 0, density, 0, 0);
     pen.clearRect(0, 0, paper.side, paper.side);
@@ -229,3 +229,8 @@ function ticks(low, high) {
 }
 
 const said = (value) => String(value).replace("-", "−");
+
+/** Give a canvas so many pixels a side, unless it has them: that empties it. It is born 300 × 150. */
+function square(canvas, pixels) {
+  if (canvas.width !== pixels || canvas.height !== pixels) canvas.width = canvas.height = pixels;
+}
