@@ -1,11 +1,11 @@
 """The numbers and the pictures of docs/course: its own code, run on real MNIST.
 
-    python -m benchmarks.course [unit] [family]
+    python -m benchmarks.course [unit] [family] [unbounded]
 
 runs the Python of the English pages from top to bottom, keeps the pictures that it writes in
 docs/images/course, and puts the measured numbers into the pages of all languages. The unit takes
-about three minutes, the family about ten, on one thread. MNIST is looked for as
-``isthmus.data.load`` does it.
+about three minutes, the family about ten, on one thread; ``unbounded``, an autoencoder that the
+unit mentions, two. MNIST is looked for as ``isthmus.data.load`` does it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from isthmus.metrics import Measure
 
 HOME, PICTURES = DOCS / "course", DOCS / "images" / "course"
 LANGUAGES = ("en", "zh-Hant")
-PAGES = ("unit", "family")
+PAGES, UNBOUNDED = ("unit", "family"), "unbounded"
 # the dictionaries of the family's page that hold what it measures
 MEASURED = (
     "deep",
@@ -85,6 +85,15 @@ def measure_family(names: Mapping[str, Any]) -> Numbers:
         for name in MEASURED
         if name in names
     }
+
+
+def measure_unbounded() -> Numbers:
+    """The unit's autoencoder without the sigmoid on its code, trained in the same way."""
+    data = ist.data.load("mnist")
+    settings = ist.load("pretrained:course-ae").get_params(deep=False)
+    model = ist.AE(**settings | {"code_activation": "linear", "snapshots": 0}).fit(data.train)
+    found = ist.evaluate(model, data)
+    return {"unbounded": {name: found[name].value for name in ("squared_error", "distortion")}}
 
 
 def _values(measures: Mapping[str, Measure]) -> dict[str, float]:
@@ -170,21 +179,25 @@ MEASURES = {"unit": measure_unit, "family": measure_family}
 
 def main(pages: list[str]) -> None:
     """Run pages, measure, keep the pictures, and fill the pages of all languages."""
-    for page in pages or PAGES:
+    for page in pages or (*PAGES, UNBOUNDED):
+        if page == UNBOUNDED:
+            _write(measure_unbounded())
+            continue
         with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
             warnings.simplefilter("ignore", ist.LearningWarning)  # one section is about collapse
             found = MEASURES[page](run(page, Path(place)))
             keep(Path(place))
-        kept = json.loads(_file().read_text()) if _file().exists() else {}
-        _file().write_text(json.dumps(kept | rounded(found | _where(page)), indent=1) + "\n")
+        _write(found | {f"run-{page}": surroundings()})
     for page in PAGES:
         for language in LANGUAGES:
             if (path := HOME / language / f"{page}.md").exists():
                 fill(path, numbers())
 
 
-def _where(page: str) -> Numbers:
-    return {f"run-{page}": surroundings()}
+def _write(found: Numbers) -> None:
+    """Put numbers among those that are kept."""
+    kept = json.loads(_file().read_text()) if _file().exists() else {}
+    _file().write_text(json.dumps(kept | rounded(found), indent=1) + "\n")
 
 
 def _file() -> Path:

@@ -131,6 +131,10 @@ def test_a_member_says_what_it_is_and_scikit_learn_may_forbid_it(few: np.ndarray
     page = model.fit(few)._repr_mimebundle_()["text/html"]
     assert "3, around N(0, I)" in page and "1 epoch: objective" in page and len(page) < 2000
     assert model._repr_html_() == page
+    many = ist.VAE(
+        latent_dim=3, epochs=77, hidden=(64, 64, 64), learning_rate=0.002, validation=0.1
+    )
+    assert "\\n" not in many._repr_html_(), "settings that take two lines in a terminal"
     with sklearn.config_context(display="text"):
         assert set(model._repr_mimebundle_()) == {"text/plain"}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,9 @@ import pytest
 import torch
 from torch import nn
 
+import isthmus as ist
+from isthmus.explorer._front import script
+from isthmus.explorer._ladder import Redrawing
 from isthmus.explorer.graph import OPERATORS, Decoding, Encoding, traced
 from isthmus.registry import MEMBERS
 
@@ -24,7 +26,7 @@ FIXED = {"nvae", "vqvae", "vqvae2", "stacked"}  # members that bring networks of
 @pytest.fixture(scope="module")
 def evaluator(browser: Any) -> Iterator[Any]:
     """A page of a real browser with the evaluator in it."""
-    source = (files("isthmus.explorer") / "front" / "evaluator.js").read_text(encoding="utf-8")
+    source = script("evaluator.js", "tensors.js", "operators.js")
     page = browser.new_page()
     page.add_script_tag(
         content=f"{source}\nObject.assign(window, {{ knows, evaluate, Tensor, OPERATORS }});",
@@ -86,6 +88,29 @@ def test_every_member_of_images_is_live(evaluator: Any, name: str, network: str)
             torch.testing.assert_close(mine, theirs.flatten().float(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("quantizer", ["fsq", "residual", "product", "lfq"])
+def test_every_quantizer_is_live(evaluator: Any, quantizer: str) -> None:
+    torch.manual_seed(0)
+    module = ist.VQVAE(quantizer=quantizer, hidden=(4, 8)).build(SHAPE).eval()
+    part, x = Encoding(module, torch.ones(1), torch.zeros(1)), torch.rand(1, *SHAPE)
+    with torch.no_grad():
+        expected = part(x)
+    for mine, theirs in zip(in_the_browser(evaluator, part, x), expected, strict=True):
+        torch.testing.assert_close(mine, theirs.flatten().float(), rtol=1e-4, atol=1e-4)
+
+
+def test_a_hierarchy_is_drawn_anew_as_torch_does(evaluator: Any) -> None:
+    torch.manual_seed(0)
+    module = ist.NVAE(width=8).build(SHAPE).eval()
+    code, noise = torch.randn(2, 1, *module.bottleneck.code_shape)
+    keep, part = torch.ones_like(code), Redrawing(module)
+    keep[:, 3:] = 0
+    with torch.no_grad():
+        expected = part(code, noise, keep)
+    (found,) = in_the_browser(evaluator, part, code, noise, keep)
+    torch.testing.assert_close(found, expected.flatten(), rtol=1e-4, atol=1e-4)
+
+
 CONDITIONAL = [name for name in IMAGES if "condition" in MEMBERS[name]().get_params()]
 
 
@@ -97,6 +122,8 @@ def test_every_conditional_member_is_live(
     labels = np.arange(len(few)) % 3
     known = labels if kind == "label" else np.stack([labels * 0.5, labels**2], axis=1)
     member = MEMBERS[name](condition=kind, epochs=1, random_state=0)
+    if "quantizer" in member.get_params():  # entries that are no copies of each other
+        member.set_params(quantizer=ist.quantizers.VectorQuantizer(codebook_size=8))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = member.fit(few, known).module_.float().eval()

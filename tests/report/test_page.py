@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from isthmus.core.batch import Batch
 from isthmus.data import Data
@@ -61,7 +63,7 @@ def test_the_slider_moves_every_trained_plane_and_decoder(page: Any) -> None:
     canvases = page.locator(".explorer-plane, .explorer-pictures canvas").all()
     before = [canvas.evaluate(PIXELS) for canvas in canvases]
     page.get_by_label("epoch of the training").fill("0")
-    page.get_by_text("before training").wait_for()
+    page.get_by_text("before training", exact=True).wait_for()
     settle(page)
     same = [canvas.evaluate(PIXELS) == old for canvas, old in zip(canvases, before, strict=True)]
     # the plane, what is decoded, the example, its reconstruction
@@ -160,3 +162,107 @@ def test_every_picture_says_what_it_is(page: Any) -> None:
     assert page.evaluate(
         "[...document.images].every(image => image.loading === 'lazy' || image.naturalWidth > 0)"
     )
+
+
+def test_a_tile_of_the_map_is_what_the_decoder_makes_of_its_place(
+    page: Any, comparison: Comparison
+) -> None:
+    """Also of the finer tiles that are seen after zooming in."""
+    for factor in (1, 5):
+        place, tile = page.evaluate(
+            """(factor) => {
+                const column = explorer.columns[1];
+                column.zoomBy(factor, [0.5, -0.5]);
+                const lattice = column.map.lattice(column.plane.window);
+                const [i, j] = lattice.order[3];
+                const place = column.map.placeOf(lattice, i, j);
+                return [place, [...column.map.tile(column.model.moment, lattice, i, j)]];
+            }""",
+            factor,
+        )
+        left, right, bottom, top = page.evaluate("() => explorer.columns[1].plane.window")
+        step = (right - left) / 15  # a tile may reach beyond the edge of the window
+        assert left - step < place[0] < right + step
+        assert bottom - step < place[1] < top + step
+        halves = copy.deepcopy(comparison.rows[1].model.module_).half().float()
+        with torch.no_grad():
+            expected = halves.decode(torch.tensor([place])).flatten().numpy()
+        np.testing.assert_allclose(tile, expected, atol=1e-3)
+
+
+def test_the_map_lies_under_the_dots_and_can_be_switched_off(page: Any) -> None:
+    canvas, switch = page.locator(".explorer-plane").first, page.get_by_role("button", name="map")
+    assert switch.get_attribute("aria-pressed") == "true"
+    before = canvas.evaluate(PIXELS)
+    switch.click()
+    settle(page)
+    assert canvas.evaluate(PIXELS) != before
+    switch.click()
+    settle(page)
+    assert canvas.evaluate(PIXELS) == before
+
+
+def test_one_zooms_in_until_the_examples_are_seen_and_out_again(page: Any) -> None:
+    canvas = page.locator(".explorer-plane").first
+    whole = page.evaluate("() => explorer.columns[0].plane.window")
+    box = canvas.bounding_box()
+    x, y = canvas.evaluate(COLOURFUL)
+    page.mouse.move(x, y)
+    settle(page)
+    under = page.evaluate("() => explorer.columns[0].coordinates")
+    for _ in range(5):
+        page.mouse.wheel(0, -200)
+    settle(page)
+    left, right, bottom, top = page.evaluate("() => explorer.columns[0].plane.window")
+    assert (whole[1] - whole[0]) / (right - left) > 3
+    # the place under the pointer stays there
+    assert left + (x - box["x"]) / box["width"] * (right - left) == pytest.approx(
+        under[0], abs=0.05
+    )
+    assert top - (y - box["y"]) / box["height"] * (top - bottom) == pytest.approx(
+        under[1], abs=0.05
+    )
+    pictures = """() => {
+        const { plane } = explorer.columns[0];
+        return plane.thumbs.rows(plane.points, plane.window, plane.canvas.clientWidth).length;
+    }"""
+    assert page.evaluate(pictures) > 0
+    page.mouse.dblclick(x, y)
+    assert page.evaluate("() => explorer.columns[0].plane.window") == pytest.approx(whole)
+
+
+def test_the_first_screen_holds_bar_planes_and_pictures(page: Any) -> None:
+    for part in (".explorer-bar", ".explorer-plane", ".explorer-pictures", ".explorer-pad"):
+        for box in (found.bounding_box() for found in page.locator(part).all()):
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= 768
+    bar = page.locator(".explorer-bar").bounding_box()
+    below = min(plane.bounding_box()["y"] for plane in page.locator(".explorer-head").all())
+    assert bar["y"] + bar["height"] <= below
+
+
+def test_a_dark_page_is_dark_all_over(comparison: Comparison, opened: Any) -> None:
+    size = {"width": 1366, "height": 768}
+    with opened(comparison.page, size, color_scheme="dark") as page:
+        page.wait_for_function(READY)
+        settle(page)
+        picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("L")
+    assert np.mean(np.asarray(picture) < 60) > 0.8
+
+
+def test_on_a_telephone_a_tap_keeps_its_tip(comparison: Comparison, opened: Any) -> None:
+    size = {"width": 400, "height": 800}
+    with opened(comparison.page, size, has_touch=True, reduced_motion="reduce") as page:
+        page.wait_for_function(READY)
+        settle(page)
+        canvas = page.locator(".explorer-plane").first
+        canvas.scroll_into_view_if_needed()
+        page.touchscreen.tap(*canvas.evaluate(COLOURFUL))
+        settle(page)
+        tip = page.locator(".explorer-tip")
+        assert tip.locator("canvas:visible").count() == 2
+        page.touchscreen.tap(5, 5)
+        tip.wait_for(state="hidden")
+        curves = page.locator("#curves img").all()
+        shown = [image.evaluate("image => image.naturalWidth / image.width") for image in curves]
+    assert max(shown) < 2.6  # of pixels at two a point: the text is at least 3/4 of its size

@@ -54,7 +54,7 @@ class Configurable(BaseEstimator):
 
     def _html_repr(self) -> str:
         """The page of the above; where scikit-learn looks for it too."""
-        settings = Cell(f"<code>{as_html(repr(self))}</code>")
+        settings = Cell(f"<code>{as_html(' '.join(repr(self).split()))}</code>")
         return table(type(self).__name__, [*self._glance(), ("settings", settings)], is_text=True)
 
     def _glance(self) -> list[tuple[str, object]]:

@@ -20,7 +20,8 @@ from isthmus.errors import InputError
 if TYPE_CHECKING:
     from isthmus.data.datasets import Data, Part
 
-_PICTURES, _HEIGHT, _TALLEST = 12, 44, 96  # how many; pixels of a page, and of a picture
+_PICTURES, _FEW = 12, 6  # how many at the most; classes that alone would be few
+_HEIGHT, _TALLEST = 44, 96  # pixels of a page, and of a picture
 _COLUMNS, _ROWS, _NAMES, _LOOKED_AT = 8, 3, 10, 3000
 
 
@@ -76,7 +77,8 @@ def _strip(part: Part) -> str:
     chosen = np.arange(min(_PICTURES, len(some)))
     if some.y is not None and some.y.ndim == 1 and len(some):
         firsts = np.unique(some.y, return_index=True)[1]
-        chosen = np.concatenate([firsts, np.setdiff1d(chosen, firsts)])[:_PICTURES]
+        others = np.setdiff1d(chosen, firsts) if len(firsts) < _FEW else chosen[:0]
+        chosen = np.concatenate([firsts, others])[:_PICTURES]
     x = np.asarray(some.x)[chosen]
     try:
         kind, layout = layout_of(x.shape[1:])

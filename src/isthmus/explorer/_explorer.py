@@ -176,7 +176,8 @@ def _title(shown: Sequence[Shown], data: Data) -> str:
 
 def safe(value: Any) -> str:
     """JSON that can stand inside of a script element."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _named(

@@ -10,15 +10,18 @@ _IMPORT = re.compile(r'^import (\{[^}]*\}) from "([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 
-def script(entry: str = "explorer.js") -> str:
-    """A module and all that it imports as one script, which ends in the names that it exports.
+def script(*entries: str) -> str:
+    """Modules and all that they import as one script, which ends in the names that they export.
 
     Every module stands in a function of its own, after those that it needs, so that two of them may
-    use the same name for different things.
+    use the same name for different things. Without ``entries`` it is the explorer.
     """
     joined: dict[str, str] = {}
-    _join(entry, joined)
-    return "\n".join([*joined.values(), f"const {_names(_text(entry))} = {_variable(entry)};"])
+    wanted = entries or ("explorer.js",)
+    for entry in wanted:
+        _join(entry, joined)
+    ends = [f"const {_names(_text(entry))} = {_variable(entry)};" for entry in wanted]
+    return "\n".join([*joined.values(), *ends])
 
 
 def style() -> str:
@@ -27,7 +30,9 @@ def style() -> str:
 
 
 def _join(path: str, joined: dict[str, str]) -> None:
-    """Add a module, after the modules that it imports."""
+    """Add a module, after the modules that it imports, unless it is there."""
+    if path in joined:
+        return
     text = _text(path)
     folder = posixpath.dirname(path)
     found = [
@@ -35,8 +40,7 @@ def _join(path: str, joined: dict[str, str]) -> None:
         for names, other in _IMPORT.findall(text)
     ]
     for _, other in found:
-        if other not in joined:
-            _join(other, joined)
+        _join(other, joined)
     needed = [f"const {names} = {_variable(other)};" for names, other in found]
     body = _EXPORT.sub("", _IMPORT.sub("", text))
     lines = [f"const {_variable(path)} = (() => {{", *needed, body, f"return {_names(text)};"]

@@ -28,6 +28,8 @@ def parts_of(one: Shown, known: Mapping[str, Any], data: Data, pictured: int) ->
     """
     directions, deviations = np.array(known["directions"]), np.array(known["deviations"])
     labels = None if data.test.y is None else data.test.y[: len(one.pictures)]
+    training = training_part(data)
+    quantised = quantised_of(one, pictured, training)
     found = words_of(one, directions, deviations, labels)
     return {
         "condition": condition_of(one, pictured),
@@ -38,11 +40,18 @@ def parts_of(one: Shown, known: Mapping[str, Any], data: Data, pictured: int) ->
         ],
         "changes": [each.change for each in found],
         "sphere": _is_sphere(one, one.codes()),
-        "quantised": quantised_of(one, pictured),
+        "quantised": quantised,
         "ladder": ladder_of(one.model.module_),
         "redrawing": one.all_graphs["redraw"].to_json() if "redraw" in one.networks else None,
-        "training": packed_reals(one.codes_of(training_part(data))[None]),
+        "training": None
+        if quantised
+        else packed_reals(one.posterior(*one.read(training))[0][None]),
     }
+
+
+def _trained(one: Shown, training: Part) -> dict[str, Any]:
+    """The codes of training examples."""
+    return packed_reals(one.posterior(*one.read(training))[0][None])
 
 
 def training_part(data: Data) -> Part:
@@ -60,7 +69,7 @@ def training_of(shown: Sequence[Shown | Still], data: Data) -> dict[str, Any] | 
         return None
     part = training_part(data)
     return {
-        "examples": packed_pixels(live.pictures_of(part).numpy()),
+        "examples": packed_pixels(live.read(part)[0].numpy()),
         "labels": None if part.y is None else [int(label) for label in part.y],
     }
 

@@ -110,6 +110,7 @@ def view_of(points: np.ndarray, space: str, strips: int) -> list[float]:
     else:
         quantiles = np.quantile(points, (0.003, 0.997), axis=1)  # (2, moments, axes)
         low, high = quantiles[0].min(0), quantiles[1].max(0)
+        low = np.zeros(axes) if space == "positive" else low
     if space == "normal":
         low, high = np.minimum(low, -_SIGMAS), np.maximum(high, _SIGMAS)
     middle, half = (low + high) / 2, float((high - low).max()) / 2 * (1 + 2 * _MARGIN)

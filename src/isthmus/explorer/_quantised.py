@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from isthmus.data.datasets import Part
 from isthmus.explorer._shown import Shown
 from isthmus.models._quantised import QuantizedBottleneck
 from isthmus.quantizers.base import Quantizer
@@ -20,18 +22,22 @@ _MOST = 4096  # entries of a level that the page carries; of more, those that ex
 _LIGHT, _SPREAD, _CHROMA = 0.66, 0.17, 0.13  # of OKLab: the middle, and how far colours go from it
 
 
-def quantised_of(one: Shown, pictured: int) -> dict[str, Any] | None:
+def quantised_of(one: Shown, pictured: int, training: Part) -> dict[str, Any] | None:
     """The grids of a quantised member as JSON; None for other members.
 
     A vector is the sum of one table's row for each of its indices, and of a ``base``; so are those
     of all quantizers of the package. ``levels`` holds one grid an index: where its indices begin in
     the flat row of an example, where the vectors of its quantizer begin in the flat code, and its
-    entries. ``rows`` are the indices of the examples that have a picture.
+    entries. ``rows`` are the indices of the examples that have a picture, ``training`` those of
+    training examples.
     """
     bottleneck = one.model.module_.bottleneck
     if not isinstance(bottleneck, QuantizedBottleneck):
         return None
-    indices = _indices(one, pictured)
+    rows = one.posterior(one.pictures[:pictured], _first(one.conditions, pictured))
+    trained = one.posterior(*one.read(training))
+    shown, other = (found[one.says.index("indices")].astype("<i4") for found in (rows, trained))
+    indices = np.concatenate([shown, other])
     levels: list[dict[str, Any]] = []
     first, start = 0, 0
     names = [suffix.removeprefix("_") for suffix in bottleneck.suffixes]
@@ -54,15 +60,16 @@ def quantised_of(one: Shown, pictured: int) -> dict[str, Any] | None:
             )
             first += places
         start += bottleneck.dim * places
-    return {"dim": bottleneck.dim, "levels": levels, "rows": _text(indices.astype("<i4"))}
+    return {
+        "dim": bottleneck.dim,
+        "levels": levels,
+        "rows": _text(shown),
+        "training": _text(other),
+    }
 
 
-def _indices(one: Shown, pictured: int) -> np.ndarray:
-    """The indices of examples, ``(pictured, positions)``."""
-    known = () if one.conditions is None else (one.conditions[:pictured],)
-    with torch.no_grad():
-        found = one.encoding(one.pictures[:pictured], *known)
-    return np.asarray(found[one.says.index("indices")].numpy())
+def _first(conditions: Tensor | None, count: int) -> Tensor | None:
+    return None if conditions is None else conditions[:count]
 
 
 def _tables(

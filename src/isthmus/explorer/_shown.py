@@ -73,18 +73,30 @@ class Shown:
         self.pictures = self._pictured(inside)
         self.encoding, self.decoding = Encoding(module, *self.units), Decoding(module, *self.units)
 
-    def pictures_of(self, part: Part) -> Tensor:
-        """Other examples than those that are shown, as pictures, ``(n, *shape)``."""
-        return self._pictured(self._read(part)[0])
-
-    def codes_of(self, part: Part) -> np.ndarray:
-        """The codes of other examples than those that are shown, ``(n, code)``.
+    def read(self, part: Part) -> tuple[Tensor, Tensor | None]:
+        """Other examples than those that are shown: pictures, ``(n, *shape)``, and conditions.
 
         Raises:
             InputError: for examples that the member cannot read.
         """
         inside, conditions = self._read(part)
-        return self._encoded(self._pictured(inside), conditions, {})
+        return self._pictured(inside), conditions
+
+    def posterior(
+        self,
+        pictures: Tensor,
+        conditions: Tensor | None,
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> list[np.ndarray]:
+        """What the encoder says of pictures, as :attr:`says` names it, each ``(n, size)``; by a
+        model with other ``weights``.
+        """
+        with torch.no_grad():
+            found = [
+                torch.func.functional_call(self.encoding, dict(weights or {}), some)
+                for some in _together(pictures, conditions)
+            ]
+        return [torch.cat(parts).numpy() for parts in zip(*found, strict=True)]
 
     @cached_property
     def says(self) -> tuple[str, ...]:
@@ -157,7 +169,8 @@ class Shown:
 
     def codes(self, weights: Mapping[str, Tensor] | None = None) -> np.ndarray:
         """The codes of the examples, ``(n, code)``; by a model with other ``weights``."""
-        return self._encoded(self.pictures, self.conditions, dict(weights or {}))
+        found = self.posterior(self.pictures, self.conditions, weights)[0]
+        return np.asarray(found, dtype=np.float64)
 
     def decoded(self, codes: np.ndarray, conditions: Tensor | None) -> np.ndarray:
         """The pictures of codes ``(n, code)``, ``(n, *shape)``."""
@@ -170,16 +183,6 @@ class Shown:
         """The squared error of each example, ``(n,)``."""
         made = self.decoded(self.codes(), self.conditions)
         return np.square(made - self.pictures.numpy()).reshape(len(made), -1).sum(1)
-
-    def _encoded(
-        self, pictures: Tensor, conditions: Tensor | None, weights: dict[str, Tensor]
-    ) -> np.ndarray:
-        with torch.no_grad():
-            found = [
-                torch.func.functional_call(self.encoding, weights, some)[0]
-                for some in _together(pictures, conditions)
-            ]
-        return np.asarray(torch.cat(found).numpy(), dtype=np.float64)
 
 
 def _together(inputs: Tensor, conditions: Tensor | None) -> Iterator[tuple[Tensor, ...]]:

@@ -25,7 +25,7 @@ OPERATORS = frozenset(
     split_with_sizes sqrt squeeze sub sum tanh unsqueeze to_copy upsample_nearest2d var view where
     """.split()  # noqa: SIM905  (a list of eighty strings is no easier to read)
 )
-"""What the evaluator in the page knows; ``front/evaluator.js`` has a function for each."""
+"""What the evaluator in the page knows; ``front/operators.js`` has a function for each."""
 
 
 @dataclass(frozen=True)

@@ -38,15 +38,15 @@ _UNITS = {
     "mmd": "squared discrepancy",
     "sparsity": "sum over units",
 }
-_PANELS = 3  # side by side
 
 
-def curves(model: Any, data: Data, *, title: str | None = None) -> Figure:
+def curves(model: Any, data: Data, *, columns: int = 3, title: str | None = None) -> Figure:
     """Training curves of every term, each in a panel of its own; validation is dashed.
 
     Args:
         model: a fitted model with ``history_``.
         data: what it was trained on.
+        columns: panels side by side, at the most.
         title: a title of your own; an empty one leaves it out.
 
     Raises:
@@ -59,7 +59,7 @@ def curves(model: Any, data: Data, *, title: str | None = None) -> Figure:
             " fitted member."
         )
     terms = _terms(history)
-    columns = min(len(terms), _PANELS)
+    columns = min(len(terms), columns)
     rows = math.ceil(len(terms) / columns)
     figure = new_figure(4.8 if columns == 1 else 2.7 * columns, 2.5 * rows + 0.35)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()

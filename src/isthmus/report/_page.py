@@ -31,10 +31,17 @@ PROBES = 1000
 _READABLE = 0.82  # of its width, in which the text of a figure is still easy to read
 _MOVING = {"evolution", "plane"}  # the planes at the head of the page show them
 _LIVE = {"grid"}  # their map shows it, where they answer
+_REFERENCE = {  # why PCA has no such picture
+    "curves": "PCA is computed in one step: it has no epochs to draw.",
+    "samples": "PCA has no prior over its codes, so there is nothing to sample from.",
+    "explanation": "PCA stands here for comparison alone; only the members explain their errors.",
+}
+_NARROW = 5.0  # inches of a figure that can be read on a telephone
 _WORDS = {
     "curves": (
         "Training curves",
-        "How every term of the loss fell while training went through the examples.",
+        "Every term of the loss, epoch by epoch. The loss falls; a rate may rise, when codes come"
+        " to say more about their examples.",
     ),
     "plane": (
         "Code plane",
@@ -46,7 +53,7 @@ _WORDS = {
     ),
     "reconstructions": (
         "Reconstructions",
-        "Test examples above, and below what is left after the narrow code.",
+        "Test examples above, and below each what the decoder makes of its code.",
     ),
     "samples": (
         "Samples",
@@ -54,7 +61,7 @@ _WORDS = {
     ),
     "walk": (
         "A walk through the code",
-        "From one example to another, in equal steps along the line between their codes.",
+        "From one example to another, in equal steps along the straight line between their codes.",
     ),
     "outliers": (
         "Outliers",
@@ -76,12 +83,14 @@ class PageCell:
         picture: the data URI.
         width: points of the screen that it takes at the most.
         note: the reason.
+        narrow: the same for a narrow screen, where the picture could not be read.
     """
 
     label: str
     picture: str = ""
     width: int = 0
     note: str = ""
+    narrow: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[st
         title=verdict.heading(rows, data),
         premise=verdict.premise(rows, data),
         findings=verdict.findings(rows, data),
+        starts=verdict.starts(rows),
         rows=rows,
         lines=lines_of(rows),
         planes=planes,
@@ -172,17 +182,19 @@ def sections_of(rows: Sequence[Row], data: Data, left_out: Collection[str]) -> l
 
 
 def _cell(kind: str, row: Row, data: Data) -> PageCell:
-    if kind == "curves" and not row.model.history_:
-        return PageCell(
-            row.label, note=f"{row.label} is computed in one step: there are no epochs to draw."
-        )
+    if row.run is None and kind in _REFERENCE:
+        return PageCell(row.label, note=_REFERENCE[kind])
     draw = FIGURES[kind]
     untitled = {"title": ""} if "title" in signature(draw).parameters else {}
     try:
         figure: Figure = draw(row.model, data, **untitled)
     except InputError as error:
         return PageCell(row.label, note=str(error))
-    return PageCell(row.label, figure_data(figure), round(figure.get_figwidth() * POINTS))
+    narrow = ""
+    if kind == "curves" and figure.get_figwidth() > _NARROW:
+        narrow = figure_data(draw(row.model, data, columns=1, **untitled))
+    width = round(figure.get_figwidth() * POINTS)
+    return PageCell(row.label, figure_data(figure), width, narrow=narrow)
 
 
 def _settings(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:

@@ -12,17 +12,12 @@ from isthmus.report._table import Row, lines_of
 _NAMED = 6  # in a title; more than these are counted
 
 _CLAIMS = {
-    "squared_error": ("reconstructs best", "reconstruct best, about equally well"),
-    "neg_elbo": (
-        "has the lowest bound on surprise (−ELBO)",
-        "share the lowest bound on surprise (−ELBO)",
-    ),
-    "knn5": (
-        "has the codes that tell the classes apart best",
-        "have the codes that tell the classes apart best",
-    ),
+    "squared_error": ("reconstructs best", "reconstruct best"),
+    "neg_elbo": ("has the lowest −ELBO", "have the lowest −ELBO"),
+    "knn5": ("tells the classes apart best", "tell the classes apart best"),
     "trustworthiness": ("keeps neighbours together best", "keep neighbours together best"),
 }
+_ALIKE = " (equally well)"
 
 
 def heading(rows: Sequence[Row], data: Data) -> str:
@@ -55,18 +50,33 @@ def premise(rows: Sequence[Row], data: Data) -> str:
 
 
 def findings(rows: Sequence[Row], data: Data) -> str:
-    """Who is best at what on the test part, in one sentence; empty if nothing stands apart."""
+    """Who is best at what on the test part, in short sentences; empty if nothing stands apart."""
     claims: dict[tuple[int, ...], list[str]] = {}
     for line in lines_of(rows):
         if line.name in _CLAIMS and line.best:
             claims.setdefault(line.best, []).append(_CLAIMS[line.name][len(line.best) > 1])
     if not claims:
         return ""
-    clauses = [
+    sentences = [
         f"{_listed([rows[place].label for place in best])} {_listed(said)}"
+        + (_ALIKE if len(best) > 1 else "")
         for best, said in claims.items()
     ]
-    return f"On {len(data.test):,} examples that none of them has seen, {'; '.join(clauses)}."
+    return f"On {len(data.test):,} examples that none of them has seen, {'. '.join(sentences)}."
+
+
+def starts(rows: Sequence[Row]) -> str:
+    """What decoders show before training, where members start differently; else empty."""
+    moving = [row for row in rows if row.run is not None and len(row.model.snapshots_) > 1]
+    drawn = [row.label for row in moving if row.model.module_.bottleneck.is_random]
+    exact = [row.label for row in moving if row.label not in drawn]
+    if not drawn or not exact:
+        return ""
+    return (
+        "Before training nothing is learnt, but the pictures differ: the output of"
+        f" {_listed(exact)} starts at the mean of the training examples, that of {_listed(drawn)}"
+        " at grey."
+    )
 
 
 def _size(model: Any) -> int:

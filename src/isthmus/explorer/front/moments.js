@@ -1,6 +1,6 @@
 /** What changes while a model trains: numbers that are known at some epochs, and those in between. */
 
-import { Tensor } from "./evaluator.js";
+import { Tensor } from "./tensors.js";
 import { halvesOf, realsInto } from "./packing.js";
 
 /** The moment before an epoch, the next one, and how far it is on the way there, from 0 to 1. */

@@ -10,6 +10,7 @@ export class Codebook {
   constructor(given) {
     this.dim = given.dim;
     this.rows = wordsOf(given.rows, Int32Array);
+    this.training = wordsOf(given.training, Int32Array);
     this.levels = given.levels.map((level) => ({
       ...level,
       places: level.grid[0] * level.grid[1],
@@ -44,6 +45,17 @@ export class Codebook {
       }
     }
     return code;
+  }
+
+  /** The codes of the training examples, one after another. */
+  trained(length) {
+    const count = this.training.length / this.positions;
+    const codes = new Float32Array(count * length);
+    for (let row = 0; row < count; row++) {
+      const indices = this.training.subarray(row * this.positions, (row + 1) * this.positions);
+      codes.set(this.codeOf(indices, length), row * length);
+    }
+    return codes;
   }
 
   /** A code with another entry at a place of a level. */

@@ -5,6 +5,7 @@ import { nearestTo } from "../model.js";
 import { realsInto } from "../packing.js";
 import { Pad } from "../pad.js";
 import { paint } from "../picture.js";
+import { codebookOf } from "./codebook.js";
 
 const UNLIKE = 0.99; // share of the examples that are rebuilt better than what is called no example
 
@@ -119,7 +120,9 @@ function showNearest(column, code) {
 
 /** The codes of the training examples, at the end of training. */
 function codesOf(model) {
-  model.trained ??= realsInto(new Float32Array(model.training.values.length), model.training, 0);
+  model.trained ??= model.quantised
+    ? codebookOf(model).trained(model.size)
+    : realsInto(new Float32Array(model.training.values.length), model.training, 0);
   return model.trained;
 }
 
