@@ -1,7 +1,9 @@
 /** The names of the classes in a plane, each where its codes lie densest. */
 
 import { between } from "./moments.js";
+import { Stamps } from "./stamps.js";
 
+const FONT = "700 15px system-ui, sans-serif";
 const MOST = 26; // classes that can be named
 const ASKED = 150; // examples of a class that are asked for its place
 const REACH = 12; // of the plane, within which others count as near
@@ -10,7 +12,7 @@ const GAP = 15; // points of the screen between two names
 export class Names {
   /** @param {LiveModel} model whose codes they are. @param {object} given with labels and classes. */
   constructor(model, { labels, classes }) {
-    Object.assign(this, { model, labels, classes, known: new Map() });
+    Object.assign(this, { model, labels, classes, known: new Map(), stamps: new Stamps() });
     this.isEmpty = !labels || classes.length > MOST;
   }
 
@@ -34,11 +36,6 @@ export class Names {
     if (this.isEmpty) return;
     const { i, next, way } = between(this.model.epochs, this.model.epoch);
     const [from, to] = [this.moment(i), this.moment(next)];
-    pen.font = "700 15px system-ui, sans-serif";
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    pen.lineJoin = "round";
-    pen.lineWidth = 4;
     const taken = [];
     this.classes.forEach((name, kind) => {
       const [x, y] = [0, 1].map((axis) => from[2 * kind + axis] + way * (to[2 * kind + axis] - from[2 * kind + axis]));
@@ -46,12 +43,8 @@ export class Names {
       const place = free(paper.across(x), paper.down(y), taken);
       if (!place) return; // where classes lie on one heap, names would say nothing
       taken.push(place);
-      pen.strokeStyle = paper.colours.paper;
-      pen.fillStyle = paper.colours.ink;
-      pen.strokeText(name, ...place);
-      pen.fillText(name, ...place);
+      this.stamps.draw(pen, name, FONT, place, "center", paper.colours.ink, paper.colours.paper);
     });
-    pen.textBaseline = "alphabetic";
   }
 }
 

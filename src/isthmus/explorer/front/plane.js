@@ -2,7 +2,9 @@
 
 import { Dots } from "./dots.js";
 import { Names } from "./names.js";
+import { Stamps } from "./stamps.js";
 
+const FONT = "11px system-ui, sans-serif";
 const MOST = 64; // times that one can zoom in
 
 export class Plane {
@@ -23,6 +25,7 @@ export class Plane {
     this.overlays = []; // functions (pen, paper) that draw over the dots
     this.layer = document.createElement("canvas");
     this.dots = new Dots(given.colours);
+    this.stamps = new Stamps();
     this.names = new Names(model, given);
   }
 
@@ -176,24 +179,15 @@ export class Plane {
   /** The numbers along the edges and the names of the axes, with a halo, over all that lies there. */
   writeAxes(pen, { side, across, down, colours }) {
     const [left, right, bottom, top] = this.window;
-    pen.strokeStyle = colours.paper;
-    pen.fillStyle = colours.quiet;
-    pen.font = "11px system-ui, sans-serif";
-    pen.lineWidth = 4;
-    pen.lineJoin = "round";
-    const write = (text, x, y, align) => {
-      pen.textAlign = align;
-      pen.strokeText(text, x, y);
-      pen.fillText(text, x, y);
-    };
+    const write = (text, x, y, align) => this.stamps.draw(pen, text, FONT, [x, y], align, colours.quiet, colours.paper);
     for (const x of ticks(left, right)) {
-      if (across(x) > 24 && across(x) < side - 40) write(said(x), across(x), side - 5, "center");
+      if (across(x) > 24 && across(x) < side - 40) write(said(x), across(x), side - 9, "center");
     }
     for (const y of this.model.size > 1 ? ticks(bottom, top) : []) {
-      if (down(y) > 24 && down(y) < side - 24) write(said(y), 5, down(y) + 4, "left");
+      if (down(y) > 24 && down(y) < side - 24) write(said(y), 5, down(y), "left");
     }
-    write(this.model.axes[0], side - 5, side - 5, "right");
-    write(this.model.axes[1], 5, 14, "left");
+    write(this.model.axes[0], side - 5, side - 9, "right");
+    write(this.model.axes[1], 5, 10, "left");
   }
 
   /** Where a drawn picture lies: its code, and two standard deviations around it. */
