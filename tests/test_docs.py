@@ -168,6 +168,20 @@ RUN = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.parametrize("page", MEASURED.values(), ids=lambda page: page.stem)
+def test_the_python_of_a_property_shows_it(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks(page, "python")
+    exec(compile(re.sub(r"epochs = 60 .*|epochs=60", "epochs=20", code), page.name, "exec"), {})
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    last = [float(words[-1]) for words in printed]
+    if page.stem == "data-specific":
+        assert max(last) == last[9]  # the digit that was not seen
+        return
+    assert last == sorted(last, reverse=True)  # more numbers, or more examples, lose less
+    if page.stem == "lossy":
+        assert all(float(words[2]) < float(words[4]) for words in printed)  # than PCA
+
+
 @RUN
 def test_the_python_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
