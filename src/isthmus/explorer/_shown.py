@@ -170,7 +170,15 @@ class Shown:
 
     def codes(self, weights: Mapping[str, Tensor] | None = None) -> np.ndarray:
         """The codes of the examples, ``(n, code)``; by a model with other ``weights``."""
+        if not weights:
+            return self._last
         found = self.posterior(self.pictures, self.conditions, weights)[0]
+        return np.asarray(found, dtype=np.float64)
+
+    @cached_property
+    def _last(self) -> np.ndarray:
+        """The codes at the end of training."""
+        found = self.posterior(self.pictures, self.conditions)[0]
         return np.asarray(found, dtype=np.float64)
 
     def decoded(self, codes: np.ndarray, conditions: Tensor | None) -> np.ndarray:
