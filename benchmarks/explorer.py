@@ -1,9 +1,10 @@
-"""How long a move of the pointer takes in the explorer: decoding and drawing, in Chromium.
+"""How long a move of the pointer takes in the explorer, and how many frames a second it plays.
 
     python -m benchmarks.explorer pretrained:course-vae mnist
 
-The page is opened without a graphics card, at 1366 × 900, and the pointer is moved 120 times over
-the plane. One line of JSON is printed and kept in ``benchmarks/results/explorer.jsonl``.
+The page is opened in Chromium without a graphics card, at 1366 × 900; the pointer is moved 120
+times over the plane, and the training is played, where its moments were kept. One line of JSON is
+printed and kept in ``benchmarks/results/explorer.jsonl``.
 """
 
 from __future__ import annotations
@@ -19,13 +20,28 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 import isthmus as ist
+from isthmus.explorer._given import DOTS
 
 RESULTS = Path(__file__).parent / "results" / "explorer.jsonl"
 MOVES = 120
 
 
-def moves(page: Path) -> list[float]:
-    """Milliseconds of each move."""
+FRAMES = """() => new Promise((done) => {  // the milliseconds between frames while it plays
+    const times = [];
+    const play = document.querySelector(".explorer-play");
+    if (!play) return done([]);
+    const next = (time) => {
+        times.push(time);
+        if (times.length < 240 && play.textContent === "Pause") requestAnimationFrame(next);
+        else done(times.slice(1).map((time, i) => time - times[i]));
+    };
+    play.click();
+    requestAnimationFrame(next);
+})"""
+
+
+def measured(page: Path) -> tuple[list[float], list[float]]:
+    """Milliseconds of each move, and between frames."""
     with sync_playwright() as running:
         browser = running.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -41,8 +57,10 @@ def moves(page: Path) -> list[float]:
             tab.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
             tab.wait_for_timeout(20)
             found.append(float(tab.evaluate("() => explorer.columns[0].took")))
+        tab.wait_for_timeout(4000)  # until the maps are there
+        frames = [float(gap) for gap in tab.evaluate(FRAMES)]
         browser.close()
-    return found
+    return found, frames
 
 
 def main(run: str, source: str) -> None:
@@ -50,14 +68,15 @@ def main(run: str, source: str) -> None:
     data = ist.data.load(source)
     with tempfile.TemporaryDirectory() as folder:
         page = ist.explore(ist.load(run), data).save(Path(folder) / "explorer.html")
-        found, size = moves(page), page.stat().st_size
+        (found, frames), size = measured(page), page.stat().st_size
     row = {
         "run": run,
-        "examples": min(len(data.test), 2000),
+        "examples": min(len(data.test), DOTS),
         "bytes": size,
         "median_ms": round(float(np.median(found)), 2),
         "most_ms": round(max(found), 2),
         "moves": MOVES,
+        "frames_per_second": round(1000 / float(np.mean(frames)), 1) if frames else None,
         "isthmus": ist.__version__,
         "machine": platform.machine(),
     }

@@ -36,11 +36,14 @@ export class Column {
   addHead(one) {
     const head = element("figcaption", "explorer-head", this.box);
     element("strong", "", head).textContent = one.label;
-    if (one.epochs.length < 2) element("span", "explorer-quiet", head).textContent = "has no epochs";
+    if (one.epochs.length < 2) {
+      element("span", "explorer-quiet", head).textContent = this.model.end > 0 ? "after its training" : "computed in one step";
+    }
     const zoom = element("span", "explorer-zoom", head);
-    for (const [sign, name, factor] of [["−", "zoom out", 1 / 1.6], ["+", "zoom in", 1.6]]) {
+    for (const [sign, name, factor] of [["−", "zoom out", 1 / 1.6], ["+", "zoom in", 1.6], ["⤢", "show all", 0]]) {
       const made = button(zoom, sign, () => this.zoomBy(factor));
       made.setAttribute("aria-label", `${name}: ${one.label}`);
+      made.title = name;
     }
   }
 
@@ -54,8 +57,8 @@ export class Column {
 
   addPictures() {
     const row = element("div", "explorer-pictures", this.box);
-    if (this.model.answers) this.decoded = labelled(row, "decoded here");
-    this.original = labelled(row, "example");
+    if (this.model.answers) this.decoded = labelled(row, "+ decoded here");
+    this.original = labelled(row, "○ example");
     if (this.model.answers || this.model.rebuilt) this.rebuilt = labelled(row, "rebuilt");
     this.near = element("div", "explorer-near", this.box);
   }

@@ -88,11 +88,21 @@ export class PlaneMap {
     pen.setTransform(density, 0, 0, density, 0, 0);
     const lattice = this.lattice(window);
     for (const [x, y] of lattice.order) {
-      const tile = this.keyOf(moment, lattice, x, y);
-      if (this.atlas.has(tile)) this.drawTile(pen, paper, lattice, tile, x, y);
+      const tile = this.nearestTo(moment, lattice, x, y);
+      if (tile) this.drawTile(pen, paper, lattice, tile, x, y);
     }
     this.sheets.push({ key, canvas });
     return canvas;
+  }
+
+  /** The key of a tile, or, until it is decoded, of the same one at the moment nearest to it that is. */
+  nearestTo(moment, lattice, x, y) {
+    const count = moment < 0 ? 0 : (this.model.networks?.epochs.length ?? 1);
+    for (let far = 0; far < count; far++) {
+      const found = [moment - far, moment + far].map((one) => this.keyOf(one, lattice, x, y)).find((key) => this.atlas.has(key));
+      if (found) return found;
+    }
+    return null;
   }
 
   drawTile(pen, paper, lattice, key, i, j) {

@@ -142,6 +142,7 @@ export class Plane {
     this.drawDots(pen, paper, pixels, density, points, pictures.length > 0 ? this.thumbs.count : 0);
     if (pictures.length > 0) this.thumbs.draw(pen, paper, points, pictures, this.alone);
     else this.names.draw(pen, paper, this.alone);
+    this.writeAxes(pen, paper);
   }
 
   /** Dots of all examples from a row on, the first ones uppermost. */
@@ -163,27 +164,36 @@ export class Plane {
   drawAxes(pen, { side, across, down, colours, scale }) {
     const [left, right, bottom, top] = this.window;
     pen.strokeStyle = colours.line;
-    pen.fillStyle = colours.quiet;
-    pen.font = "11px system-ui, sans-serif";
     pen.lineWidth = 1;
-    for (const x of ticks(left, right)) {
-      line(pen, across(x), 0, across(x), side);
-      pen.textAlign = "center";
-      if (across(x) > 24 && across(x) < side - 40) pen.fillText(said(x), across(x), side - 5);
-    }
-    for (const y of this.model.size > 1 ? ticks(bottom, top) : []) {
-      line(pen, 0, down(y), side, down(y));
-      pen.textAlign = "left";
-      if (down(y) > 24 && down(y) < side - 24) pen.fillText(said(y), 5, down(y) + 4);
-    }
-    pen.textAlign = "right";
-    pen.fillText(this.model.axes[0], side - 5, side - 5);
-    pen.textAlign = "left";
-    pen.fillText(this.model.axes[1], 5, 14);
+    for (const x of ticks(left, right)) line(pen, across(x), 0, across(x), side);
+    for (const y of this.model.size > 1 ? ticks(bottom, top) : []) line(pen, 0, down(y), side, down(y));
     pen.strokeStyle = colours.quiet;
     pen.globalAlpha = 0.6;
     for (const deviations of this.model.rings ? [1, 2] : []) ring(pen, across(0), down(0), deviations * scale[0]);
     pen.globalAlpha = 1;
+  }
+
+  /** The numbers along the edges and the names of the axes, with a halo, over all that lies there. */
+  writeAxes(pen, { side, across, down, colours }) {
+    const [left, right, bottom, top] = this.window;
+    pen.strokeStyle = colours.paper;
+    pen.fillStyle = colours.quiet;
+    pen.font = "11px system-ui, sans-serif";
+    pen.lineWidth = 4;
+    pen.lineJoin = "round";
+    const write = (text, x, y, align) => {
+      pen.textAlign = align;
+      pen.strokeText(text, x, y);
+      pen.fillText(text, x, y);
+    };
+    for (const x of ticks(left, right)) {
+      if (across(x) > 24 && across(x) < side - 40) write(said(x), across(x), side - 5, "center");
+    }
+    for (const y of this.model.size > 1 ? ticks(bottom, top) : []) {
+      if (down(y) > 24 && down(y) < side - 24) write(said(y), 5, down(y) + 4, "left");
+    }
+    write(this.model.axes[0], side - 5, side - 5, "right");
+    write(this.model.axes[1], 5, 14, "left");
   }
 
   /** Where a drawn picture lies: its code, and two standard deviations around it. */
