@@ -40,6 +40,6 @@ def add(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree:
     target = next(place for place in other if place in known)
     context["other_language"] = {
         "code": "en" if language == CHINESE else CHINESE,
-        "title": "English" if language == CHINESE else "中文",
+        "title": "English" if language == CHINESE else "繁體中文",
         "url": context["pathto"](target),
     }

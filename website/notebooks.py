@@ -23,7 +23,7 @@ BRANCH = "gh-pages"  # to which the site is published; Colab opens what lies on 
 _FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _WORDS = {
     "en": ("Notebook:", "download", "open in Colab", "open Colab, and upload it there"),
-    CHINESE: ("筆記本:", "下載", "在 Colab 開啟", "開啟 Colab，再上傳"),
+    CHINESE: ("Notebook：", "下載", "在 Colab 開啟", "開啟 Colab，再上傳"),
 }
 
 

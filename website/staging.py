@@ -11,7 +11,10 @@ from website.links import code_page, in_site, relinked
 from website.sections import DOCS, ROOT, Section, address, sections, sources
 
 _UNSOUGHT = ("changes",)  # every word stands there: it would come before what one looks for
-_NAMED = {"overview": "Overview", "overview.zh-TW": "中文簡介"}  # their titles are the package's
+_NAMED = {
+    "overview": "Overview",
+    "overview.zh-TW": "繁體中文簡介",
+}  # their titles are the package's
 EXTRA = "_extra"  # what goes into the site as it is
 
 

@@ -90,7 +90,7 @@ def test_a_strip_shows_what_a_direction_changes(open_page: Any, flat: ist.Estima
     assert len(set(shown)) == 5
     row.locator("canvas").last.click()
     words = row.locator(".explorer-ends").inner_text().split("\n")
-    assert words == ["← 6", "z₁", "2 →"]  # as the plane of this model lies
+    assert words == ["←\u00a06", "z₁", "2\u00a0→"]  # as the plane of this model lies
 
 
 def test_a_walk_goes_from_one_example_to_another(
@@ -109,7 +109,7 @@ def test_a_walk_goes_from_one_example_to_another(
         slider.fill(str(share))
         expected = (1 - share) * np.array(first) + share * np.array(last)
         np.testing.assert_allclose(code_of(page), expected, atol=1e-5)
-    walk.get_by_role("button", name="walk").click()
+    walk.get_by_role("button", name="start").click()
     page.wait_for_timeout(300)
     assert 0 < float(slider.input_value()) < 1
     walk.get_by_role("button", name="stop").click()
@@ -130,7 +130,7 @@ def test_an_arc_keeps_its_distance_from_the_middle(open_page: Any, flat: ist.Est
 
 def test_codes_are_added_and_subtracted(open_page: Any, flat: ist.Estimator) -> None:
     page = open_page(flat)
-    panel = open_tab(page, "a − b + c")
+    panel = open_tab(page, "arithmetic")
     for row in (3, 8, 12):
         tap(page, row)
     a, b, c = page.evaluate(
@@ -169,10 +169,10 @@ def test_a_conditional_model_shows_one_style_under_every_class(
     expected = model.inverse_transform(np.array([code], np.float32), condition=4)
     np.testing.assert_allclose(shown, expected.ravel(), atol=2e-3)
     draw(page, [(0.5, 0.2), (0.5, 0.8)])
-    assert "rebuilt best when told that it is:" in page.locator(".explorer-near").first.inner_text()
+    assert "the model rebuilds it best as" in page.locator(".explorer-near").first.inner_text()
     page.locator(".explorer-question").get_by_role("button", name="1").click()
     page.wait_for_timeout(50)
-    assert "rebuilt best" not in page.locator(".explorer-near").first.inner_text()
+    assert "rebuilds it best" not in page.locator(".explorer-near").first.inner_text()
 
 
 def test_covariates_have_sliders_in_their_own_units(open_page: Any, digits: ist.data.Data) -> None:
@@ -249,7 +249,8 @@ def test_a_drawn_one_is_a_one_and_a_scribble_is_no_digit(
     page = open_page(flat)
     draw(page, [(0.53, 0.2), (0.5, 0.5), (0.48, 0.8)])
     said = page.locator(".explorer-near").first.inner_text()
-    assert said.startswith("nearest training examples: 1, 1, ")
+    near = page.locator(".explorer-near").first.locator("> figure figcaption").all_inner_texts()
+    assert (near[:2], len(near)) == (["1", "1"], 5)
     assert "Like the examples" in said
     assert page.evaluate("() => explorer.columns[0].plane.drawn.spread.length") == 2
     page.get_by_role("button", name="clear").click()
@@ -282,5 +283,5 @@ def test_a_finger_draws_too(
         touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     page.wait_for_timeout(100)
     assert page.evaluate("() => explorer.columns[0].plane.drawn !== null")
-    assert "nearest training examples" in page.locator(".explorer-near").first.inner_text()
+    assert "The training examples whose codes" in page.locator(".explorer-near").first.inner_text()
     page.close()

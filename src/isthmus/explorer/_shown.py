@@ -21,6 +21,7 @@ from isthmus.explorer._ladder import Redrawing, ladder_of
 from isthmus.explorer.graph import Decoding, Encoding, Graph, traced
 
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
+_JUDGED = 2000  # examples whose reconstructions say what is usual
 _AT_ONCE = 500  # examples that go through a network together
 
 
@@ -169,7 +170,15 @@ class Shown:
 
     def codes(self, weights: Mapping[str, Tensor] | None = None) -> np.ndarray:
         """The codes of the examples, ``(n, code)``; by a model with other ``weights``."""
+        if not weights:
+            return self._last
         found = self.posterior(self.pictures, self.conditions, weights)[0]
+        return np.asarray(found, dtype=np.float64)
+
+    @cached_property
+    def _last(self) -> np.ndarray:
+        """The codes at the end of training."""
+        found = self.posterior(self.pictures, self.conditions)[0]
         return np.asarray(found, dtype=np.float64)
 
     def decoded(self, codes: np.ndarray, conditions: Tensor | None) -> np.ndarray:
@@ -180,9 +189,10 @@ class Shown:
         return np.asarray(torch.cat(made).numpy()).reshape(-1, *self.shape)
 
     def errors(self) -> np.ndarray:
-        """The squared error of each example, ``(n,)``."""
-        made = self.decoded(self.codes(), self.conditions)
-        return np.square(made - self.pictures.numpy()).reshape(len(made), -1).sum(1)
+        """The squared error of each example, ``(n,)``, of some thousands at the most."""
+        known = None if self.conditions is None else self.conditions[:_JUDGED]
+        made = self.decoded(self.codes()[:_JUDGED], known)
+        return np.square(made - self.pictures[:_JUDGED].numpy()).reshape(len(made), -1).sum(1)
 
 
 def _together(inputs: Tensor, conditions: Tensor | None) -> Iterator[tuple[Tensor, ...]]:

@@ -97,6 +97,7 @@ export class Column {
     this.condition = condition;
     this.show();
     this.changed("code");
+    this.changed("condition");
   }
 
   /** See less or more of the plane, around its cross or, where that is out of sight, its middle. */

@@ -13,7 +13,8 @@ export class Names {
   /** @param {LiveModel} model whose codes they are. @param {object} given with labels and classes. */
   constructor(model, { labels, classes }) {
     Object.assign(this, { model, labels, classes, known: new Map(), stamps: new Stamps() });
-    this.isEmpty = !labels || classes.length > MOST;
+    const isStyle = model.condition?.kind === "label"; // codes that do not hold the class lie in one heap
+    this.isEmpty = !labels || isStyle || classes.length > MOST;
   }
 
   /** Where each class is densest at a moment, x and y in turn; the middle may lie where no example of it is. */

@@ -3,16 +3,17 @@
 import { element } from "../elements.js";
 import { paint } from "../picture.js";
 import { atLeisure } from "./leisure.js";
-import { Slots, arrow, letter, marksOf, placeOnPaper } from "./slots.js";
+import { Slots, arrow, letter, marksOf, placeOnPaper, sayClass } from "./slots.js";
 
 export const arithmetic = {
-  title: "a − b + c",
+  title: "arithmetic",
 
   accepts: (column) => column.model.codes().length >= 3 * column.model.size,
 
   build(column, box) {
+    sayClass(column, box);
     element("p", "explorer-note", box).textContent =
-      "What a has and b has not, given to c. Tap one of the three, then a dot.";
+      "What a has and b has not, given to c: a − b + c. Tap one of the three, then a dot.";
     const row = element("div", "explorer-sum", box);
     const parents = ["", "−", "+"].map((sign) => {
       if (sign) element("span", "explorer-sign", row).textContent = sign;
@@ -31,7 +32,7 @@ export const arithmetic = {
     canvas.addEventListener("click", () => column.showCode(sum(slots.codes)));
     const show = () => {
       const code = sum(slots.codes);
-      column.paintDecoded(canvas, code, column.model.conditionOf(slots.rows[2]));
+      column.paintDecoded(canvas, code);
       const found = column.model.nearest(code, 8).filter((other) => !slots.rows.includes(other));
       near.replaceChildren();
       found.slice(0, 5).forEach((other) => {
@@ -40,7 +41,7 @@ export const arithmetic = {
       element("p", "explorer-verdict", near).textContent = "the examples nearest to it, without a, b and c";
       column.plane.draw();
     };
-    atLeisure(column, box, show, (what) => what === "moment");
+    atLeisure(column, box, show, (what) => what === "moment" || what === "condition");
     column.plane.overlays.push((pen, paper) => box.hidden || drawSum(column, slots.codes, pen, paper));
   },
 };

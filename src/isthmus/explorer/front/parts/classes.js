@@ -11,7 +11,7 @@ export const classes = {
   build(column, box) {
     const { model, given } = column;
     element("p", "explorer-note", box).textContent =
-      "The plane holds the style, these the class: one code under every class. Choose one to see it above.";
+      "The code at the cross, decoded as every class: one style, all classes. Tap one, and the decoder is told that class from then on.";
     const row = element("div", "explorer-row", box);
     const choices = model.condition.names.map((name, kind) => {
       const made = element("button", "explorer-choice", row);
@@ -24,6 +24,12 @@ export const classes = {
       made.addEventListener("click", () => column.showCondition(model.conditionFor(kind)));
       return { made, canvas, condition: model.conditionFor(kind) };
     });
+    const say = () => {
+      const name = model.condition.names[column.condition.indexOf(1)];
+      column.decoded.nextElementSibling.textContent = `decoded as ${name}`;
+    };
+    column.onChanged((what) => what === "condition" && say());
+    say();
     const paintAll = () =>
       choices.forEach(({ made, canvas, condition }, kind) => {
         column.paintDecoded(canvas, column.code, condition);

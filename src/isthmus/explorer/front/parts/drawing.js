@@ -1,6 +1,6 @@
 /** The pad, and what every model makes of what is drawn on it. */
 
-import { button, element } from "../elements.js";
+import { button, element, labelled } from "../elements.js";
 import { nearestTo } from "../model.js";
 import { realsInto } from "../packing.js";
 import { Pad } from "../pad.js";
@@ -36,7 +36,7 @@ export function addPad(tools, given, columns) {
 /** Which class was drawn, which a conditional model is told; "?" has it try each. */
 function addQuestion(box, names, answer) {
   const row = element("div", "explorer-question", box);
-  element("span", "", row).textContent = "which one is it?";
+  element("span", "", row).textContent = "which class is it? With ? the model tries each.";
   const choices = [null, ...names].map((name) => {
     const made = button(row, name ?? "?", () => {
       choices.forEach((other) => other.setAttribute("aria-pressed", String(other === made)));
@@ -69,13 +69,8 @@ async function take(column, pixels, kind) {
   const code = best.parts[0];
   const place = model.coordinatesOf(code);
   column.plane.drawn = { place: [place[0], place[1] ?? 0], spread: spreadOf(model, best.parts) };
-  paint(column.original, pixels, given.shape);
-  paint(column.rebuilt, best.made, given.shape);
   column.near.replaceChildren();
-  if (tried.length > 1) {
-    const name = model.condition.names[best.condition.indexOf(1)];
-    element("p", "explorer-verdict", column.near).textContent = `rebuilt best when told that it is: ${name}`;
-  }
+  showDrawing(column, pixels, best, tried.length > 1);
   showNearest(column, code);
   if (model.usual) column.near.append(verdict(model.usual, best.error));
   column.drawnParts = best.parts;
@@ -102,6 +97,16 @@ function spreadOf(model, parts) {
   );
 }
 
+/** The drawing as the encoder sees it, beside what is made of it. */
+function showDrawing({ near, given, model }, pixels, { made, condition }, isGuessed) {
+  const told = model.condition?.kind === "label" ? model.condition.names[condition.indexOf(1)] : null;
+  const row = element("div", "explorer-drawing", near);
+  paint(labelled(row, "your drawing"), pixels, given.shape);
+  paint(labelled(row, told === null ? "rebuilt" : `rebuilt as ${told}`), made, given.shape);
+  if (!isGuessed) return;
+  element("p", "explorer-verdict", row).textContent = `Told each class in turn, the model rebuilds it best as ${told}.`;
+}
+
 /** The five training examples whose codes lie nearest. */
 function showNearest(column, code) {
   const { model, given } = column;
@@ -110,12 +115,13 @@ function showNearest(column, code) {
   const caption = element("p", "explorer-verdict", column.near);
   const rows = nearestTo(code, codesOf(model));
   for (const row of rows) {
-    const canvas = element("canvas", "explorer-picture", column.near);
+    const canvas = labelled(column.near, labels ? given.classes[labels[row]] : "");
     paint(canvas, Float32Array.from(examples.subarray(row * area, (row + 1) * area), (value) => value / 255), given.shape);
-    if (labels) canvas.title = given.classes[labels[row]];
   }
-  const said = labels ? `: ${rows.map((row) => given.classes[labels[row]]).join(", ")}` : "";
-  caption.textContent = `nearest training examples${said}`;
+  caption.textContent =
+    model.condition?.kind === "label"
+      ? "Nearest in style: the training examples whose codes are most like its code. The class is not in the code."
+      : "The training examples whose codes are most like its code:";
 }
 
 /** The codes of the training examples, at the end of training. */
@@ -151,7 +157,7 @@ function verdict(usual, error) {
   pen.fill();
   const said = element("p", "explorer-verdict", box);
   said.dataset.unlike = String(share >= UNLIKE);
-  const number = `squared error ${error.toPrecision(3)}, ${limit.toPrecision(3)} is the limit for 99% of the examples`;
-  said.textContent = share >= UNLIKE ? `Not like the examples: ${number}.` : `Like the examples: ${number}.`;
+  const head = share >= UNLIKE ? "Not like the examples" : "Like the examples";
+  said.textContent = `${head}: its squared error is ${error.toPrecision(2)}. Bars: those of the test examples, 99% of which are below ${limit.toPrecision(2)} (red line). Dot: your drawing.`;
   return box;
 }

@@ -9,7 +9,7 @@
  *   marked                the row of the example that is marked, or null
  *   showCode(code)        decode this code, and move the cross to it
  *   paintDecoded(canvas, code, condition), pictureOf(row)
- *   onChanged(listener)   called with "code", "marked" or "moment", whatever has changed, and with "pressed"
+ *   onChanged(listener)   called with "code", "condition", "marked" or "moment", whatever has changed, and with "pressed"
  *                         where an example was tapped, which is then the marked one
  * A box is told "opened" when it is.
  *   plane.overlays        functions (pen, paper) that draw over the dots
@@ -35,7 +35,7 @@ export function addParts(column, parent) {
   const names = element("div", "explorer-tabs", box);
   names.setAttribute("role", "tablist");
   const tabs = parts.map((part) => {
-    const panel = element("section", "explorer-part", box);
+    const panel = element("div", "explorer-part", box);
     panel.setAttribute("role", "tabpanel");
     panel.setAttribute("aria-label", part.title);
     const tab = button(names, part.title, () => open(panel));

@@ -34,9 +34,9 @@ function addRow(column, parent, axis) {
   const row = element("div", "explorer-direction", parent);
   const said = element("div", "explorer-ends", row);
   const [less, more] = model.words?.[axis] ?? [[], []];
-  element("span", "", said).textContent = less.length ? `← ${less.join(", ")}` : "";
+  element("span", "", said).textContent = less.length ? `←\u00a0${less.join(", ")}` : "";
   element("b", "", said).textContent = model.names[axis];
-  element("span", "", said).textContent = more.length ? `${more.join(", ")} →` : "";
+  element("span", "", said).textContent = more.length ? `${more.join(", ")}\u00a0→` : "";
   const strip = element("div", "explorer-strip", row);
   const pictures = Array.from({ length: PICTURES }, (_, i) => {
     const canvas = element("canvas", "explorer-picture", strip);

@@ -51,6 +51,19 @@ export class Slots {
   }
 }
 
+/** Of a model that is told the class: as which one everything here is decoded. */
+export function sayClass(column, box) {
+  const { condition } = column.model;
+  if (condition?.kind !== "label") return;
+  const said = element("p", "explorer-note", box);
+  const say = () => {
+    const name = condition.names[column.condition.indexOf(1)];
+    said.textContent = `Codes hold the style alone. All of this is decoded as class ${name}; choose another under “class × style”.`;
+  };
+  column.onChanged((what) => what === "condition" && say());
+  say();
+}
+
 /** Where a code lies in the plane, on the screen. */
 export function placeOnPaper(model, paper, code) {
   const [x, y] = model.coordinatesOf(code);

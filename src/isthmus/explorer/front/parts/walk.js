@@ -2,7 +2,7 @@
 
 import { button, element } from "../elements.js";
 import { atLeisure, oneByOne } from "./leisure.js";
-import { Slots, letter, marksOf, placeOnPaper } from "./slots.js";
+import { Slots, letter, marksOf, placeOnPaper, sayClass } from "./slots.js";
 
 const PICTURES = 7;
 const TIME = 2600; // milliseconds from one end to the other
@@ -14,6 +14,7 @@ export const walk = {
 
   build(column, box) {
     const { model } = column;
+    sayClass(column, box);
     element("p", "explorer-note", box).textContent = model.sphere
       ? "Tap a dot for the start, another for the end. The way is an arc: these codes lie on a shell around the middle of the prior, and a straight line would cut through where no example is."
       : "Tap a dot for the start, another for the end. The way is the straight line between their codes.";
@@ -50,18 +51,18 @@ export const walk = {
     };
     input.addEventListener("input", () => go(Number(input.value)));
     addPlayer(controls, box, go);
-    atLeisure(column, box, paintStrip, (what) => what === "moment");
+    atLeisure(column, box, paintStrip, (what) => what === "moment" || what === "condition");
     column.plane.overlays.push((pen, paper) => box.hidden || drawWay(column, slots, at, pen, paper));
   },
 };
 
 function addPlayer(controls, box, go) {
   let frame = null;
-  const made = button(controls, "walk", () => (frame === null ? start() : stop()));
+  const made = button(controls, "start", () => (frame === null ? start() : stop()));
   const stop = () => {
     cancelAnimationFrame(frame);
     frame = null;
-    made.textContent = "walk";
+    made.textContent = "start";
   };
   const start = () => {
     made.textContent = "stop";
