@@ -758,3 +758,19 @@ def test_the_module_is_a_command_and_names_its_version() -> None:
 def test_import_is_light() -> None:
     code = "import isthmus, sys; assert not {'torch', 'sklearn', 'numpy'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_remedy_names_the_options_of_the_command(isthmus: Command, tmp_path: Path) -> None:
+    for name, size in (("a", (6, 4)), ("b", (5, 8))):
+        Image.new("L", size).save(tmp_path / f"{name}.png")
+    status, _, said = isthmus("train", "ae", "--data", tmp_path, "--out", tmp_path / "run")
+    assert (status, "such as --size 4, to resize" in said) == (2, True), said
+
+
+def test_a_film_of_a_run_without_moments_says_which_option_keeps_them(
+    isthmus: Command, tmp_path: Path
+) -> None:
+    isthmus("train", "ae", "--data", "digits", "--epochs", 1, "--out", tmp_path / "run")
+    film = ("draw", "evolution", tmp_path / "run", "--data", "digits", "--out", tmp_path / "x.gif")
+    status, _, said = isthmus(*film)
+    assert (status, "train it with --snapshots 8" in said) == (2, True), said

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +21,12 @@ from isthmus._cli.options import SWITCH, Option, Options
 from isthmus.core.memory import is_shortage
 from isthmus.core.wording import printable
 from isthmus.errors import InputError, LostProcessError
+
+_FLAGS: ContextVar[Mapping[str, str]] = ContextVar(
+    "flags of the running command", default=MappingProxyType({})
+)
+_QUOTES = "'\""
+_ARGUMENT = re.compile(r"""(?<![\w-])(?P<name>[a-z_]+)=(?P<value>'[^']*'|"[^"]*"|-?[\w.]+)""")
 
 
 class Command(TyperCommand):
@@ -44,6 +53,15 @@ class Command(TyperCommand):
             for word, after in pairwise([*args, "-"])
         ]
         return super().parse_args(ctx, words)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it; what it says names its options."""
+        flags = {one.name: one.opts[0] for one in self.params if one.opts[0].startswith("--")}
+        token = _FLAGS.set(flags)
+        try:
+            return super().invoke(ctx)
+        finally:
+            _FLAGS.reset(token)
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -146,7 +164,7 @@ def _show(parameter: Any, options: Options, option: Option, given: dict[str, str
 
 def warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """Show a warning as one line on stderr."""
-    print(f"{_speaker()}: warning: {printable(str(message))}", file=sys.stderr)
+    print(f"{_speaker()}: warning: {printable(_in_shell(str(message)))}", file=sys.stderr)
 
 
 def _speaker() -> str:
@@ -156,5 +174,19 @@ def _speaker() -> str:
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"{_speaker()}: {printable(message)}", file=sys.stderr)
+    print(f"{_speaker()}: {printable(_in_shell(message))}", file=sys.stderr)
     raise typer.Exit(status)
+
+
+def _in_shell(text: str) -> str:
+    """A sentence whose remedy, behind the last colon, names arguments of Python as the options of
+    the command that runs: ``pass size=30`` becomes ``pass --size 30``.
+    """
+    flags = _FLAGS.get()
+
+    def option(found: re.Match[str]) -> str:
+        flag = flags.get(found["name"])
+        return found[0] if flag is None else f"{flag} {found['value'].strip(_QUOTES)}"
+
+    problem, colon, remedy = text.rpartition(": ")
+    return problem + colon + _ARGUMENT.sub(option, remedy)

@@ -95,6 +95,8 @@ def draw_command(
         )
     models = {_name(run): open_run_or_detector(run) for run in runs}
     first = next(iter(models.values()))
+    if figure == _FILM:
+        _require_snapshots(models)
     loaded = _loaded(data, first, **options_of(data_dir, label, size, skip_unreadable))
     if is_film:
         evolution_gif(models if len(models) > 1 else first, loaded, out, **asked)
@@ -111,6 +113,15 @@ def _of(figure: str, draw: Any, given: Mapping[str, Any]) -> Mapping[str, Any]:
             own = [f"--{option}" for option in known if option in _OPTIONS]
             raise InputError(f"--{name} is no option of {figure}, which has {', '.join(own)}.")
     return given
+
+
+def _require_snapshots(models: Mapping[str, Any]) -> None:
+    for name, model in models.items():
+        if not getattr(model, "snapshots_", None):
+            raise InputError(
+                f"{name} kept no moments of its training, which {_FILM} shows: train it with"
+                " --snapshots 8."
+            )
 
 
 _OPTIONS = ("title", "points", "tiles", "side", "low", "high", "rows", "columns", "steps", "frames")

@@ -125,7 +125,7 @@ def film_of(model: Any, data: Data, labels: np.ndarray | None = None) -> Film:
     snapshots = getattr(model, "snapshots_", None)
     if not snapshots:
         raise InputError(
-            f"{type(model).__name__} has no snapshots_: fit it with snapshots=8,"
+            f"{type(model).__name__} kept no moments of its training: fit it with snapshots=8, and"
             " probes=data.test.x."
         )
     codes = np.stack([s.codes.reshape(len(s.codes), -1) for s in snapshots])  # (snapshots, n, d)
