@@ -158,6 +158,9 @@ function verdict(usual, error) {
   const said = element("p", "explorer-verdict", box);
   said.dataset.unlike = String(share >= UNLIKE);
   const head = share >= UNLIKE ? "Not like the examples" : "Like the examples";
-  said.textContent = `${head}: its squared error is ${error.toPrecision(2)}. Bars: those of the test examples, 99% of which are below ${limit.toPrecision(2)} (red line). Dot: your drawing.`;
+  said.textContent = `${head}: its squared error is ${short(error)}. Bars: those of the test examples, 99% of which are below ${short(limit)} (red line). Dot: your drawing.`;
   return box;
 }
+
+/** A number above 0 with two digits, or all those before the point. */
+const short = (value) => (value < 10 ? value.toPrecision(2) : String(Math.round(value)));
