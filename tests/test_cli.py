@@ -762,8 +762,11 @@ def test_import_is_light() -> None:
 
 def test_a_remedy_names_the_options_of_the_command(isthmus: Command, tmp_path: Path) -> None:
     for name, size in (("a", (6, 4)), ("b", (5, 8))):
-        Image.new("L", size).save(tmp_path / f"{name}.png")
-    status, _, said = isthmus("train", "ae", "--data", tmp_path, "--out", tmp_path / "run")
+        (tmp_path / "images").mkdir(exist_ok=True)
+        Image.new("L", size).save(tmp_path / "images" / f"{name}.png")
+    status, _, said = isthmus(
+        "train", "ae", "--data", tmp_path / "images", "--out", tmp_path / "run"
+    )
     assert (status, "such as --size 4, to resize" in said) == (2, True), said
 
 

@@ -65,7 +65,7 @@ def test_labels_that_are_not_one_per_probe_are_refused(data: Data) -> None:
 
 
 def test_a_model_without_snapshots_is_refused(model: Known, data: Data, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Known kept no moments .*: fit it with snapshots=8"):
+    with pytest.raises(InputError, match=r"Known kept no moments .*: fit it with snapshots=8"):
         evolution(model, data)
     with pytest.raises(InputError, match="Known kept no moments"):
         evolution_gif(model, data, tmp_path / "film.gif")

@@ -138,8 +138,8 @@ class SamplingMixin(InferenceMixin):
         if label is None:
             return self._prior(n, temperature, given)
         raise InputError(
-            f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once,"
-            " then sample again."
+            f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once"
+            " (isthmus fit-prior RUN on the command line), then sample again."
         )
 
     def _drawn_codes(

@@ -247,7 +247,7 @@ def _seconds(value: float) -> Measure:
         "s",
         None,
         "lower",
-        "How long training took on the machine that made this page.",
+        "How long training took, on the machine where the model was trained.",
     )
 
 
