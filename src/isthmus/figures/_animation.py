@@ -197,7 +197,7 @@ def _heading(title: str | None, models: list[tuple[str, Any]], data: Data) -> st
     names = [shortened(name, 24) for name, _ in models]
     *others, last = names
     listed = f"{', '.join(others)} and {last}" if others else last
-    return f"{listed} on {shortened(data.name, 24)}, while they train"
+    return f"{listed} on {shortened(data.name, 24)}: while they train"
 
 
 def _says(name: str, epoch: float) -> str:

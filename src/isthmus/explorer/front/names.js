@@ -33,14 +33,14 @@ export class Names {
   }
 
   /** Write the names with a halo of the paper, so that they can be read on dots. */
-  draw(pen, paper, alone) {
+  draw(pen, paper, chosen) {
     if (this.isEmpty) return;
     const { i, next, way } = between(this.model.epochs, this.model.epoch);
     const [from, to] = [this.moment(i), this.moment(next)];
     const taken = [];
     this.classes.forEach((name, kind) => {
       const [x, y] = [0, 1].map((axis) => from[2 * kind + axis] + way * (to[2 * kind + axis] - from[2 * kind + axis]));
-      if (Number.isNaN(x) || (alone !== null && alone !== kind)) return;
+      if (Number.isNaN(x) || (chosen.size > 0 && !chosen.has(kind))) return;
       const place = free(paper.across(x), paper.down(y), taken);
       if (!place) return; // where classes lie on one heap, names would say nothing
       taken.push(place);

@@ -19,7 +19,7 @@ export class Plane {
     this.here = [0, 0];
     this.marked = null;
     this.drawn = null;
-    this.alone = null;
+    this.chosen = new Set(); // classes that are seen alone; all, where it is empty
     this.map = null; // a PlaneMap, where one is to be seen
     this.thumbs = null;
     this.overlays = []; // functions (pen, paper) that draw over the dots
@@ -77,7 +77,7 @@ export class Plane {
     const [points, count] = [this.points, Math.min(this.given.pictured, this.points.length / 2)];
     let [best, least] = [null, reach ** 2];
     for (let row = 0; row < count; row++) {
-      if (this.alone !== null && this.given.labels[row] !== this.alone) continue;
+      if (this.chosen.size > 0 && !this.chosen.has(this.given.labels[row])) continue;
       const x = ((points[2 * row] - place[0]) / (right - left)) * side;
       const y = ((points[2 * row + 1] - place[1]) / (top - bottom)) * side;
       if (x * x + y * y < least) [best, least] = [row, x * x + y * y];
@@ -113,7 +113,7 @@ export class Plane {
     const pixels = Math.round(paper.side * density);
     if (!pixels) return;
     square(this.canvas, pixels);
-    const key = `${pixels} ${this.alone} ${this.model.epoch} ${this.window} ${paper.colours.ink} ${this.map?.version}`;
+    const key = `${pixels} ${[...this.chosen]} ${this.model.epoch} ${this.window} ${paper.colours.ink} ${this.map?.version}`;
     if (this.key !== key) this.drawLayer(paper, pixels, density);
     this.key = key;
     const pen = this.canvas.getContext("2d");
@@ -143,8 +143,8 @@ export class Plane {
     const points = this.points;
     const pictures = this.thumbs && this.zoom > 1.5 ? this.thumbs.rows(points, this.window, paper.side) : [];
     this.drawDots(pen, paper, pixels, density, points, pictures.length > 0 ? this.thumbs.count : 0);
-    if (pictures.length > 0) this.thumbs.draw(pen, paper, points, pictures, this.alone);
-    else this.names.draw(pen, paper, this.alone);
+    if (pictures.length > 0) this.thumbs.draw(pen, paper, points, pictures, this.chosen);
+    else this.names.draw(pen, paper, this.chosen);
     this.writeAxes(pen, paper);
   }
 
@@ -156,7 +156,7 @@ export class Plane {
     this.dots.clear(pixels);
     for (let row = points.length / 2 - 1; row >= first; row--) {
       const kind = labels ? labels[row] : 0;
-      const opacity = this.alone === null || this.alone === kind ? 0.85 : 0.06;
+      const opacity = this.chosen.size === 0 || this.chosen.has(kind) ? 0.85 : 0.06;
       this.dots.add((points[2 * row] - left) * across, (top - points[2 * row + 1]) * down, paper.radius * density, kind, opacity);
     }
     pen.setTransform(1, 0, 0, 1, 0, 0);

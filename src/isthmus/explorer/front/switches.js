@@ -1,4 +1,4 @@
-/** What can be switched for all planes: the map under the dots, and a class that is seen alone. */
+/** What can be switched for all planes: the map under the dots, and the classes that are seen. */
 
 import { button, element } from "./elements.js";
 
@@ -54,12 +54,13 @@ export function addMap(bar, columns) {
   set(true);
 }
 
-/** The classes with their colours; one that is pressed is seen alone. */
+/** The classes with their colours; those that are pressed are seen, and all where none is. */
 export function addLegend(parent, given, columns) {
   if (!given.labels) return;
+  const chosen = new Set();
   const box = element("div", "explorer-legend", parent);
   box.setAttribute("role", "group");
-  box.setAttribute("aria-label", "classes; press one to see it alone");
+  box.setAttribute("aria-label", "classes; press some to see them alone");
   given.classes.forEach((name, kind) => {
     const made = button(box, "", () => choose(made, kind));
     made.setAttribute("aria-pressed", "false");
@@ -68,11 +69,11 @@ export function addLegend(parent, given, columns) {
   });
 
   function choose(pressed, kind) {
-    const isOn = pressed.getAttribute("aria-pressed") === "true";
-    box.querySelectorAll("button").forEach((other) => other.setAttribute("aria-pressed", "false"));
+    const isOn = chosen.delete(kind);
+    if (!isOn) chosen.add(kind);
     pressed.setAttribute("aria-pressed", String(!isOn));
     columns.forEach((column) => {
-      column.plane.alone = isOn ? null : kind;
+      column.plane.chosen = chosen;
       column.show();
     });
   }

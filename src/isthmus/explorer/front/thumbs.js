@@ -27,7 +27,7 @@ export class Thumbs {
   }
 
   /** Draw some rows, as large as there is room for, in frames of the colours of their classes. */
-  draw(pen, paper, points, rows, alone) {
+  draw(pen, paper, points, rows, chosen) {
     const size = Math.min(SIDE * 2, Math.max(SIDE, Math.sqrt((FILLED * paper.side ** 2) / rows.length)));
     const [, height, width] = this.shape;
     const fit = size / Math.max(height, width);
@@ -37,7 +37,7 @@ export class Thumbs {
       const kind = this.labels ? this.labels[row] : 0;
       const x = paper.across(points[2 * row]) - (fit * width) / 2;
       const y = paper.down(points[2 * row + 1]) - (fit * height) / 2;
-      pen.globalAlpha = alone === null || alone === kind ? 1 : 0.12;
+      pen.globalAlpha = chosen.size === 0 || chosen.has(kind) ? 1 : 0.12;
       pen.fillStyle = this.colours[kind];
       pen.fillRect(x - 2, y - 2, fit * width + 4, fit * height + 4);
       this.atlas.draw(pen, row, x, y, fit * width, fit * height);
