@@ -86,7 +86,8 @@ def test_every_command_that_writes_a_file_has_the_option() -> None:
         flags = {flag for parameter in command.params for flag in parameter.opts}
         if {"out", "--out"} & flags:
             found[name] = "--overwrite" in flags
-    assert found.pop("compare") is False  # which replaces what it wrote itself, and nothing else
+    replacing = [found.pop(name) for name in ("compare", "demo")]
+    assert replacing == [False, False]  # they replace what they wrote themselves, and nothing else
     assert len(found) >= 7 and all(found.values()), found
 
 

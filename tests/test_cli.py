@@ -604,7 +604,7 @@ def test_a_condition_that_is_missing_or_means_nothing(
         (("compare", "vae", *train), "has no labels, which conditional members must be told"),
         (("decode", told, tmp_path / "z.npy", out), "this VAE was trained with --condition label"),
         (("sample", told, "--condition", "k", "--out", out), "unknown label 'k'"),
-        (("sample", told, "--label", "3", "--out", out), "pass condition='3'"),
+        (("sample", told, "--label", "3", "--out", out), "pass --condition 3"),
         (("sample", run, "--condition", "3", "--out", out), "--condition 3 means nothing to this"),
     ):
         status, _, diagnostic = isthmus(*words)

@@ -192,7 +192,7 @@ def test_sampled_codes_follow_the_learnt_prior(hierarchy: HierarchicalBottleneck
             units.append(((parts[number] - prior.mu) * (-0.5 * prior.log_var).exp()).flatten(1))
             return parts[number]
 
-        hierarchy._descend(len(code), pick)
+        hierarchy.descend(len(code), pick)
     drawn = torch.cat(units, 1)
     torch.testing.assert_close(drawn.mean(0), torch.zeros(drawn.shape[1]), atol=0.06, rtol=0)
     torch.testing.assert_close(drawn.std(0), torch.full((drawn.shape[1],), 0.5), atol=0.05, rtol=0)

@@ -180,7 +180,7 @@ def test_every_setting_of_every_prior_is_offered(
         (["--prior", "flwo"], "unknown value of prior 'flwo': did you mean 'flow'?"),
         (
             ["--prior", "pixelcnn"],
-            "PixelCNN does not fit codes that are vectors: pass prior='mixture' or 'flow'",
+            "PixelCNN does not fit codes that are vectors: pass --prior mixture or flow",
         ),
         (["--components", 0], "components=0 is not usable: give a whole number, at least 1."),
         (["--data", "digitz"], "did you mean 'digits'?"),

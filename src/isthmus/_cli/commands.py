@@ -25,8 +25,9 @@ from isthmus.errors import InputError, LostProcessError
 _FLAGS: ContextVar[Mapping[str, str]] = ContextVar(
     "flags of the running command", default=MappingProxyType({})
 )
-_QUOTES = "'\""
-_ARGUMENT = re.compile(r"""(?<![\w-])(?P<name>[a-z_]+)=(?P<value>'[^']*'|"[^"]*"|-?[\w.]+)""")
+_ARGUMENT = re.compile(
+    r"""(?<![\w-])(?P<name>[a-z_]+)=(?P<value>'[^']*'(?: or '[^']*')*|-?[\w.]+)"""
+)
 
 
 class Command(TyperCommand):
@@ -185,8 +186,8 @@ def _in_shell(text: str) -> str:
     flags = _FLAGS.get()
 
     def option(found: re.Match[str]) -> str:
-        flag = flags.get(found["name"])
-        return found[0] if flag is None else f"{flag} {found['value'].strip(_QUOTES)}"
+        flag, value = flags.get(found["name"]), found["value"].replace("'", "")
+        return found[0] if flag is None else f"{flag} {value}"
 
     problem, colon, remedy = text.rpartition(": ")
     return problem + colon + _ARGUMENT.sub(option, remedy)

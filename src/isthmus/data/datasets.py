@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.data._glance import data_page, part_words
 from isthmus.data._scaling import PIXELS
 from isthmus.data.frames import Values, numbers_of, rows_of
 from isthmus.data.rows import narrowed, number_labels, read_labels, with_columns
@@ -35,6 +34,8 @@ class Part:
         return len(self.x)
 
     def __repr__(self) -> str:
+        from isthmus.data._glance import part_words  # it loads torch and Pillow
+
         return f"Part({part_words(self)})"
 
     def take(self, rows: np.ndarray | slice) -> Part:
@@ -110,6 +111,8 @@ class Data:
         )
 
     def _repr_html_(self) -> str:
+        from isthmus.data._glance import data_page  # it loads torch and Pillow
+
         return data_page(self)
 
 
