@@ -34,7 +34,7 @@ def test_the_demo_compares_two_members_and_opens_the_page(
         return Comparison((), tmp_path / "index.html", tmp_path / "results.json")
 
     monkeypatch.setattr(report, "compare", compare)
-    monkeypatch.setattr(browsers, "opened", lambda address: not asked.append(address))
+    monkeypatch.setattr(browsers, "open_in_browser", lambda address: not asked.append(address))
     status, printed, said = isthmus("demo", *words, "--epochs", 3, "--out", tmp_path / "page")
     assert status == 0, said
     (members, name, out, overrides) = made[0]
@@ -74,5 +74,5 @@ def test_a_browser_of_the_terminal_is_none_unless_it_is_chosen(
     monkeypatch.delenv("BROWSER", raising=False)
     if chosen is not None:
         monkeypatch.setenv("BROWSER", chosen)
-    assert browsers.opened("file:///page.html") is opens
+    assert browsers.open_in_browser("file:///page.html") is opens
     assert asked == (["file:///page.html"] if opens else [])

@@ -14,7 +14,7 @@ import pytest
 
 import isthmus as ist
 from isthmus.core import notebook
-from isthmus.core.notebook import Cell, curve, table
+from isthmus.core.notebook import HTMLCell, curve, html_table
 from isthmus.training.history import History
 
 CELLS = {
@@ -102,7 +102,7 @@ def test_a_curve_falls_where_its_values_fall() -> None:
 
 
 def test_what_somebody_named_is_no_html() -> None:
-    page = table("<b>", [("<script>", 1)], foot=Cell("<i>mine</i>"))
+    page = html_table("<b>", [("<script>", 1)], foot=HTMLCell("<i>mine</i>"))
     assert "&lt;b&gt;" in page and "&lt;script&gt;" in page and "<i>mine</i>" in page
     data = ist.data.Data("<img>", *[ist.data.Part(np.zeros((2, 3)), np.array(["<a>", "b"]))] * 2)
     assert "<img>" not in data._repr_html_() and "&lt;a&gt;" in data._repr_html_()

@@ -26,12 +26,12 @@ def demo_command(
 
     Nothing is downloaded, and it takes less than a minute.
     """
-    from isthmus.core.browsers import opened
+    from isthmus.core.browsers import open_in_browser
     from isthmus.data import load
     from isthmus.report import compare
 
     given = {"random_state": SEED, "epochs": epochs, **SETTINGS}
     result = compare(MEMBERS, load("digits"), out, overrides=given)
-    is_shown = not no_browser and opened(result.page.resolve().as_uri())
+    is_shown = not no_browser and open_in_browser(result.page.resolve().as_uri())
     hint = "" if is_shown else " (open it in a browser)"
     say(f"{result.table()}\n\n{result.page}{hint}", result.to_json(), as_json)

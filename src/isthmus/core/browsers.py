@@ -6,7 +6,7 @@ import os
 import webbrowser
 
 
-def opened(address: str) -> bool:
+def open_in_browser(address: str) -> bool:
     """Open an address in the user's browser, and say whether there was one.
 
     A browser of the terminal (lynx, w3m) would take the terminal over and show no canvas: it counts

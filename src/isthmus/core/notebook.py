@@ -42,11 +42,11 @@ class LiveOutput:
         self._handle.update(_bundle(page, text), raw=True)
 
 
-class Cell(str):
+class HTMLCell(str):
     """A cell of a table that is HTML already."""
 
 
-def table(
+def html_table(
     caption: str,
     rows: Sequence[Sequence[object]],
     head: Sequence[object] = (),
@@ -82,10 +82,10 @@ def table(
 
 def as_html(value: object) -> str:
     """A value as HTML shows it."""
-    return str(value) if isinstance(value, Cell) else escape(printable(str(value)))
+    return str(value) if isinstance(value, HTMLCell) else escape(printable(str(value)))
 
 
-def curve(values: Sequence[float]) -> Cell:
+def curve(values: Sequence[float]) -> HTMLCell:
     """A small curve of some values, as a cell."""
     values = [value for value in values if math.isfinite(value)] or [0.0]
     step = max(1, -(-len(values) // _SPARK))
@@ -96,7 +96,7 @@ def curve(values: Sequence[float]) -> Cell:
         f"{1 + i * across:.0f},{1 + 16 * (high - value) / ((high - low) or 1):.0f}"
         for i, value in enumerate(chosen)
     )
-    return Cell(
+    return HTMLCell(
         f'<svg width="72" height="18"><polyline points="{points}" fill="none"'
         ' stroke="currentColor" stroke-width="1.3"/></svg>'
     )

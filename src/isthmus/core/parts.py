@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 
 from isthmus.core import fields
 from isthmus.core.fields import Field
-from isthmus.core.notebook import Cell, as_html, table
+from isthmus.core.notebook import HTMLCell, as_html, html_table
 from isthmus.errors import InputError, InputTypeError, unknown
 from isthmus.registry import Registry
 
@@ -54,8 +54,10 @@ class Configurable(BaseEstimator):
 
     def _html_repr(self) -> str:
         """The page of the above; where scikit-learn looks for it too."""
-        settings = Cell(f"<code>{as_html(' '.join(repr(self).split()))}</code>")
-        return table(type(self).__name__, [*self._glance(), ("settings", settings)], is_text=True)
+        settings = HTMLCell(f"<code>{as_html(' '.join(repr(self).split()))}</code>")
+        return html_table(
+            type(self).__name__, [*self._glance(), ("settings", settings)], is_text=True
+        )
 
     def _glance(self) -> list[tuple[str, object]]:
         """What there is to say at a glance, each with its name."""

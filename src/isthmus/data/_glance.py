@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from isthmus.core.notebook import as_html, table
+from isthmus.core.notebook import as_html, html_table
 from isthmus.data._layout import layout_of
 from isthmus.data._scaling import PIXELS
 from isthmus.data.frames import is_frame
@@ -44,7 +44,7 @@ def data_page(data: Data) -> str:
     elif not isinstance(first.x, Stream):
         foot.append(_strip(first))
     head = ("", "examples", "shape", "values")
-    return table(f"Data {data.name!r}", rows, head, "".join(foot))
+    return html_table(f"Data {data.name!r}", rows, head, "".join(foot))
 
 
 def _measures(part: Part) -> tuple[str, str, str]:
@@ -68,7 +68,7 @@ def _cells(frame: Any) -> str:
         [*(str(value)[:20] for value in frame.iloc[row, :_COLUMNS]), *["…"] * (more > 0)]
         for row in range(min(_ROWS, len(frame)))
     ]
-    return table("", rows, [*names, *[f"{more} more"] * (more > 0)])
+    return html_table("", rows, [*names, *[f"{more} more"] * (more > 0)])
 
 
 def _strip(part: Part) -> str:

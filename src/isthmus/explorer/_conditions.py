@@ -9,7 +9,7 @@ from isthmus.explorer._packing import packed_reals
 from isthmus.explorer._shown import Shown
 
 
-def condition_of(one: Shown, pictured: int) -> dict[str, Any] | None:
+def shown_condition(one: Shown, pictured: int) -> dict[str, Any] | None:
     """The condition of a member as JSON; None where it takes none.
 
     Labels come with their names, covariates with the mean and the deviation by which they are

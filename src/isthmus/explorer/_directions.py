@@ -32,7 +32,7 @@ class Direction(NamedTuple):
     change: float
 
 
-class Measure(NamedTuple):
+class Trait(NamedTuple):
     """A number of a picture, and what to call less and more of it."""
 
     less: str
@@ -76,13 +76,13 @@ def words_of(
     return found
 
 
-def measured(pictures: np.ndarray) -> list[Measure]:
+def measured(pictures: np.ndarray) -> list[Trait]:
     """Measures of pictures ``(n, c, h, w)``; of strokes on black their thickness, slant and width,
     of all others their brightness.
     """
     ink = pictures.mean(1).clip(0, 1)  # (n, h, w)
     if np.mean(ink < _DARK) < 0.4:
-        return [Measure("darker", "brighter", ink.mean((1, 2)))]
+        return [Trait("darker", "brighter", ink.mean((1, 2)))]
     total = ink.sum((1, 2)) + 1e-9
     down, across = np.indices(ink.shape[1:])
     x, y = ((place * ink).sum((1, 2)) / total for place in (across, down))
@@ -91,15 +91,13 @@ def measured(pictures: np.ndarray) -> list[Measure]:
     lean = -(left * up * ink).sum((1, 2)) / total / (height + 1e-9)
     edges = sum(np.abs(np.diff(ink, axis=axis)).sum((1, 2)) for axis in (1, 2))
     return [
-        Measure("thinner", "thicker", 2 * total / (edges + 1e-9)),
-        Measure("leans left", "leans right", lean),
-        Measure("narrower", "wider", np.sqrt(width)),
+        Trait("thinner", "thicker", 2 * total / (edges + 1e-9)),
+        Trait("leans left", "leans right", lean),
+        Trait("narrower", "wider", np.sqrt(width)),
     ]
 
 
-def _changes(
-    here: list[Measure], down: list[Measure], up: list[Measure]
-) -> tuple[list[str], list[str]]:
+def _changes(here: list[Trait], down: list[Trait], up: list[Trait]) -> tuple[list[str], list[str]]:
     low: list[str] = []
     high: list[str] = []
     if not len(here) == len(down) == len(up):  # strokes at one end and none at the other

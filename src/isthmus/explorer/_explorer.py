@@ -16,7 +16,7 @@ from isthmus.data.datasets import Data, Part, require_data
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.explorer._front import script, style
-from isthmus.explorer._given import examples_of, given
+from isthmus.explorer._given import given, shown_examples
 from isthmus.explorer._shown import Shown
 from isthmus.explorer._widget import widget_of
 
@@ -166,7 +166,7 @@ def _shown(models: Mapping[str, Estimator], data: Data) -> tuple[list[Shown], Pa
             f"there is nothing to explore: give a model, and a test part ({data.name} has"
             f" {len(data.test)} test examples; load it with test_fraction=0.2)."
         )
-    part = examples_of(data, list(models.values()))
+    part = shown_examples(data, list(models.values()))
     return [Shown(label, model, part) for label, model in models.items()], part
 
 

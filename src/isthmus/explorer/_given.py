@@ -31,7 +31,7 @@ _WEIGHTS = 2**21  # of a decoder, at all moments but the last
 _BITS = 10  # of a weight at those moments: less than a step of 256 greys
 
 
-def examples_of(data: Data, models: Sequence[Any]) -> Part:
+def shown_examples(data: Data, models: Sequence[Any]) -> Part:
     """The test examples that a page about some models shows, as many as it has room for."""
     sizes = [_size(model.module_) for model in models if hasattr(model, "module_")]
     most = DOTS if max(sizes, default=0) <= _SMALL else PICTURES

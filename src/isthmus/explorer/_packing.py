@@ -14,7 +14,7 @@ _STEPS = 65535
 _LEVEL = 6  # of zlib; what is above takes long and saves nothing
 
 
-def packed(values: np.ndarray) -> dict[str, Any]:
+def deflated(values: np.ndarray) -> dict[str, Any]:
     """Whole numbers of 8 or 16 bits, ``(moments, count)``, for ``front/packing.js``.
 
     Each moment is kept as the difference from the one before it, low bytes first and high ones
@@ -35,7 +35,7 @@ def packed(values: np.ndarray) -> dict[str, Any]:
 
 def packed_pixels(pictures: np.ndarray) -> dict[str, Any]:
     """Pictures ``(n, c, h, w)`` in [0, 1], one after another."""
-    return packed((pictures.reshape(1, -1) * 255).clip(0, 255).round().astype(np.uint8))
+    return deflated((pictures.reshape(1, -1) * 255).clip(0, 255).round().astype(np.uint8))
 
 
 def packed_reals(values: np.ndarray) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def packed_reals(values: np.ndarray) -> dict[str, Any]:
     low, high = values.min((0, 1)), values.max((0, 1))
     share = (values - low) / np.where(high > low, high - low, 1)
     steps = (share * _STEPS).round().astype(np.uint16)
-    return {"low": low.tolist(), "high": high.tolist(), "values": packed(steps)}
+    return {"low": low.tolist(), "high": high.tolist(), "values": deflated(steps)}
 
 
 def packed_halves(values: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def packed_halves(values: Mapping[str, Tensor]) -> dict[str, Any]:
             halves.append(value.float().numpy().ravel().astype("<f2"))
         else:
             tensors[-1]["numbers"] = value.flatten().long().tolist()
-    return {"tensors": tensors, "values": packed(np.concatenate(halves).view(np.uint16)[None])}
+    return {"tensors": tensors, "values": deflated(np.concatenate(halves).view(np.uint16)[None])}
 
 
 def packed_weights(values: Mapping[str, np.ndarray], bits: int) -> dict[str, Any]:
@@ -77,4 +77,7 @@ def packed_weights(values: Mapping[str, np.ndarray], bits: int) -> dict[str, Any
                 "scales": [float(f"{scale:.5g}") for scale in scales],
             }
         )
-    return {"tensors": tensors, "values": packed(np.concatenate(parts, axis=1)) if parts else None}
+    return {
+        "tensors": tensors,
+        "values": deflated(np.concatenate(parts, axis=1)) if parts else None,
+    }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.data.datasets import Data, Part
-from isthmus.explorer._conditions import condition_of
+from isthmus.explorer._conditions import shown_condition
 from isthmus.explorer._directions import words_of
 from isthmus.explorer._ladder import ladder_of
 from isthmus.explorer._packing import packed_pixels, packed_reals
@@ -32,7 +32,7 @@ def parts_of(one: Shown, known: Mapping[str, Any], data: Data, pictured: int) ->
     quantised = quantised_of(one, pictured, training)
     found = words_of(one, directions, deviations, labels)
     return {
-        "condition": condition_of(one, pictured),
+        "condition": shown_condition(one, pictured),
         "says": list(one.says),
         "words": [
             [[_named(word, data) for word in end] for end in (each.low, each.high)]

@@ -76,7 +76,7 @@ def serve(explorer: Explorer, port: int, *, opens: bool) -> None:
         address = f"http://{HOST}:{port}/?token={token}"
         print(f"{explorer.title}: {address} (Ctrl-C ends it)", flush=True)
         if opens:  # whoever asks before the server has begun waits for it
-            browsers.opened(address)
+            browsers.open_in_browser(address)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[heard])
 

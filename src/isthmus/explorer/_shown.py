@@ -41,7 +41,7 @@ class Explorable(Protocol):
         """Examples as batches in the model's units."""
 
 
-class Network(NamedTuple):
+class LiveNetwork(NamedTuple):
     """A network of a member, and the shapes of what it takes of one example."""
 
     module: nn.Module
@@ -133,18 +133,18 @@ class Shown:
         return () if self.conditions is None else ((self.conditions.shape[1],),)
 
     @property
-    def networks(self) -> dict[str, Network]:
+    def networks(self) -> dict[str, LiveNetwork]:
         """Decoder and encoder, each with the shapes that it takes; of a deep hierarchy what draws
         its finer groups too.
         """
         condition, code = self.condition_shape, (self.code_size,)
         found = {
-            "decode": Network(self.decoding, (code, *condition)),
-            "encode": Network(self.encoding, (self.shape, *condition)),
+            "decode": LiveNetwork(self.decoding, (code, *condition)),
+            "encode": LiveNetwork(self.encoding, (self.shape, *condition)),
         }
         if ladder_of(self.encoding.module) is not None:
             module = Redrawing(self.encoding.module).eval()
-            found["redraw"] = Network(module, (code, code, code, *condition))
+            found["redraw"] = LiveNetwork(module, (code, code, code, *condition))
         return found
 
     @cached_property

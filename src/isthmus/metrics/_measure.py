@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from isthmus.core.notebook import table
+from isthmus.core.notebook import html_table
 
 Better = Literal["lower", "higher"]
 
@@ -58,7 +58,7 @@ class Measures(dict[str, Measure]):
             (measure.title, measure.value_text, measure.unit, f"{measure.better or ''}")
             for measure in self.values()
         ]
-        return table("Measures", rows, ("", "value", "unit", "better"))
+        return html_table("Measures", rows, ("", "value", "unit", "better"))
 
 
 def average(title: str, values: np.ndarray, unit: str, better: Better | None, help: str) -> Measure:

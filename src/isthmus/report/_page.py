@@ -17,7 +17,7 @@ from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
 from isthmus.explorer._explorer import safe
 from isthmus.explorer._front import script, style
-from isthmus.explorer._given import examples_of, given
+from isthmus.explorer._given import given, shown_examples
 from isthmus.explorer._shown import Shown, lack_of
 from isthmus.explorer._still import Still
 from isthmus.registry import FIGURES
@@ -132,7 +132,7 @@ def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[st
 
 def _planes(rows: Sequence[Row], data: Data) -> dict[str, Any]:
     """What the planes of all models are given: those of images answer, where the page can."""
-    part = examples_of(data, [row.model for row in rows])
+    part = shown_examples(data, [row.model for row in rows])
     return given(_alike([_shown(row, part, data) for row in rows], part, data), part, data)
 
 

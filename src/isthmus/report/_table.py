@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from isthmus.core.notebook import Cell, as_html, table
+from isthmus.core.notebook import HTMLCell, as_html, html_table
 from isthmus.metrics import Measure
 
 _ROUNDING = 1e-9  # a standard error that is a smaller share of the value is none
@@ -94,13 +94,13 @@ def page_of_table(rows: Sequence[Row], page: Path) -> str:
     cells: list[list[object]] = []
     for line in lines_of(rows):
         texts = [
-            Cell(f"<strong>{as_html(text)}</strong>") if place in line.best else text
+            HTMLCell(f"<strong>{as_html(text)}</strong>") if place in line.best else text
             for place, text in enumerate(line.texts)
         ]
         cells.append([line.measure.title, *texts, line.measure.unit])
     link = f'<a href="{as_html(page)}" target="_blank">{as_html(page)}</a>'
     head = ["", *(row.label for row in rows), ""]
-    return table("Comparison", cells, head, f"the page: {link}", longest=len(cells))
+    return html_table("Comparison", cells, head, f"the page: {link}", longest=len(cells))
 
 
 def _line(rows: Sequence[Row], name: str, unit: str) -> Line:

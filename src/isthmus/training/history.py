@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from isthmus.core.notebook import curve, table
+from isthmus.core.notebook import curve, html_table
 from isthmus.errors import missing_extra
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class History(list[dict[str, float]]):
             for name in names
         ]
         head = [name.replace("_", " ") for name in names]
-        return table("History", [curves, *rows] if any(curves) else rows, head)
+        return html_table("History", [curves, *rows] if any(curves) else rows, head)
 
     def _moves(self, name: str) -> bool:
         return len(set(self._of(name))) > 1
