@@ -63,3 +63,10 @@ def test_the_table_is_written_from_a_shell(isthmus: Any, tmp_path: Path) -> None
     assert (status, "--atlas holds the codes of one run, not of 2: give one" in said) == (2, True)
     status, _, said = isthmus("explore", run, "--data", "digits", "--atlas", out, "--out", "x.html")
     assert (status, "--out and --atlas are two things" in said) == (2, True)
+
+
+def test_another_ending_than_parquet_is_refused(digits: ist.data.Data, tmp_path: Path) -> None:
+    model = ist.load("pretrained:vae-digits-2d")
+    with pytest.raises(ist.InputError, match=r"x.csv.* is no table: give a name that ends in"):
+        write_atlas(model, digits, tmp_path / "x.csv")
+    assert not list(tmp_path.iterdir())

@@ -233,3 +233,9 @@ def test_the_page_of_runs_is_written_from_a_shell(
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
     status, _, diagnostic = isthmus("explore", run, "--data", "digits", "--out", out)
     assert (status, "exists: choose another name, or pass --overwrite" in diagnostic) == (2, True)
+
+
+@pytest.mark.parametrize("given", ["pretrained:vae-digits-2d", ist.VAE(), [ist.VAE()]])
+def test_what_is_not_trained_cannot_be_explored(given: Any, digits: ist.data.Data) -> None:
+    with pytest.raises(ist.InputError, match=r"no trained member .*: fit it, or load it with"):
+        ist.explore(given, digits)

@@ -69,6 +69,22 @@ def test_drawing_changes_no_setting_and_no_random_state(
     assert (np.random.get_state()[1] == before).all()
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *(("plane", "points"), ("grid", "side"), ("reconstructions", "columns")),
+        *(("samples", "rows"), ("samples", "columns"), ("walk", "steps"), ("styles", "rows")),
+        *(("outliers", "columns"), ("explanation", "columns"), ("evolution", "panels")),
+    ],
+)
+@pytest.mark.parametrize("value", [0, 2.5, "3", True])
+def test_what_is_counted_is_a_whole_number(
+    kind: str, name: str, value: object, vae: ist.VAE, digits: ist.data.Data
+) -> None:
+    with pytest.raises(ist.InputError, match=f"{name}={value!r} is not usable: give a whole"):
+        FIGURES[kind](vae, digits, **{name: value})
+
+
 def test_importing_figures_loads_neither_torch_nor_pyplot() -> None:
     code = (
         "import sys, isthmus.figures; print([name for name in ('torch', 'matplotlib.pyplot') if"

@@ -144,8 +144,10 @@ def test_what_makes_no_animation_is_refused(data: Data, tmp_path: Path) -> None:
         InputError, match=r"film.png' cannot hold an animation: give .* ends in .gif or .mp4"
     ):
         evolution_gif(model, data, tmp_path / "film.png")
-    with pytest.raises(InputError, match="frames=1 makes no animation"):
+    with pytest.raises(InputError, match="frames=1 is not usable: give a whole number from 2 up"):
         evolution_gif(model, data, tmp_path / "film.gif", frames=1)
+    with pytest.raises(InputError, match="hold=-3 is not usable: give seconds from 0 to 60"):
+        evolution_gif(model, data, tmp_path / "film.gif", hold=-3)
     with pytest.raises(InputError, match="model holds no model: give a fitted member, or several"):
         evolution_gif({}, data, tmp_path / "film.gif")
 

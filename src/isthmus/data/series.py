@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from isthmus.core.counts import require_count
 from isthmus.core.memory import require
 from isthmus.core.wording import listed
 from isthmus.data.datasets import Data, Part
@@ -153,8 +154,7 @@ def windows(series: Any, length: int, stride: int = 1, *, kind: TimeKind = "sign
         [[0.0, 1.0, 2.0, 3.0], [3.0, 4.0, 5.0, 6.0], [6.0, 7.0, 8.0, 9.0]]
     """
     for name, value in {"length": length, "stride": stride}.items():
-        if not _is_count(value):
-            raise InputError(f"{name}={value!r} is not usable: give a whole number from 1 up.")
+        require_count(name, value)
     if kind not in ("signal", "sequence"):
         raise InputError(f"kind={kind!r} is not usable: give 'signal' or 'sequence'.")
     is_list = isinstance(series, list | tuple) and any(np.ndim(one) > 0 for one in series)
@@ -273,10 +273,6 @@ def series_values(series: Any, name: str = "series") -> np.ndarray:
         step = int(np.isinf(table).any(axis=1).argmax())
         raise InputError(f"{name} holds inf at step {step} (counted from 0): fill it in.")
     return table
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
 
 
 def _cut(table: np.ndarray, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from isthmus.core import files
+from isthmus.core.paths import as_path
 from isthmus.data.datasets import Data, Part, require_data
 from isthmus.errors import InputError, missing_extra
 from isthmus.estimators.base import Estimator
@@ -41,20 +42,23 @@ def write_atlas(model: Estimator, data: Data, path: str | Path, *, pictures: boo
         pictures: whether images are written too; those of a million digits take 220 MB.
 
     Raises:
-        InputError: for data that are no data set.
+        InputError: for data that are no data set, and another ending of the name.
         MissingExtraError: without pyarrow, of the extra ``atlas``.
 
     Reference:
         D. Ren, F. Hohman, H. Lin and D. Moritz, Embedding Atlas: low-friction, interactive
         embedding visualization, 2025, arXiv:2505.06386.
     """
+    path = as_path(path, "path")
+    if path.suffix.lower() != ".parquet":
+        raise InputError(f"path={str(path)!r} is no table: give a name that ends in .parquet.")
     require_data(data)
     parts = {name: part for name, part in _parts(data).items() if len(part)}
     if not parts:
         raise InputError(f"{data.name} has no examples, so there is nothing to write.")
     cloud = _Cloud(model, next(iter(parts.values())), pictures)
-    files.write_with(Path(path), lambda beside: _write(beside, cloud, parts), synced=False)
-    return Path(path)
+    files.write_with(path, lambda beside: _write(beside, cloud, parts), synced=False)
+    return path
 
 
 def _parts(data: Data) -> dict[str, Part]:

@@ -166,6 +166,12 @@ def _shown(models: Mapping[str, Estimator], data: Data) -> tuple[list[Shown], Pa
             f"there is nothing to explore: give a model, and a test part ({data.name} has"
             f" {len(data.test)} test examples; load it with test_fraction=0.2)."
         )
+    for label, model in models.items():
+        if not hasattr(model, "preprocessor_"):
+            raise InputError(
+                f"{label} is no trained member ({type(model).__name__}): fit it, or load it with"
+                " ist.load."
+            )
     part = shown_examples(data, list(models.values()))
     return [Shown(label, model, part) for label, model in models.items()], part
 
@@ -185,7 +191,9 @@ def _named(
 ) -> dict[str, Estimator]:
     if isinstance(models, Mapping):
         return {str(label): model for label, model in models.items()}
-    given = list(models) if isinstance(models, Sequence) else [models]
+    given = (
+        [models] if isinstance(models, str) or not isinstance(models, Sequence) else list(models)
+    )
     found: dict[str, Estimator] = {}
     for model in given:
         name = type(model).__name__

@@ -72,6 +72,8 @@ def _widget_class() -> Any:
         raise missing_extra("anywidget", "notebook", "the explorer as a widget") from error
 
     class Widget(anywidget.AnyWidget):
+        """The explorer in a cell; ``code``, ``place`` and ``marked`` follow what is touched."""
+
         _esm = f"{script('widget.js')}\nexport default {{ render }};\n"
         _css = style()
         given = traitlets.Unicode().tag(sync=True)

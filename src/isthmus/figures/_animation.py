@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.interpolate import PchipInterpolator
 
+from isthmus.core.counts import require_count
 from isthmus.core.memory import require
 from isthmus.core.paths import as_path
 from isthmus.data.datasets import Data
@@ -37,6 +38,7 @@ from isthmus.figures._tiles import Tiles, tiles_for
 from isthmus.figures._video import FORMATS, as_gif, as_mp4, ffmpeg
 
 _PICTURE = 2**20  # bytes
+_LONGEST = 60  # seconds for which a picture may stay; a GIF holds 655
 _PANEL = 3.3  # inches, along an edge
 
 
@@ -86,8 +88,9 @@ def evolution_gif(
             f" {' or '.join(FORMATS)}."
         )
     frames = FORMATS[ending].frames if frames is None else frames
-    if frames < 2:
-        raise InputError(f"frames={frames} makes no animation: give 2 or more.")
+    require_count("frames", frames, 2)
+    if not (isinstance(hold, int | float) and 0 <= hold <= _LONGEST):
+        raise InputError(f"hold={hold!r} is not usable: give seconds from 0 to {_LONGEST}.")
     require(frames * _PICTURE, f"an animation of frames={frames}", "ask for fewer")
     if ending == ".mp4":
         ffmpeg()  # before anything is drawn

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from sklearn.decomposition import PCA
 
+from isthmus.core.counts import require_count
 from isthmus.core.latent_grid import BOXES, latent_grid, plane_box, plane_space
 from isthmus.data.datasets import (
     Data,
@@ -71,6 +72,7 @@ def plane(
             plane. It needs ``inverse_transform``.
         title: a title of your own; an empty one leaves it out.
     """
+    require_count("points", points)
     part = shown(data, points)
     codes = codes_of(model, part, data)
     flat = codes.reshape(len(codes), -1)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from isthmus.core.counts import require_count
 from isthmus.data.datasets import Data, Part, condition_of, known_of, named_for
 from isthmus.errors import InputError
 from isthmus.figures._classes import class_name
@@ -36,6 +37,7 @@ def reconstructions(
         columns: how many examples.
         title: a title of your own; an empty one leaves it out.
     """
+    require_count("columns", columns)
     part, tiles = _by_class(shown(data), columns), tiles_for(model, data)
     figure, axes = sheet(tiles, max(len(part), 6), 2.1, WIDTH)
     tiles.draw(axes, part.x, 1, len(part), pad=1)
@@ -75,6 +77,8 @@ def samples(
     Raises:
         InputError: for a model that has no prior to sample from.
     """
+    require_count("rows", rows)
+    require_count("columns", columns)
     if not hasattr(model, "sample"):
         raise InputError(
             f"{type(model).__name__} has no sample, so it cannot make new examples: train a VAE,"
@@ -105,6 +109,7 @@ def walk(
         steps: how many codes are decoded, the ends among them.
         title: a title of your own; an empty one leaves it out.
     """
+    require_count("steps", steps, 2)
     pair, tiles = _pair(data, between), tiles_for(model, data)
     require_room(steps, data, f"steps={steps}")
     first, last = codes_of(model, pair, data)
@@ -146,6 +151,7 @@ def styles(
     Raises:
         InputError: for a model that was trained without labels as its condition.
     """
+    require_count("rows", rows)
     known = condition_of(model)
     if not hasattr(known, "labels"):
         raise InputError(

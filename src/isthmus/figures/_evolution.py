@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
+from isthmus.core.counts import require_count
 from isthmus.core.latent_grid import plane_space
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
@@ -48,6 +49,7 @@ def evolution(
     Raises:
         InputError: for a model without snapshots, and for labels that are not one per probe.
     """
+    require_count("panels", panels)
     film = film_of(model, data, labels)
     chosen = np.unique(
         np.linspace(0, len(film.epochs) - 1, min(panels, len(film.epochs))).round().astype(int)

@@ -10,6 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from isthmus.core.counts import require_count
 from isthmus.data.datasets import Data, require_data
 from isthmus.data.frames import Values, numbers_of, rows_of
 from isthmus.errors import InputError
@@ -69,6 +70,7 @@ def explanation(model: Any, data: Data, *, columns: int = 6, title: str | None =
 
         detector = OutlierDetector.from_run(model, criterion="error").fit(x)
     order = np.argsort(detector.score_samples(x), kind="stable")
+    require_count("columns", columns)
     rows = order[: min(columns, len(order))]
     shares = np.asarray(detector.explain(taken(x, rows)))
     tiles = tiles_for(member, data)

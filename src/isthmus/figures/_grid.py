@@ -13,6 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
+from isthmus.core.counts import require_count
 from isthmus.core.latent_grid import BOXES, Box, latent_grid, plane_space
 from isthmus.data.datasets import Data
 from isthmus.errors import InputError
@@ -70,6 +71,7 @@ def grid(
     projection = project(flat)
     if codes is None:
         side = SIDE if side is None else side
+        require_count("side", side)
         require_room(side * side, data, f"side={side}")
         lattice = _regular(space, flat, side, low, high)
     else:

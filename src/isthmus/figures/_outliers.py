@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from isthmus.core.counts import require_count
 from isthmus.data.datasets import Data, Part, known_of, named_for, require_data
 from isthmus.data.frames import Values, rows_of
 from isthmus.errors import InputError
@@ -55,6 +56,7 @@ def outliers(model: Any, data: Data, *, columns: int = 10, title: str | None = N
     require_data(data)
     part, x = judged(member, data)
     scores, order = (values := _scores(model, x)), np.argsort(values, kind="stable")
+    require_count("columns", columns)
     count, tiles = min(columns, max(1, len(part) // 2)), tiles_for(member, data)
     figure = new_figure(WIDTH, 2 * WIDTH * 2.1 * tiles.aspect / max(count, 6) + 1.6)
     for axes, text, rows in zip(

@@ -37,14 +37,16 @@ def premise(rows: Sequence[Row], data: Data) -> str:
         "1 number" if sizes == [1] else f"{_listed([str(size) for size in sizes], 'or')} numbers"
     )
     many = len(trained) > 1
+    is_watched = any(getattr(row.model, "validation", 0) > 0 for row in trained)
+    aside = " (some of them set aside for validation)" if is_watched else ""
     return (
         (
             f"{_listed([row.label for row in trained])} each learnt"
             if many
             else f"{trained[0].label} learnt"
         )
-        + f" from {len(data.train):,} examples to squeeze an example into a code of {numbers} and"
-        " to rebuild it from that; PCA, the best linear map, stands beside"
+        + f" from {len(data.train):,} examples{aside} to squeeze an example into a code of"
+        f" {numbers} and to rebuild it from that; PCA, the best linear map, stands beside"
         f" {'them' if many else 'it'}."
     )
 
