@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -38,6 +38,10 @@ class Prior(SlotPart, ABC):
 
     takes_indices: ClassVar[bool] = False
     """Whether codes are indices on grids; else they are vectors."""
+
+    density: ClassVar[Literal["exact", "bound", "none"]] = "exact"
+    """What :meth:`log_prob` gives: log p, an estimate of a bound below it that takes many passes
+    for each code, or nothing."""
 
     random_state: int | np.random.RandomState | None = field(
         None, "seed; none: the member's", low=0, high=4294967295
@@ -78,15 +82,19 @@ class Prior(SlotPart, ABC):
         to what is likely.
         """
         check_is_fitted(self, "code_shape_")
+        drawn = self._draw(n, self._classes_of(n, label), temperature)
+        return drawn.reshape(n, *self.code_shape_)
+
+    def _classes_of(self, n: int, label: Any) -> Tensor | None:
+        """The class of each of n draws, ``(n,)``; None where there are no classes."""
         if self.classes_ is not None:
-            classes = self.classes_.draw(n) if label is None else self.classes_.indices(label, n)
-            return self._draw(n, classes, temperature).reshape(n, *self.code_shape_)
+            return self.classes_.draw(n) if label is None else self.classes_.indices(label, n)
         if label is not None:
             raise InputError(
                 f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once, then"
                 " sample again."
             )
-        return self._draw(n, None, temperature).reshape(n, *self.code_shape_)
+        return None
 
     def log_prob(self, codes: Tensor, labels: Any = None) -> Tensor:
         """log p of codes ``(n, *code_shape)`` in nats, ``(n,)``; with labels, log p(z | y)."""
@@ -160,7 +168,12 @@ class Prior(SlotPart, ABC):
         """Refuse codes of the wrong kind."""
         if self.takes_indices != bool(levels):
             held, remedy = (
-                ("indices", "'pixelcnn'") if levels else ("vectors", "'mixture' or 'flow'")
+                ("indices", "'pixelcnn'")
+                if levels
+                else (
+                    "vectors",
+                    "'mixture', 'flow' or 'diffusion'",
+                )
             )
             raise InputError(
                 f"{type(self).__name__} does not fit codes that are {held}: pass prior={remedy}."
