@@ -24,10 +24,10 @@ class Dilated(Strided):
 
     Every width halves the time, so that a place of the coarse grid stands for
     :math:`2^{\text{widths}}` steps: the *hop*. Three widths make a hop of 8, five of 32, seven of
-    128. Block i of a stack sees places :math:`\text{dilation}^i` apart; three of them with a dilation
-    of 3 see 27 places. The decoder is the mirror: in each stack the widest block comes first. A
-    last convolution over seven steps joins neighbouring steps, which transposed ones alone make
-    one by one.
+    128. Block i of a stack sees places :math:`\text{dilation}^i` apart; three of them with a
+    dilation of 3 see 27 places. The decoder is the mirror: in each stack the widest block comes
+    first. A last convolution over seven steps joins neighbouring steps, which transposed ones alone
+    make one by one.
 
     Signals of any length are read: the end is padded with zeros inside and cut off again. Its
     weights do not depend on the length, so that a member with a code on a grid can be trained on
