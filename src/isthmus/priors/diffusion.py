@@ -74,7 +74,7 @@ class Diffusion(TrainedPrior):
         torch.Size([3, 2])
     """
 
-    density = "bound"
+    is_bounded = True
 
     objective: Literal["v", "flow"] = field(
         "v", "what is learnt: v-prediction under a cosine schedule, or flow matching"
@@ -140,9 +140,9 @@ class Diffusion(TrainedPrior):
                 f"guidance={self.guidance!r} needs a network that has seen codes without labels:"
                 " fit the prior with label_dropout=0.1."
             )
-        density: DiffusionDensity = self.module_
-        density.drawing = Drawing(self.steps, self.sampler == "heun", self.guidance)
-        return density
+        assert isinstance(self.module_, DiffusionDensity)
+        self.module_.drawing = Drawing(self.steps, self.sampler == "heun", self.guidance)
+        return self.module_
 
 
 @dataclass(frozen=True)
