@@ -9,7 +9,14 @@ import pytest
 from scipy.stats import norm
 
 from isthmus.compression.coder import Reader, Writer
-from isthmus.compression.frequencies import SCALES, TOTAL, frequencies, gaussian, proportional, reach
+from isthmus.compression.frequencies import (
+    SCALES,
+    TOTAL,
+    frequencies,
+    gaussian,
+    proportional,
+    reach,
+)
 from isthmus.compression.rounding import MARGIN, choices_of, notes_of, resolved, rounded
 from isthmus.compression.varints import read_varint, varint
 from isthmus.errors import InputError

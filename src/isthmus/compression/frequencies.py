@@ -74,10 +74,7 @@ def gaussian(index: int) -> np.ndarray:
         scale = (Decimal(2).ln() * (index - _UNIT) / PER_OCTAVE).exp()
         reach = math.ceil(_REACH * scale) + _MORE
         parts = _PARTS if scale < 2 else 2
-        step = 1 / (parts * scale)
-        nodes = [
-            (-((place * step) ** 2) / 2).exp() for place in range(parts * (2 * reach + 1) // 2 + 1)
-        ]
+        nodes = _bell(1 / (parts * scale), parts * (2 * reach + 1) // 2 + 1)
         half = [_simpson(nodes, j, parts) for j in range(reach + 1)]
         total = 2 * sum(half) - half[0]
         weights = [int(mass / total * 2**_BITS) for mass in half]
@@ -92,6 +89,16 @@ def reach(index: int) -> int:
 def scale_steps(log2_scale: np.ndarray) -> np.ndarray:
     """log₂ of scales in steps of the grid whose whole numbers are indices of scales, as floats."""
     return PER_OCTAVE * log2_scale + _UNIT
+
+
+def _bell(step: Decimal, count: int) -> list[Decimal]:
+    """exp(−x² / 2) at 0, one step, two steps, …: each from the one before, by two products."""
+    ratio, change = (-(step**2) / 2).exp(), (-(step**2)).exp()
+    found = [Decimal(1)]
+    while len(found) < count:
+        found.append(found[-1] * ratio)
+        ratio *= change
+    return found
 
 
 def _simpson(nodes: list[Decimal], j: int, parts: int) -> Decimal:

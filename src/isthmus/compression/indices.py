@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from isthmus.compression.coder import Reader, Writer
-from isthmus.compression.frequencies import STEPS, frequencies, proportional
+from isthmus.compression.frequencies import STEPS, frequencies
 from isthmus.compression.rounding import choices_of, notes_of, resolved, rounded
 from isthmus.compression.varints import damaged, read_varint, varint
 from isthmus.core.forward import Level
@@ -64,39 +64,40 @@ class IndexCoder:
     Args:
         levels: the grids, coarsest first, and the number of entries of each.
         prior: says how likely an index is, in float64; None where all are as likely.
-        shares: of each class among the examples, where the prior is told a class.
-        rows: examples that the network is asked about at once.
+        device: where the prior computes.
+        rows: examples that it is asked about at once.
     """
 
     def __init__(
         self,
         levels: Sequence[Level],
         prior: Conditionals | None = None,
-        shares: Sequence[float] | None = None,
         *,
+        device: torch.device | str = "cpu",
         rows: int = GROUP,
     ) -> None:
-        self.levels, self.prior, self.rows = tuple(levels), prior, rows
+        self.levels, self.prior, self.device = tuple(levels), prior, device
         self.places = [math.prod(level.grid) for level in levels]
-        self.shares = None if shares is None else proportional(shares)
         entries = sum(n * level.size for n, level in zip(self.places, levels, strict=True))
         self.group = GROUP if prior is None else max(1, min(GROUP, _ENTRIES // entries))
         self.rows = max(1, min(rows, _AT_ONCE // entries))
 
-    def encode(self, indices: np.ndarray, classes: np.ndarray | None = None) -> list[bytes]:
+    def encode(self, indices: np.ndarray, condition: Tensor | None = None) -> list[bytes]:
         """A checksum of the indices, and the stream of each group of examples.
 
         Args:
             indices: ``(n, total)``.
-            classes: what the prior is told of each, ``(n,)``.
+            condition: what the prior is told of each, ``(n, c)``.
         """
         found = [_checksum(indices)]
-        for start in range(0, len(indices), self.group):
-            some = slice(start, start + self.group)
-            found.append(self._encoded(indices[some], None if classes is None else classes[some]))
+        for some in self._groups(len(indices)):
+            given = None if condition is None else condition[some]
+            found.append(self._encoded(indices[some], given))
         return found
 
-    def decode(self, streams: Sequence[bytes], n: int) -> np.ndarray:
+    def decode(
+        self, streams: Sequence[bytes], n: int, condition: Tensor | None = None
+    ) -> np.ndarray:
         """The indices of n examples, ``(n, total)``, of what :meth:`encode` gave.
 
         Raises:
@@ -104,9 +105,11 @@ class IndexCoder:
         """
         if len(streams) != 1 + math.ceil(n / self.group):
             raise damaged()
-        sizes = [min(self.group, n - start) for start in range(0, n, self.group)]
         found = [
-            self._decoded(stream, size) for stream, size in zip(streams[1:], sizes, strict=True)
+            self._decoded(
+                stream, some.stop - some.start, None if condition is None else condition[some]
+            )
+            for stream, some in zip(streams[1:], self._groups(n), strict=True)
         ]
         indices = np.concatenate(found)
         if _checksum(indices) != streams[0]:
@@ -116,25 +119,23 @@ class IndexCoder:
             )
         return indices
 
-    def _encoded(self, indices: np.ndarray, classes: np.ndarray | None) -> bytes:
+    def _groups(self, n: int) -> list[slice]:
+        """The rows of each group of n examples."""
+        return [slice(start, min(start + self.group, n)) for start in range(0, n, self.group)]
+
+    def _encoded(self, indices: np.ndarray, condition: Tensor | None) -> bytes:
         writer = Writer()
         if self.prior is None:
             for level, part in zip(self.levels, self._split(indices), strict=True):
                 writer.write_uniform(part.ravel(), level.size)
             return writer.content()
-        if self.shares is not None:
-            assert classes is not None
-            writer.write(classes, self.shares)
-        below, notes = self._asked(self.prior, indices, self._one_hot(classes))
+        below, notes = self._asked(self.prior, indices, condition)
         for part, steps in zip(self._split(indices), below, strict=True):
             step = max(1, _AT_ONCE // steps[0].size)
             for start in range(0, len(steps), step):
                 block = steps[start : start + step]  # (places, n, size)
                 symbols = part[:, start : start + step].T  # (places, n)
-                writer.write(
-                    symbols.ravel(),
-                    frequencies(block.reshape(-1, block.shape[-1])),
-                )
+                writer.write(symbols.ravel(), frequencies(block.reshape(-1, block.shape[-1])))
         return varint(len(notes)) + notes + writer.content()
 
     def _asked(
@@ -153,9 +154,10 @@ class IndexCoder:
         noted = []
         for start in range(0, n, self.rows):
             rows = slice(start, min(start + self.rows, n))
-            given = None if condition is None else condition[rows]
+            given = None if condition is None else condition[rows].to(self.device)
             with torch.inference_mode():
-                answers = prior.conditionals(torch.from_numpy(indices[rows]), given)
+                asked = torch.from_numpy(indices[rows]).to(self.device)
+                answers = prior.conditionals(asked, given)
             for part, first, logits in zip(below, starts, answers, strict=False):
                 values = logits.double().cpu().numpy() * STEPS  # (rows, places, size)
                 whole, doubtful = rounded(values)
@@ -167,7 +169,7 @@ class IndexCoder:
         order = places.argsort()
         return below, notes_of(places[order], numbers[order])
 
-    def _decoded(self, stream: bytes, n: int) -> np.ndarray:
+    def _decoded(self, stream: bytes, n: int, condition: Tensor | None) -> np.ndarray:
         if self.prior is None:
             reader = Reader(stream)
             parts = [
@@ -180,10 +182,9 @@ class IndexCoder:
             raise damaged()
         places, odd = choices_of(stream[start : start + length])
         reader = Reader(stream[start + length :])
-        classes = None if self.shares is None else reader.read(self.shares, n)
         indices = np.empty((n, sum(self.places)), dtype=np.int64)
         first = 0
-        for at, (values, accept) in enumerate(self._stepped(self.prior, n, classes)):
+        for at, (values, accept) in enumerate(self._stepped(self.prior, n, condition)):
             low, high = np.searchsorted(places, (first, first + values.size))
             whole = resolved(values, places[low:high] - first, odd[low:high])
             indices[:, at] = reader.read(frequencies(_below(whole)))
@@ -192,38 +193,30 @@ class IndexCoder:
         return indices
 
     def _stepped(
-        self, prior: Conditionals, n: int, classes: np.ndarray | None
+        self, prior: Conditionals, n: int, condition: Tensor | None
     ) -> Iterator[tuple[np.ndarray, Accept]]:
         """For one place after the other, what the prior says ``(n, size)``, and how to go on.
 
         In steps of the grid of log-probabilities.
         """
-        condition = self._one_hot(classes)
-        rows = [slice(start, start + self.rows) for start in range(0, n, self.rows)]
+        rows = [slice(at, min(at + self.rows, n)) for at in range(0, n, self.rows)]
+        given = [None if condition is None else condition[some].to(self.device) for some in rows]
         with torch.inference_mode():
             steppers = [
-                prior.stepper(
-                    min(some.stop, n) - some.start, None if condition is None else condition[some]
-                )
-                for some in rows
+                prior.stepper(some.stop - some.start, told)
+                for some, told in zip(rows, given, strict=True)
             ]
 
         def accept(index: np.ndarray) -> None:
-            given = torch.from_numpy(index)
+            chosen = torch.from_numpy(index).to(self.device)
             with torch.inference_mode():
                 for stepper, some in zip(steppers, rows, strict=True):
-                    stepper.accept(given[some])
+                    stepper.accept(chosen[some])
 
         for _ in range(sum(self.places)):
             with torch.inference_mode():
                 answers = [stepper.logits().double().cpu().numpy() for stepper in steppers]
             yield np.concatenate(answers) * STEPS, accept
-
-    def _one_hot(self, classes: np.ndarray | None) -> Tensor | None:
-        if self.shares is None or classes is None:
-            return None
-        hot = torch.nn.functional.one_hot(torch.from_numpy(classes), len(self.shares))
-        return hot.double()
 
     def _split(self, indices: np.ndarray) -> list[np.ndarray]:
         """The indices of each level, ``(n, places)``."""

@@ -44,9 +44,10 @@ def decompress(data: bytes | str | Path, model: Any = None) -> Any:
             return member.decompress(content)
     if len(given) == 1:
         return member.decompress(content)  # which says how it differs
+    none = f", which is none of the {len(given)} models given" if given else ""
     raise InputError(
-        f"the data were compressed by a {identity}, which is none of the {len(given)} models given:"
-        " pass it as model=..."
+        f"the data were compressed by a {identity}{none}: pass that member, or the folder of its"
+        " run, as model=..."
     )
 
 

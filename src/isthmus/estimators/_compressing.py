@@ -11,17 +11,20 @@ from torch import Tensor
 from isthmus.compression.coder import Reader, Writer
 from isthmus.compression.container import Coded, Form, pack, unpack
 from isthmus.compression.frequencies import proportional
-from isthmus.compression.indices import Conditionals, IndexCoder
+from isthmus.compression.indices import GROUP, IndexCoder
 from isthmus.compression.matching import identity_of, require_same
+from isthmus.compression.mixtures import ClassMixture
 from isthmus.compression.varints import damaged
 from isthmus.data._sequences import as_list, lacks_steps
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.incoming import incoming
+from isthmus.data.labels import LabelSet
 from isthmus.errors import InputError
 from isthmus.estimators._double import in_float64
 from isthmus.estimators._sampling import SamplingMixin
 from isthmus.estimators.inference import has_labels
 from isthmus.estimators.precision import dtype_of
+from isthmus.priors._autoregressive import Autoregressive
 from isthmus.priors._trained import TrainedPrior
 
 
@@ -70,14 +73,14 @@ class CompressionMixin(SamplingMixin):
             condition = X.labels
         indices = self._posterior(X, condition).indices
         given = self._condition(condition, len(indices))
-        coder = self._index_coder()
+        by_prior = self.prior_ is not None
         streams = (
             self._condition_stream(given),
             self._steps_stream(x),
-            *coder.encode(indices, self._likeliest(indices)),
+            *self._index_coder(by_prior).encode(indices, self._classes(by_prior, given)),
         )
         form = Form(len(indices), self.preprocessor_.layout.outer, dtype_of(X))
-        return Coded(form, streams, by_prior=self.prior_ is not None)
+        return Coded(form, streams, by_prior=by_prior)
 
     def _uncoded(self, coded: Coded) -> Any:
         """The reconstructions of what :meth:`_coded` gave."""
@@ -86,34 +89,48 @@ class CompressionMixin(SamplingMixin):
             raise damaged()
         self._require_room(form.n)
         told, lengths, *groups = coded.streams
-        indices = torch.from_numpy(self._index_coder().decode(groups, form.n))
         given = self._condition_of(told, form.n)
+        classes = self._classes(coded.by_prior, given)
+        coder = self._index_coder(coded.by_prior)
+        indices = torch.from_numpy(coder.decode(groups, form.n, classes))
         found = self._decoded(indices, np.empty(0, form.dtype), given=given)
         return self._cut(found, lengths, form)
 
-    def _index_coder(self) -> IndexCoder:
-        """What codes indices by the fitted prior; all alike where there is none."""
+    def _index_coder(self, by_prior: bool) -> IndexCoder:
+        """What codes indices by the fitted prior; all alike where that is not wanted."""
         prior = self.prior_
-        if prior is None:
+        if not by_prior or prior is None:
             return IndexCoder(self._levels)
-        assert isinstance(prior, TrainedPrior)
-        shares = None if prior.classes_ is None else prior.classes_.shares
-        return IndexCoder(
-            self._levels, cast(Conditionals, in_float64(prior.module_.eval())), shares
-        )
+        density = prior.module_ if isinstance(prior, TrainedPrior) else None
+        if not isinstance(density, Autoregressive):
+            raise InputError(
+                f"prior {type(prior).__name__} does not say how likely an index is after the ones"
+                " before it, so that nothing can be coded by it: call fit_prior with 'pixelcnn'."
+            )
+        device = next(density.parameters()).device
+        wide = in_float64(density)
+        if prior.classes_ is None or self._told_classes is not None:
+            return IndexCoder(self._levels, wide, device=device)
+        shares = prior.classes_.shares
+        mixture = ClassMixture(wide, shares, device)
+        return IndexCoder(self._levels, mixture, device=device, rows=GROUP // len(shares))
 
-    def _likeliest(self, indices: np.ndarray) -> np.ndarray | None:
-        """Under which class of the prior the indices of each example take the fewest bits."""
-        prior = self.prior_
-        if prior is None or prior.classes_ is None:
+    @property
+    def _told_classes(self) -> LabelSet | None:
+        """The classes of a conditional member whose prior is told them too."""
+        known, prior = self.preprocessor_.condition, self.prior_
+        knows = prior is not None and prior.classes_ is not None
+        return known.labels if knows and isinstance(known, LabelCondition) else None
+
+    def _classes(self, by_prior: bool, given: Tensor | None) -> Tensor | None:
+        """What the prior is told of each example, ``(n, c)``, by what the member is told of it."""
+        told, prior = self._told_classes, self.prior_
+        if not by_prior or told is None or given is None or prior is None:
             return None
-        names, codes = prior.classes_.names, torch.from_numpy(indices)
-        shares = torch.tensor(prior.classes_.shares, dtype=torch.float64).log()
-        each = [
-            prior.log_prob(codes, [name] * len(codes)) + share
-            for name, share in zip(names, shares, strict=True)
-        ]
-        return torch.stack(each).argmax(0).numpy()
+        assert prior.classes_ is not None
+        names = [told.names[place] for place in given.argmax(1).tolist()]
+        places = prior.classes_.indices(names, len(names))
+        return torch.nn.functional.one_hot(places, len(prior.classes_.names)).double()
 
     def _condition_stream(self, given: Tensor | None) -> bytes:
         """What a conditional member was told of each example ``(n, c)``."""
