@@ -24,7 +24,7 @@ from isthmus.data.incoming import codes_array
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
-from isthmus.networks.conv import convolutions
+from isthmus.networks.conv import code_layers
 from isthmus.quantizers.base import Quantized, Quantizer, QuantizerPart
 from isthmus.registry import QUANTIZERS
 
@@ -278,8 +278,8 @@ def to_vectors(features: Shape, dim: int, tokens: int) -> tuple[nn.Module, Shape
     The grid is that of the features, or ``(tokens,)``.
     """
     if len(features) > 1:
-        convolution, _ = convolutions(features)
-        return convolution(features[0], dim, 1), features[1:]
+        (at_each_place,), _ = code_layers(features, dim, is_map=True)
+        return at_each_place, features[1:]
     return nn.Sequential(
         nn.Flatten(), nn.Linear(math.prod(features), dim * tokens), nn.Unflatten(1, (dim, tokens))
     ), (tokens,)

@@ -26,6 +26,20 @@ def convolutions(features: Shape) -> Convolutions:
     return nn.Conv2d, nn.ConvTranspose2d
 
 
+def code_layers(
+    features: Shape, size: int, *, is_map: bool, parts: int = 1
+) -> tuple[list[nn.Module], Shape]:
+    """A linear map from features to a code, and the shape of that: ``(size,)``, or, of a map, the
+    same at each place of the features' grid, ``(size, *grid)``.
+
+    So many ``parts`` of that size stand one after another along the first axis.
+    """
+    if is_map:
+        convolution, _ = convolutions(features)
+        return [convolution(features[0], parts * size, 1)], (size, *features[1:])
+    return [nn.Flatten(), nn.Linear(math.prod(features), parts * size)], (size,)
+
+
 @dataclass(repr=False)
 class Strided(Network, ABC):
     """Strided 4×4 convolutions that halve the image for every width, and ones that double it.
