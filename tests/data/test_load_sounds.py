@@ -319,7 +319,9 @@ def test_the_command_line_trains_on_sounds(isthmus: Command, folder: Path, tmp_p
     status, printed, _ = isthmus("encode", run, folder, codes)
     assert status == 0 and "× 2" in printed
     assert "high/0.wav at 0.000 s" in codes.read_text()
-    status, _, said = isthmus("train", "vae", "--data", folder, "--window", "soon", "--out", codes)
+    status, _, said = isthmus(
+        "train", "vae", "--data", folder, "--window", "soon", "--out", tmp_path / "new"
+    )
     assert status == 2 and "--window 'soon' is not usable: give steps" in said
     status, _, said = isthmus(
         "outliers", run, folder, "--window", "500", "--out", tmp_path / "o.csv"
