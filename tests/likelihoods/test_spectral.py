@@ -101,9 +101,9 @@ def test_a_member_learns_a_tone_and_reports_no_bound() -> None:
     model = ist.AE(
         kind="signal",
         scaling="none",
-        likelihood="spectral",
+        likelihood=Spectral(scale=0.1),
         hidden=(8, 8),
-        epochs=20,
+        epochs=30,
         batch_size=4,
         random_state=0,
     ).fit(x)
