@@ -7,9 +7,10 @@
 ``voice`` is a quantised autoencoder of spoken prompts (the Debian package
 asterisk-core-sounds-en-wav: one speaker, 8 kHz) with a transformer over its indices, by the folder
 of a prompt; ``instruments`` the same of sonic-pi-samples at 16 kHz, by the first word of a file's
-name; ``hops`` are three autoencoders of the prompts. What is measured on files that training did not
-see goes to benchmarks/results/sounds.jsonl. ``--seconds`` says how long the networks are trained,
-``--prior-seconds`` how long the priors; a trial of two epochs finds out how many epochs that is.
+name; ``hops`` are three autoencoders of the prompts. What is measured on files that training did
+not see goes to benchmarks/results/sounds.jsonl. ``--seconds`` says how long the networks are
+trained, ``--prior-seconds`` how long the priors; a trial of two epochs finds out how many epochs
+that is.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def lasting(model: Any, fit: Any, seconds: float) -> Any:
 
 
 def measured(model: ist.VQVAE, part: Sounds, depth: int | None = None) -> dict[str, float]:
-    """How close reconstructions of ``part`` from the first ``depth`` indices come, and their size."""
+    """How close reconstructions from the first ``depth`` indices come, and how large these are."""
     rate, indices = part.sample_rate, model.encode(part.x)
     kept = indices[..., :depth]
     found = sound.of_reconstructions(model.decode(kept), np.asarray(part.x), rate)
