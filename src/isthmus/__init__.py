@@ -37,6 +37,7 @@ _SUBMODULES = (
     "errors",
     "explorer",
     "figures",
+    "judges",
     "likelihoods",
     "metrics",
     "models",
