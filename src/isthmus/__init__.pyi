@@ -144,12 +144,13 @@ _Likelihood: TypeAlias = Literal[
     "mse",
     "negative-binomial",
     "poisson",
+    "spectral",
 ]
-_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
+_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
-_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "recurrent"]
+_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
@@ -1023,7 +1024,7 @@ class VQVAE(_VQVAE):
     ) -> None: ...
 
 class VQVAE2(_VQVAE2):
-    """Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid and a fine one given it.
+    """Hierarchical vector-quantised autoencoder (VQ-VAE-2): grids from coarse to fine.
 
     Args:
         latent_dim: size of the vectors that are quantised, and of what stands for them.
@@ -1034,6 +1035,9 @@ class VQVAE2(_VQVAE2):
         quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
+        scales: grids, from the coarsest to the finest.
+        ratio: how many times fewer places along each side a level has than the next finer one;
+            a power of two.
     """
     def __init__(
         self,
@@ -1076,6 +1080,8 @@ class VQVAE2(_VQVAE2):
         judge: _Judge | Judge | None = None,
         quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
+        scales: int = 2,
+        ratio: int = 2,
     ) -> None: ...
 
 class WAE(_WAE):

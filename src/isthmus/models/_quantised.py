@@ -257,7 +257,7 @@ class QuantizedBottleneck(Bottleneck, ABC):
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         found = []
         rows = posterior[1].split([math.prod(level.grid) for level in self.levels], dim=1)
-        places = [suffix.replace("_", " at the ") for suffix in self.suffixes]
+        places = [_place(suffix) for suffix in self.suffixes]
         owners = [
             (each, ("" if len(each.levels) == 1 else f" by index {i}") + place)
             for each, place in zip(self.level_quantizers, places, strict=True)
@@ -302,6 +302,12 @@ def start(module: Autoencoder, batches: Batches) -> None:
 def _code_of(module: Autoencoder) -> QuantizedBottleneck:
     assert isinstance(module.bottleneck, QuantizedBottleneck)
     return module.bottleneck
+
+
+def _place(suffix: str) -> str:
+    """Where a level is, in words: of ``_top`` " at the top", of ``_level_2`` " at level 2"."""
+    name = suffix.removeprefix("_").replace("_", " ")
+    return name and f" at {'' if name.startswith('level') else 'the '}{name}"
 
 
 def _words(shapes: Any) -> str:
