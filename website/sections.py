@@ -95,8 +95,8 @@ def sections() -> tuple[Section, ...]:
             "One task a page: your own data, training, judging, drawing.",
             (
                 *("data", "training", "compare", "explorer", "figures", "likelihoods"),
-                *("conditions", "maps", "judges", "priors"),
-                *("outliers", "tables", "series", "streams", "files"),
+                *("conditions", "maps", "judges", "priors", "outliers", "tables", "series"),
+                *("streams", "files", "compression"),
             ),
         ),
         Section("members", "Members", "", addresses("members"), head="members/index"),
