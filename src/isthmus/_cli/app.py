@@ -15,7 +15,17 @@ from typing import Annotated
 
 import typer
 
-from isthmus._cli import demo, drawing, exploring, judging, lookup, sampling, training, using
+from isthmus._cli import (
+    demo,
+    drawing,
+    exploring,
+    exporting,
+    judging,
+    lookup,
+    sampling,
+    training,
+    using,
+)
 from isthmus._cli.commands import Command, guarded, own_flags, warn, with_options
 from isthmus._cli.options import Options, plain
 from isthmus._cli.shared import described
@@ -120,6 +130,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "evaluate": judging.evaluate_command,
             "draw": drawing.draw_command,
             "explore": exploring.explore_command,
+            "export": exporting.export_command,
         },
         "Look up": {
             "models": lookup.models_command,
