@@ -97,6 +97,7 @@ def sections() -> tuple[Section, ...]:
                 *("data", "training", "compare", "explorer", "figures", "likelihoods"),
                 *(
                     "conditions",
+                    "maps",
                     "priors",
                     "outliers",
                     "tables",
