@@ -105,6 +105,7 @@ def sections() -> tuple[Section, ...]:
                     "streams",
                     "files",
                     "export",
+                    "compression",
                 ),
             ),
         ),

@@ -289,6 +289,7 @@ PRIORS = Registry(
     {
         "mixture": "isthmus.priors.mixture:Mixture",
         "flow": "isthmus.priors.flow:Flow",
+        "diffusion": "isthmus.priors.diffusion:Diffusion",
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
     },
     base="isthmus.priors.base:Prior",

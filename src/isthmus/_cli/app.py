@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from isthmus._cli import (
+    compressing,
     demo,
     drawing,
     exploring,
@@ -131,6 +132,8 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "draw": drawing.draw_command,
             "explore": exploring.explore_command,
             "export": exporting.export_command,
+            "compress": compressing.compress_command,
+            "decompress": compressing.decompress_command,
         },
         "Look up": {
             "models": lookup.models_command,

@@ -26,11 +26,11 @@ from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
+from isthmus.estimators._compressing import CompressionMixin
 from isthmus.estimators._exporting import ExportingMixin
 from isthmus.estimators._filling import FillingMixin
 from isthmus.estimators._noise import shared_noise
 from isthmus.estimators._results import collected, scores_of
-from isthmus.estimators._sampling import SamplingMixin
 from isthmus.estimators.inference import has_labels
 from isthmus.io import runs
 from isthmus.priors.base import Prior, fitted
@@ -41,6 +41,7 @@ class FittedEstimator(
     FillingMixin,
     SamplingMixin,
     ExportingMixin,
+    CompressionMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     Configurable,
