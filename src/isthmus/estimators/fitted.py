@@ -39,7 +39,6 @@ from isthmus.training.settings import seed_of
 
 class FittedEstimator(
     FillingMixin,
-    SamplingMixin,
     ExportingMixin,
     CompressionMixin,
     ClassNamePrefixFeaturesOutMixin,
