@@ -265,6 +265,16 @@ CORRUPTIONS = Registry(
     base="isthmus.corruptions:Corruption",
 )
 
+JUDGES = Registry(
+    "judge",
+    {
+        "perceptual": "isthmus.judges:Perceptual",
+        "patch": "isthmus.judges:PatchAdversary",
+        "vqgan": "isthmus.judges:VQGAN",
+    },
+    base="isthmus.judges:Judge",
+)
+
 OPTIMIZERS = Registry(
     "optimizer",
     {
@@ -289,6 +299,7 @@ PRIORS = Registry(
     {
         "mixture": "isthmus.priors.mixture:Mixture",
         "flow": "isthmus.priors.flow:Flow",
+        "diffusion": "isthmus.priors.diffusion:Diffusion",
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
     },
     base="isthmus.priors.base:Prior",

@@ -40,7 +40,9 @@ from isthmus.registry import MEMBERS, PRIORS
 if TYPE_CHECKING:
     from isthmus.data import Data
     from isthmus.data.datasets import Part
+    from isthmus.priors import Prior
 
+_BOUNDED = 1000  # codes of each part of which a bound on log p is estimated
 _LOGGERS = ("tensorboard", "trackio", "mlflow", "wandb")
 
 
@@ -272,23 +274,35 @@ def _fit_prior(
     is_told = condition_of(model) is not None
     if is_told:
         require_labels(loaded.train.y, loaded.name)
-    parts = {"training": loaded.train, **({"test": loaded.test} if len(loaded.test) else {})}
-    examples = {part: with_names(rows, loaded) for part, rows in parts.items()}
     prior = configured(PRIORS[name], {"random_state": SEED, **settings})
-    model.fit_prior(*examples["training"], prior=prior)
+    model.fit_prior(*with_names(loaded.train, loaded), prior=prior)
     runs.save_prior(model, run)
-    scores = {}
-    if prior.has_log_prob:
-        scores = {
-            part: model.score_prior(x, y if is_told else None) for part, (x, y) in examples.items()
-        }
-    text = ", ".join(f"{-score:.4g} nats on the {part} part" for part, score in scores.items())
+    scores = _scores(model, prior, loaded, is_told=is_told)
+    least = "at most " if prior.is_bounded else ""
+    text = ", ".join(
+        f"{least}{-score:.4g} nats on the {part} part" for part, score in scores.items()
+    )
     said = f"-log p of a code is {text}" if scores else "fitted; it knows no log p of a code"
     say(
         f"{name}: {said}\nsaved in {run}",
         {"run": run, "prior": name, "log_prob": scores or None},
         as_json,
     )
+
+
+def _scores(model: Any, prior: Prior, loaded: Data, *, is_told: bool) -> dict[str, float]:
+    """The mean of log p of the codes of each part; none where a prior knows none.
+
+    A bound takes many passes for each code: the first codes have to do, under their own labels.
+    """
+    parts = {"training": loaded.train, **({"test": loaded.test} if len(loaded.test) else {})}
+    if not prior.has_log_prob:
+        return {}
+    if prior.is_bounded:
+        parts = {part: rows.take(slice(_BOUNDED)) for part, rows in parts.items()}
+    examples = {part: with_names(rows, loaded) for part, rows in parts.items()}
+    is_told = is_told or prior.is_bounded
+    return {part: model.score_prior(x, y if is_told else None) for part, (x, y) in examples.items()}
 
 
 def with_names(part: Part, data: Data) -> tuple[Any, Any]:
