@@ -41,13 +41,14 @@ class AutoregressivePrior(IndexPrior, ABC):
     def complete(self, known: Tensor, *, label: Any = None, temperature: float = 1.0) -> Tensor:
         check_is_fitted(self, "code_shape_")
         device = next(self.module_.parameters()).device
-        condition = self._one_hot(self._classes_of(len(known), label))
+        condition, density = self._one_hot(self._classes_of(len(known), label)), self.module_
+        assert isinstance(density, Autoregressive)
         drawn = []
         with multiplying(), torch.inference_mode():
             for rows in torch.arange(len(known)).split(self._rows):
                 given = None if condition is None else condition[rows].to(device)
                 there = known[rows].to(device)
-                drawn.append(self.module_.draw(len(rows), given, temperature, there).cpu())
+                drawn.append(density.draw(len(rows), given, temperature, there).cpu())
         return torch.cat(drawn)
 
     def _density(self) -> Autoregressive:
