@@ -54,5 +54,5 @@ def test_a_prior_without_a_way_is_refused(digits: Data) -> None:
     with pytest.raises(ist.InputError, match=r"AE has no fitted prior, and only diffusion draws"):
         denoising_path(model, digits)
     model.fit_prior(digits.train)
-    with pytest.raises(ist.InputError, match=r"AE has the prior Mixture, and .* 'diffusion'\)"):
+    with pytest.raises(ist.InputError, match=r"AE has the prior Mixture, and .*='diffusion'\)"):
         denoising_path(model, digits)
