@@ -8,3 +8,4 @@ from benchmarks.papers.rows import likelihood
 from benchmarks.papers.rows import matching
 from benchmarks.papers.rows import quantised
 from benchmarks.papers.rows import hierarchy
+from benchmarks.papers.rows import diffusion
