@@ -12,7 +12,6 @@ import isthmus as ist
 from benchmarks.papers.record import ROOT
 from isthmus.errors import InputError
 
-_DEBIAN = Path("/usr/share/datasets")
 _ROW = 3073  # a label and 3 × 32 × 32 values
 _DEBIAN = Path("/usr/share/datasets")
 
