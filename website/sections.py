@@ -98,6 +98,7 @@ def sections() -> tuple[Section, ...]:
                 *(
                     "conditions",
                     "maps",
+                    "judges",
                     "priors",
                     "outliers",
                     "tables",
