@@ -10,16 +10,17 @@ of a prompt; ``instruments`` the same of sonic-pi-samples at 16 kHz, by the firs
 name; ``hops`` are three autoencoders of the prompts. What is measured on files that training did
 not see goes to benchmarks/results/sounds.jsonl. ``--seconds`` says how long the networks are
 trained, ``--prior-seconds`` how long the priors; a trial of two epochs finds out how many epochs
-that is.
+that is. Where soundfile is missing, ``--sounds`` takes what ``python -m benchmarks.sounds voice
+--pack prompts.npz`` wrote elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.base import clone
@@ -27,12 +28,14 @@ from sklearn.base import clone
 import isthmus as ist
 from benchmarks.kept import KeptRows
 from isthmus.data import Sounds
+from isthmus.data.series import window_starts
 from isthmus.metrics import sound
 
 PROMPTS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 SAMPLES = Path("/usr/share/sonic-pi/samples")
 RESULTS = Path(__file__).parent / "results" / "sounds.jsonl"
 WIDTHS = (16, 32, 32, 64, 64, 64, 64)  # of a hop of 128; a shorter one has the last of them
+_FULL = 2**15 - 1  # the loudest of 16 bits
 _SILENT = 2e-3  # root mean square of a window that is left out
 
 
@@ -66,29 +69,96 @@ RECIPES = {
 }
 
 
-def sounds(recipe: Recipe, folder: Path, *, stride: int) -> ist.data.Data:
+def sounds(recipe: Recipe, source: Path, *, stride: int) -> ist.data.Data:
     """Sounds with silence behind the end of short ones, and without silent windows; labels are
     folders, or the first word of a name where all lie in one.
     """
+    parts = _unpacked(source) if source.suffix == ".npz" else _read(recipe, source)
+    train, test = (_windows(part, recipe, stride) for part in parts)
+    return ist.data.Data(source.stem, train, test)
+
+
+def _read(recipe: Recipe, folder: Path) -> list[Sounds]:
+    """Training and test files in windows that do not overlap."""
     data = ist.data.load(
         folder,
         window=recipe.window,
-        stride=stride,
         sample_rate=recipe.sample_rate,
         mono=True,
         test_fraction=0.1,
     )
-    return replace(data, train=_heard(data.train), test=_heard(data.test), classes=None)
+    return [cast("Sounds", part) for part in (data.train, data.test)]
 
 
-def _heard(part: Any) -> Sounds:
-    x = np.nan_to_num(part.x)
-    loud = np.sqrt(np.square(x).mean((1, 2))) > _SILENT
-    names = [Path(part.files[place]) for place in part.places]
+def _windows(part: Sounds, recipe: Recipe, stride: int) -> Sounds:
+    """Windows of the same files, every ``stride`` steps."""
+    length = recipe.window
+    waves = [np.pad(_wave(part, file), (0, length)) for file in range(len(part.files))]
+    begins = [window_starts(int(time), length, stride) for time in part.steps]
+    places = np.repeat(np.arange(len(waves)), [len(some) for some in begins])
+    starts = np.concatenate(begins)
+    cut = [
+        waves[place][None, start : start + length]
+        for place, start in zip(places, starts, strict=True)
+    ]
+    names = [Path(name) for name in part.files]
     is_flat = all(name.parent == Path() for name in names)
     y = [name.stem.split("_")[0] if is_flat else name.parent.name or "prompts" for name in names]
-    whole: Sounds = replace(part, x=x, y=np.array(y), classes=None)
+    whole = replace(
+        part,
+        x=np.stack(cut),
+        y=np.array(y)[places],
+        classes=None,
+        stride=stride,
+        starts=starts,
+        places=places,
+    )
+    loud = np.sqrt(np.square(whole.x).mean((1, 2))) > _SILENT
     return whole.take(np.flatnonzero(loud))
+
+
+def _wave(part: Sounds, file: int) -> np.ndarray:
+    """A file from windows that do not overlap, but for the last."""
+    wave = np.zeros(max(int(part.steps[file]), part.length), dtype=np.float32)
+    for row in np.flatnonzero(part.places == file):
+        wave[part.starts[row] : part.starts[row] + part.length] = np.nan_to_num(part.x[row, 0])
+    return wave[: int(part.steps[file])]
+
+
+def _packed(parts: Sequence[Sounds], path: Path) -> None:
+    """Write both parts as an archive of whole numbers, which needs no soundfile to be read."""
+    arrays: dict[str, Any] = {}
+    for name, part in zip(("train", "test"), parts, strict=True):
+        waves = np.concatenate([_wave(part, file) for file in range(len(part.files))])
+        arrays[f"{name}_wave"] = np.round(waves.clip(-1, 1) * _FULL).astype(np.int16)
+        arrays[f"{name}_steps"], arrays[f"{name}_files"] = part.steps, np.array(part.files)
+        arrays[f"{name}_rate"] = part.sample_rate
+    np.savez_compressed(path, **arrays)
+
+
+def _unpacked(path: Path) -> list[Sounds]:
+    """What :func:`_packed` wrote, each file as one window."""
+    found = np.load(path)
+    parts = []
+    for name in ("train", "test"):
+        steps, files = found[f"{name}_steps"], found[f"{name}_files"]
+        x = np.zeros((len(steps), 1, int(steps.max())), dtype=np.float32)
+        ends = np.cumsum(steps)[:-1]
+        for row, wave in zip(x, np.split(found[f"{name}_wave"], ends), strict=True):
+            row[0, : len(wave)] = wave / _FULL
+        parts.append(
+            Sounds(
+                x=x,
+                kind="signal",
+                stride=x.shape[2],
+                starts=np.zeros(len(steps), dtype=np.int64),
+                places=np.arange(len(steps)),
+                files=tuple(map(str, files)),
+                steps=steps,
+                sample_rate=int(found[f"{name}_rate"]),
+            )
+        )
+    return parts
 
 
 def codec(hop: int, recipe: Recipe) -> ist.VQVAE:
@@ -131,7 +201,9 @@ def measured(model: ist.VQVAE, part: Sounds, depth: int | None = None) -> dict[s
 def made(name: str, recipe: Recipe, options: Any, kept: KeptRows) -> None:
     """Train the members of a recipe, measure them, and save them."""
     data = sounds(recipe, options.sounds or recipe.folder, stride=recipe.window // 4)
-    apart = sounds(recipe, options.sounds or recipe.folder, stride=recipe.window).test
+    apart = cast(
+        "Sounds", sounds(recipe, options.sounds or recipe.folder, stride=recipe.window).test
+    )
     for hop in recipe.hops:
         budget = options.seconds / len(recipe.hops)
         model = lasting(codec(hop, recipe), lambda each: each.fit(data.train), budget)
@@ -182,14 +254,21 @@ def _shown(found: Mapping[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sounds")
     parser.add_argument("recipe", choices=RECIPES)
-    parser.add_argument("--out", type=Path, required=True, help="the folder of the run or runs")
+    parser.add_argument("--out", type=Path, help="the folder of the run or runs")
+    parser.add_argument("--pack", type=Path, help="write the sounds as this .npz, and no more")
     parser.add_argument("--sounds", type=Path, help="where the sounds lie, if not in the package")
     parser.add_argument("--seconds", type=float, default=1800, help="of training the networks")
     parser.add_argument("--prior-seconds", type=float, default=1200, help="of training the prior")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where lines are written")
     options = parser.parse_args()
+    recipe = RECIPES[options.recipe]
+    if options.pack is not None:
+        _packed(_read(recipe, options.sounds or recipe.folder), options.pack)
+        return
+    if options.out is None:
+        parser.error("give --out, the folder of the run or runs")
     kept = KeptRows(options.results, ("recipe", "hop", "depth"))
-    made(options.recipe, RECIPES[options.recipe], options, kept)
+    made(options.recipe, recipe, options, kept)
 
 
 if __name__ == "__main__":
