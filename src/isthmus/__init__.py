@@ -40,6 +40,7 @@ _SUBMODULES = (
     "errors",
     "explorer",
     "figures",
+    "judges",
     "likelihoods",
     "metrics",
     "models",
