@@ -214,8 +214,8 @@ def test_help_shows_the_fields_of_the_parts_that_are_chosen(
     [
         (
             ["vae", "--scale", "0.1"],
-            "--scale is a setting of 'gaussian' and 'spectral', not of 'auto': leave it out, or choose"
-            " another --likelihood.",
+            "--scale is a setting of 'gaussian' and 'spectral', not of 'auto': leave it out, or"
+            " choose another --likelihood.",
         ),
         (
             ["vae", "--likelihood", "mse", "--scale", "0.1"],
