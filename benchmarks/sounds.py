@@ -2,16 +2,14 @@
 
     python -m benchmarks.sounds voice --out runs/voice            # about an hour on one core
     python -m benchmarks.sounds instruments --out runs/instruments
-    python -m benchmarks.sounds hops --out runs/hops              # Jukebox's three rates
 
 ``voice`` is a quantised autoencoder of spoken prompts (the Debian package
 asterisk-core-sounds-en-wav: one speaker, 8 kHz) with a transformer over its indices, by the folder
 of a prompt; ``instruments`` the same of sonic-pi-samples at 16 kHz, by the first word of a file's
-name; ``hops`` are three autoencoders of the prompts. What is measured on files that training did
-not see goes to benchmarks/results/sounds.jsonl. ``--seconds`` says how long the networks are
-trained, ``--prior-seconds`` how long the priors; a trial of two epochs finds out how many epochs
-that is. Where soundfile is missing, ``--sounds`` takes what ``python -m benchmarks.sounds voice
---pack prompts.npz`` wrote elsewhere.
+name. What is measured on files that training did not see goes to benchmarks/results/sounds.jsonl.
+``--seconds`` says how long the networks are trained, ``--prior-seconds`` how long the priors; a
+trial of two epochs finds out how many epochs that is. Where soundfile is missing, ``--sounds`` takes
+what ``python -m benchmarks.sounds voice --pack prompts.npz`` wrote elsewhere.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ from isthmus.metrics import sound
 PROMPTS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 SAMPLES = Path("/usr/share/sonic-pi/samples")
 RESULTS = Path(__file__).parent / "results" / "sounds.jsonl"
-WIDTHS = (16, 32, 32, 64, 64, 64, 64)  # of a hop of 128; a shorter one has the last of them
+WIDTHS = (24, 32, 64, 96, 96, 96, 96)  # of a hop of 128; a shorter one has the last of them
 _FULL = 2**15 - 1  # the loudest of 16 bits
 _SILENT = 2e-3  # root mean square of a window that is left out
 
@@ -47,25 +45,22 @@ class Recipe:
         folder: the sounds.
         sample_rate: steps a second.
         window: steps of an example.
-        hops: how many steps an index stands for, one member each.
+        hop: how many steps an index stands for.
         depth: codebooks, of 256 entries each.
-        dropout: of the quantizer; 0 for a member with a prior, which needs one rate alone.
-        has_prior: whether a prior over the indices is fitted.
+        dropout: of the quantizer, for several rates; a member with a prior needs one alone.
     """
 
     folder: Path
     sample_rate: int
     window: int
-    hops: tuple[int, ...]
-    depth: int
-    dropout: float
-    has_prior: bool
+    hop: int = 128
+    depth: int = 4
+    dropout: float = 0.0
 
 
 RECIPES = {
-    "voice": Recipe(PROMPTS, 8000, 16384, (128,), 4, 0.0, True),
-    "instruments": Recipe(SAMPLES, 16000, 16384, (128,), 4, 0.0, True),
-    "hops": Recipe(PROMPTS, 8000, 8192, (8, 32, 128), 8, 0.5, False),
+    "voice": Recipe(PROMPTS, 8000, 16384),
+    "instruments": Recipe(SAMPLES, 16000, 16384),
 }
 
 
@@ -161,9 +156,9 @@ def _unpacked(path: Path) -> list[Sounds]:
     return parts
 
 
-def codec(hop: int, recipe: Recipe) -> ist.VQVAE:
-    """A quantised autoencoder with an index of every codebook for ``hop`` steps."""
-    halvings = hop.bit_length() - 1
+def codec(recipe: Recipe) -> ist.VQVAE:
+    """A quantised autoencoder with an index of every codebook for each hop."""
+    halvings = recipe.hop.bit_length() - 1
     return ist.VQVAE(
         network=ist.networks.Dilated(widths=WIDTHS[-halvings:], blocks=2),
         likelihood="spectral",
@@ -199,37 +194,28 @@ def measured(model: ist.VQVAE, part: Sounds, depth: int | None = None) -> dict[s
 
 
 def made(name: str, recipe: Recipe, options: Any, kept: KeptRows) -> None:
-    """Train the members of a recipe, measure them, and save them."""
+    """Train the member of a recipe and its prior, measure them, and save them."""
     data = sounds(recipe, options.sounds or recipe.folder, stride=recipe.window // 4)
     apart = cast(
         "Sounds", sounds(recipe, options.sounds or recipe.folder, stride=recipe.window).test
     )
-    for hop in recipe.hops:
-        budget = options.seconds / len(recipe.hops)
-        model = lasting(codec(hop, recipe), lambda each: each.fit(data.train), budget)
-        path = options.out / f"hop-{hop}" if len(recipe.hops) > 1 else options.out
-        model.save(path)  # before what may still fail
-        for depth in range(1, recipe.depth + 1):
-            found = measured(model, apart, depth)
-            kept.put((name, hop, depth), {**found, **trained(model)})
-            print(name, f"hop {hop}, {depth} of {recipe.depth}:", _shown(found), flush=True)
-        if recipe.has_prior:
-            _fit_prior(model, data, options.prior_seconds)
-            model.save(path)
-            score = model.score_prior(apart, apart.labels) / np.log(2)
-            kept.put(
-                (name, hop, 0),
-                {
-                    "bits_by_prior": float(score) * -recipe.sample_rate / recipe.window / 1000,
-                    "epochs": len(model.prior_.history_),
-                },
-            )
+    model = lasting(codec(recipe), lambda each: each.fit(data.train), options.seconds)
+    model.save(options.out)  # before what may still fail
+    for depth in range(1, recipe.depth + 1):
+        found = measured(model, apart, depth)
+        kept.put((name, depth), {**found, **trained(model)})
+        print(f"{name}, {depth} of {recipe.depth}:", _shown(found), flush=True)
+    _fit_prior(model, data, options.prior_seconds)
+    model.save(options.out)
+    nats = -model.score_prior(apart, apart.labels)
+    bits = nats / np.log(2) * recipe.sample_rate / recipe.window / 1000
+    kept.put((name, 0), {"kbit_s_by_prior": float(bits), "epochs": len(model.prior_.history_)})
 
 
 def _fit_prior(model: ist.VQVAE, data: ist.data.Data, seconds: float) -> None:
     """A transformer over the indices, by label."""
     prior = ist.priors.Transformer(
-        channels=96, layers=4, heads=4, dropout=0.2, batch_size=64, random_state=0, verbose=1
+        channels=64, layers=4, heads=4, dropout=0.1, batch_size=64, random_state=0, verbose=1
     )
 
     def fit(each: ist.priors.Transformer) -> Any:
@@ -254,7 +240,7 @@ def _shown(found: Mapping[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sounds")
     parser.add_argument("recipe", choices=RECIPES)
-    parser.add_argument("--out", type=Path, help="the folder of the run or runs")
+    parser.add_argument("--out", type=Path, help="the folder of the run")
     parser.add_argument("--pack", type=Path, help="write the sounds as this .npz, and no more")
     parser.add_argument("--sounds", type=Path, help="where the sounds lie, if not in the package")
     parser.add_argument("--seconds", type=float, default=1800, help="of training the networks")
@@ -266,8 +252,8 @@ def main() -> None:
         _packed(_read(recipe, options.sounds or recipe.folder), options.pack)
         return
     if options.out is None:
-        parser.error("give --out, the folder of the run or runs")
-    kept = KeptRows(options.results, ("recipe", "hop", "depth"))
+        parser.error("give --out, the folder of the run")
+    kept = KeptRows(options.results, ("recipe", "depth"))
     made(options.recipe, recipe, options, kept)
 
 
