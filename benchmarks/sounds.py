@@ -8,8 +8,8 @@ asterisk-core-sounds-en-wav: one speaker, 8 kHz) with a transformer over its ind
 of a prompt; ``instruments`` the same of sonic-pi-samples at 16 kHz, by the first word of a file's
 name. What is measured on files that training did not see goes to benchmarks/results/sounds.jsonl.
 ``--seconds`` says how long the networks are trained, ``--prior-seconds`` how long the priors; a
-trial of two epochs finds out how many epochs that is. Where soundfile is missing, ``--sounds`` takes
-what ``python -m benchmarks.sounds voice --pack prompts.npz`` wrote elsewhere.
+trial of two epochs finds out how many epochs that is. Where soundfile is missing, ``--sounds``
+takes what ``python -m benchmarks.sounds voice --pack prompts.npz`` wrote elsewhere.
 """
 
 from __future__ import annotations
