@@ -14,6 +14,7 @@ from isthmus.core.bounds import bounded
 _FILTERS = (3, 3, 3)
 _SPREAD = 10.0  # the scale at the start, in steps of rounding
 _LEAST = 1e-9  # of a mass: its logarithm stays finite
+_REACH, _HALVINGS = 2.0**12, 40  # where quantiles are looked for, and how finely
 
 
 class FactorisedDensity(nn.Module):
@@ -36,6 +37,7 @@ class FactorisedDensity(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.channels = channels
         sizes = (1, *_FILTERS, 1)
         scale = _SPREAD ** (1 / (len(_FILTERS) + 1))
         self.matrices, self.biases, self.factors = (nn.ParameterList() for _ in range(3))
@@ -58,7 +60,7 @@ class FactorisedDensity(nn.Module):
     def mass(self, z: Tensor) -> Tensor:
         """P of values that were rounded, or made noisy as if they were; the shape of z."""
         shape = z.transpose(0, 1).shape  # (channels, n, *sides)
-        rows = z.transpose(0, 1).reshape(len(z[0]), 1, -1)  # (channels, 1, values)
+        rows = z.transpose(0, 1).reshape(self.channels, 1, -1)  # (channels, 1, values)
         below, above = self.cumulative_logits(rows - 0.5), self.cumulative_logits(rows + 0.5)
         # the difference of two sigmoids in the tail where they are small, and not near 1
         side = -(below + above).sign().detach()
@@ -66,13 +68,14 @@ class FactorisedDensity(nn.Module):
         return mass.reshape(shape).transpose(0, 1)
 
     @torch.no_grad()
-    def medians(self) -> Tensor:
-        """The value below which half of each channel's mass lies, ``(channels,)``, by bisection."""
-        weight = self.matrices[0]
-        high = torch.full((len(weight), 1, 1), 1e4, dtype=weight.dtype, device=weight.device)
+    def quantile(self, shares: Tensor) -> Tensor:
+        """Where c reaches ``shares`` in (0, 1), ``(n, channels, *sides)``, by bisection."""
+        rows = shares.transpose(0, 1).reshape(self.channels, 1, -1)
+        wanted = rows.logit(1e-6)
+        high = torch.full_like(rows, _REACH)
         low = -high
-        for _ in range(60):
+        for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            is_above = self.cumulative_logits(middle) > 0
-            low, high = low.where(is_above, middle), middle.where(is_above, high)
-        return low.flatten()
+            is_above = self.cumulative_logits(middle) > wanted
+            low, high = torch.where(is_above, low, middle), torch.where(is_above, middle, high)
+        return low.reshape(shares.transpose(0, 1).shape).transpose(0, 1)

@@ -20,13 +20,13 @@ from isthmus.core.objectives import Loss
 from isthmus.core.reductions import full
 from isthmus.models._factorised import FactorisedDensity
 
-SCALES = 64
-"""How many standard deviations the table has; a code is written under one of them."""
-LOWEST, HIGHEST = 0.11, 256.0
-"""The first and the last of them, in steps of rounding."""
-STEP = math.log(HIGHEST / LOWEST) / (SCALES - 1)
+SCALES = 91
+"""How many standard deviations the table has; a number of the code is written under one of them."""
+STEP = math.log(2) / 8
 """The logarithm of the ratio of neighbours."""
-_LOG_BOUNDS = math.log(LOWEST), math.log(HIGHEST)
+LOG_LOWEST = -26 * STEP
+"""The logarithm of the least of them, 0.105 steps of rounding; the greatest is 256."""
+_LOG_BOUNDS = LOG_LOWEST, LOG_LOWEST + (SCALES - 1) * STEP
 _LEAST = 1e-9  # of a mass: its logarithm stays finite
 
 
@@ -60,7 +60,7 @@ class HyperpriorBottleneck(Bottleneck):
 
     In training uniform noise in [-½, ½) takes the place of rounding, and every example is given one
     of the weights of the distortion by chance; outside of training the codes are whole numbers, the
-    scales those of a table of 64, and all examples have the weight that was chosen. For each
+    scales those of a table, and all examples have the weight that was chosen. For each
     weight y is multiplied by a gain a channel before rounding, and divided afterwards.
 
     Features ``(n, c, h, w)``; those of a signal, ``(n, c, w)``, are a grid of height 1, and a
@@ -120,7 +120,21 @@ class HyperpriorBottleneck(Bottleneck):
 
     def table_places(self, z: Tensor) -> Tensor:
         """Where the scales of y lie on the table, not yet rounded, ``(n, channels, h, w)``."""
-        return (self._log_scale(z) - math.log(LOWEST)) / STEP
+        return (self._log_scale(z) - LOG_LOWEST) / STEP
+
+    def sample(self, n: int, temperature: float = 1.0) -> Tensor:
+        """n codes ``(n, *code_shape)`` from the prior: z by its density, y by the scales it says.
+
+        ``temperature`` multiplies the spread of both.
+        """
+        weight = self.project.weight
+        sides = [math.ceil(side / 4) for side in self.grid]
+        shape = (n, self.density.channels, *sides)
+        z = self.density.quantile(torch.rand(shape, device=weight.device).to(weight))
+        middle = self.density.quantile(torch.full_like(z[:1], 0.5))
+        z = (middle + temperature * (z - middle)).round()
+        scale = on_table(self._log_scale(z)).exp()
+        return self._flat((temperature * scale * torch.randn_like(scale)).round())
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         if bool((posterior[0] != 0).any()):
@@ -219,8 +233,8 @@ def gaussian_mass(y: Tensor, log_scale: Tensor) -> Tensor:
 
 def on_table(log_scale: Tensor) -> Tensor:
     """The logarithm of the scale of the table that is nearest to each."""
-    places = ((log_scale - math.log(LOWEST)) / STEP).round().clamp(0, SCALES - 1)
-    return places * STEP + math.log(LOWEST)
+    places = ((log_scale - LOG_LOWEST) / STEP).round().clamp(0, SCALES - 1)
+    return places * STEP + LOG_LOWEST
 
 
 def _nats(masses: Tensor) -> Tensor:
