@@ -4,6 +4,7 @@
 # make stubs: write src/isthmus/__init__.pyi, the public names with their types, from the declarations
 # make docs: build the site from docs/ into build/site, and fail at any warning
 # make bench: speed beside peers (made once by make bench-peers), and docs/performance.md; make bench-gpu: on an accelerator
+# make check-gpu: every member and prior on an accelerator, beside the same on the CPU
 # make torture: 20 minutes of attacks (MINUTES=2 for fewer): kills, damaged files, wrong inputs, full disks, threads
 # All make a virtual environment in .venv first, once.
 
@@ -14,7 +15,7 @@ READY := $(VENV)/.ready
 
 PEERS := .venv-peers
 
-.PHONY: demo test quick lint types stubs docs bench bench-peers bench-gpu torture clean
+.PHONY: demo test quick lint types stubs docs bench bench-peers bench-gpu check-gpu torture clean
 
 demo: $(READY)
 	$(BIN)/python -m isthmus demo --out demo
@@ -61,6 +62,9 @@ bench-peers: $(PEERS)/.ready
 
 bench-gpu: $(READY)
 	$(BIN)/python -m benchmarks.speed --device cuda
+
+check-gpu: $(READY)
+	$(BIN)/python -m benchmarks.accelerator
 
 $(PEERS)/.ready: benchmarks/peers.txt
 	$(PYTHON) -m venv $(PEERS)

@@ -95,7 +95,16 @@ def sections() -> tuple[Section, ...]:
             "One task a page: your own data, training, judging, drawing.",
             (
                 *("data", "training", "compare", "explorer", "figures", "likelihoods"),
-                *("conditions", "priors", "outliers", "tables", "series", "streams", "files"),
+                *(
+                    "conditions",
+                    "maps",
+                    "priors",
+                    "outliers",
+                    "tables",
+                    "series",
+                    "streams",
+                    "files",
+                ),
             ),
         ),
         Section("members", "Members", "", addresses("members"), head="members/index"),

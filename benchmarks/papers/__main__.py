@@ -2,6 +2,7 @@
 
     python -m benchmarks.papers              # the rows
     python -m benchmarks.papers pca30 vae    # measure these, one after another; a line each
+    python -m benchmarks.papers vae --epochs 700    # as long as this in place of the row's length
     python -m benchmarks.papers --page       # docs/results.md from the lines
 
 MNIST is read from ISTHMUS_DATA, or from the folder shared/data beside the checkout, or downloaded.
@@ -29,6 +30,7 @@ def main(words: list[str]) -> None:
         prog="python -m benchmarks.papers", description="Published numbers, measured again."
     )
     parser.add_argument("rows", nargs="*", metavar="NAME", help="rows to measure; none: list them")
+    parser.add_argument("--epochs", type=int, help="how long to train in place of a row's length")
     parser.add_argument(
         "--page", action="store_true", help="write docs/results.md from the lines that are kept"
     )
@@ -38,18 +40,18 @@ def main(words: list[str]) -> None:
             raise unknown("row", name, ROWS)
     loaded = commit()  # sources may change while a row is measured
     for name in chosen.rows:
-        measure(ROWS[name], loaded)
+        measure(ROWS[name], loaded, chosen.epochs)
     if chosen.page:
         PAGE.write_text(page(read()), encoding="utf-8")
     if not chosen.rows and not chosen.page:
         print("\n".join(f"{row.name:14} {row.what}" for row in ROWS.values()))
 
 
-def measure(row: Row, loaded: str) -> None:
+def measure(row: Row, loaded: str, epochs: int | None = None) -> None:
     """Measure a row and add its line; its checkpoints are removed once the line is written."""
     accelerated = has_accelerator()
     folder = ROOT / "runs" / "papers" / row.name
-    bench = Bench(mnist(), row.epochs[accelerated], accelerated, folder)
+    bench = Bench(mnist(), epochs or row.epochs[accelerated], accelerated, folder)
     line = record(row, row.measure(bench), bench, loaded)
     append(line)
     shutil.rmtree(folder, ignore_errors=True)

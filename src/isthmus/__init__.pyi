@@ -122,6 +122,7 @@ _Activation: TypeAlias = Literal[
 ]
 _Binarize: TypeAlias = Literal["none", "dynamic"]
 _Channels: TypeAlias = Literal["auto", "first", "last"]
+_Code: TypeAlias = Literal["vector", "map"]
 _CodeActivation: TypeAlias = Literal["linear", "sigmoid", "tanh", "relu"]
 _Condition: TypeAlias = Literal["none", "label", "covariates"]
 _Contamination: TypeAlias = Literal["auto"]
@@ -139,12 +140,13 @@ _Likelihood: TypeAlias = Literal[
     "mse",
     "negative-binomial",
     "poisson",
+    "spectral",
 ]
-_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
+_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
-_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "recurrent"]
+_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
@@ -156,6 +158,8 @@ class AAE(_AAE):
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
         adversary_weight: weight of fooling the critic (lambda).
         critic_hidden: units of the critic's hidden layers.
         critic_learning_rate: step size of the critic; none: that of the autoencoder.
@@ -190,7 +194,7 @@ class AAE(_AAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -198,6 +202,7 @@ class AAE(_AAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        code: _Code = "vector",
         adversary_weight: float = 1.0,
         critic_hidden: tuple[int, ...] = (128, 128),
         critic_learning_rate: float | None = None,
@@ -207,6 +212,8 @@ class AE(_AE):
     """Autoencoder: encode x to a code, decode the code, and make the reconstruction close to x.
 
     Args:
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
         code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
             'tanh' into [-1, 1], 'relu' makes it at least 0.
     """
@@ -240,13 +247,14 @@ class AE(_AE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        code: _Code = "vector",
         code_activation: _CodeActivation = "linear",
     ) -> None: ...
 
@@ -286,6 +294,8 @@ class BetaTCVAE(_BetaTCVAE):
         latent_dim: size of the code.
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
         beta: weight of the total correlation; 1 is the evidence bound.
     """
     def __init__(
@@ -318,7 +328,7 @@ class BetaTCVAE(_BetaTCVAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -326,6 +336,7 @@ class BetaTCVAE(_BetaTCVAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        code: _Code = "vector",
         beta: float = 6.0,
     ) -> None: ...
 
@@ -370,7 +381,7 @@ class ClusteringAE(_ClusteringAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -387,6 +398,8 @@ class ContractiveAE(_ContractiveAE):
     """Contractive autoencoder: penalises the derivative of the code with respect to x.
 
     Args:
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
         contraction: weight of the squared norm of the encoder's Jacobian (lambda).
         jacobian: how the norm is computed; 'auto' is exact up to 16 dimensions of the code.
         probes: random projections behind the hutchinson estimate.
@@ -421,13 +434,14 @@ class ContractiveAE(_ContractiveAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        code: _Code = "vector",
         contraction: float = 0.1,
         jacobian: _Jacobian = "auto",
         probes: int = 1,
@@ -473,7 +487,7 @@ class DeepSVDD(_DeepSVDD):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -489,6 +503,8 @@ class DenoisingAE(_DenoisingAE):
 
     Args:
         latent_dim: size of the code.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
         code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
             'tanh' into [-1, 1], 'relu' makes it at least 0.
         corruption: how examples are damaged; or, in Python, a function of your own from a batch
@@ -524,13 +540,14 @@ class DenoisingAE(_DenoisingAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        code: _Code = "vector",
         code_activation: _CodeActivation = "linear",
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] = "gaussian",
     ) -> None: ...
@@ -541,6 +558,8 @@ class IWAE(_IWAE):
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
         samples: draws of the code behind one bound (k).
     """
     def __init__(
@@ -573,7 +592,7 @@ class IWAE(_IWAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -581,6 +600,7 @@ class IWAE(_IWAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        code: _Code = "vector",
         samples: int = 5,
     ) -> None: ...
 
@@ -629,7 +649,7 @@ class NVAE(_NVAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -706,7 +726,7 @@ class RecurrentAE(_RecurrentAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -755,7 +775,7 @@ class SparseAE(_SparseAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -805,7 +825,7 @@ class StackedAE(_StackedAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -822,6 +842,8 @@ class VAE(_VAE):
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
         beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
         kl_warmup: epochs over which the weight of the rate grows from 0 to beta.
         free_bits: nats per dimension of the code that cost nothing, on the average of a batch.
@@ -856,7 +878,7 @@ class VAE(_VAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -864,6 +886,7 @@ class VAE(_VAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        code: _Code = "vector",
         beta: float = 1.0,
         kl_warmup: float = 0.0,
         free_bits: float = 0.0,
@@ -876,6 +899,8 @@ class VAEGAN(_VAEGAN):
         latent_dim: size of the code.
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
         beta: weight of the rate, KL(q(z|x) || p(z)).
         similarity_weight: weight of the error in the discriminator's eyes.
         adversary_weight: weight of fooling the discriminator (lambda).
@@ -913,7 +938,7 @@ class VAEGAN(_VAEGAN):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -921,6 +946,7 @@ class VAEGAN(_VAEGAN):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        code: _Code = "vector",
         beta: float = 1.0,
         similarity_weight: float = 1.0,
         adversary_weight: float = 0.1,
@@ -969,7 +995,7 @@ class VQVAE(_VQVAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -982,7 +1008,7 @@ class VQVAE(_VQVAE):
     ) -> None: ...
 
 class VQVAE2(_VQVAE2):
-    """Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid and a fine one given it.
+    """Hierarchical vector-quantised autoencoder (VQ-VAE-2): grids from coarse to fine.
 
     Args:
         latent_dim: size of the vectors that are quantised, and of what stands for them.
@@ -991,6 +1017,9 @@ class VQVAE2(_VQVAE2):
         quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
+        scales: grids, from the coarsest to the finest.
+        ratio: how many times fewer places along each side a level has than the next finer one;
+            a power of two.
     """
     def __init__(
         self,
@@ -1022,7 +1051,7 @@ class VQVAE2(_VQVAE2):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -1032,6 +1061,8 @@ class VQVAE2(_VQVAE2):
         condition: _Condition = "none",
         quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
+        scales: int = 2,
+        ratio: int = 2,
     ) -> None: ...
 
 class WAE(_WAE):
@@ -1040,6 +1071,8 @@ class WAE(_WAE):
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
         mmd_weight: weight of the discrepancy between codes and prior (lambda).
     """
     def __init__(
@@ -1072,7 +1105,7 @@ class WAE(_WAE):
         scaling: _Scaling = "auto",
         hide: float | None = None,
         binarize: _Binarize = "none",
-        channels: _Channels = "auto",
+        channels: int | _Channels = "auto",
         image_shape: tuple[int, ...] | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -1080,6 +1113,7 @@ class WAE(_WAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        code: _Code = "vector",
         mmd_weight: float = 10.0,
     ) -> None: ...
 

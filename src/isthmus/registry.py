@@ -215,6 +215,7 @@ NETWORKS = Registry(
         "conv": "isthmus.networks.conv:Conv",
         "residual": "isthmus.networks.residual:Residual",
         "gdn": "isthmus.networks.gdn:GDNNetwork",
+        "dilated": "isthmus.networks.dilated:Dilated",
         "recurrent": "isthmus.networks.recurrent:Recurrent",
     },
     base="isthmus.networks.base:Network",
@@ -239,6 +240,7 @@ LIKELIHOODS = Registry(
         "mse": "isthmus.likelihoods.gaussian:SquaredError",
         "negative-binomial": "isthmus.likelihoods.negative_binomial:NegativeBinomial",
         "poisson": "isthmus.likelihoods.poisson:Poisson",
+        "spectral": "isthmus.likelihoods.spectral:Spectral",
     },
     base="isthmus.likelihoods.base:LikelihoodPart",
 )

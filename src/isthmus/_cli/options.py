@@ -20,6 +20,8 @@ _PANELS = {
     "TrainingSettings": "Training",
     "TrainedPrior": "Training",
     "Prior": "All priors",
+    "IndexPrior": "Priors over indices",
+    "AutoregressivePrior": "Priors over indices",
 }
 
 

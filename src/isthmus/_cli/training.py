@@ -262,13 +262,16 @@ def _fit_prior(
     prior = configured(PRIORS[name], {"random_state": SEED, **settings})
     model.fit_prior(*examples["training"], prior=prior)
     runs.save_prior(model, run)
-    scores = {
-        part: model.score_prior(x, y if is_told else None) for part, (x, y) in examples.items()
-    }
+    scores = {}
+    if prior.has_log_prob:
+        scores = {
+            part: model.score_prior(x, y if is_told else None) for part, (x, y) in examples.items()
+        }
     text = ", ".join(f"{-score:.4g} nats on the {part} part" for part, score in scores.items())
+    said = f"-log p of a code is {text}" if scores else "fitted; it knows no log p of a code"
     say(
-        f"{name}: -log p of a code is {text}\nsaved in {run}",
-        {"run": run, "prior": name, "log_prob": scores},
+        f"{name}: {said}\nsaved in {run}",
+        {"run": run, "prior": name, "log_prob": scores or None},
         as_json,
     )
 

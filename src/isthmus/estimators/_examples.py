@@ -36,7 +36,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             x,
             scaling=self.scaling,
             likelihood=self._chosen_likelihood,
-            channels=self.channels,
+            channels=self._colours,
             image_shape=self.image_shape,
             kind=self._kind(x.ndim - 1, X),
             columns=self.columns,

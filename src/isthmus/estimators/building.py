@@ -64,12 +64,24 @@ class BuildingMixin(Settings, Configurable, ABC):
         self, shape: Shape | ExampleSpec, unit_range: bool = True, condition_size: int = 0
     ) -> Autoencoder:
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        self._require_meaning()
         spec = (
             shape
             if isinstance(shape, ExampleSpec)
             else ExampleSpec.of(shape, "intensity" if unit_range else "real")
         )
         return self._suited(spec)._built(spec, condition_size)
+
+    def _require_meaning(self) -> None:
+        """Refuse settings that mean nothing beside the others."""
+        if not isinstance(self.channels, str) and getattr(self, "code", "vector") != "map":
+            has_maps = hasattr(self, "code")
+            remedy = "pass code='map'" if has_maps else "take an AE or a VAE with code='map'"
+            raise InputError(
+                f"channels={self.channels} are those of a code that is a map, but that of"
+                f" {type(self).__name__} is none: {remedy}, or say by 'first' or 'last' where the"
+                " colours of X are."
+            )
 
     def _built(self, spec: ExampleSpec, condition_size: int) -> Autoencoder:
         likelihood = self._likelihood(spec).build(spec)
@@ -183,7 +195,12 @@ class BuildingMixin(Settings, Configurable, ABC):
         return rule.apply(module)
 
     def _network(self, spec: ExampleSpec) -> Network:
-        return choose(self.network, spec, self.hidden, self.activation, self.grid_network)
+        return choose(self.network, spec, self.hidden, self.activation, self._grid_network)
+
+    @property
+    def _grid_network(self) -> str | None:
+        """The network that ``"auto"`` takes for images and signals, by what the code is."""
+        return self.grid_network
 
     def _hiding(self, spec: ExampleSpec) -> Hiding | None:
         """What is hidden from the encoder in training, as asked for, or because values lack."""

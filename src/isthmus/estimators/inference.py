@@ -36,7 +36,7 @@ from isthmus.estimators._double import evaluating, in_float64
 from isthmus.estimators._results import collected, require_finite
 from isthmus.estimators.precision import dtype_of, like, outside, precision_for
 from isthmus.estimators.settings import Settings
-from isthmus.training.runtimes import prepare_thread
+from isthmus.training.runtimes import multiplying, prepare_thread
 
 
 def has_labels(X: Any) -> bool:
@@ -332,7 +332,7 @@ class InferenceMixin(Settings):
         is_exact = floating == torch.float64
         module = in_float64(self.module_) if is_exact else evaluating(self.module_)
         draws = may_draw(module, charged=charged) and not are_own()
-        with torch.inference_mode(), own_draws(0) if draws else nullcontext():
+        with torch.inference_mode(), own_draws(0) if draws else nullcontext(), multiplying():
             yield module
 
     def _posterior(self, X: Any, condition: Any = None) -> Any:

@@ -97,8 +97,12 @@ class Settings(TrainingSettings):
         " every step of training",
         choices=("none", "dynamic"),
     )
-    channels: str = field(
-        "auto", "where the colours of an image are", choices=("auto", "first", "last")
+    channels: int | str = field(
+        "auto",
+        "where the colours of an image are; or a whole number, of code='map': how many there are at"
+        " each place of the map",
+        choices=("auto", "first", "last"),
+        low=1,
     )
     image_shape: tuple[int, ...] | None = field(
         None, "channels, height, width of the image that a flat row holds", low=1
@@ -122,6 +126,11 @@ class Settings(TrainingSettings):
     checkpoint_dir: str | None = field(
         None, "folder in which an interrupted training is kept, and taken up again"
     )
+
+    @property
+    def _colours(self) -> str:
+        """Where the colours of an image are: ``"auto"``, ``"first"`` or ``"last"``."""
+        return self.channels if isinstance(self.channels, str) else "auto"
 
     @property
     def _code_size(self) -> int:

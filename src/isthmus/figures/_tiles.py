@@ -163,8 +163,10 @@ class Profiles:
 
 def tiles_for(model: Any, data: Data) -> Tiles:
     """How the examples of a data set are drawn, by what the model was told of their layout."""
+    colours = getattr(model, "channels", "auto")
     hints: dict[str, Any] = {
-        "channels": getattr(model, "channels", "auto"),
+        # a number is that of a map's channels
+        "channels": colours if isinstance(colours, str) else "auto",
         "image_shape": getattr(model, "image_shape", None),
     }
     require_data(data)

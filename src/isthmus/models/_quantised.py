@@ -24,7 +24,7 @@ from isthmus.data.incoming import codes_array
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
-from isthmus.networks.conv import convolutions
+from isthmus.networks.conv import code_layers
 from isthmus.quantizers.base import Quantized, Quantizer, QuantizerPart
 from isthmus.registry import QUANTIZERS
 
@@ -256,7 +256,7 @@ class QuantizedBottleneck(Bottleneck, ABC):
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         found = []
         rows = posterior[1].split([math.prod(level.grid) for level in self.levels], dim=1)
-        places = [suffix.replace("_", " at the ") for suffix in self.suffixes]
+        places = [_place(suffix) for suffix in self.suffixes]
         owners = [
             (each, ("" if len(each.levels) == 1 else f" by index {i}") + place)
             for each, place in zip(self.level_quantizers, places, strict=True)
@@ -278,8 +278,8 @@ def to_vectors(features: Shape, dim: int, tokens: int) -> tuple[nn.Module, Shape
     The grid is that of the features, or ``(tokens,)``.
     """
     if len(features) > 1:
-        convolution, _ = convolutions(features)
-        return convolution(features[0], dim, 1), features[1:]
+        (at_each_place,), _ = code_layers(features, dim, is_map=True)
+        return at_each_place, features[1:]
     return nn.Sequential(
         nn.Flatten(), nn.Linear(math.prod(features), dim * tokens), nn.Unflatten(1, (dim, tokens))
     ), (tokens,)
@@ -301,6 +301,12 @@ def start(module: Autoencoder, batches: Batches) -> None:
 def _code_of(module: Autoencoder) -> QuantizedBottleneck:
     assert isinstance(module.bottleneck, QuantizedBottleneck)
     return module.bottleneck
+
+
+def _place(suffix: str) -> str:
+    """Where a level is, in words: of ``_top`` " at the top", of ``_level_2`` " at level 2"."""
+    name = suffix.removeprefix("_").replace("_", " ")
+    return name and f" at {'' if name.startswith('level') else 'the '}{name}"
 
 
 def _words(shapes: Any) -> str:

@@ -18,7 +18,7 @@ from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.forward import Code
 from isthmus.core.randomness import own_draws
-from isthmus.core.reductions import beside, full
+from isthmus.core.reductions import beside, full, sum_dimensions
 from isthmus.data.batches import StoreBatches
 from isthmus.data.incoming import incoming
 from isthmus.divergences import gaussian_kl
@@ -27,6 +27,7 @@ from isthmus.estimators._filling import rounds_of
 from isthmus.estimators._results import scores_of
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
+from isthmus.networks.conv import code_layers
 from isthmus.training.settings import require_seed
 
 # looked at together: with more of them, they leave the cache before they meet their next draws
@@ -203,7 +204,7 @@ def expected(module: Autoencoder, batch: Batch, samples: int, rows: int, rounds:
 
 
 class DiagonalGaussian(NamedTuple):
-    """A diagonal Gaussian per example: mean and log variance, each ``(n, latent_dim)``."""
+    """A diagonal Gaussian per example: mean and log variance, each ``(n, *code_shape)``."""
 
     mu: Tensor
     log_var: Tensor
@@ -225,7 +226,8 @@ class StochasticBottleneck(Bottleneck, ABC):
 class GaussianBottleneck(StochasticBottleneck):
     """q(z | x), a diagonal Gaussian, drawn by z = μ + σ·ε; its rate is the divergence from N(0, I).
 
-    ``features: (n, *features)`` to ``z: (n, latent_dim)``.
+    ``features: (n, *features)`` to ``z: (n, latent_dim)``, or of a map ``(n, latent_dim, *grid)``,
+    whose rate is the sum over its places.
     """
 
     def __init__(
@@ -235,30 +237,33 @@ class GaussianBottleneck(StochasticBottleneck):
         beta: float = 1.0,
         kl_warmup: float = 0.0,
         free_bits: float = 0.0,
+        *,
+        is_map: bool = False,
     ) -> None:
         super().__init__()
-        self.code_shape = (latent_dim,)
-        self.project = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(features), 2 * latent_dim))
+        layers, self.code_shape = code_layers(features, latent_dim, is_map=is_map, parts=2)
+        self.project = nn.Sequential(*layers)
         self.beta, self.kl_warmup, self.free_bits = beta, kl_warmup, free_bits
         self.register_buffer("weight", torch.tensor(beta), persistent=False)
         self.weight: Tensor
 
     def posterior(self, features: Tensor) -> DiagonalGaussian:
-        mu, log_var = full(self.project(features)).chunk(2, dim=-1)  # each (n, latent_dim)
+        mu, log_var = full(self.project(features)).chunk(2, dim=1)  # each (n, *code_shape)
         # Beyond these bounds the exponential overflows or the noise vanishes; no trained model
         # comes near them.
         return DiagonalGaussian(mu, log_var.clamp(-20.0, 10.0))
 
     def draw(self, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        mu, log_var = self.posterior(features)  # each (n, latent_dim)
-        z = mu + (0.5 * log_var).exp() * noise  # (s, n, latent_dim)
-        return z.flatten(0, 1), 0.5 * (noise.square() + log_var - z.square()).sum(-1)
+        mu, log_var = self.posterior(features)  # each (n, *code_shape)
+        z = mu + (0.5 * log_var).exp() * noise  # (s, n, *code_shape)
+        log_ratio = 0.5 * (noise.square() + log_var - z.square())
+        return z.flatten(0, 1), log_ratio.flatten(2).sum(-1)
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         mu, log_var = self.posterior(features)
         z = mu + (0.5 * log_var).exp() * (sharding.randn_like(mu) if noise is None else noise)
-        kl = gaussian_kl(mu, log_var)  # (n, latent_dim)
-        rate = kl.sum(1)
+        kl = gaussian_kl(mu, log_var)  # (n, *code_shape)
+        rate = sum_dimensions(kl)
         # Free bits look at the mean over the batch, so every example carries the same charge.
         charge = (
             sharding.batch_mean(kl).clamp(min=self.free_bits).sum().expand_as(rate)
@@ -272,7 +277,7 @@ class GaussianBottleneck(StochasticBottleneck):
             self.weight.fill_(self.beta * min(1.0, epoch / self.kl_warmup))
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
-        rates = gaussian_kl(posterior[0], posterior[1]).mean(0)
+        rates = gaussian_kl(posterior[0], posterior[1]).mean(0).flatten()
         collapsed = int((rates < 0.01).sum())
         if collapsed < len(rates):
             return []

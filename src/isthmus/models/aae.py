@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,11 +18,12 @@ from isthmus.core.forward import Code, Pass, Point
 from isthmus.core.objectives import Adversary, Loss
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
+from isthmus.estimators.spatial import SpatialCode
 from isthmus.models.ae import DeterministicBottleneck
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class AAE(Conditional, Estimator):
+class AAE(SpatialCode, Conditional, Estimator):
     r"""Adversarial autoencoder: a critic makes the distribution of the codes match N(0, I).
 
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x))
@@ -64,6 +66,7 @@ class AAE(Conditional, Estimator):
             self.adversary_weight,
             self.critic_hidden,
             self.critic_learning_rate,
+            is_map=self._is_map(features),
         )
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
@@ -83,16 +86,18 @@ class AdversarialBottleneck(Bottleneck):
         weight: float,
         hidden: tuple[int, ...],
         learning_rate: float | None,
+        *,
+        is_map: bool = False,
     ) -> None:
         super().__init__()
-        self.inner = DeterministicBottleneck(features, latent_dim)
+        self.inner = DeterministicBottleneck(features, latent_dim, is_map=is_map)
         self.code_shape = self.inner.code_shape
         self.weight, self.learning_rate = weight, learning_rate
-        sizes = [latent_dim, *hidden]
+        sizes = [math.prod(self.code_shape), *hidden]
         layers = [
             layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))
         ]
-        # (n, latent_dim) -> (n,)
+        # (n, numbers of a code) -> (n,)
         self.critic = nn.Sequential(*layers, nn.Linear(sizes[-1], 1), nn.Flatten(0))
 
     def posterior(self, features: Tensor) -> Point:
@@ -100,7 +105,7 @@ class AdversarialBottleneck(Bottleneck):
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.inner(features).z
-        adversary = F.softplus(-self.critic(z))  # −log D(z), of the critic's logits
+        adversary = F.softplus(-self.critic(z.flatten(1)))  # −log D(z), of the critic's logits
         return Code(z, self.weight * adversary, {"adversary": adversary})
 
     def adversaries(self, module: Autoencoder) -> tuple[Adversary, ...]:
@@ -108,6 +113,6 @@ class AdversarialBottleneck(Bottleneck):
 
     def critic_loss(self, made: Pass) -> Loss:
         """The critic's loss: −log D of a draw of the prior, and −log(1 − D) of the code."""
-        z = made.code.z
+        z = made.code.z.flatten(1)
         loss = F.softplus(-self.critic(sharding.randn_like(z))) + F.softplus(self.critic(z))
         return Loss(loss, {"critic": loss})

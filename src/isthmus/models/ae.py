@@ -13,14 +13,16 @@ from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.forward import Code, Point
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.spatial import SpatialCode
 from isthmus.networks import activation
+from isthmus.networks.conv import code_layers
 
 _DEAD = 0.1  # of the numbers of a rectified code: fewer are no harm
 _SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class AE(Estimator):
+class AE(SpatialCode, Estimator):
     r"""Autoencoder: encode x to a code, decode the code, and make the reconstruction close to x.
 
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) \right]
@@ -29,8 +31,8 @@ class AE(Estimator):
     linear networks (``hidden=()``, ``SquaredError(output="linear")``) its optimum spans the same
     space as PCA.
 
-    ``x: (n, *shape)``, ``z: (n, latent_dim)``; the distortion is summed over dimensions and
-    averaged over examples.
+    ``x: (n, *shape)``, ``z: (n, latent_dim)``, or ``(n, latent_dim, *grid)`` where ``code="map"``;
+    the distortion is summed over dimensions and averaged over examples.
 
     Reference:
         G. E. Hinton and R. R. Salakhutdinov, Reducing the dimensionality of data with neural
@@ -56,21 +58,29 @@ class AE(Estimator):
         return _SPACES.get(self.code_activation, "data")
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return DeterministicBottleneck(features, self._code_size, self.code_activation)
+        return DeterministicBottleneck(
+            features, self._code_size, self.code_activation, is_map=self._is_map(features)
+        )
 
 
 class DeterministicBottleneck(Bottleneck):
     """A linear map from features to the code, and an activation: z is a function of x.
 
-    ``features: (n, *features)`` to ``z: (n, latent_dim)``.
+    ``features: (n, *features)`` to ``z: (n, latent_dim)``, or of a map ``(n, latent_dim, *grid)``.
     """
 
-    def __init__(self, features: Shape, latent_dim: int, code_activation: str = "linear") -> None:
+    def __init__(
+        self,
+        features: Shape,
+        latent_dim: int,
+        code_activation: str = "linear",
+        *,
+        is_map: bool = False,
+    ) -> None:
         super().__init__()
-        self.code_shape, self.is_rectified = (latent_dim,), code_activation == "relu"
-        self.project = nn.Sequential(
-            nn.Flatten(), nn.Linear(math.prod(features), latent_dim), activation(code_activation)
-        )
+        self.is_rectified = code_activation == "relu"
+        layers, self.code_shape = code_layers(features, latent_dim, is_map=is_map)
+        self.project = nn.Sequential(*layers, activation(code_activation))
 
     def posterior(self, features: Tensor) -> Point:
         return Point(self.project(features))
@@ -80,10 +90,10 @@ class DeterministicBottleneck(Bottleneck):
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         found = super().diagnostics(posterior)
-        dead = int((posterior[0] <= 0).all(0).sum())
-        if found or not self.is_rectified or dead <= _DEAD * self.code_shape[0]:
+        dead, numbers = int((posterior[0] <= 0).all(0).sum()), math.prod(self.code_shape)
+        if found or not self.is_rectified or dead <= _DEAD * numbers:
             return found
         return [
-            f"{dead} of {self.code_shape[0]} numbers of the code are 0 for every example, and"
+            f"{dead} of {numbers} numbers of the code are 0 for every example, and"
             " learn nothing any more: raise latent_dim, or change random_state or code_activation."
         ]

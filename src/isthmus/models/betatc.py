@@ -16,11 +16,12 @@ from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.forward import Code
 from isthmus.core.objectives import Batches, Stage
+from isthmus.estimators.spatial import SpatialCode
 from isthmus.models._variational import GaussianBottleneck, Variational
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class BetaTCVAE(Variational):
+class BetaTCVAE(SpatialCode, Variational):
     r"""β-TC-VAE: a VAE with the weight β on the total correlation of its code.
 
     .. math:: \mathrm{KL}(q(z \mid x) \Vert p(z)) = \underbrace{I(x; z)}_{\text{information}}
@@ -58,7 +59,9 @@ class BetaTCVAE(Variational):
         return "the density of the codes of a batch"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return TotalCorrelationBottleneck(features, self.latent_dim, self.beta)
+        return TotalCorrelationBottleneck(
+            features, self._code_size, self.beta, is_map=self._is_map(features)
+        )
 
     def _stages(self, module: Autoencoder) -> list[Stage]:
         assert isinstance(module.bottleneck, TotalCorrelationBottleneck)
@@ -68,8 +71,10 @@ class BetaTCVAE(Variational):
 class TotalCorrelationBottleneck(GaussianBottleneck):
     """A Gaussian posterior whose rate is split into three terms, each with its weight."""
 
-    def __init__(self, features: Shape, latent_dim: int, beta: float) -> None:
-        super().__init__(features, latent_dim, beta)
+    def __init__(
+        self, features: Shape, latent_dim: int, beta: float, *, is_map: bool = False
+    ) -> None:
+        super().__init__(features, latent_dim, beta, is_map=is_map)
         self.register_buffer("examples", torch.ones(()))  # how many there are to train on (N)
         self.examples: Tensor
 
@@ -82,7 +87,7 @@ class TotalCorrelationBottleneck(GaussianBottleneck):
         code = super().forward(features, noise)
         if sharding.total(len(mu)) < 2 or not self.training:  # N and the batch belong to training
             return code
-        z, mu, log_var = (sharding.gather(part) for part in (code.z, mu, log_var))
+        z, mu, log_var = (sharding.gather(part.flatten(1)) for part in (code.z, mu, log_var))
         rate = DecomposedRate(*map(sharding.own, decomposed_rate(z, mu, log_var, self.examples)))
         charge = rate.information + self.beta * rate.total_correlation + rate.dimension_wise
         return Code(code.z, charge, {**code.terms, **rate._asdict()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,12 +18,15 @@ from isthmus.core.fields import field
 from isthmus.core.objectives import Loss
 from isthmus.core.reductions import sum_dimensions
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.spatial import SpatialCode
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import DeterministicBottleneck
 
+_FEW = 16  # dimensions of a code, each of which costs a backward pass
+
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class ContractiveAE(Estimator):
+class ContractiveAE(SpatialCode, Estimator):
     r"""Contractive autoencoder: penalises the derivative of the code with respect to x.
 
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x))
@@ -64,12 +68,15 @@ class ContractiveAE(Estimator):
         return "unit"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return DeterministicBottleneck(features, self._code_size, "sigmoid")
+        return DeterministicBottleneck(
+            features, self._code_size, "sigmoid", is_map=self._is_map(features)
+        )
 
     def _assembled(
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
     ) -> Autoencoder:
-        exact = self.jacobian == "exact" or (self.jacobian == "auto" and self._code_size <= 16)
+        is_small = math.prod(bottleneck.code_shape) <= _FEW
+        exact = self.jacobian == "exact" or (self.jacobian == "auto" and is_small)
         penalty = Contraction(self.contraction, None if exact else self.probes)
         return Autoencoder(encoder, bottleneck, decoder, likelihood, penalty=penalty)
 

@@ -13,12 +13,14 @@ from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.core.objectives import Loss
+from isthmus.core.reductions import sum_dimensions
 from isthmus.divergences import gaussian_kl
+from isthmus.estimators.spatial import SpatialCode
 from isthmus.models._variational import GaussianBottleneck, Variational, drawn
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class IWAE(Variational):
+class IWAE(SpatialCode, Variational):
     r"""Importance-weighted autoencoder: a VAE trained on a tighter bound, from k draws of the code.
 
     .. math:: \mathcal{L}_k = \mathbb{E}_{z_1, \dots, z_k \sim q(z \mid x)}
@@ -42,7 +44,9 @@ class IWAE(Variational):
     samples: int = field(5, "draws of the code behind one bound (k)", low=1)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return ImportanceWeightedBottleneck(features, self._code_size)
+        return ImportanceWeightedBottleneck(
+            features, self._code_size, is_map=self._is_map(features)
+        )
 
     def _loss_function(self, spec: ExampleSpec) -> ImportanceWeightedLoss:
         return ImportanceWeightedLoss(self.samples)
@@ -73,5 +77,5 @@ class ImportanceWeightedLoss:
         )
         made = drawn(module, features, batch, draws.expand(-1, *mu.shape))
         evidence = made.log_weight.logsumexp(0) - math.log(len(draws))  # (n,)
-        rate = gaussian_kl(mu, log_var).sum(1)
+        rate = sum_dimensions(gaussian_kl(mu, log_var))
         return Loss(-evidence, {"distortion": made.nll.mean(0), "rate": rate})

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.estimators.spatial import SpatialCode
 from isthmus.models._variational import GaussianBottleneck, Variational
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class VAE(Variational):
+class VAE(SpatialCode, Variational):
     r"""Variational autoencoder: a Gaussian posterior over the code and a standard normal prior.
 
     .. math:: -\mathrm{ELBO} = \mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)]
@@ -20,7 +21,9 @@ class VAE(Variational):
 
     Both terms are in nats, summed over dimensions and averaged over examples, so ``beta=1`` is the
     evidence bound. ``x: (n, *shape)``, ``z: (n, latent_dim)``. ``transform`` gives μ, the same at
-    every call; ``encode`` gives μ and log σ².
+    every call; ``encode`` gives μ and log σ². With ``code="map"`` it is the autoencoder of latent
+    diffusion: ``z: (n, latent_dim, h, w)``, ``transform`` gives flat rows of it, and the rate is
+    the sum over the map.
 
     Raises:
         InputError: at ``fit``, for data outside [0, 1] under a Bernoulli likelihood, and for
@@ -56,5 +59,10 @@ class VAE(Variational):
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return GaussianBottleneck(
-            features, self._code_size, self.beta, self.kl_warmup, self.free_bits
+            features,
+            self._code_size,
+            self.beta,
+            self.kl_warmup,
+            self.free_bits,
+            is_map=self._is_map(features),
         )

@@ -17,12 +17,13 @@ from isthmus.core.fields import field
 from isthmus.core.forward import Pass
 from isthmus.core.objectives import Adversary, Loss
 from isthmus.core.reductions import squared_error
+from isthmus.estimators.spatial import SpatialCode
 from isthmus.models._variational import GaussianBottleneck, Variational
 from isthmus.networks.base import Features
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class VAEGAN(Variational):
+class VAEGAN(SpatialCode, Variational):
     r"""VAE-GAN: a VAE whose error is what a discriminator sees, and whose decoder plays against it.
 
     .. math:: \mathcal{L} = \mathrm{KL}(q(z \mid x) \Vert p(z))
@@ -65,7 +66,9 @@ class VAEGAN(Variational):
     )
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return GaussianBottleneck(features, self.latent_dim, self.beta)
+        return GaussianBottleneck(
+            features, self._code_size, self.beta, is_map=self._is_map(features)
+        )
 
     def _loss_function(self, spec: ExampleSpec) -> LearntSimilarity:
         looks = self._network(spec).encoder(spec)

@@ -15,11 +15,12 @@ from isthmus.core.forward import Code, Point
 from isthmus.divergences import squared_mmd
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
+from isthmus.estimators.spatial import SpatialCode
 from isthmus.models.ae import DeterministicBottleneck
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class WAE(Conditional, Estimator):
+class WAE(SpatialCode, Conditional, Estimator):
     r"""Wasserstein autoencoder (WAE-MMD): the distribution of the codes matches the prior.
 
     .. math:: \min_{f, g} \; \mathbb{E}_x[-\log p(x \mid z = f(x))]
@@ -56,7 +57,9 @@ class WAE(Conditional, Estimator):
         return "how far the codes of a batch are from the prior"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return MMDBottleneck(features, self._code_size, self.mmd_weight)
+        return MMDBottleneck(
+            features, self._code_size, self.mmd_weight, is_map=self._is_map(features)
+        )
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
@@ -67,9 +70,11 @@ class MMDBottleneck(Bottleneck):
 
     draws = True  # of N(0, I), whenever it is charged
 
-    def __init__(self, features: Shape, latent_dim: int, weight: float) -> None:
+    def __init__(
+        self, features: Shape, latent_dim: int, weight: float, *, is_map: bool = False
+    ) -> None:
         super().__init__()
-        self.inner = DeterministicBottleneck(features, latent_dim)
+        self.inner = DeterministicBottleneck(features, latent_dim, is_map=is_map)
         self.code_shape = self.inner.code_shape
         self.weight = weight
 
@@ -78,7 +83,7 @@ class MMDBottleneck(Bottleneck):
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.inner(features).z
-        codes = sharding.gather(z)
+        codes = sharding.gather(z.flatten(1))
         if len(codes) < 2:  # never in training: there is nothing to compare, and nothing to report
             return Code(z)
         # one number for the batch, carried by every example

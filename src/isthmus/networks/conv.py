@@ -26,14 +26,27 @@ def convolutions(features: Shape) -> Convolutions:
     return nn.Conv2d, nn.ConvTranspose2d
 
 
+def code_layers(
+    features: Shape, size: int, *, is_map: bool, parts: int = 1
+) -> tuple[list[nn.Module], Shape]:
+    """A linear map from features to a code, and the shape of that: ``(size,)``, or, of a map, the
+    same at each place of the features' grid, ``(size, *grid)``.
+
+    So many ``parts`` of that size stand one after another along the first axis.
+    """
+    if is_map:
+        convolution, _ = convolutions(features)
+        return [convolution(features[0], parts * size, 1)], (size, *features[1:])
+    return [nn.Flatten(), nn.Linear(math.prod(features), parts * size)], (size,)
+
+
 @dataclass(repr=False)
 class Strided(Network, ABC):
-    """Strided 4×4 convolutions that halve the image for every width, and ones that double it.
+    """Networks that halve the sides of an image or a signal for every width, and double them again.
 
-    Signals, (channels, time), are convolved over the time alone, four steps at once. Sides that are
-    not divisible are padded with zeros inside, and the decoder's output is cropped back, so 27×27,
-    33×20 or 131 steps work as they are. What a family adds on the coarse grid stands in
-    :meth:`_coarse_layers`.
+    Signals, (channels, time), are halved over the time alone. Sides that are not divisible are
+    padded with zeros inside, and the decoder's output is cropped back, so 27×27, 33×20 or 131 steps
+    work as they are.
     """
 
     def accepts(self, spec: ExampleSpec) -> str | None:
@@ -44,6 +57,39 @@ class Strided(Network, ABC):
             f" {spec.shape}: pass network='mlp', say with image_shape=(channels, height, width) how"
             " a row becomes an image, or pass kind='signal' for (n, channels, time)"
         )
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        return self.widths or (32, 64)
+
+    def _entry(self, code_shape: Shape, features: Shape) -> list[nn.Module]:
+        """From the code to the coarsest features.
+
+        A 1×1 convolution of a grid of their size, a linear map of anything else.
+        """
+        if len(code_shape) > 1 and code_shape[1:] == features[1:]:
+            convolution, _ = convolutions(features)
+            return [convolution(code_shape[0], features[0], 1)]
+        return [
+            nn.Flatten(),
+            nn.Linear(math.prod(code_shape), math.prod(features)),
+            nn.Unflatten(1, features),
+        ]
+
+    def _coarse(self, shape: Shape) -> Shape:
+        return tuple(side >> len(self._widths) for side in self._padded(shape))
+
+    def _padded(self, shape: Shape) -> Shape:
+        step = 2 ** len(self._widths)
+        return tuple(math.ceil(side / step) * step for side in shape[1:])
+
+
+@dataclass(repr=False)
+class Activated(Strided, ABC):
+    """Strided 4×4 convolutions (of signals: over four steps), each with an activation behind it.
+
+    What a family adds on the coarse grid stands in :meth:`_coarse_layers`.
+    """
 
     def encoder(self, spec: ExampleSpec) -> Features:
         features = (self._widths[-1], *self._coarse(spec.shape))
@@ -76,34 +122,9 @@ class Strided(Network, ABC):
         The encoder ends with it, the decoder begins with it.
         """
 
-    @property
-    def _widths(self) -> tuple[int, ...]:
-        return self.widths or (32, 64)
-
-    def _entry(self, code_shape: Shape, features: Shape) -> list[nn.Module]:
-        """From the code to the coarsest features.
-
-        A 1×1 convolution of a grid of their size, a linear map of anything else.
-        """
-        if len(code_shape) > 1 and code_shape[1:] == features[1:]:
-            convolution, _ = convolutions(features)
-            return [convolution(code_shape[0], features[0], 1)]
-        return [
-            nn.Flatten(),
-            nn.Linear(math.prod(code_shape), math.prod(features)),
-            nn.Unflatten(1, features),
-        ]
-
-    def _coarse(self, shape: Shape) -> Shape:
-        return tuple(side >> len(self._widths) for side in self._padded(shape))
-
-    def _padded(self, shape: Shape) -> Shape:
-        step = 2 ** len(self._widths)
-        return tuple(math.ceil(side / step) * step for side in shape[1:])
-
 
 @dataclass(repr=False)
-class Conv(Strided):
+class Conv(Activated):
     """Strided 4×4 convolutions, and transposed ones that mirror them; none on the coarse grid.
 
     Those of a signal see four steps at once.

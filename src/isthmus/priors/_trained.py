@@ -29,8 +29,6 @@ from isthmus.training.runtimes import SingleProcess, tuned, useful_threads
 from isthmus.training.schedules import Schedule
 from isthmus.training.settings import TrainingSettings
 
-_ROWS = 512
-
 
 class Density(TrainableModule, ABC):
     """A density over codes with parameters; what it minimises is −log p, in nats."""
@@ -63,6 +61,11 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
     @abstractmethod
     def _density(self) -> Density:
         """The untrained network, for ``code_shape_``, ``levels_`` and ``classes_``."""
+
+    @property
+    def _rows(self) -> int:
+        """How many codes are drawn or scored at once."""
+        return 512
 
     @property
     def _condition_size(self) -> int:
@@ -100,7 +103,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         device, condition = next(self.module_.parameters()).device, self._one_hot(classes)
         drawn = []
         with torch.inference_mode():
-            for rows in torch.arange(n).split(_ROWS):
+            for rows in torch.arange(n).split(self._rows):
                 given = None if condition is None else condition[rows].to(device)
                 drawn.append(self.module_.draw(len(rows), given, temperature).cpu())
         return torch.cat(drawn)
@@ -111,7 +114,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         with torch.inference_mode():
             found = [
                 self.module_.log_prob(batch.x, batch.condition).cpu()
-                for batch in batches.chunks(_ROWS)
+                for batch in batches.chunks(self._rows)
             ]
         return torch.cat(found)
 

@@ -38,6 +38,8 @@ class Prior(SlotPart, ABC):
 
     takes_indices: ClassVar[bool] = False
     """Whether codes are indices on grids; else they are vectors."""
+    has_log_prob: ClassVar[bool] = True
+    """Whether :meth:`log_prob` can be computed; else it is refused in words."""
 
     random_state: int | np.random.RandomState | None = field(
         None, "seed; none: the member's", low=0, high=4294967295
@@ -159,11 +161,10 @@ class Prior(SlotPart, ABC):
     def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
         """Refuse codes of the wrong kind."""
         if self.takes_indices != bool(levels):
-            held, remedy = (
-                ("indices", "'pixelcnn'") if levels else ("vectors", "'mixture' or 'flow'")
-            )
+            held = "indices" if levels else "vectors"
             raise InputError(
-                f"{type(self).__name__} does not fit codes that are {held}: pass prior={remedy}."
+                f"{type(self).__name__} does not fit codes that are {held}: pass"
+                f" prior={' or '.join(map(repr, fitting(levels)))}."
             )
         if codes.ndim < 2 or len(codes) == 0:
             raise InputError(
@@ -200,6 +201,19 @@ def fitted(
         )
     copied: Prior = clone(prior)
     return copied.fit(codes, labels, levels, seed=seed)
+
+
+def fitting(levels: Sequence[Level], *, has_log_prob: bool = False) -> list[str]:
+    """The names of the priors for codes with these levels, none of them for vectors; where asked
+    for only those that know the density of a code.
+    """
+    return [
+        name
+        for name in PRIORS
+        if PRIORS.is_own(name)
+        and PRIORS[name].takes_indices == bool(levels)
+        and (PRIORS[name].has_log_prob or not has_log_prob)
+    ]
 
 
 def resolved(prior: str, levels: Sequence[Level]) -> str:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import prod
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isthmus.core.batch import Batch
 from isthmus.core.fields import field
 from isthmus.core.forward import Level
-from isthmus.core.objectives import Loss
-from isthmus.core.randomness import drawing_nothing
-from isthmus.errors import InputError
-from isthmus.priors._trained import Density, TrainedPrior
+from isthmus.priors._autoregressive import AutoregressivePrior, CausalNetwork
+from isthmus.priors._indices import embedded
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class PixelCNN(TrainedPrior):
+class PixelCNN(AutoregressivePrior):
     r"""Gated PixelCNN over a quantised member's indices: each follows those above and left of it.
 
     .. math:: p(z) = \prod_l \prod_i p(z_{l,i} \mid z_{l,1}, \dots, z_{l,i-1},
@@ -31,7 +27,8 @@ class PixelCNN(TrainedPrior):
     before it, brought to its own size, and the class y where there are labels. A level of one axis
     is a single row. The networks share no weights and their losses are summed, so one training of
     all does to each what a training by itself would do. ``sample(temperature=t)`` divides the
-    logits by t; 0 takes the most likely index at every position.
+    logits by t; 0 takes the most likely index at every position. Below a ``top_p`` of 1, draws are
+    among the likeliest entries that have this probability together (nucleus sampling).
 
     With labels, ``guidance`` w draws each index by
 
@@ -48,137 +45,27 @@ class PixelCNN(TrainedPrior):
         Conditional image generation with PixelCNN decoders, NIPS 2016; levels: A. Razavi, A. van
         den Oord and O. Vinyals, Generating diverse high-fidelity images with VQ-VAE-2, NeurIPS
         2019; guidance: J. Ho and T. Salimans, Classifier-free diffusion guidance, NeurIPS 2021
-        workshop.
+        workshop; nucleus: A. Holtzman, J. Buys, L. Du, M. Forbes and Y. Choi, The curious case of
+        neural text degeneration, ICLR 2020.
     """
-
-    takes_indices = True
 
     channels: int = field(32, "channels of every layer", low=1)
     layers: int = field(5, "gated layers of each level's network", low=1)
     reach: int = field(2, "rows and columns that a layer looks back over", low=1)
-    dropout: float = field(
-        0.1, "share of the channels that is left out at random in training", low=0, below=1
-    )
 
-    guidance: float = field(
-        0.0, "how strongly draws of a class avoid what other classes would draw too", low=0
-    )
-
-    def _density(self) -> Density:
-        return PixelCNNDensity(
-            self.levels_,
+    def _network(self, level: Level, above: Sequence[Level]) -> GatedPixelCNN:
+        return GatedPixelCNN(
+            level,
+            above,
             self._condition_size,
             self.channels,
             self.layers,
             self.reach,
             self.dropout,
-            guidance=self.guidance,
         )
 
-    def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
-        super()._admit(codes, levels)
-        if any(len(level.grid) > 2 for level in levels):
-            raise InputError(
-                f"PixelCNN takes grids of one or two axes, not {[level.grid for level in levels]}."
-            )
-        total = sum(prod(level.grid) for level in levels)
-        if codes.is_floating_point() or codes.shape[1:] != (total,):
-            raise InputError(
-                f"codes of {tuple(codes.shape)} {codes.dtype} are not usable: give whole numbers,"
-                f" (n, {total})."
-            )
-        for level, indices in zip(levels, _split(codes, levels), strict=True):
-            if indices.min() < 0 or indices.max() >= level.size:
-                raise InputError(
-                    f"an index of {int(indices.max())} does not stand in a level of {level.size}"
-                    " entries."
-                )
 
-
-class PixelCNNDensity(Density):
-    """One network per level, from coarse to fine.
-
-    Args:
-        levels: the grids, from the coarsest.
-        condition_size: numbers of a condition, one for each class; 0 without.
-        settings: channels, layers, reach and dropout of each network.
-        guidance: as the field of :class:`PixelCNN`.
-    """
-
-    def __init__(
-        self,
-        levels: Sequence[Level],
-        condition_size: int,
-        *settings: Any,
-        guidance: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.levels, self.guidance = tuple(levels), guidance
-        self.networks = nn.ModuleList(
-            GatedPixelCNN(level, levels[:i], condition_size, *settings)
-            for i, level in enumerate(levels)
-        )
-
-    def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
-        return torch.stack(self.by_level(codes, condition)).sum(0)
-
-    def loss(self, batch: Batch) -> Loss:
-        levels = [-log_prob for log_prob in self.by_level(batch.x, batch.condition)]
-        terms = {f"level_{i}": nll for i, nll in enumerate(levels, 1)} if len(levels) > 1 else {}
-        return Loss(torch.stack(levels).sum(0), terms)
-
-    def by_level(self, codes: Tensor, condition: Tensor | None = None) -> list[Tensor]:
-        """log p of each level given the ones before it, each ``(n,)``."""
-        grids = _split(codes, self.levels)
-        found = []
-        for i, grid in enumerate(grids):
-            logits = self.networks[i](grid, grids[:i], condition)  # (n, size, h, w)
-            found.append(
-                -functional.cross_entropy(logits, grid, reduction="none").flatten(1).sum(1)
-            )
-        return found
-
-    def draw(self, n: int, condition: Tensor | None, temperature: float) -> Tensor:
-        guide, kept = None, n
-        if condition is not None and self.guidance > 0:
-            guide = Guide(condition, self.guidance)
-            n, condition = len(guide.every), guide.every
-        grids: list[Tensor] = []
-        for network in self.networks:
-            assert isinstance(network, GatedPixelCNN)
-            grids.append(network.draw(n, grids, condition, temperature, guide))
-        return torch.cat([grid.flatten(1) for grid in grids], 1)[:kept]  # (n, total)
-
-
-class Guide:
-    """Chooses indices that are likely under one class, and less so under others.
-
-    Args:
-        condition: the class of each of n draws, one-hot, ``(n, classes)``.
-        guidance: the power of the classifier.
-
-    Attributes:
-        every: the conditions under which all draws are looked at, ``(classes * n, classes)``.
-    """
-
-    def __init__(self, condition: Tensor, guidance: float) -> None:
-        (n, classes), self.guidance = condition.shape, guidance
-        self.own, self.draws = condition.argmax(1), torch.arange(n, device=condition.device)
-        self.seen = torch.zeros(classes, n, device=condition.device)  # log p(z so far | class)
-        self.every = torch.eye(classes, device=condition.device).repeat_interleave(n, 0)
-
-    def __call__(self, logits: Tensor, temperature: float) -> Tensor:
-        """An index of each draw, repeated for every class, by logits ``(classes * n, size)``."""
-        classes, n = self.seen.shape
-        under = logits.float().log_softmax(1).unflatten(0, (classes, n))  # (classes, n, size)
-        mixed = (under + self.seen.log_softmax(0)[..., None]).logsumexp(0)  # (n, size)
-        own = under[self.own, self.draws]  # (n, size)
-        chosen = _chosen(own + self.guidance * (own - mixed), temperature)  # (n,)
-        self.seen = self.seen + under[:, self.draws, chosen]
-        return chosen.repeat(classes)
-
-
-class GatedPixelCNN(nn.Module):
+class GatedPixelCNN(CausalNetwork):
     """The gated PixelCNN of one level.
 
     Args:
@@ -198,16 +85,7 @@ class GatedPixelCNN(nn.Module):
         reach: int,
         dropout: float,
     ) -> None:
-        super().__init__()
-        self.shape = _plane(level)
-        self.entries = nn.Embedding(level.size, channels)
-        self.place = nn.Parameter(torch.zeros(1, channels, *self.shape))
-        self.condition: nn.Linear | None = None
-        if condition_size:
-            self.condition = nn.Linear(condition_size, channels, bias=False)
-            nn.init.normal_(self.condition.weight)  # as an embedding starts
-        self.above = nn.ModuleList(nn.Embedding(upper.size, channels) for upper in above)
-        self.blend = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in above)
+        super().__init__(level, above, condition_size, channels)
         self.layers = nn.ModuleList(
             Gated(channels, reach, dropout, is_first=i == 0) for i in range(layers)
         )
@@ -218,64 +96,80 @@ class GatedPixelCNN(nn.Module):
             nn.Conv2d(channels, level.size, 1),
         )
 
-    def forward(self, grid: Tensor, above: Sequence[Tensor], condition: Tensor | None) -> Tensor:
-        """Logits of each position, ``(n, size, h, w)``, from indices ``(n, h, w)`` before it."""
-        x = _embedded(self.entries, grid)
-        return self._across(x, self._down(x, self._context(above, condition)))
+    @property
+    def gated(self) -> list[Gated]:
+        """The layers."""
+        return list(cast("Iterable[Gated]", self.layers))
 
-    def draw(
-        self,
-        n: int,
-        above: Sequence[Tensor],
-        condition: Tensor | None,
-        temperature: float,
-        guide: Guide | None = None,
-    ) -> Tensor:
-        """n grids ``(n, h, w)``; rows above are read once, a row once for each of its positions."""
-        context = self._context(above, condition)
-        grid = torch.zeros(n, *self.shape, dtype=torch.int64, device=context.device)
-        for row in range(self.shape[0]):
-            with drawing_nothing():
-                seen = _embedded(self.entries, grid[:, : row + 1])
-                said = [words[:, :, row:] for words in self._down(seen, context[:, :, : row + 1])]
-            for column in range(self.shape[1]):
-                with drawing_nothing():
-                    across = self._across(_embedded(self.entries, grid[:, row : row + 1]), said)
-                logits = across[:, :, 0, column]  # (n, size)
-                grid[:, row, column] = (
-                    _chosen(logits, temperature) if guide is None else guide(logits, temperature)
-                )
-        return grid
+    def forward(self, indices: Tensor, above: Sequence[Tensor], condition: Tensor | None) -> Tensor:
+        x = embedded(self.entries, indices.unflatten(1, self.shape))
+        v, h, context = x, x, self.context(above, condition)
+        for layer in self.gated:
+            v, words = layer.down(v, context)
+            h = layer.across(h, words)
+        logits: Tensor = self.logits(h)  # (n, size, h, w)
+        return logits.flatten(2).mT
 
-    def _context(self, above: Sequence[Tensor], condition: Tensor | None) -> Tensor:
-        """What every layer is told at each position, ``(n or 1, channels, h, w)``.
+    def steps(self, n: int, above: Sequence[Tensor], condition: Tensor | None) -> RowSteps:
+        return RowSteps(self, n, self.context(above, condition))
 
-        The place, the class, and the levels above.
+
+class RowSteps:
+    """Goes through a grid; a row is told once of those above it, a column is computed once.
+
+    Args:
+        network: whose logits are given.
+        n: how many grids go side by side.
+        context: what is known at each position, ``(n or 1, channels, h, w)``.
+    """
+
+    def __init__(self, network: GatedPixelCNN, n: int, context: Tensor) -> None:
+        self._network, self._context, self._size = network, context, (n, *network.shape)
+        self._row, self._column = 0, 0
+        channels, (_, width) = context.shape[1], network.shape
+        # What each layer saw of the rows above, and of this row's columns.
+        self._above = [
+            context.new_zeros(n, channels, layer.reach, width) for layer in network.gated
+        ]
+        self._columns = [
+            context.new_zeros(n, layer.reach + width, channels) for layer in network.gated
+        ]
+        self._said = self._down(context.new_zeros(n, channels, 1, width))
+
+    def logits(self) -> Tensor:
+        """Logits of the next position, ``(n, size)``."""
+        column, h = self._column, self._columns[0][:, 0]
+        for layer, seen, said in zip(self._network.gated, self._columns, self._said, strict=True):
+            if not layer.is_first:
+                seen[:, layer.reach + column] = h
+            h = layer.at(h, seen[:, column : column + layer.back], said[:, column])
+        logits: Tensor = self._network.logits(h[:, :, None, None])
+        return logits.flatten(1)
+
+    def accept(self, index: Tensor) -> None:
+        """Go on, with the index ``(n,)`` that the next position has."""
+        self._columns[0][:, self._network.gated[0].reach + self._column] = self._network.entries(
+            index
+        )
+        self._column += 1
+        if self._column == self._size[2]:
+            reach = self._network.gated[0].reach
+            row = self._columns[0][:, reach:].mT[:, :, None]  # (n, channels, 1, w)
+            self._row, self._column = self._row + 1, 0
+            self._said = self._down(row)
+
+    def _down(self, row: Tensor) -> list[Tensor]:
+        """What each layer says of the rows above to the one that begins, ``(n, w, 2 * channels)``.
+
+        ``row`` is the one before, embedded, ``(n, channels, 1, w)``.
         """
-        context: Tensor = self.place
-        if self.condition is not None and condition is not None:
-            context = context + self.condition(condition)[:, :, None, None]  # (n, channels, 1, 1)
-        for entries, blend, grid in zip(self.above, self.blend, above, strict=True):
-            seen = torch.relu(blend(_embedded(entries, grid)))
-            context = context + functional.interpolate(seen, self.shape)
-        return context
-
-    def _down(self, x: Tensor, context: Tensor) -> list[Tensor]:
-        """What layers tell a row of the rows above it, each ``(n, 2 * channels, h, w)``."""
-        said = []
-        for layer in self.layers:
-            assert isinstance(layer, Gated)
-            x, words = layer.down(x, context)
-            said.append(words)
+        context, said = self._context[:, :, self._row : self._row + 1], []
+        for i, layer in enumerate(self._network.gated):
+            seen = torch.cat([self._above[i], row], 2)  # the rows that the layer looks back over
+            self._above[i] = seen[:, :, 1:]
+            row, words = layer.below(seen[:, :, -layer.back :], context)
+            said.append(words[:, :, 0].mT)
         return said
-
-    def _across(self, x: Tensor, said: Sequence[Tensor]) -> Tensor:
-        """The horizontal stack: along each row, with what was said of the rows above."""
-        for layer, words in zip(self.layers, said, strict=True):
-            assert isinstance(layer, Gated)
-            x = layer.across(x, words)
-        logits: Tensor = self.logits(x)
-        return logits
 
 
 class Gated(nn.Module):
@@ -289,9 +183,9 @@ class Gated(nn.Module):
     def __init__(self, channels: int, reach: int, dropout: float, is_first: bool) -> None:
         super().__init__()
         self.reach, self.is_first = reach, is_first
-        back = reach if is_first else reach + 1
-        self.rows = nn.Conv2d(channels, 2 * channels, (back, 2 * reach + 1))
-        self.columns = nn.Conv2d(channels, 2 * channels, (1, back))
+        self.back = reach if is_first else reach + 1
+        self.rows = nn.Conv2d(channels, 2 * channels, (self.back, 2 * reach + 1))
+        self.columns = nn.Conv2d(channels, 2 * channels, (1, self.back))
         self.link = nn.Conv2d(2 * channels, 2 * channels, 1)
         self.context = nn.Conv2d(channels, 4 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
@@ -299,11 +193,14 @@ class Gated(nn.Module):
 
     def down(self, v: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """From vertical features ``(n, channels, h, w)`` to the next, and what rows are told."""
+        # the first layer's kernel would leave one row too many: the last row is for nobody
+        rows = v[:, :, : v.shape[2] - self.is_first]
+        return self.below(functional.pad(rows, (0, 0, self.reach, 0)), context)
+
+    def below(self, v: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for the rows below the first ``back - 1``."""
         ours, theirs = self.context(context).chunk(2, 1)
-        padded = functional.pad(v, (self.reach, self.reach, self.reach, 0))
-        seen = self.rows(padded)[
-            :, :, : v.shape[2]
-        ]  # the first layer's kernel leaves one row too many: the row itself
+        seen = self.rows(functional.pad(v, (self.reach, self.reach)))
         return self.dropout(_gate(seen + ours)), self.link(seen) + theirs
 
     def across(self, h: Tensor, words: Tensor) -> Tensor:
@@ -312,32 +209,17 @@ class Gated(nn.Module):
         out: Tensor = self.out(self.dropout(_gate(seen + words)))
         return out if self.is_first else h + out
 
+    def at(self, h: Tensor, before: Tensor, words: Tensor) -> Tensor:
+        """The same at one column: ``h: (n, channels)``, and the columns ``before`` that it looks
+        back over, ``(n, back, channels)``.
+        """
+        kernel = self.columns.weight[:, :, 0].mT.flatten(1)  # (2 * channels, back * channels)
+        seen = functional.linear(before.flatten(1), kernel, self.columns.bias)
+        out = functional.linear(_gate(seen + words), self.out.weight.flatten(1), self.out.bias)
+        return out if self.is_first else h + out
+
 
 def _gate(x: Tensor) -> Tensor:
     """tanh of one half of the channels times the sigmoid of the other."""
     signal, gate = x.chunk(2, 1)
     return signal.tanh() * gate.sigmoid()
-
-
-def _embedded(entries: nn.Module, grid: Tensor) -> Tensor:
-    """Vectors for indices: ``(n, h, w)`` to ``(n, channels, h, w)``."""
-    vectors: Tensor = entries(grid)
-    return vectors.permute(0, 3, 1, 2)
-
-
-def _chosen(logits: Tensor, temperature: float) -> Tensor:
-    """An index drawn by each example's logits ``(n, size)``; at temperature 0 the likeliest."""
-    if temperature == 0:
-        return logits.argmax(1)
-    return torch.multinomial((logits.float() / temperature).softmax(1), 1)[:, 0]
-
-
-def _plane(level: Level) -> tuple[int, int]:
-    """Height and width of a level; one axis is a single row."""
-    return (1, level.grid[0]) if len(level.grid) == 1 else (level.grid[0], level.grid[1])
-
-
-def _split(codes: Tensor, levels: Sequence[Level]) -> list[Tensor]:
-    """The grids ``(n, h, w)`` of flat codes ``(n, total)``."""
-    parts = codes.split([prod(level.grid) for level in levels], 1)
-    return [part.reshape(-1, *_plane(level)) for part, level in zip(parts, levels, strict=True)]

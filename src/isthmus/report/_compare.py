@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import warnings
 from collections.abc import Mapping, Sequence
@@ -215,7 +216,7 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
 
 def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
     """PCA once for every size of the code, with layout and scaling of that size's first member."""
-    firsts = {_code_size(model): model for model in reversed(models)}
+    firsts = {_code_numbers(model): model for model in reversed(models)}
     return [
         _reference(firsts[size], data, f"PCA (latent dim {size})" if len(firsts) > 1 else "PCA")
         for size in sorted(firsts)
@@ -225,9 +226,9 @@ def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
 def _reference(like: Estimator, data: Data, label: str) -> Row:
     start = perf_counter()
     model = PCAReference(
-        latent_dim=_code_size(like),
+        latent_dim=_code_numbers(like),
         scaling=like.scaling,
-        channels=like.channels,
+        channels=like._colours,
         image_shape=like.image_shape,
     ).fit(data.train)
     seconds = perf_counter() - start
@@ -235,8 +236,10 @@ def _reference(like: Estimator, data: Data, label: str) -> Row:
     return Row(label, "pca", model, measures, told_fields(model))
 
 
-def _code_size(model: Estimator) -> int:
-    """The size of the code of a trained member, where the data may have decided it."""
+def _code_numbers(model: Estimator) -> int:
+    """How many numbers the code of a trained member is, where the data may have decided it."""
+    if getattr(model, "code", "vector") == "map":
+        return math.prod(model.module_.bottleneck.code_shape)
     return model._suited(model.preprocessor_.spec)._code_size
 
 

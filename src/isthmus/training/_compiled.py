@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._inductor import standalone_compile
+from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from isthmus.core.objectives import Side, TrainableModule
@@ -16,6 +17,8 @@ from isthmus.training._gradients import Gradients, Ready, Seen
 from isthmus.training.runtimes import Runtime
 
 Graph = Callable[..., Sequence[Tensor]]
+
+_WARM = 3  # calls before a graph is recorded
 
 
 class CompiledGradients(Gradients):
@@ -102,19 +105,78 @@ class CompiledGradients(Gradients):
         copies = [
             tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in self._tensors
         ]
-        options = {"fallback_random": True, "triton.cudagraphs": self.runtime.device.type == "cuda"}
         try:
             with torch.random.fork_rng():
-                graph = make_fx(gradients)(*copies, *leaves)
-            compiled: Graph = standalone_compile(
-                graph, [*self._state, *leaves], options={"config_patches": options}
-            )
+                traced = _of_any_layout(make_fx(gradients)(*copies, *leaves))
+            return self._fast(traced, leaves)
         except Exception as error:  # the compiler raises errors of many kinds
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise InputError(
                 f"this training cannot be compiled here ({reason[0]}): pass compile=False."
             ) from error
-        return compiled
+
+    def _fast(self, traced: GraphModule, given: Sequence[Tensor]) -> Graph:
+        """A traced step, compiled; on a CUDA device recorded, also where the compiler gives up."""
+        is_recorded = self.runtime.device.type == "cuda"
+        options = {"fallback_random": True}
+        try:
+            compiled: Graph = standalone_compile(
+                traced, [*self._state, *given], options={"config_patches": options}
+            )
+            return Recorded(compiled, self._state, given) if is_recorded else compiled
+        except Exception:  # layouts that it did not expect, say
+            if not is_recorded:
+                raise
+            return Recorded(traced, self._state, given)
+
+
+class Recorded:
+    """A graph on a CUDA device, recorded once and replayed: a step is one launch.
+
+    The operations of a small network take less time than Python needs to ask for them. What is
+    recorded reads and writes fixed places in memory: the state stays where it is, the batch is
+    copied to where it lay at the recording, and the results lie where they lay then, so whoever
+    wants to keep one copies it before the next call. torch's generator counts the numbers that a
+    replay draws, so that they are those of a graph that was not recorded.
+
+    Args:
+        graph: what is recorded, a function of the state and of a batch.
+        state: parameters and buffers, which keep their places.
+        given: the tensors of a batch of the size that all will have.
+    """
+
+    def __init__(self, graph: Graph, state: Sequence[Tensor], given: Sequence[Tensor]) -> None:
+        self.given = [tensor.detach().clone() for tensor in given]
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        # kernels are chosen, and memory is found, in calls that touch nothing
+        with torch.cuda.stream(side), torch.random.fork_rng():
+            for _ in range(_WARM):
+                graph(*(tensor.clone() for tensor in state), *self.given)
+        torch.cuda.current_stream().wait_stream(side)
+        self.recording = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.recording):
+            self.results = list(graph(*state, *self.given))
+        self.known = len(state)
+
+    def __call__(self, *inputs: Tensor) -> Sequence[Tensor]:
+        for place, tensor in zip(self.given, inputs[self.known :], strict=True):
+            place.copy_(tensor)
+        self.recording.replay()
+        return self.results
+
+
+def _of_any_layout(graph: GraphModule) -> GraphModule:
+    """The graph with its views as reshapes.
+
+    The compiler may lay a tensor out otherwise than the tracing did, and a view of that need not
+    exist.
+    """
+    for node in graph.graph.nodes:
+        if node.target is torch.ops.aten.view.default:
+            node.target = torch.ops.aten.reshape.default
+    graph.recompile()
+    return graph
 
 
 def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:

@@ -135,16 +135,32 @@ def tuned(precision: str = "float32", threads: int | None = None) -> Iterator[No
     denormal, and every update of them takes a slow path in the processor. Only the threads are
     told: NumPy's own view of the smallest number must not change outside.
     """
-    previous, all_threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
+    all_threads = torch.get_num_threads()
     _take_threads(threads or all_threads, all_threads)
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     torch.set_flush_denormal(True)
     try:
-        yield
+        with multiplying(precision):
+            yield
     finally:
         torch.set_flush_denormal(False)
         _take_threads(all_threads, all_threads)
-        torch.set_float32_matmul_precision(previous)
+
+
+@contextlib.contextmanager
+def multiplying(precision: str = "float32") -> Iterator[None]:
+    """Products and convolutions of float32 in full, or on tensor cores under ``"tf32"``.
+
+    Left alone, torch rounds the factors of convolutions on NVIDIA's devices to ten bits, so that
+    codes there and on a CPU differ in the third digit.
+    """
+    products, convolved = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = convolved
+        torch.set_float32_matmul_precision(products)
 
 
 def _take_threads(count: int, of: int) -> None:
