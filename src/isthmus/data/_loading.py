@@ -20,6 +20,7 @@ from isthmus.data._sources.door import entering
 from isthmus.data._sources.folders import SUFFIXES, first_file, is_image
 from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
 from isthmus.data._sources.lazy import open_stream
+from isthmus.data._sources.patches import read_patches
 from isthmus.data._sources.series import read_series
 from isthmus.data._sources.tables import PARQUET, read_delimited, read_parquet
 from isthmus.data._splitting import check_fraction, split
@@ -60,6 +61,7 @@ class _Options:
     skip_unreadable: bool | None = None
     strict: bool = True
     stream: bool | None = None
+    patch: int | None = None
 
 
 def load_data(
@@ -68,6 +70,7 @@ def load_data(
     data_dir: Location | None = None,
     label: str | None = None,
     size: Size | None = None,
+    patch: int | None = None,
     like: Any = None,
     skip_unreadable: bool = False,
     stream: bool = False,
@@ -91,6 +94,9 @@ def load_data(
         label: the column of a table that holds the classes.
         size: a height and width, or one number for both, to which the images of a folder are
             resized.
+        patch: cuts square patches of so many pixels a side at random places of the images of a
+            folder, which may differ in size, in place of resizing them; every pixel is in four of
+            them on the average, and no image gives patches to both parts.
         like: a trained member: images are brought to the size, the colours and the layout that it
             was trained on, and need no ``size``. Other sources are read as ever.
         skip_unreadable: whether images that cannot be read are left out, with a warning that lists
@@ -109,9 +115,11 @@ def load_data(
         InputError: what cannot be used, with the place and the remedy.
     """
     check_fraction(test_fraction)
-    options = _Options(data_dir, label, size, like, skip_unreadable or None, stream=stream or None)
+    options = _Options(
+        data_dir, label, size, like, skip_unreadable or None, stream=stream or None, patch=patch
+    )
     if window is not None:
-        idle = ("data_dir", "size", "skip_unreadable", "stream")
+        idle = ("data_dir", "size", "skip_unreadable", "stream", "patch")
         _refuse_idle(str(source), "one long series", options, *idle)
         cut: dict[str, Any] = {"stride": stride, "kind": kind, "test_fraction": test_fraction}
         path = _existing(source)
@@ -119,6 +127,8 @@ def load_data(
         loaded = load_windows(path.resolve().name, series, window, **cut)
         said = {"source": os.fspath(source), "label": label, "window": window, **cut}
         return replace(loaded, source={k: value for k, value in said.items() if value is not None})
+    if patch is not None:
+        return _load_patches(source, patch, test_fraction, options)
     if isinstance(source, str) and source in DATA:
         _refuse_idle(source, "a known data set", options, "stream")
         return replace(_known(source, options), source={"source": source})
@@ -134,6 +144,28 @@ def load_data(
         "test_fraction": test_fraction,
     }
     return replace(data, source={name: value for name, value in given.items() if value is not None})
+
+
+def _load_patches(source: Location, patch: int, test_fraction: float, options: _Options) -> Data:
+    """Patches of a folder of images, as a data set."""
+    _refuse_idle(str(source), "cut into patches", options, "data_dir", "label", "size", "stream")
+    if not holds_images(source):
+        raise InputError(
+            f"patch={patch!r} means nothing for {str(source)!r}, which is no folder of images:"
+            " leave it out."
+        )
+    path = _existing(source)
+    skip = bool(options.skip_unreadable)
+    with limited(f"reading {os.fspath(source)}", "give a smaller patch"), entering(path):
+        rows = read_patches(path, patch, test_fraction, skip_unreadable=skip)
+    given = {
+        "source": os.fspath(source),
+        "patch": patch,
+        "skip_unreadable": skip or None,
+        "test_fraction": test_fraction,
+    }
+    known = {name: value for name, value in given.items() if value is not None}
+    return replace(split(path.resolve().name, rows, test_fraction), source=known)
 
 
 def read_rows(

@@ -12,6 +12,7 @@ from isthmus.core import allocations
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.randomness import own_draws
 from isthmus.data._layout import Layout
+from isthmus.data._sequences import is_ragged
 from isthmus.data.datasets import Part
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError
@@ -45,8 +46,8 @@ def for_shape(member: Member, outer: Shape) -> Member:
     if shapes != {name: value.shape for name, value in state.items()}:
         raise InputError(
             f"X has examples of shape {outer}, but the weights of this {type(member).__name__} are"
-            f" for {known.layout.outer} alone: bring them into that shape, or train a member that"
-            " only convolves, such as Hyperprior."
+            f" for {known.layout.outer} alone: bring them into that shape, or train"
+            " 'hyperprior' with a network that only convolves, such as 'gdn'."
         )
     module.to(member._device).load_state_dict(state, assign=True)
     other.module_ = module.eval().requires_grad_(False)
@@ -54,8 +55,11 @@ def for_shape(member: Member, outer: Shape) -> Member:
 
 
 def shape_given(X: Any) -> Shape:
-    """The shape of one example of an array or of a part of a data set."""
-    return tuple(np.shape(X.x if isinstance(X, Part) else X)[1:])
+    """The shape of one example of an array or of a part of a data set; () of anything else."""
+    x: Any = X.x if isinstance(X, Part) else X
+    if isinstance(x, list | tuple) and not is_ragged(x):
+        x = np.asarray(x)
+    return tuple(getattr(x, "shape", ())[1:])
 
 
 def _resized(known: Preprocessor, outer: Shape) -> tuple[ExampleSpec, Layout]:

@@ -44,11 +44,11 @@ class Hyper(NamedTuple):
     scale: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RatedCode(Code):
     """A code that says how much distortion counts beside its rate, ``weight: (n,)``."""
 
-    weight: Tensor | None = None
+    weight: Tensor
 
 
 class HyperpriorBottleneck(Bottleneck):
@@ -111,13 +111,6 @@ class HyperpriorBottleneck(Bottleneck):
     def expand(self, code: Tensor) -> Tensor:
         return self._unscaled(self._grid_of(code), self.log_inverse_gains[self.quality])
 
-    def log_prob(self, y: Tensor, z: Tensor) -> Tensor:
-        """log P(y, z) of whole numbers in nats, ``(n,)``; y may be flat, as :meth:`posterior`'s."""
-        grid = self._grid_of(y)
-        return -_nats(gaussian_mass(grid, on_table(self._log_scale(z, grid)))) - _nats(
-            self.density.mass(z)
-        )
-
     def table_places(self, z: Tensor) -> Tensor:
         """Where the scales of y lie on the table, not yet rounded, ``(n, channels, h, w)``."""
         return (self._log_scale(z) - LOG_LOWEST) / STEP
@@ -128,13 +121,17 @@ class HyperpriorBottleneck(Bottleneck):
         ``temperature`` multiplies the spread of both.
         """
         weight = self.project.weight
-        sides = [math.ceil(side / 4) for side in self.grid]
-        shape = (n, self.density.channels, *sides)
-        z = self.density.quantile(torch.rand(shape, device=weight.device).to(weight))
+        shares = torch.rand(self.hyper_shape(n), device=weight.device).to(weight)
+        z = self.density.quantile(shares)
         middle = self.density.quantile(torch.full_like(z[:1], 0.5))
         z = (middle + temperature * (z - middle)).round()
         scale = on_table(self._log_scale(z)).exp()
         return self._flat((temperature * scale * torch.randn_like(scale)).round())
+
+    def hyper_shape(self, n: int) -> Shape:
+        """The shape of z of n examples: its sides are a quarter of y's, rounded up."""
+        height, width = (math.ceil(side / 4) for side in self.grid)
+        return n, self.density.channels, height, width
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         if bool((posterior[0] != 0).any()):
@@ -190,7 +187,7 @@ class RateDistortion(nn.Module):
         parameters = module.parameters_of(code.z, batch.condition, batch)
         distortion = module.likelihood.nll(parameters, batch.x, batch.mask)
         assert isinstance(code, RatedCode)
-        objective = code.weight * distortion + code.penalty
+        objective = code.weight * distortion + code.terms["rate"]
         made = Pass(batch, features, code, parameters)
         return Loss(objective, {"distortion": distortion, **code.terms}, made)
 
@@ -199,7 +196,7 @@ def rated(passed: Tensor, y_nats: Tensor, z_nats: Tensor, weights: Tensor) -> Ra
     """A code that is charged for both of its levels, each ``(n,)``, in nats."""
     rate = y_nats + z_nats
     terms = {"rate": rate, "hyper_rate": z_nats}
-    return RatedCode(passed, rate, terms, weights.to(rate))
+    return RatedCode(passed, rate, terms, weight=weights.to(rate))
 
 
 def hyper_analysis(channels: int, hyper_channels: int) -> nn.Sequential:
