@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, overload
 import numpy as np
 from torch import Tensor, nn
 
+from isthmus import compression as compression
 from isthmus import corruptions as corruptions
 from isthmus import data as data
 from isthmus import divergences as divergences
@@ -21,6 +22,7 @@ from isthmus import priors as priors
 from isthmus import quantizers as quantizers
 from isthmus import registry as registry
 from isthmus import report as report
+from isthmus.compression import decompress as decompress
 from isthmus.corruptions import Corruption
 from isthmus.data.steps import StepScores as StepScores
 from isthmus.errors import DataWarning as DataWarning
@@ -98,8 +100,10 @@ __all__ = [
     "StepScores",
     "__version__",
     "compare",
+    "compression",
     "corruptions",
     "data",
+    "decompress",
     "divergences",
     "errors",
     "evaluate",
@@ -148,8 +152,13 @@ _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
+<<<<<<< HEAD
 _RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile"]
+=======
+_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "dilated", "recurrent"]
+_Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
+>>>>>>> main
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
 _Variant: TypeAlias = Literal["dec", "idec"]

@@ -291,6 +291,7 @@ PRIORS = Registry(
     {
         "mixture": "isthmus.priors.mixture:Mixture",
         "flow": "isthmus.priors.flow:Flow",
+        "diffusion": "isthmus.priors.diffusion:Diffusion",
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
     },
     base="isthmus.priors.base:Prior",

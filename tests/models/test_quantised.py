@@ -72,6 +72,17 @@ def test_moving_averages_follow_the_formula() -> None:
     assert book.vectors[2].tolist() == [0.0, 10.0]
 
 
+def test_entries_that_are_seldom_chosen_start_anew_where_that_is_asked_for() -> None:
+    def left(renewed_below: float) -> list[list[float]]:
+        book = AveragedCodebook(3, 1, 1.0, 1.0, decay=0.5, renewed_below=renewed_below)
+        book._place(torch.ones(3, dtype=torch.bool), torch.tensor([[0.0], [5.0], [9.0]]))
+        take(book, torch.tensor([[0.0]] * 6 + [[5.0]] * 2))  # counts 3.5, 1.5 and 0.5
+        return book.vectors.tolist()
+
+    assert left(0.0) == left(0.4) == [[0.0], [5.0], [9.0]]
+    assert left(0.6)[:2] == [[0.0], [5.0]] and left(0.6)[2][0] in (0.0, 5.0)
+
+
 def test_an_entry_that_fades_to_nothing_stays_where_it_was() -> None:
     book = book_at([[0.0, 0.0], [5.0, 5.0]])
     book.counts[1] = 0.0

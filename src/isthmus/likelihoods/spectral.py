@@ -145,13 +145,13 @@ class Spectral(LikelihoodPart):
         (1024, 256, 64), "lengths of the windows in steps; multiples of 4", low=4
     )
     scale: float = field(
-        0.1, "standard deviation by which errors are measured, in units of x", above=0
+        1.0, "standard deviation by which errors are measured, in units of x after scaling", above=0
     )
     log_weight: float = field(
         0.1, "weight of the distance of log magnitudes, in nats at every step (lambda)", low=0
     )
     floor: float = field(
-        1e-3, "magnitude below which differences of log magnitudes hardly count", above=0
+        1e-2, "magnitude below which differences of log magnitudes hardly count", above=0
     )
 
     def accepts(self, spec: ExampleSpec) -> str | None:

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.compression.container import Coded, Form
+from isthmus.compression.varints import damaged
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
@@ -18,8 +20,10 @@ from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators._sizes import for_shape, shape_given
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.precision import dtype_of
 from isthmus.likelihoods import LikelihoodPart, SquaredError
 from isthmus.models._hyperprior import HyperpriorBottleneck, RateDistortion
+from isthmus.models._hyperprior_files import Written, quality_of, read, written
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -70,6 +74,7 @@ class Hyperprior(Estimator):
 
     grid_network = "gdn"
     learns_prior = True
+    any_size = True
 
     latent_dim: int = field(128, "channels of the code y, at every place of its grid", low=1)
     hyper_channels: int = field(64, "channels of the code z, which says the scales of y", low=1)
@@ -158,6 +163,29 @@ class Hyperprior(Estimator):
 
     def _terms(self, X: Any, condition: Any, is_wide: bool) -> dict[str, np.ndarray]:
         return super(Hyperprior, self._suiting(X))._terms(X, condition, is_wide)
+
+    def _coded(self, X: Any, condition: Any) -> Coded:
+        member = self._suiting(X)
+        y, z, _ = member._posterior(X)
+        grid = y.reshape(*y.shape[:2], *member._bottleneck_in_float64().grid)
+        file = written(member._bottleneck_in_float64(), grid, z)
+        form = Form(len(y), member.preprocessor_.layout.outer, dtype_of(X))
+        return Coded(form, tuple(file))
+
+    def _uncoded(self, coded: Coded) -> Any:
+        form, file = coded.form, Written(*coded.streams) if len(coded.streams) == 4 else None
+        if file is None:
+            raise damaged()
+        quality = quality_of(file.head, len(self.distortion_weights))
+        member = for_shape(self, form.shape)._with(quality=quality)
+        member._require_room(form.n)
+        grid = read(member._bottleneck_in_float64(), file, form.n)
+        y = grid.astype(np.float32).reshape(form.n, *member.module_.bottleneck.code_shape)
+        return member._decoded(torch.from_numpy(y), np.empty(0, form.dtype))
+
+    def _bottleneck_in_float64(self) -> HyperpriorBottleneck:
+        with self._inference(torch.float64) as module:
+            return cast("HyperpriorBottleneck", module.bottleneck)
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         with self._inference() as module:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isthmus.priors.base import Prior, fitted, resolved
+    from isthmus.priors.diffusion import Diffusion
     from isthmus.priors.flow import Flow
     from isthmus.priors.mixture import Mixture
     from isthmus.priors.pixelcnn import PixelCNN
 
-__all__ = ["Flow", "Mixture", "PixelCNN", "Prior", "fitted", "resolved"]
+__all__ = ["Diffusion", "Flow", "Mixture", "PixelCNN", "Prior", "fitted", "resolved"]
 
 _HOMES = {
+    "Diffusion": "diffusion",
     "Flow": "flow",
     "Mixture": "mixture",
     "PixelCNN": "pixelcnn",

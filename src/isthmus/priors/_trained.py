@@ -84,7 +84,9 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
             batches = StoreBatches(
                 ArrayStore(codes.numpy()), runtime.device, condition=self._one_hot(classes)
             )
-            stage = Stage(self._epochs, module.objectives(), module.look)
+            with torch.no_grad():  # before the first weights go into a moving average
+                module.look(batches)
+            stage = Stage(self._epochs, module.objectives())
             trainer = Trainer(
                 module,
                 [stage],
