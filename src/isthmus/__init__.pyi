@@ -152,13 +152,8 @@ _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
-<<<<<<< HEAD
 _RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
-_Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile"]
-=======
-_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
->>>>>>> main
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
 _Variant: TypeAlias = Literal["dec", "idec"]

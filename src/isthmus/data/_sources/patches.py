@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.core.memory import require, say_if_large
-from isthmus.data._sources.folders import ImageFile
+from isthmus.data._sources.folders import LabelledFile
 from isthmus.data._sources.images import Images, Wanted, looked_at, say_unread
 from isthmus.data._sources.pixels import Head, decoded, pixel_type
 from isthmus.data._sources.progress import track
@@ -66,7 +66,7 @@ def _checked(side: object) -> int:
     return side
 
 
-def _require_large(files: Sequence[ImageFile], heads: Sequence[Head], size: int) -> None:
+def _require_large(files: Sequence[LabelledFile], heads: Sequence[Head], size: int) -> None:
     for file, head in zip(files, heads, strict=True):
         if min(head.size) < size:
             height, width = head.size
