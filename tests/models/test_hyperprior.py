@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +14,20 @@ import torch
 from scipy.stats import norm
 
 import isthmus as ist
+from isthmus.compression import rounding
+from isthmus.compression.container import unpack
+from isthmus.compression.frequencies import SCALES, frequencies, gaussian
 from isthmus.core.batch import Batch
 from isthmus.core.bounds import bounded
 from isthmus.likelihoods import SquaredErrorLikelihood
 from isthmus.models._factorised import FactorisedDensity
-from isthmus.models._hyperprior import LOG_LOWEST, SCALES, STEP, gaussian_mass, on_table
+from isthmus.models._hyperprior import (
+    LOG_LOWEST,
+    STEP,
+    HyperpriorBottleneck,
+    gaussian_mass,
+    on_table,
+)
 from isthmus.networks.gdn import GDN
 
 NARROW: dict[str, Any] = {
@@ -249,3 +261,100 @@ def test_what_is_refused_says_what_to_do(model: Any) -> None:
     with pytest.raises(ist.InputError, match="quality=7 does not exist"):
         model.transform(pictures(2))
     model.quality = None
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_a_file_gives_the_reconstruction_of_any_size_and_quality(model: Any) -> None:
+    for quality, size in ((0, (32, 32)), (1, (70, 45)), (0, (5, 7))):
+        model.quality = quality
+        x = pictures(3, *size)
+        content = model.compress(x)
+        restored = model.reconstruct(x)
+        model.quality = 1 - quality  # a file says its own
+        found = model.decompress(content)
+        assert found.dtype == restored.dtype
+        np.testing.assert_allclose(found, restored, atol=1e-6)
+    model.quality = None
+
+
+def test_a_file_has_the_bits_of_the_table_and_of_the_rate(model: Any) -> None:
+    x = pictures(96)
+    y, z, scale = model.encode(x)
+    streams = unpack(model.compress(x))[0].streams
+    bits = 8 * sum(map(len, streams))
+    places = np.rint(8 * np.log2(scale)).astype(int) + 26
+    tables = [gaussian(index) / 2**24 for index in range(SCALES)]
+    of_y = 0.0
+    for place, number in zip(places.ravel(), y.ravel().astype(int), strict=True):
+        end = len(tables[place]) // 2
+        of_y -= math.log2(tables[place][min(max(number, -end), end) + end])
+        of_y += 48 * (abs(number) >= end)  # beyond the reach of its Gaussian
+    numbers = torch.arange(z.min(), z.max() + 1).expand(1, 6, -1)
+    logs = model.module_.bottleneck.density.mass(numbers)[0].log().detach().numpy()
+    shares = frequencies(np.rint(64 * (logs.max(1, keepdims=True) - logs)).astype(int)) / 2**24
+    chosen = (z - z.min()).astype(int).swapaxes(0, 1).reshape(6, -1)
+    of_z = -np.log2(np.take_along_axis(shares, chosen, axis=1)).sum()
+    assert bits == pytest.approx(of_y + of_z, rel=0.01)
+    assert bits == pytest.approx(model.terms(x)["rate"].sum() / math.log(2), rel=0.02)
+
+
+def test_codes_are_the_same_with_other_threads_and_other_batches(model: Any) -> None:
+    x, before = pictures(9, 64, 48), torch.get_num_threads()
+    whole = model.compress(x)
+    try:
+        torch.set_num_threads(2)
+        assert model.compress(x) == whole
+        restored = model.decompress(whole)
+    finally:
+        torch.set_num_threads(before)
+    alone = [model.decompress(model.compress(one[None]))[0] for one in x]
+    np.testing.assert_allclose(restored, alone, atol=1e-6)
+
+
+def test_scales_that_another_machine_would_round_otherwise_are_written_down(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decoder's numbers are off by as much as the margin allows, and its codes are the same."""
+    x = pictures(2, 48, 48)
+    monkeypatch.setattr(rounding, "MARGIN", 0.05)  # so that some lie within it
+    content = model.compress(x)
+    notes = unpack(content)[0].streams[2]
+    assert len(notes) > 8
+    wanted = model.decompress(content)
+    table_places = HyperpriorBottleneck.table_places
+    random = torch.Generator().manual_seed(0)
+
+    def elsewhere(self: HyperpriorBottleneck, z: torch.Tensor) -> torch.Tensor:
+        places = table_places(self, z)
+        return places + 0.04 * (2 * torch.rand(places.shape, generator=random) - 1)
+
+    monkeypatch.setattr(HyperpriorBottleneck, "table_places", elsewhere)
+    assert np.array_equal(model.decompress(content), wanted)
+
+
+def test_codes_that_come_out_otherwise_are_refused(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = model.compress(pictures(2))
+    table_places = HyperpriorBottleneck.table_places
+    monkeypatch.setattr(
+        HyperpriorBottleneck, "table_places", lambda self, z: table_places(self, z) + 3
+    )
+    with pytest.raises(ist.InputError, match="the codes come out otherwise here than they went in"):
+        model.decompress(content)
+
+
+@pytest.mark.slow
+def test_another_process_reads_the_same_codes(model: Any, tmp_path: Path) -> None:
+    x = pictures(3, 50, 70)
+    model.save(tmp_path / "run")
+    (tmp_path / "x.isth").write_bytes(model.compress(x))
+    script = (
+        "import sys, numpy, torch, isthmus as ist; torch.set_num_threads(2);"
+        "m = ist.load(sys.argv[1] + '/run'); data = open(sys.argv[1] + '/x.isth', 'rb').read();"
+        "numpy.save(sys.argv[1] + '/x.npy', m.decompress(data))"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "x.npy"), model.reconstruct(x), atol=1e-6)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isthmus.compression.frequencies import PER_OCTAVE, SCALES, scale_steps
 from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
@@ -20,11 +22,9 @@ from isthmus.core.objectives import Loss
 from isthmus.core.reductions import full
 from isthmus.models._factorised import FactorisedDensity
 
-SCALES = 91
-"""How many standard deviations the table has; a number of the code is written under one of them."""
-STEP = math.log(2) / 8
-"""The logarithm of the ratio of neighbours."""
-LOG_LOWEST = -26 * STEP
+STEP = math.log(2) / PER_OCTAVE
+"""The logarithm of the ratio of two neighbours in the table of scales."""
+LOG_LOWEST = -float(scale_steps(np.zeros(()))) * STEP
 """The logarithm of the least of them, 0.105 steps of rounding; the greatest is 256."""
 _LOG_BOUNDS = LOG_LOWEST, LOG_LOWEST + (SCALES - 1) * STEP
 _LEAST = 1e-9  # of a mass: its logarithm stays finite

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from isthmus.compression.coder import Reader, Writer
 from isthmus.compression.frequencies import SCALES, STEPS, frequencies
+from isthmus.compression.indices import CHECKSUM, checksum, require_same_codes
 from isthmus.compression.rounding import choices_of, notes_of, resolved, rounded
 from isthmus.compression.varints import damaged, read_varint, varint
 from isthmus.errors import InputError
@@ -22,7 +23,7 @@ class Written(NamedTuple):
     """What a file holds of codes.
 
     Attributes:
-        head: which quality, and how far z reaches.
+        head: which quality, a checksum of y, and how far z reaches.
         notes_z, notes_y: how the encoder rounded what lay between two entries of a table.
         content: z and then y, by the entropy coder.
     """
@@ -58,8 +59,8 @@ def written(bottleneck: HyperpriorBottleneck, y: np.ndarray, z: np.ndarray) -> W
     for numbers, table in zip(_by_channel(z - low), frequencies(_below(steps)), strict=True):
         writer.write(numbers, table)
     writer.write_gaussian(y.ravel().astype(np.int64), _indices(places))
-    head = bytes([bottleneck.quality]) + varint(_unsigned(low)) + varint(high - low)
-    return Written(head, notes_z, notes_y, writer.content())
+    head = (bytes([bottleneck.quality]), checksum(y), varint(_unsigned(low)), varint(high - low))
+    return Written(b"".join(head), notes_z, notes_y, writer.content())
 
 
 def read(bottleneck: HyperpriorBottleneck, file: Written, n: int) -> np.ndarray:
@@ -75,12 +76,14 @@ def read(bottleneck: HyperpriorBottleneck, file: Written, n: int) -> np.ndarray:
     channels = [reader.read(table, count) for table in frequencies(_below(steps))]
     z = np.stack(channels).reshape(shape[1], n, *shape[2:]).swapaxes(0, 1) + low
     places = resolved(_places(bottleneck, z), *choices_of(file.notes_y))
-    return reader.read_gaussian(_indices(places)).reshape(places.shape)
+    y = reader.read_gaussian(_indices(places)).reshape(places.shape)
+    require_same_codes(y, file.head[1 : 1 + CHECKSUM])
+    return y
 
 
 def quality_of(head: bytes, count: int) -> int:
     """Which of ``count`` weights codes were made for."""
-    if not head or head[0] >= count:
+    if len(head) < 1 + CHECKSUM or head[0] >= count:
         raise damaged()
     return head[0]
 
@@ -134,7 +137,7 @@ def _unsigned(number: int) -> int:
 
 def _bounds(head: bytes) -> tuple[int, int]:
     """The least number of z, and how far the greatest lies above it."""
-    low, place = read_varint(head, 1)
+    low, place = read_varint(head, 1 + CHECKSUM)
     reach, end = read_varint(head, place)
     if end != len(head) or max(low, reach) > _MOST or reach < 1:
         raise damaged()
