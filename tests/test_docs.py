@@ -163,7 +163,7 @@ RUN = pytest.mark.parametrize(
         ROOT / "README.md",
         *(
             ROOT / "docs" / f"{n}.md"
-            for n in ("compression", "conditions", "outliers", "series", "tables")
+            for n in ("compression", "conditions", "export", "outliers", "series", "tables")
         ),
         *MEMBER_PAGES,
     ],

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+import isthmus as ist
 from benchmarks.papers.record import ROOT
 from isthmus.errors import InputError
 
+_DEBIAN = Path("/usr/share/datasets")
 _ROW = 3073  # a label and 3 × 32 × 32 values
 
 
@@ -21,6 +23,17 @@ def cifar10() -> tuple[np.ndarray, np.ndarray]:
     """
     folder = Path(os.environ.get("ISTHMUS_DATA", ROOT.parent / "shared" / "data"))
     return _images(folder, "data_batch_1.bin*"), _images(folder, "test_batch*.bin*")[:1000]
+
+
+def fashion_mnist() -> ist.data.Data:
+    """Fashion-MNIST from a folder of that name: in ISTHMUS_DATA, or as Debian's package
+    dataset-fashion-mnist lays it down; else it is downloaded.
+    """
+    places = (Path(os.environ.get("ISTHMUS_DATA", ROOT.parent / "shared" / "data")), _DEBIAN)
+    found = (place / "fashion-mnist" for place in places)
+    return ist.data.load(
+        "fashion-mnist", data_dir=next((folder for folder in found if folder.is_dir()), None)
+    )
 
 
 def _images(folder: Path, pattern: str) -> np.ndarray:

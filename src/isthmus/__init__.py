@@ -39,6 +39,7 @@ _SUBMODULES = (
     "errors",
     "explorer",
     "figures",
+    "judges",
     "likelihoods",
     "metrics",
     "models",

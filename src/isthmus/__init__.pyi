@@ -14,6 +14,7 @@ from isthmus import divergences as divergences
 from isthmus import errors as errors
 from isthmus import explorer as explorer
 from isthmus import figures as figures
+from isthmus import judges as judges
 from isthmus import likelihoods as likelihoods
 from isthmus import metrics as metrics
 from isthmus import models as models
@@ -36,6 +37,7 @@ from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
 from isthmus.explorer import explore as explore
+from isthmus.judges import Judge
 from isthmus.likelihoods import LikelihoodPart
 from isthmus.metrics import evaluate as evaluate
 from isthmus.models.aae import AAE as _AAE
@@ -110,6 +112,7 @@ __all__ = [
     "explore",
     "explorer",
     "figures",
+    "judges",
     "likelihoods",
     "load",
     "metrics",
@@ -136,6 +139,7 @@ _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper"]
 _Criterion: TypeAlias = Literal["auto", "error", "density", "score", "distance"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
+_Judge: TypeAlias = Literal["perceptual", "patch", "vqgan"]
 _Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
 _Likelihood: TypeAlias = Literal[
     "auto",
@@ -220,6 +224,8 @@ class AE(_AE):
     Args:
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
             'tanh' into [-1, 1], 'relu' makes it at least 0.
     """
@@ -261,6 +267,7 @@ class AE(_AE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         code: _Code = "vector",
+        judge: _Judge | Judge | None = None,
         code_activation: _CodeActivation = "linear",
     ) -> None: ...
 
@@ -511,6 +518,8 @@ class DenoisingAE(_DenoisingAE):
         latent_dim: size of the code.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
             'tanh' into [-1, 1], 'relu' makes it at least 0.
         corruption: how examples are damaged; or, in Python, a function of your own from a batch
@@ -554,6 +563,7 @@ class DenoisingAE(_DenoisingAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         code: _Code = "vector",
+        judge: _Judge | Judge | None = None,
         code_activation: _CodeActivation = "linear",
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] = "gaussian",
     ) -> None: ...
@@ -903,6 +913,8 @@ class VAE(_VAE):
             y): its label, or covariates.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
         kl_warmup: epochs over which the weight of the rate grows from 0 to beta.
         free_bits: nats per dimension of the code that cost nothing, on the average of a batch.
@@ -946,6 +958,7 @@ class VAE(_VAE):
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
         code: _Code = "vector",
+        judge: _Judge | Judge | None = None,
         beta: float = 1.0,
         kl_warmup: float = 0.0,
         free_bits: float = 0.0,
@@ -1020,6 +1033,8 @@ class VQVAE(_VQVAE):
         latent_dim: size of the vectors that are quantised, and of what stands for them.
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
@@ -1062,6 +1077,7 @@ class VQVAE(_VQVAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        judge: _Judge | Judge | None = None,
         quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
     ) -> None: ...
@@ -1073,6 +1089,8 @@ class VQVAE2(_VQVAE2):
         latent_dim: size of the vectors that are quantised, and of what stands for them.
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
@@ -1118,6 +1136,7 @@ class VQVAE2(_VQVAE2):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        judge: _Judge | Judge | None = None,
         quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
         scales: int = 2,

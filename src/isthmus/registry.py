@@ -267,6 +267,16 @@ CORRUPTIONS = Registry(
     base="isthmus.corruptions:Corruption",
 )
 
+JUDGES = Registry(
+    "judge",
+    {
+        "perceptual": "isthmus.judges:Perceptual",
+        "patch": "isthmus.judges:PatchAdversary",
+        "vqgan": "isthmus.judges:VQGAN",
+    },
+    base="isthmus.judges:Judge",
+)
+
 OPTIMIZERS = Registry(
     "optimizer",
     {

@@ -7,4 +7,5 @@ from benchmarks.papers.rows import clusters
 from benchmarks.papers.rows import likelihood
 from benchmarks.papers.rows import matching
 from benchmarks.papers.rows import quantised
+from benchmarks.papers.rows import codebooks
 from benchmarks.papers.rows import hierarchy

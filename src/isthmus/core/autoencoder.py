@@ -106,7 +106,10 @@ class Penalty(nn.Module, ABC):
 
 
 LossFunction = Callable[["Autoencoder", Tensor, Batch, Tensor | None], Loss]
-"""From a module, features, examples and noise to the cost of each example."""
+"""From a module, features, examples and noise to the cost of each example.
+
+One that changes in the course of training has a method ``anneal(epoch)``, as a bottleneck has.
+"""
 
 
 def single_sample(
@@ -273,8 +276,11 @@ class Autoencoder(TrainableModule):
         return (Objective(own, self.loss), *adversaries)
 
     def anneal(self, epoch: float) -> None:
-        """Tell the bottleneck how far training has come."""
+        """Tell the bottleneck, and a loss that asks for it, how far training has come."""
         self.bottleneck.anneal(epoch)
+        anneal = getattr(self.loss_function, "anneal", None)
+        if anneal is not None:
+            anneal(epoch)
 
     def close_epoch(self) -> dict[str, float]:
         """Let the bottleneck close an epoch."""
