@@ -376,13 +376,14 @@ def hyperprior() -> list[Figure]:
     weights, x = (3, 10, 30, 100), one_each()
     model = trained(
         "hyperprior",
+        DATA.train.x[:4000],
         hidden=(32, 32, 48),
         latent_dim=48,
         hyper_channels=24,
         distortion_weights=weights,
-        epochs=15,
+        epochs=12,
         batch_size=64,
-        learning_rate=2e-3,
+        learning_rate=3e-3,
         schedule="cosine",
     )
     rows = {"original": x}
