@@ -36,6 +36,7 @@ from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderC
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
+from isthmus.estimators.sounds import restore_sound as restore_sound
 from isthmus.explorer import explore as explore
 from isthmus.judges import Judge
 from isthmus.likelihoods import LikelihoodPart
@@ -122,6 +123,7 @@ __all__ = [
     "quantizers",
     "registry",
     "report",
+    "restore_sound",
     "score_steps",
     "windows_for",
 ]

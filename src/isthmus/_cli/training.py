@@ -256,12 +256,11 @@ def fit_prior_command(
     **values: Any,
 ) -> None:
     """Fit a distribution over the training examples' codes; `sample` draws from it."""
-    from isthmus.io import manifests, pretrained
+    from isthmus.io import manifests, places
 
-    if str(run).startswith(pretrained.PREFIX):
+    if (why := places.why_fixed(run)) is not None:
         raise InputError(
-            f"{run} comes with the package and stays as it is: train your own run, or fit the prior"
-            " in Python."
+            f"{run} {why} and stays as it is: train your own run, or fit the prior in Python."
         )
     manifests.require_folder(run)
     with _alone(run):
