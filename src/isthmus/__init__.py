@@ -22,6 +22,7 @@ _NAMES = {
     "Estimator": "isthmus.estimators.base",
     "OutlierDetector": "isthmus.estimators.outliers",
     "StepScores": "isthmus.data.steps",
+    "restore_sound": "isthmus.estimators.sounds",
     "score_steps": "isthmus.estimators.series",
     "windows_for": "isthmus.estimators.series",
     "load": "isthmus.io.runs:load_run",
