@@ -36,6 +36,7 @@ from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderC
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
+from isthmus.estimators.tiling import Tiled as Tiled
 from isthmus.explorer import explore as explore
 from isthmus.judges import Judge
 from isthmus.likelihoods import LikelihoodPart
@@ -98,6 +99,7 @@ __all__ = [
     "SparseAE",
     "StackedAE",
     "StepScores",
+    "Tiled",
     "__version__",
     "compare",
     "compression",
