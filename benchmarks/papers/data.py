@@ -12,8 +12,8 @@ import isthmus as ist
 from benchmarks.papers.record import ROOT
 from isthmus.errors import InputError
 
-_DEBIAN = Path("/usr/share/datasets")
 _ROW = 3073  # a label and 3 × 32 × 32 values
+_DEBIAN = Path("/usr/share/datasets")
 
 
 def cifar10() -> tuple[np.ndarray, np.ndarray]:
@@ -21,8 +21,31 @@ def cifar10() -> tuple[np.ndarray, np.ndarray]:
 
     A part of the data set is enough here, in its binary format, packed or not.
     """
+    part = cifar10_part()
+    return np.asarray(part.train.x), np.asarray(part.test.x)
+
+
+def cifar10_part() -> ist.data.Data:
+    """The images of :func:`cifar10` with their labels."""
     folder = Path(os.environ.get("ISTHMUS_DATA", ROOT.parent / "shared" / "data"))
-    return _images(folder, "data_batch_1.bin*"), _images(folder, "test_batch*.bin*")[:1000]
+    train = _part(_records(folder, "data_batch_1.bin*"))
+    return ist.data.Data("cifar10", train, _part(_records(folder, "test_batch*.bin*")[:1000]))
+
+
+def _records(folder: Path, pattern: str) -> np.ndarray:
+    """The rows of a file, each a label and an image."""
+    file = next(iter(sorted(folder.rglob(pattern))), None)
+    if file is None:
+        raise InputError(
+            f"{folder} holds no {pattern} of CIFAR-10's binary version: set ISTHMUS_DATA to a"
+            " folder that does."
+        )
+    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    return np.frombuffer(content, np.uint8).reshape(-1, _ROW)
+
+
+def _part(records: np.ndarray) -> ist.data.Part:
+    return ist.data.Part(records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].astype(np.int64))
 
 
 def fashion_mnist() -> ist.data.Data:
@@ -34,14 +57,3 @@ def fashion_mnist() -> ist.data.Data:
     return ist.data.load(
         "fashion-mnist", data_dir=next((folder for folder in found if folder.is_dir()), None)
     )
-
-
-def _images(folder: Path, pattern: str) -> np.ndarray:
-    file = next(iter(sorted(folder.rglob(pattern))), None)
-    if file is None:
-        raise InputError(
-            f"{folder} holds no {pattern} of CIFAR-10's binary version: set ISTHMUS_DATA to a"
-            " folder that does."
-        )
-    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    return np.frombuffer(content, np.uint8).reshape(-1, _ROW)[:, 1:].reshape(-1, 3, 32, 32)

@@ -335,6 +335,7 @@ FIGURES = Registry(
         "grid": "isthmus.figures._grid:grid",
         "reconstructions": "isthmus.figures._decoded:reconstructions",
         "samples": "isthmus.figures._decoded:samples",
+        "denoising_path": "isthmus.figures._denoising:denoising_path",
         "styles": "isthmus.figures._decoded:styles",
         "walk": "isthmus.figures._decoded:walk",
         "outliers": "isthmus.figures._outliers:outliers",

@@ -29,6 +29,9 @@ def test_every_figure_of_a_vae_can_be_drawn(
 ) -> None:
     if name == "styles":  # classes can be told apart from style where the model knows them
         vae = ist.VAE(condition="label", **QUICK).fit(digits.train)
+    if name == "denoising_path":
+        vae = ist.VAE(**QUICK).fit(digits.train)
+        vae.fit_prior(digits.train, prior=ist.priors.Diffusion(epochs=1, width=8, verbose=0))
     if name == "series_outliers":
         cut = ist.data.windows(np.sin(np.arange(90)), 20, 5)
         vae, digits = ist.VAE(**QUICK).fit(cut), ist.data.Data("waves", cut, cut)

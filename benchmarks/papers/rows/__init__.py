@@ -9,3 +9,4 @@ from benchmarks.papers.rows import matching
 from benchmarks.papers.rows import quantised
 from benchmarks.papers.rows import codebooks
 from benchmarks.papers.rows import hierarchy
+from benchmarks.papers.rows import diffusion

@@ -42,6 +42,9 @@ class Bottleneck(nn.Module, ABC):
     is_random: bool = False
     """Whether the code is drawn, so that a bound is an average over draws."""
 
+    is_gaussian: bool = False
+    """Whether the posterior is ``(μ, log σ²)`` of independent normals, and the prior N(0, I)."""
+
     reads_condition: bool = False
     """Whether a condition changes the code's own prior, so that it is handed to every pass."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from isthmus.figures._animation import evolution_gif
 from isthmus.figures._codes import plane
 from isthmus.figures._decoded import reconstructions, samples, styles, walk
+from isthmus.figures._denoising import denoising_path
 from isthmus.figures._evolution import evolution
 from isthmus.figures._explanation import explanation
 from isthmus.figures._grid import grid
@@ -20,6 +21,7 @@ from isthmus.figures._training import curves
 __all__ = [
     "as_images",
     "curves",
+    "denoising_path",
     "evolution",
     "evolution_gif",
     "explanation",
