@@ -14,10 +14,12 @@ from isthmus._cli.shared import (
     Input,
     Json,
     Label,
+    Overlap,
     Overwrite,
     Run,
     Size,
     Skip,
+    Tiles,
     columns_of,
     condition_from,
     examples_for,
@@ -32,6 +34,7 @@ from isthmus.errors import InputError
 if TYPE_CHECKING:
     from isthmus._cli.pictures import Target
     from isthmus.data import Rows
+    from isthmus.estimators.tiling import Tiled
 
 
 def encode_command(
@@ -107,6 +110,8 @@ def reconstruct_command(
     label: Label = None,
     size: Size = None,
     skip_unreadable: Skip = False,
+    tiles: Tiles = False,
+    overlap: Overlap = None,
     condition: Condition = None,
     columns: Annotated[
         int | None, typer.Option(help="examples side by side in a picture; 10 if not given", min=1)
@@ -116,7 +121,8 @@ def reconstruct_command(
 ) -> None:
     """Write reconstructions; a picture shows the first hundred, below their examples.
 
-    A photograph becomes a photograph; of a folder of images into another, every one. A run that was
+    A photograph becomes a photograph; of a folder of images into another, every one. With --tiles
+    they keep their size, whatever that is. A run that was
     trained on windows of a series rebuilds every step of one. A conditional member is told the
     labels of DATA. Under --condition it is told that while it decodes: the same style as another
     class.
@@ -129,13 +135,20 @@ def reconstruct_command(
         return
     target = _checked_target(data, out, columns, overwrite)
     told = condition_from(model, condition)
+    tiled = _tiled(model, target, data, out, tiles=tiles, overlap=overlap)
 
     def restore(rows: Rows) -> Any:
+        if tiled is not None:
+            return tiled.reconstruct(rows.x, **told)
         return model.reconstruct(examples_for(model, rows, data, needed=not told), **told)
 
     if target != "file":
         found = pictures.restore_images(
-            *(model, data, out, restore), command="reconstruct", overwrite=overwrite, **options
+            *(model, data, out, restore),
+            command="reconstruct",
+            overwrite=overwrite,
+            tiled=tiles,
+            **options,
         )
         wrote_images(found, as_json)
         return
@@ -147,8 +160,8 @@ def reconstruct_command(
         from isthmus.figures import as_images
 
         originals, per_row = as_images(rows.x), columns or 10
-        tiles = exports.interleave(originals, as_images(examples), per_row)
-        exports.write_picture(out, tiles, per_row)
+        beside = exports.interleave(originals, as_images(examples), per_row)
+        exports.write_picture(out, beside, per_row)
     else:
         exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json, rows.unread)
@@ -162,10 +175,15 @@ def denoise_command(
     label: Label = None,
     size: Size = None,
     skip_unreadable: Skip = False,
+    tiles: Tiles = False,
+    overlap: Overlap = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Write cleaned examples, by a denoising member; of a folder of images, every one."""
+    """Write cleaned examples, by a denoising member; of a folder of images, every one.
+
+    With --tiles photographs keep their size, whatever that is.
+    """
     from isthmus._cli import exports, pictures
     from isthmus.data.rows import with_columns
 
@@ -173,13 +191,20 @@ def denoise_command(
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
     if not hasattr(model, "denoise"):
         raise InputError(f"{type(model).__name__} does not clean examples: train 'denoising'.")
+    tiled = _tiled(model, target, data, out, tiles=tiles, overlap=overlap)
 
     def restore(rows: Rows) -> Any:
+        if tiled is not None:
+            return tiled.denoise(rows.x)
         return model.denoise(with_columns(rows.x, rows.columns))
 
     if target != "file":
         found = pictures.restore_images(
-            *(model, data, out, restore), command="denoise", overwrite=overwrite, **options
+            *(model, data, out, restore),
+            command="denoise",
+            overwrite=overwrite,
+            tiled=tiles,
+            **options,
         )
         wrote_images(found, as_json)
         return
@@ -214,6 +239,23 @@ def impute_command(
     examples = model.impute(examples_for(model, rows, data, needed=not told), **told)
     exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json)
+
+
+def _tiled(
+    model: Any, target: Target, data: str, out: Path, *, tiles: bool, overlap: int | None
+) -> Tiled | None:
+    """The member in tiles, where they are asked for."""
+    from isthmus.data._loading import holds_images
+    from isthmus.estimators.tiling import Tiled
+
+    if overlap is not None and not tiles:
+        raise InputError(f"--overlap {overlap} is that of --tiles: pass both, or leave it out.")
+    if tiles and target == "file" and holds_images(data):
+        raise InputError(
+            f"--tiles keeps the size of each photograph, but {out} would hold all of them in one:"
+            " name a folder, or for one photograph a picture."
+        )
+    return Tiled(model, overlap) if tiles else None
 
 
 def _checked_target(data: str, out: Path, columns: int | None, overwrite: bool) -> Target:
