@@ -23,6 +23,7 @@ _NAMES = {
     "OutlierDetector": "isthmus.estimators.outliers",
     "Tiled": "isthmus.estimators.tiling",
     "StepScores": "isthmus.data.steps",
+    "restore_sound": "isthmus.estimators.sounds",
     "score_steps": "isthmus.estimators.series",
     "windows_for": "isthmus.estimators.series",
     "load": "isthmus.io.runs:load_run",

@@ -132,6 +132,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "draw": drawing.draw_command,
             "explore": exploring.explore_command,
             "export": exporting.export_command,
+            "push": exporting.push_command,
             "compress": compressing.compress_command,
             "decompress": compressing.decompress_command,
         },

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from isthmus._cli.shared import Json, Overwrite, Run, open_run, say
+from isthmus._cli.shared import (
+    DataDir,
+    Json,
+    Label,
+    Overwrite,
+    Run,
+    examples_for,
+    open_run,
+    options_of,
+    rows_from,
+    say,
+)
 
 
 def export_command(
@@ -37,3 +48,36 @@ def export_command(
         exports.refuse_existing(target, overwrite)
     written = open_run(run).export(out, parts=wanted, opset=opset)
     say("\n".join(map(str, written)), {"out": written, "opset": opset}, as_json)
+
+
+def push_command(
+    run: Run,
+    name: Annotated[
+        str, typer.Argument(metavar="USER/NAME", help="on the hub; USER/NAME@BRANCH for a branch")
+    ],
+    licence: Annotated[
+        str, typer.Option(help="of the model, as the hub writes it: mit, cc-by-4.0, …")
+    ] = "unknown",
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="data on whose test part the card's errors are measured"),
+    ] = None,
+    data_dir: DataDir = None,
+    label: Label = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="make a new repository private")
+    ] = False,
+    message: Annotated[str, typer.Option(help="of the commit")] = "A run of isthmus",
+    as_json: Json = False,
+) -> None:
+    """Send a run to a hub (huggingface_hub), with a card of what it is.
+
+    The token is that of `hf auth login`, or HF_TOKEN. `hub:USER/NAME` then stands for the run
+    wherever a RUN is asked for.
+    """
+    model, test = open_run(run), None
+    if data is not None:
+        rows = rows_from(data, model, **options_of(data_dir, label, None, False))
+        test = examples_for(model, rows, data)
+    sent = model.push_to_hub(name, licence=licence, test=test, private=private, message=message)
+    say(sent, {"run": run, "sent": sent}, as_json)

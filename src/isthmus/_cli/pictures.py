@@ -22,6 +22,7 @@ from isthmus.version import __version__
 if TYPE_CHECKING:
     from isthmus.data import Rows
     from isthmus.data._sources.images import Images
+    from isthmus.estimators.tiling import Tiled
 
 Target: TypeAlias = Literal["folder", "picture", "file"]
 
@@ -53,6 +54,21 @@ def target_of(source: str, out: Path) -> Target:
     if ending in _FORMATS and not out.is_dir():
         return "picture" if Path(source).expanduser().is_file() else "file"
     return "folder"
+
+
+def tiled(model: Any, source: str, out: Path, *, tiles: bool, overlap: int | None) -> Tiled | None:
+    """The member in tiles, where they are asked for."""
+    from isthmus.data._loading import holds_images
+    from isthmus.estimators.tiling import Tiled
+
+    if overlap is not None and not tiles:
+        raise InputError(f"--overlap {overlap} is that of --tiles: pass both, or leave it out.")
+    if tiles and target_of(source, out) == "file" and holds_images(source):
+        raise InputError(
+            f"--tiles keeps the size of each photograph, but {out} would hold all of them in one:"
+            " name a folder, or for one photograph a picture."
+        )
+    return Tiled(model, overlap) if tiles else None
 
 
 def restore_images(

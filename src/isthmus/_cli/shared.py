@@ -106,7 +106,10 @@ SampleRate = Annotated[
 Mono = Annotated[bool, typer.Option("--mono", help="mix the channels of sounds down to one")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="the folder of a trained member, or pretrained:NAME")
+    Path,
+    typer.Argument(
+        metavar="RUN", help="the folder of a trained member, pretrained:NAME or hub:USER/NAME"
+    ),
 ]
 Input = Annotated[
     str,

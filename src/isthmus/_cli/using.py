@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus._cli import series
+from isthmus._cli import series, sounds
 from isthmus._cli.shared import (
     Condition,
     DataDir,
@@ -34,7 +34,6 @@ from isthmus.errors import InputError
 if TYPE_CHECKING:
     from isthmus._cli.pictures import Target
     from isthmus.data import Rows
-    from isthmus.estimators.tiling import Tiled
 
 
 def encode_command(
@@ -97,7 +96,8 @@ Restored = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help=".npy, .png; .csv or .parquet for a table; a folder for images, each under its name",
+        help=".npy, .png; .csv or .parquet for a table; a folder for images or sounds, each under"
+        " its name",
     ),
 ]
 
@@ -121,21 +121,24 @@ def reconstruct_command(
 ) -> None:
     """Write reconstructions; a picture shows the first hundred, below their examples.
 
-    A photograph becomes a photograph; of a folder of images into another, every one. With --tiles
-    they keep their size, whatever that is. A run that was
-    trained on windows of a series rebuilds every step of one. A conditional member is told the
-    labels of DATA. Under --condition it is told that while it decodes: the same style as another
-    class.
+    A photograph becomes a photograph and a sound a sound; of a folder of either into another, every
+    one. With --tiles photographs keep their size, whatever that is. A run that was trained on
+    windows of a series rebuilds every step of one. A conditional member is told the labels of DATA.
+    Under --condition it is told that while it decodes: the same style as another class.
     """
     from isthmus._cli import exports, pictures
 
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
+    tiled = pictures.tiled(model, data, out, tiles=tiles, overlap=overlap)
     if series.windows_of(model):
         series.rebuild(model, data, label, out, overwrite, as_json)
         return
+    if sounds.target_of(data, out) is not None:
+        told = condition_from(model, condition)
+        _restore_sounds(model, data, out, "reconstruct", told, options, overwrite, as_json)
+        return
     target = _checked_target(data, out, columns, overwrite)
     told = condition_from(model, condition)
-    tiled = _tiled(model, target, data, out, tiles=tiles, overlap=overlap)
 
     def restore(rows: Rows) -> Any:
         if tiled is not None:
@@ -187,11 +190,15 @@ def denoise_command(
     from isthmus._cli import exports, pictures
     from isthmus.data.rows import with_columns
 
-    target = _checked_target(data, out, None, overwrite)
+    are_sounds = sounds.target_of(data, out) is not None
+    target = "folder" if are_sounds else _checked_target(data, out, None, overwrite)
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
+    tiled = pictures.tiled(model, data, out, tiles=tiles, overlap=overlap)
     if not hasattr(model, "denoise"):
         raise InputError(f"{type(model).__name__} does not clean examples: train 'denoising'.")
-    tiled = _tiled(model, target, data, out, tiles=tiles, overlap=overlap)
+    if are_sounds:
+        _restore_sounds(model, data, out, "denoise", {}, options, overwrite, as_json)
+        return
 
     def restore(rows: Rows) -> Any:
         if tiled is not None:
@@ -241,21 +248,31 @@ def impute_command(
     wrote(out, examples, as_json)
 
 
-def _tiled(
-    model: Any, target: Target, data: str, out: Path, *, tiles: bool, overlap: int | None
-) -> Tiled | None:
-    """The member in tiles, where they are asked for."""
-    from isthmus.data._loading import holds_images
-    from isthmus.estimators.tiling import Tiled
-
-    if overlap is not None and not tiles:
-        raise InputError(f"--overlap {overlap} is that of --tiles: pass both, or leave it out.")
-    if tiles and target == "file" and holds_images(data):
-        raise InputError(
-            f"--tiles keeps the size of each photograph, but {out} would hold all of them in one:"
-            " name a folder, or for one photograph a picture."
-        )
-    return Tiled(model, overlap) if tiles else None
+def _restore_sounds(
+    model: Any,
+    data: str,
+    out: Path,
+    command: str,
+    told: dict[str, Any],
+    options: dict[str, Any],
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write what is made of sounds."""
+    for name in ("data_dir", "label", "size"):
+        if name in options:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} means nothing for {data}, which is sound: leave it out.")
+    sounds.restore_sounds(
+        model,
+        data,
+        out,
+        command=command,
+        told=told,
+        overwrite=overwrite,
+        skip_unreadable="skip_unreadable" in options,
+        as_json=as_json,
+    )
 
 
 def _checked_target(data: str, out: Path, columns: int | None, overwrite: bool) -> Target:

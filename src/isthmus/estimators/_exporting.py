@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from isthmus.core.paths import as_path
 
@@ -69,3 +69,42 @@ class ExportingMixin:
         from isthmus.io.export import export
 
         return export(cast("Estimator", self), as_path(path, "path"), parts, opset)
+
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        licence: str = "unknown",
+        test: Any = None,
+        private: bool = False,
+        token: str | None = None,
+        message: str = "A run of isthmus",
+    ) -> str:
+        """Send the run to a hub, with a card of what it is; ``isthmus.load`` fetches it from there.
+
+        The card says member, data, settings, licence, and what was measured. Where the training
+        data lay on this machine is left out.
+
+        Args:
+            name: ``"user/name"``, or ``"user/name@branch"``; made where it is not there.
+            licence: of the model, as the hub writes it: ``"mit"``, ``"cc-by-4.0"``, …
+            test: examples that the card's errors are measured on, such as ``data.test``; those of
+                the last epoch of training without.
+            private: whether a new repository is private.
+            token: of the hub; that of ``hf auth login`` or ``HF_TOKEN`` if none is given.
+            message: of the commit.
+
+        Returns:
+            The address of what was sent, with its commit: ``"hub:user/name@0123abc…"``.
+
+        Raises:
+            InputError: for an unusable name, and where the hub refuses or cannot be reached.
+            MissingExtraError: where ``isthmus[hub]`` is not installed.
+        """
+        from isthmus.io import cards, publishing  # huggingface_hub is slow to import
+
+        model = cast("Estimator", self)
+        measured = cards.last_measured(model) if test is None else cards.measured_on(model, test)
+        return publishing.publish(
+            model, name, measured, licence=licence, private=private, token=token, message=message
+        )

@@ -23,6 +23,7 @@ from isthmus.priors._denoisers import denoiser
 from isthmus.priors._noising import NOISINGS, Noising, Waypoint, way
 from isthmus.priors._standardised import StandardisedDensity
 from isthmus.priors._trained import Density, TrainedPrior
+from isthmus.training.runtimes import multiplying
 
 _REACH = 10.0  # the greatest |log(α² / σ²)| that the bound looks at
 _LEVELS = 64  # of noise at which it looks, each somewhere in its own stretch
@@ -107,7 +108,7 @@ class Diffusion(TrainedPrior):
         """
         check_is_fitted(self, "code_shape_")
         classes, density = self._classes_of(n, label), self._set_anew()
-        with torch.inference_mode():
+        with torch.inference_mode(), multiplying():
             return list(density.path(n, self._one_hot(classes), temperature))
 
     def _density(self) -> Density:
