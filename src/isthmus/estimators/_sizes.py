@@ -46,7 +46,8 @@ def for_shape(member: Member, outer: Shape) -> Member:
     if shapes != {name: value.shape for name, value in state.items()}:
         raise InputError(
             f"X has examples of shape {outer}, but the weights of this {type(member).__name__} are"
-            f" for {known.layout.outer} alone: bring them into that shape, or train {_remedy(spec)}."
+            f" for {known.layout.outer} alone: bring them into that shape, or train"
+            f" {_remedy(spec)}."
         )
     module.to(member._device).load_state_dict(state, assign=True)
     other.module_ = module.eval().requires_grad_(False)
