@@ -68,9 +68,13 @@ def sounds(recipe: Recipe, source: Path, *, stride: int) -> ist.data.Data:
     """Sounds with silence behind the end of short ones, and without silent windows; labels are
     folders, or the first word of a name where all lie in one.
     """
-    parts = _unpacked(source) if source.suffix == ".npz" else _read(recipe, source)
-    train, test = (_windows(part, recipe, stride) for part in parts)
+    train, test = (_windows(part, recipe, stride) for part in files_of(recipe, source))
     return ist.data.Data(source.stem, train, test)
+
+
+def files_of(recipe: Recipe, source: Path) -> list[Sounds]:
+    """The files of training and test, in windows that do not overlap."""
+    return _unpacked(source) if source.suffix == ".npz" else _read(recipe, source)
 
 
 def _read(recipe: Recipe, folder: Path) -> list[Sounds]:
@@ -88,7 +92,7 @@ def _read(recipe: Recipe, folder: Path) -> list[Sounds]:
 def _windows(part: Sounds, recipe: Recipe, stride: int) -> Sounds:
     """Windows of the same files, every ``stride`` steps."""
     length = recipe.window
-    waves = [np.pad(_wave(part, file), (0, length)) for file in range(len(part.files))]
+    waves = [np.pad(wave_of(part, file), (0, length)) for file in range(len(part.files))]
     begins = [window_starts(int(time), length, stride) for time in part.steps]
     places = np.repeat(np.arange(len(waves)), [len(some) for some in begins])
     starts = np.concatenate(begins)
@@ -112,7 +116,7 @@ def _windows(part: Sounds, recipe: Recipe, stride: int) -> Sounds:
     return whole.take(np.flatnonzero(loud))
 
 
-def _wave(part: Sounds, file: int) -> np.ndarray:
+def wave_of(part: Sounds, file: int) -> np.ndarray:
     """A file from windows that do not overlap, but for the last."""
     wave = np.zeros(max(int(part.steps[file]), part.length), dtype=np.float32)
     for row in np.flatnonzero(part.places == file):
@@ -124,7 +128,7 @@ def _packed(parts: Sequence[Sounds], path: Path) -> None:
     """Write both parts as an archive of whole numbers, which needs no soundfile to be read."""
     arrays: dict[str, Any] = {}
     for name, part in zip(("train", "test"), parts, strict=True):
-        waves = np.concatenate([_wave(part, file) for file in range(len(part.files))])
+        waves = np.concatenate([wave_of(part, file) for file in range(len(part.files))])
         arrays[f"{name}_wave"] = np.round(waves.clip(-1, 1) * _FULL).astype(np.int16)
         arrays[f"{name}_steps"], arrays[f"{name}_files"] = part.steps, np.array(part.files)
         arrays[f"{name}_rate"] = part.sample_rate
