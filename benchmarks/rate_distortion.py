@@ -36,6 +36,7 @@ RESULTS = Path(__file__).parent / "results" / "rate_distortion.jsonl"
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 """Photographs of scikit-image with colours; no patch of them is trained on."""
 CIFAR_IMAGES = 200
+_JUDGED = 256  # patches
 WEIGHTS = (30, 100, 300, 1000)
 OWN = "Hyperprior"
 
@@ -97,6 +98,7 @@ def train(arguments: argparse.Namespace) -> None:
     kept = KeptRows(RESULTS, ("image", "codec", "setting"), anew=True)
     steps = len(model.history_) * -(-len(x) // arguments.batch_size)
     said = {"steps": steps, "seconds": time.monotonic() - start, "device": device_of(model)}
+    held_out = data.test.x[random.permutation(len(data.test.x))[:_JUDGED]]
     for quality in range(len(WEIGHTS)):
         model.quality = quality
         codec = f"{OWN}, {arguments.network}"
