@@ -188,8 +188,8 @@ def bits_back(name: str, x: np.ndarray, folder: Path) -> dict[str, Any]:
     """The VAE, all images in one file, and the bound that its size should reach."""
     model = ist.load(folder / name / "vae", device="cpu")
     given = x if bins_of(name) == 256 else x / np.float32(16)
-    content, there = clocked(lambda: model.compress(given, lossless=True))
-    found, back = clocked(lambda: model.decompress(content))
+    content, there = clocked(model.compress, given, lossless=True)
+    found, back = clocked(model.decompress, content)
     terms = model.terms(given)
     bound = float((terms["distortion"] + terms["rate"]).sum()) / np.log(2) / 8
     single = np.mean([len(model.compress(given[i : i + 1], lossless=True)) for i in range(20)])
@@ -209,8 +209,8 @@ def pixel_by_pixel(name: str, x: np.ndarray, folder: Path) -> dict[str, Any]:
     prior = pixelcnn(name, 1, device="cpu").restore(tensors, facts)
     codes = x.reshape(len(x), -1).astype(np.int64)
     index = IndexCoder(prior.levels_, prior.module_.double())
-    streams, there = clocked(lambda: index.encode(codes))
-    found, back = clocked(lambda: index.decode(streams, len(codes)))
+    streams, there = clocked(index.encode, codes)
+    found, back = clocked(index.decode, streams, len(codes))
     with torch.inference_mode():
         parts = torch.from_numpy(codes).split(16)
         bits = -sum(float(prior.module_.log_prob(some).sum()) for some in parts) / np.log(2)
@@ -225,10 +225,10 @@ def pixel_by_pixel(name: str, x: np.ndarray, folder: Path) -> dict[str, Any]:
     }
 
 
-def clocked(made: Callable[[], Trained]) -> tuple[Trained, float]:
+def clocked(made: Callable[..., Trained], *given: Any, **named: Any) -> tuple[Trained, float]:
     """What a call gives, and its seconds."""
     start = time.perf_counter()
-    found = made()
+    found = made(*given, **named)
     return found, time.perf_counter() - start
 
 
@@ -243,9 +243,9 @@ def speed(count: int) -> Iterator[dict[str, Any]]:
         model.prior_ = prior
         model.compress(x[:64])  # what is made once
         with timed() as clock:
-            content, there = clocked(lambda: model.compress(x))
+            content, there = clocked(model.compress, x)
             coder_there = clock["coder"]
-            found, back = clocked(lambda: model.decompress(content))
+            found, back = clocked(model.decompress, content)
         yield {
             "method": f"VQ-VAE, prior: {name}",
             "bytes_together": len(content) / len(x),
