@@ -21,6 +21,7 @@ _NAMES = {
     "AutoencoderClassifier": "isthmus.estimators.classifier",
     "Estimator": "isthmus.estimators.base",
     "OutlierDetector": "isthmus.estimators.outliers",
+    "Tiled": "isthmus.estimators.tiling",
     "StepScores": "isthmus.data.steps",
     "restore_sound": "isthmus.estimators.sounds",
     "score_steps": "isthmus.estimators.series",

@@ -37,6 +37,7 @@ from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
 from isthmus.estimators.sounds import restore_sound as restore_sound
+from isthmus.estimators.tiling import Tiled as Tiled
 from isthmus.explorer import explore as explore
 from isthmus.judges import Judge
 from isthmus.likelihoods import LikelihoodPart
@@ -101,6 +102,7 @@ __all__ = [
     "SparseAE",
     "StackedAE",
     "StepScores",
+    "Tiled",
     "__version__",
     "compare",
     "compression",

@@ -14,10 +14,12 @@ from isthmus._cli.shared import (
     Input,
     Json,
     Label,
+    Overlap,
     Overwrite,
     Run,
     Size,
     Skip,
+    Tiles,
     columns_of,
     condition_from,
     examples_for,
@@ -108,6 +110,8 @@ def reconstruct_command(
     label: Label = None,
     size: Size = None,
     skip_unreadable: Skip = False,
+    tiles: Tiles = False,
+    overlap: Overlap = None,
     condition: Condition = None,
     columns: Annotated[
         int | None, typer.Option(help="examples side by side in a picture; 10 if not given", min=1)
@@ -118,13 +122,14 @@ def reconstruct_command(
     """Write reconstructions; a picture shows the first hundred, below their examples.
 
     A photograph becomes a photograph and a sound a sound; of a folder of either into another, every
-    one. A run that was trained on windows of a series rebuilds every step of one. A conditional
-    member is told the labels of DATA. Under --condition it is told that while it decodes: the same
-    style as another class.
+    one. With --tiles photographs keep their size, whatever that is. A run that was trained on
+    windows of a series rebuilds every step of one. A conditional member is told the labels of DATA.
+    Under --condition it is told that while it decodes: the same style as another class.
     """
     from isthmus._cli import exports, pictures
 
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
+    tiled = pictures.tiled(model, data, out, tiles=tiles, overlap=overlap)
     if series.windows_of(model):
         series.rebuild(model, data, label, out, overwrite, as_json)
         return
@@ -136,11 +141,17 @@ def reconstruct_command(
     told = condition_from(model, condition)
 
     def restore(rows: Rows) -> Any:
+        if tiled is not None:
+            return tiled.reconstruct(rows.x, **told)
         return model.reconstruct(examples_for(model, rows, data, needed=not told), **told)
 
     if target != "file":
         found = pictures.restore_images(
-            *(model, data, out, restore), command="reconstruct", overwrite=overwrite, **options
+            *(model, data, out, restore),
+            command="reconstruct",
+            overwrite=overwrite,
+            tiled=tiles,
+            **options,
         )
         wrote_images(found, as_json)
         return
@@ -152,8 +163,8 @@ def reconstruct_command(
         from isthmus.figures import as_images
 
         originals, per_row = as_images(rows.x), columns or 10
-        tiles = exports.interleave(originals, as_images(examples), per_row)
-        exports.write_picture(out, tiles, per_row)
+        beside = exports.interleave(originals, as_images(examples), per_row)
+        exports.write_picture(out, beside, per_row)
     else:
         exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json, rows.unread)
@@ -167,16 +178,22 @@ def denoise_command(
     label: Label = None,
     size: Size = None,
     skip_unreadable: Skip = False,
+    tiles: Tiles = False,
+    overlap: Overlap = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Write cleaned examples, by a denoising member; of a folder of images, every one."""
+    """Write cleaned examples, by a denoising member; of a folder of images, every one.
+
+    With --tiles photographs keep their size, whatever that is.
+    """
     from isthmus._cli import exports, pictures
     from isthmus.data.rows import with_columns
 
     are_sounds = sounds.target_of(data, out) is not None
     target = "folder" if are_sounds else _checked_target(data, out, None, overwrite)
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
+    tiled = pictures.tiled(model, data, out, tiles=tiles, overlap=overlap)
     if not hasattr(model, "denoise"):
         raise InputError(f"{type(model).__name__} does not clean examples: train 'denoising'.")
     if are_sounds:
@@ -184,11 +201,17 @@ def denoise_command(
         return
 
     def restore(rows: Rows) -> Any:
+        if tiled is not None:
+            return tiled.denoise(rows.x)
         return model.denoise(with_columns(rows.x, rows.columns))
 
     if target != "file":
         found = pictures.restore_images(
-            *(model, data, out, restore), command="denoise", overwrite=overwrite, **options
+            *(model, data, out, restore),
+            command="denoise",
+            overwrite=overwrite,
+            tiled=tiles,
+            **options,
         )
         wrote_images(found, as_json)
         return
