@@ -288,6 +288,8 @@ PRIORS = Registry(
         "mixture": "isthmus.priors.mixture:Mixture",
         "flow": "isthmus.priors.flow:Flow",
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
+        "transformer": "isthmus.priors.transformer:Transformer",
+        "masked": "isthmus.priors.masked:Masked",
     },
     base="isthmus.priors.base:Prior",
 )
