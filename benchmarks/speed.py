@@ -4,6 +4,7 @@
     python -m benchmarks.speed ae transform     # these tasks
     python -m benchmarks.speed --page           # docs/performance.md from the lines that are kept
     python -m benchmarks.speed --device cuda    # the first tasks on an accelerator
+    BENCH_ROUNDS=3 python -m benchmarks.speed   # fewer turns, where a machine is lent for minutes
 
 Peers take part where ``make bench-peers`` has made their environment. The digits are MNIST where
 ISTHMUS_DATA, or the folder shared/data beside the checkout, has it; else they are made of
@@ -35,7 +36,7 @@ from benchmarks.pages import surroundings
 from benchmarks.papers.record import commit, device
 from benchmarks.speed_page import ROOT, TASKS, Task
 
-ROUNDS, COMMAND_ROUNDS = 9, 5
+ROUNDS, COMMAND_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9")), 5
 PEERS = Path(os.environ.get("ISTHMUS_PEERS", ROOT / ".venv-peers"))
 ELSEWHERE = ("ae", "deep-ae", "conv-vae", "transform", "scores")
 MOVABLE = ("floor", "products", "isthmus", "isthmus_compiled", "tutorial", "lightning", "pythae")

@@ -161,7 +161,10 @@ RUN = pytest.mark.parametrize(
     "page",
     [
         ROOT / "README.md",
-        *(ROOT / "docs" / f"{n}.md" for n in ("conditions", "outliers", "series", "tables")),
+        *(
+            ROOT / "docs" / f"{n}.md"
+            for n in ("compression", "conditions", "outliers", "series", "tables")
+        ),
         *MEMBER_PAGES,
     ],
     ids=lambda page: page.stem,

@@ -19,6 +19,7 @@ from isthmus.likelihoods import (
 )
 from isthmus.networks import choose
 from isthmus.networks._output_bias import init_output_bias
+from isthmus.networks.dilated import Dilated
 from isthmus.networks.residual import Block
 
 
@@ -74,10 +75,12 @@ def test_no_hidden_layer_is_a_linear_map() -> None:
     [(1, 28, 28), (1, 27, 27), (3, 33, 20), (3, 100, 75), (1, 1, 1), (2, 5, 64), (1, 64), (3, 37)],
 )
 @pytest.mark.parametrize("widths", [(4,), (4, 8), (4, 8, 8)])
-@pytest.mark.parametrize("name", ["conv", "residual"])
+@pytest.mark.parametrize("name", ["conv", "residual", "dilated"])
 def test_convolutions_come_back_to_any_size(
     name: str, shape: tuple[int, ...], widths: tuple[int, ...]
 ) -> None:
+    if name == "dilated" and len(shape) == 3:
+        shape = shape[1:]
     spec = ExampleSpec("signal", shape) if len(shape) == 2 else ExampleSpec.of(shape)
     network = choose(name, spec, widths, "relu")
     features = network.encoder(spec)
@@ -119,7 +122,7 @@ def test_a_signal_is_convolved_over_its_time() -> None:
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
-@pytest.mark.parametrize("name", ["conv", "residual"])
+@pytest.mark.parametrize("name", ["conv", "residual", "dilated"])
 def test_a_short_signal_has_the_same_features_however_far_it_is_padded(
     name: str, activation: str
 ) -> None:
@@ -151,6 +154,35 @@ def test_a_block_adds_to_what_passes_it() -> None:
     outer = torch.conv2d(inner.relu(), block.change[3].weight, block.change[3].bias)
     torch.testing.assert_close(block(x), x + outer)
     assert inner.shape[1] == 2
+
+
+def test_dilated_places_are_that_far_apart_and_the_step_scales_what_is_added() -> None:
+    block, x = Block((2, 40), "relu", dilation=9, step=0.25), torch.randn(1, 2, 40)
+    inner = torch.conv1d(
+        x.relu(), block.change[1].weight, block.change[1].bias, padding=9, dilation=9
+    )
+    outer = torch.conv1d(inner.relu(), block.change[3].weight, block.change[3].bias)
+    torch.testing.assert_close(block(x), x + 0.25 * outer)
+
+
+def test_a_dilated_network_sees_as_far_as_its_strides_and_stacks_say() -> None:
+    spec = ExampleSpec("signal", (1, 1024))
+    network = Dilated(widths=(4, 4), blocks=2, dilation=3, activation="linear")
+    features = network.encoder(spec)
+    assert features.shape == (4, 256)  # a hop of 4
+    x = torch.zeros(1, 1, 1024, requires_grad=True)
+    features.encoder(x)[0, :, 128].sum().backward()
+    (seen,) = x.grad[0, 0].nonzero(as_tuple=True)
+    # two strided convolutions see 10 steps; a stack sees 1 + 3 places to each side, of 2 and 4
+    assert (int(seen.min()), int(seen.max())) == (512 - 3 - 4 * 2 - 4 * 4, 512 + 6 + 4 * 2 + 4 * 4)
+    decoder = network.decoder((3, 256), spec)
+    dilations = [layer.change[1].dilation[0] for layer in decoder if isinstance(layer, Block)]
+    assert dilations == [3, 1, 3, 1]
+
+
+def test_dilated_networks_are_for_signals() -> None:
+    with pytest.raises(ist.InputError, match=r"network='dilated' is for signals.*kind='signal'"):
+        ist.AE(network="dilated").build((1, 28, 28))
 
 
 def test_residual_networks_serve_any_member(few: np.ndarray) -> None:

@@ -19,6 +19,7 @@ ORDER = (  # a room knows those of its own line and of the lines above it
     ("training",),
     ("priors",),
     ("io",),
+    ("compression",),
     ("estimators",),
     ("models",),
     ("figures", "metrics"),

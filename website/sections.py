@@ -104,6 +104,7 @@ def sections() -> tuple[Section, ...]:
                     "series",
                     "streams",
                     "files",
+                    "compression",
                 ),
             ),
         ),

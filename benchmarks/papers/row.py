@@ -101,6 +101,7 @@ class Bench:
         model.set_params(
             epochs=epochs or self.epochs,
             checkpoint_dir=str(self.folder / re.sub(r"\W+", "-", name)),
+            compile=self.has_accelerator,  # small steps wait for Python otherwise
         )
         model.fit(self.data.train if x is None else x)
         fields = {

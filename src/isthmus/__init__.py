@@ -25,12 +25,14 @@ _NAMES = {
     "score_steps": "isthmus.estimators.series",
     "windows_for": "isthmus.estimators.series",
     "load": "isthmus.io.runs:load_run",
+    "decompress": "isthmus.compression",
     "Comparison": "isthmus.report",
     "compare": "isthmus.report",
     "evaluate": "isthmus.metrics",
     "explore": "isthmus.explorer",
 }
 _SUBMODULES = (
+    "compression",
     "corruptions",
     "data",
     "divergences",

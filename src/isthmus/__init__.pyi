@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, overload
 import numpy as np
 from torch import Tensor, nn
 
+from isthmus import compression as compression
 from isthmus import corruptions as corruptions
 from isthmus import data as data
 from isthmus import divergences as divergences
@@ -21,6 +22,7 @@ from isthmus import priors as priors
 from isthmus import quantizers as quantizers
 from isthmus import registry as registry
 from isthmus import report as report
+from isthmus.compression import decompress as decompress
 from isthmus.corruptions import Corruption
 from isthmus.data.steps import StepScores as StepScores
 from isthmus.errors import DataWarning as DataWarning
@@ -96,8 +98,10 @@ __all__ = [
     "StepScores",
     "__version__",
     "compare",
+    "compression",
     "corruptions",
     "data",
+    "decompress",
     "divergences",
     "errors",
     "evaluate",
@@ -140,13 +144,14 @@ _Likelihood: TypeAlias = Literal[
     "mse",
     "negative-binomial",
     "poisson",
+    "spectral",
 ]
-_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "recurrent"]
+_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
-_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "recurrent"]
-_Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile"]
+_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "dilated", "recurrent"]
+_Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
 _Variant: TypeAlias = Literal["dec", "idec"]
@@ -1007,7 +1012,7 @@ class VQVAE(_VQVAE):
     ) -> None: ...
 
 class VQVAE2(_VQVAE2):
-    """Hierarchical vector-quantised autoencoder (VQ-VAE-2): a coarse grid and a fine one given it.
+    """Hierarchical vector-quantised autoencoder (VQ-VAE-2): grids from coarse to fine.
 
     Args:
         latent_dim: size of the vectors that are quantised, and of what stands for them.
@@ -1016,6 +1021,9 @@ class VQVAE2(_VQVAE2):
         quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
+        scales: grids, from the coarsest to the finest.
+        ratio: how many times fewer places along each side a level has than the next finer one;
+            a power of two.
     """
     def __init__(
         self,
@@ -1057,6 +1065,8 @@ class VQVAE2(_VQVAE2):
         condition: _Condition = "none",
         quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
+        scales: int = 2,
+        ratio: int = 2,
     ) -> None: ...
 
 class WAE(_WAE):

@@ -213,6 +213,7 @@ NETWORKS = Registry(
         "mlp": "isthmus.networks.mlp:MLP",
         "conv": "isthmus.networks.conv:Conv",
         "residual": "isthmus.networks.residual:Residual",
+        "dilated": "isthmus.networks.dilated:Dilated",
         "recurrent": "isthmus.networks.recurrent:Recurrent",
     },
     base="isthmus.networks.base:Network",
@@ -237,6 +238,7 @@ LIKELIHOODS = Registry(
         "mse": "isthmus.likelihoods.gaussian:SquaredError",
         "negative-binomial": "isthmus.likelihoods.negative_binomial:NegativeBinomial",
         "poisson": "isthmus.likelihoods.poisson:Poisson",
+        "spectral": "isthmus.likelihoods.spectral:Spectral",
     },
     base="isthmus.likelihoods.base:LikelihoodPart",
 )
@@ -287,6 +289,7 @@ PRIORS = Registry(
     {
         "mixture": "isthmus.priors.mixture:Mixture",
         "flow": "isthmus.priors.flow:Flow",
+        "diffusion": "isthmus.priors.diffusion:Diffusion",
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
         "transformer": "isthmus.priors.transformer:Transformer",
         "masked": "isthmus.priors.masked:Masked",

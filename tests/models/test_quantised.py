@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 
 import isthmus as ist
 from isthmus.core.batch import Batch
+from isthmus.core.example import ExampleSpec
 from isthmus.models._quantised import Indexed
 from isthmus.networks.residual import Block
 from isthmus.quantizers import VectorQuantizer
@@ -68,6 +70,17 @@ def test_moving_averages_follow_the_formula() -> None:
     np.testing.assert_allclose(book.counts.numpy(), counts, rtol=1e-6)
     np.testing.assert_allclose(book.vectors.numpy(), sums / counts[:, None], rtol=1e-6)
     assert book.vectors[2].tolist() == [0.0, 10.0]
+
+
+def test_entries_that_are_seldom_chosen_start_anew_where_that_is_asked_for() -> None:
+    def left(renewed_below: float) -> list[list[float]]:
+        book = AveragedCodebook(3, 1, 1.0, 1.0, decay=0.5, renewed_below=renewed_below)
+        book._place(torch.ones(3, dtype=torch.bool), torch.tensor([[0.0], [5.0], [9.0]]))
+        take(book, torch.tensor([[0.0]] * 6 + [[5.0]] * 2))  # counts 3.5, 1.5 and 0.5
+        return book.vectors.tolist()
+
+    assert left(0.0) == left(0.4) == [[0.0], [5.0], [9.0]]
+    assert left(0.6)[:2] == [[0.0], [5.0]] and left(0.6)[2][0] in (0.0, 5.0)
 
 
 def test_an_entry_that_fades_to_nothing_stays_where_it_was() -> None:
@@ -324,6 +337,46 @@ def test_the_top_is_decided_first_and_the_bottom_knows_it() -> None:
     features = torch.randn(2, 8, 4, 4)
     top = code.level_quantizers[0](code.propose(features, [])).passed
     assert not torch.equal(code.propose(features, [top]), code.propose(features, [top + 1]))
+
+
+def test_levels_of_any_number_know_all_coarser_ones() -> None:
+    torch.manual_seed(0)
+    spec = ExampleSpec("signal", (1, 100))
+    member = ist.VQVAE2(latent_dim=3, hidden=(8, 8), scales=3, ratio=4)
+    module = member.build(spec).eval()
+    code = module.bottleneck
+    assert [level.grid for level in code.levels] == [(2,), (7,), (25,)]
+    assert code.suffixes == ["_level_1", "_level_2", "_level_3"]
+    features = torch.randn(2, 8, 25)
+    vectors = [level.passed for _, level in code.quantize(features)]
+    assert [tuple(each.shape) for each in vectors] == [(2, 3, 2), (2, 3, 7), (2, 3, 25)]
+    for place in (0, 1):
+        others = [v + (i == place) for i, v in enumerate(vectors)]
+        for level in range(place + 1, 3):
+            assert not torch.equal(
+                code.propose(features, others[:level]), code.propose(features, vectors[:level])
+            )
+        assert not torch.equal(code.join(others), code.join(vectors))
+    assert tuple(code.join(vectors).shape[1:]) == code.passed_shape
+    tokens = ist.VQVAE2(latent_dim=3, scales=3, tokens=9).build((30,)).bottleneck
+    assert [level.grid for level in tokens.levels] == [(2,), (4,), (9,)]
+    assert tuple(tokens(torch.randn(2, 128)).z.shape[1:]) == tokens.passed_shape
+
+
+def test_three_levels_are_encoded_decoded_and_named(few: np.ndarray) -> None:
+    model = brief("vqvae2", few, scales=3, hidden=(8,))
+    grids = model.encode(few)
+    assert [grid.shape for grid in grids] == [(129, 1, 1), (129, 2, 2), (129, 4, 4)]
+    assert grids.top is grids[0] and grids.bottom is grids[2]
+    np.testing.assert_array_equal(model.decode(grids), model.reconstruct(few))
+    other = grids._replace(top=(grids.top + 1) % 16)
+    assert other.bottom is grids.bottom
+    assert not np.array_equal(model.decode(other), model.decode(grids))
+    copied = pickle.loads(pickle.dumps(grids))
+    assert all(map(np.array_equal, copied, grids)) and len(copied) == 3
+    assert {"usage_level_1", "perplexity_level_3"} <= set(model.history_[-1])
+    with pytest.raises(ist.InputError, match="ratio=6 is no power of two: give 2, 4 or 8"):
+        ist.VQVAE2(ratio=6).build((1, 8, 8))
 
 
 @pytest.mark.parametrize(

@@ -342,3 +342,29 @@ def test_a_collapsed_index_is_named(few: np.ndarray) -> None:
         trained("vqvae", ResidualVQ(8, depth=2), np.zeros_like(few))
     with pytest.warns(ist.LearningWarning, match=r"in use by index 1 at the top \(codebook"):
         trained("vqvae2", ProductVQ(8), np.zeros_like(few))
+
+
+def test_the_first_indices_of_a_residual_quantizer_decode_more_coarsely(few: np.ndarray) -> None:
+    part = ist.quantizers.ResidualVQ(codebook_size=8, depth=3, quantizer_dropout=1.0)
+    model = ist.VQVAE(
+        quantizer=part, latent_dim=4, hidden=(8,), epochs=8, learning_rate=5e-3, random_state=0
+    ).fit(few)
+    indices = model.encode(few)
+    assert indices.shape == (129, 4, 4, 3)
+    np.testing.assert_array_equal(model.decode(indices), model.reconstruct(few))
+    errors = [np.square(few - model.decode(indices[..., :k])).sum() for k in (1, 2, 3)]
+    assert errors[0] > errors[1] > errors[2]
+    with pytest.raises(ist.InputError, match=r"indices have the shape \(129, 4, 4, 4\)"):
+        model.decode(np.concatenate([indices, indices[..., :1]], axis=-1))
+
+
+def test_quantizer_dropout_passes_the_first_entries_alone_in_training() -> None:
+    torch.manual_seed(0)
+    part = ist.quantizers.ResidualVQ(codebook_size=8, depth=3, quantizer_dropout=1.0)
+    quantizer, h = part.build(4, epochs=1), torch.randn(64, 4, 5)
+    found = quantizer(h)
+    coarse = torch.stack([quantizer.embed(found.indices[..., :k]) for k in (1, 2, 3)])
+    kept = (coarse - found.passed).abs().flatten(2).amax(2) < 1e-5  # (3, n)
+    assert kept.sum(0).tolist() == [1] * 64
+    assert kept.sum(1).min() > 10
+    torch.testing.assert_close(quantizer.eval()(h).passed, coarse[2])

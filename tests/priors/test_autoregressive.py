@@ -23,7 +23,7 @@ LEVELS = (Level((2, 3), 4), Level((4, 5), 6), Level((4, 5), 3))
 
 def small(name: str, **values: Any) -> AutoregressivePrior:
     """A prior that learns what is simple in a second."""
-    own = {"transformer": {"channels": 16, "heads": 2, "learning_rate": 5e-3}}
+    own = {"transformer": {"channels": 32, "heads": 2, "learning_rate": 5e-3}}
     brief = {"channels": 12, "layers": 2, "batch_size": 32, "learning_rate": 1e-2, "dropout": 0.0}
     prior = PRIORS[name](**brief | own.get(name, {}) | {"random_state": 0, "verbose": 0} | values)
     assert isinstance(prior, AutoregressivePrior)

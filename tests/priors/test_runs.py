@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,18 @@ def test_settings_of_the_prior_are_options(run: Path, isthmus: Command) -> None:
     )
 
 
+def test_a_bound_is_shown_as_one_for_the_first_codes(run: Path, isthmus: Command) -> None:
+    options = ("--prior", "diffusion", "--epochs", 1, "--width", 8, "--blocks", 1)
+    status, printed, _ = isthmus("fit-prior", run, *options, "--guidance", 0.5, "--steps", 5)
+    assert status == 0
+    assert re.search(r"-log p of a code is at most \d\S* nats on the training part, at", printed)
+    prior = ist.load(run).prior_
+    assert (prior.width, prior.blocks, prior.guidance, prior.steps) == (8, 1, 0.5, 5)
+    test = ist.data.load("digits").test.take(slice(1000))
+    score = -ist.load(run).score_prior(test.x, test.y)
+    assert f"{score:.4g} nats on the test part" in printed
+
+
 def test_every_setting_of_every_prior_is_offered(
     isthmus: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,12 +188,12 @@ def test_every_setting_of_every_prior_is_offered(
             ["--prior", "flow", "--components", 3],
             "--components is a setting of 'mixture', not of 'flow': leave it out",
         ),
-        (["--layers", 3], "--layers is a setting of 'pixelcnn', not of 'mixture'"),
-        (["--epochs", 3], "--epochs is a setting of 'flow' and 'pixelcnn', not of 'mixture'"),
+        (["--reach", 3], "--reach is a setting of 'pixelcnn', not of 'mixture'"),
+        (["--epochs", 3], "--epochs is a setting of 'flow' and 'diffusion'"),
         (["--prior", "flwo"], "unknown value of prior 'flwo': did you mean 'flow'?"),
         (
             ["--prior", "pixelcnn"],
-            "PixelCNN does not fit codes that are vectors: pass --prior mixture or flow",
+            "PixelCNN does not fit codes that are vectors: pass --prior mixture",
         ),
         (["--components", 0], "components=0 is not usable: give a whole number, at least 1."),
         (["--data", "digitz"], "did you mean 'digits'?"),

@@ -54,24 +54,24 @@ def test_attention_depends_on_the_distance_along_rows_and_columns() -> None:
 
 def test_a_long_row_is_learnt_by_a_window() -> None:
     random = np.random.default_rng(0)
-    start = random.integers(0, 3, (128, 1))
-    codes = torch.from_numpy((start + np.arange(200) // 2) % 3)  # each twice, in turns
+    start = random.integers(0, 3, (192, 1))
+    codes = torch.from_numpy((start + np.arange(80) // 2) % 3)  # each twice, in turns
     prior = Transformer(
         channels=16,
         layers=1,
         heads=1,
         context=8,
         batch_size=16,
-        epochs=6,
+        epochs=30,
         learning_rate=1e-2,
         dropout=0.0,
         random_state=0,
         verbose=0,
-    ).fit(codes, None, (Level((200,), 3),))
+    ).fit(codes, None, (Level((80,), 3),))
     assert float(prior.log_prob(codes[:20]).mean()) == pytest.approx(-np.log(3), abs=0.4)
     torch.manual_seed(0)
     drawn = prior.sample(10)
-    expected = (drawn[:, :1] + torch.arange(200) // 2) % 3
+    expected = (drawn[:, :1] + torch.arange(80) // 2) % 3
     assert float((drawn == expected).float().mean()) > 0.97
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import isthmus as ist
-from isthmus.training._compiled import CompiledGradients, _laid_out_like
+from isthmus.training._compiled import CompiledGradients, _laid_out_like, _of_any_layout
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the compiler's own
 
@@ -119,3 +120,25 @@ def test_a_gradient_is_laid_out_in_memory_as_its_parameter_is() -> None:
     assert _laid_out_like(parameter, gradient).stride() == parameter.stride()
     assert torch.equal(_laid_out_like(parameter, gradient), gradient)
     assert _laid_out_like(gradient, gradient) is gradient
+
+
+def test_a_view_of_the_tracing_becomes_a_reshape_that_any_layout_has() -> None:
+    traced = make_fx(lambda x: x.view(2, -1) * 2)(torch.ones(2, 3, 4))
+    innermost = torch.randn(2, 4, 3).transpose(1, 2)
+    with pytest.raises(RuntimeError, match="view"):
+        traced(innermost)
+    assert torch.equal(_of_any_layout(traced)(innermost), innermost.reshape(2, -1) * 2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(
+    ("member", "values"),
+    [("vae", {"kl_warmup": 2.0}), ("aae", {}), ("vqvae", {"network": "residual"})],
+)
+def test_a_recorded_step_trains_as_the_plain_one_does(
+    member: str, values: dict[str, Any], few: np.ndarray
+) -> None:
+    plain, recorded = twice(member, few, device="cuda", **values)
+    assert recorded.history_[-1]["objective"] == pytest.approx(
+        plain.history_[-1]["objective"], rel=1e-3
+    )

@@ -15,7 +15,17 @@ from typing import Annotated
 
 import typer
 
-from isthmus._cli import demo, drawing, exploring, judging, lookup, sampling, training, using
+from isthmus._cli import (
+    compressing,
+    demo,
+    drawing,
+    exploring,
+    judging,
+    lookup,
+    sampling,
+    training,
+    using,
+)
 from isthmus._cli.commands import Command, guarded, own_flags, warn, with_options
 from isthmus._cli.options import Options, plain
 from isthmus._cli.shared import described
@@ -120,6 +130,8 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "evaluate": judging.evaluate_command,
             "draw": drawing.draw_command,
             "explore": exploring.explore_command,
+            "compress": compressing.compress_command,
+            "decompress": compressing.decompress_command,
         },
         "Look up": {
             "models": lookup.models_command,

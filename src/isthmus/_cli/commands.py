@@ -187,7 +187,9 @@ def _in_shell(text: str) -> str:
 
     def option(found: re.Match[str]) -> str:
         flag, value = flags.get(found["name"]), found["value"].replace("'", "")
-        return found[0] if flag is None else f"{flag} {value}"
+        if flag is None:
+            return found[0]
+        return flag if value == "True" else f"{flag} {value}"  # a flag that stands alone
 
     problem, colon, remedy = text.rpartition(": ")
     return problem + colon + _ARGUMENT.sub(option, remedy)

@@ -86,9 +86,14 @@ def write_codes(
 
 def write_array(path: Path, values: np.ndarray) -> None:
     """Write an array as ``.npy``."""
+    write_bytes(path, array_bytes(values))
+
+
+def array_bytes(values: np.ndarray) -> bytes:
+    """An array as a file ``.npy`` holds it."""
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def write_table(path: Path, columns: dict[str, Any] | DataFrame) -> None:

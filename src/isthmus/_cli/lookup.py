@@ -59,6 +59,7 @@ def info_command(run: Run, as_json: Json = False) -> None:
         "likelihood": known["likelihood"],
         "fitted prior": (known.get("prior") or {"name": "none"})["name"],
         "examples": f"{known['data']['kind']}, {' × '.join(map(str, layout['outer']))}",
+        **_sound(known["data"]),
         "condition": _condition(known["data"]["condition"]),
         "scaling": known["data"]["scaling"]["kind"],
         **_shown(known["fields"]),
@@ -81,6 +82,14 @@ def repair_command(run: Run, as_json: Json = False) -> None:
     said = "\n".join(f"accepted: {name} ({how})" for name, how in accepted.items())
     text = said or f"{run} is as it was written: nothing was changed"
     say(text, {"run": run, "accepted": accepted}, as_json)
+
+
+def _sound(data: Mapping[str, Any]) -> dict[str, str]:
+    """The rate of a run of sounds, as config.json has it; nothing of other runs."""
+    rate = data.get("sample_rate")
+    if rate is None:
+        return {}
+    return {"sample rate": f"{rate} Hz ({data['layout']['outer'][-1] / rate:.3g} s)"}
 
 
 def _condition(known: Mapping[str, Any] | None) -> str:

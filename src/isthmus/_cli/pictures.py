@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -13,7 +14,7 @@ import numpy as np
 
 from isthmus._cli.exports import ARRAY, TABLES
 from isthmus.core.claims import claimed, is_ours, may_be_replaced
-from isthmus.core.editions import edition, file_changes, settle
+from isthmus.core.editions import Edition, edition, file_changes, settle
 from isthmus.core.files import read_json, write_bytes
 from isthmus.errors import InputError
 from isthmus.version import __version__
@@ -75,20 +76,29 @@ def restore_images(
     _require_pixels(model)
     is_folder = target_of(source, out) == "folder"
     if is_folder:
-        _require_target(source, out, command, overwrite)
+        require_target(source, out, command, overwrite)
     images = open_images(source, like=model, **options)
     made = Restoration(model, source, restore, options.get("skip_unreadable", False))
     if not is_folder:
         for _, content in made.of(images, out.suffix):
             write_bytes(out, content)
         return made.found(out)
-    _refuse_changed(out, [file.name for file in images.files], overwrite)
-    with claimed(out, wait=0), edition(out, (), MARK, synced=False) as new:
+    names = [file.name for file in images.files]
+    with filling(out, source, names, command=command, overwrite=overwrite) as new:
         for name, content in made.of(images):
             new.write(name, content)
-        found = made.found(out)
+        return made.found(out)
+
+
+@contextmanager
+def filling(
+    out: Path, source: str, names: Sequence[str], *, command: str, overwrite: bool
+) -> Iterator[Edition]:
+    """A folder that is written as a whole: what was there stays until every file has been made."""
+    _refuse_changed(out, names, overwrite)
+    with claimed(out, wait=0), edition(out, (), MARK, synced=False) as new:
+        yield new
         new.publish(_mark(source, command) | {"format": FORMAT, "isthmus": __version__})
-    return found
 
 
 class Restoration:
@@ -193,7 +203,7 @@ def _require_pixels(model: Any) -> None:
         )
 
 
-def _require_target(source: str, out: Path, command: str, overwrite: bool) -> None:
+def require_target(source: str, out: Path, command: str, overwrite: bool) -> None:
     """Refuse a folder that holds the originals, and one that was not made by the same command of
     the same data.
     """

@@ -6,25 +6,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from isthmus._cli.shared import say, wrote
+from isthmus._cli.shared import say, steps_or_seconds, wrote
 from isthmus.errors import InputError
 
 
 def windows_of(model: Any) -> dict[str, Any]:
     """How the series was cut that a member was trained on, as arguments of ``load``; or nothing."""
     known = model.preprocessor_
-    if known.stride is None:
+    if known.stride is None or known.spec.sample_rate is not None:
         return {}
     length = known.spec.shape[1 if known.spec.kind == "signal" else 0]
     return {"window": length, "stride": known.stride, "kind": known.spec.kind}
 
 
-def cut_by(model: Any, window: int | None, stride: int | None) -> dict[str, Any]:
+def cut_by(model: Any, window: str | None, stride: str | None) -> dict[str, Any]:
     """How a series is to be cut that a member judges: as in its training, unless it is said."""
+    given = {"--window": window, "--stride": stride}
+    if (rate := model.preprocessor_.spec.sample_rate) is not None:
+        for flag, text in given.items():
+            if text is not None:
+                raise InputError(
+                    f"{flag} {text} means nothing for a run of sounds, at {rate} Hz, whose windows"
+                    " are judged one by one: leave it out."
+                )
+        return {}
+    window_steps, every = (_steps(flag, text) for flag, text in given.items())
     cut = windows_of(model)
     spec = model.preprocessor_.spec
     length = spec.shape[1 if spec.kind == "signal" else 0]
-    if window is not None and (not spec.has_time or window != length):
+    if window is not None and (not spec.has_time or window_steps != length):
         raise InputError(
             f"--window {window} does not fit this {type(model).__name__}, which was trained on"
             f" {spec}: leave it out, or train with it."
@@ -33,7 +43,15 @@ def cut_by(model: Any, window: int | None, stride: int | None) -> dict[str, Any]
         if stride is not None:
             raise InputError(f"--stride {stride} means nothing without --window: give both.")
         return {}
-    return {"window": length, "stride": stride or cut.get("stride")}
+    return {"window": length, "stride": every or cut.get("stride")}
+
+
+def _steps(flag: str, text: str | None) -> int | None:
+    """Steps of a series, which nobody knows the seconds of."""
+    steps = steps_or_seconds(text, flag)
+    if isinstance(steps, float):
+        raise InputError(f"{flag} {text} is in seconds, which series do not have: give steps.")
+    return steps
 
 
 def series_for(model: Any, source: str, label: str | None, stride: int | None = None) -> Any:

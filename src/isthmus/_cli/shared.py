@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
     from isthmus.data.rows import Rows
 
 SOURCES = (
-    f"{', '.join(DATA)}; or a .npy, .npz, .h5, .zarr, .csv, .tsv, .parquet file, or a folder of"
-    " images"
+    f"{', '.join(DATA)}; or a .npy, .npz, .h5, .zarr, .csv, .tsv, .parquet file, a sound, or a"
+    " folder of images or of sounds"
 )
 Source = Annotated[str, typer.Option("--data", help=SOURCES)]
 DataDir = Annotated[
@@ -44,7 +46,9 @@ Size = Annotated[
 ]
 Skip = Annotated[
     bool,
-    typer.Option("--skip-unreadable", help="leave out images that cannot be read, and list them"),
+    typer.Option(
+        "--skip-unreadable", help="leave out images and sounds that cannot be read, and list them"
+    ),
 ]
 Stream = Annotated[
     bool,
@@ -61,16 +65,29 @@ Condition = Annotated[
     ),
 ]
 Window = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--window",
-        help="read a file as one long series, a step in each row, in windows of so many steps",
-        min=1,
+        metavar="STEPS",
+        help="read a file as one long series, a step in each row, in windows of so many steps; of"
+        " sounds also seconds, with a point: 1.0",
     ),
 ]
 Stride = Annotated[
-    int | None, typer.Option("--stride", help="steps from one window to the next", min=1)
+    str | None,
+    typer.Option(
+        "--stride",
+        metavar="STEPS",
+        help="steps, or seconds of sounds, from one window to the next",
+    ),
 ]
+SampleRate = Annotated[
+    int | None,
+    typer.Option(
+        "--sample-rate", metavar="HZ", help="steps a second to which sounds are resampled", min=1
+    ),
+]
+Mono = Annotated[bool, typer.Option("--mono", help="mix the channels of sounds down to one")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="the folder of a trained member, or pretrained:NAME")
@@ -79,7 +96,8 @@ Input = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="a file, an image or a folder of images, or the name of a data set (its test part)",
+        help="a file, an image or a sound, a folder of them, or the name of a data set (its test"
+        " part)",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="where to write")]
@@ -135,6 +153,26 @@ def options_of(
     return {name: value for name, value in given.items() if value is not None}
 
 
+def sound_options(sample_rate: int | None, mono: bool) -> dict[str, Any]:
+    """How sounds are to be read, as arguments of :func:`isthmus.data.load`; what is given alone."""
+    given = {"sample_rate": sample_rate, "mono": mono or None}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def steps_or_seconds(text: str | None, flag: str) -> int | float | None:
+    """What an option says of steps: a whole number of them, or seconds, which have a point."""
+    if text is None:
+        return None
+    with contextlib.suppress(ValueError):
+        value = int(text) if text.strip().isdigit() else float(text)
+        if 0 < value < math.inf:
+            return value
+    raise InputError(
+        f"{flag} {text!r} is not usable: give steps, a whole number from 1 up, or seconds of sounds"
+        " with a point, such as 1.0."
+    )
+
+
 def _size(text: str) -> int | tuple[int, ...]:
     """``64``, or ``48,64`` for a height and a width; messages write ``48x64``, which is as good."""
     words = text.lower().replace("x", ",").split(",")
@@ -164,12 +202,12 @@ def examples_for(model: Any, rows: Rows, source: str, *, needed: bool = True) ->
     from isthmus.data.datasets import Part, condition_of
     from isthmus.data.rows import with_columns
 
-    x = with_columns(rows.x, rows.columns)
+    x: Any = with_columns(rows.x, rows.columns) if rows.sounds is None else rows.sounds
     if condition_of(model) is None:
         return x
     if needed:
         require_labels(rows.y, source)
-    return Part(x, rows.y, rows.classes)
+    return x if rows.sounds is not None else Part(x, rows.y, rows.classes)
 
 
 def require_labels(labels: Any, source: str) -> None:

@@ -15,8 +15,10 @@ from isthmus._cli.shared import (
     DataDir,
     Json,
     Label,
+    Mono,
     Out,
     Run,
+    SampleRate,
     Size,
     Skip,
     Source,
@@ -28,6 +30,8 @@ from isthmus._cli.shared import (
     options_of,
     require_labels,
     say,
+    sound_options,
+    steps_or_seconds,
 )
 from isthmus.core import declarations
 from isthmus.errors import InputError, unknown
@@ -36,7 +40,9 @@ from isthmus.registry import MEMBERS, PRIORS
 if TYPE_CHECKING:
     from isthmus.data import Data
     from isthmus.data.datasets import Part
+    from isthmus.priors import Prior
 
+_BOUNDED = 1000  # codes of each part of which a bound on log p is estimated
 _LOGGERS = ("tensorboard", "trackio", "mlflow", "wandb")
 
 
@@ -65,6 +71,8 @@ def trainer(member: str) -> Callable[..., None]:
         stream: Stream = False,
         window: Window = None,
         stride: Stride = None,
+        sample_rate: SampleRate = None,
+        mono: Mono = False,
         log: Annotated[
             str | None,
             typer.Option(
@@ -84,12 +92,13 @@ def trainer(member: str) -> Callable[..., None]:
 
         runs.refuse_target(out, overwrite)
         given = options_of(data_dir, label, size, skip_unreadable)
+        given |= sound_options(sample_rate, mono)
         if stream:
             given["stream"] = True
         with _alone(out):
             model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
             kind = model.default_kind or model.kind if model.kind == "auto" else model.kind
-            given |= _cut(kind, window, stride)
+            given |= _cut(data, kind, window, stride)
             if log is not None:
                 model.callbacks = _loggers(log, out)
             if data is None and start is None:
@@ -127,13 +136,18 @@ def _untrained(member: str, start: Path | None, values: dict[str, Any]) -> Any:
     return model.set_params(**values, warm_start=True)
 
 
-def _cut(kind: str, window: int | None, stride: int | None) -> dict[str, Any]:
-    """How a series is to be cut, as arguments of ``load``; nothing without windows."""
-    if window is None:
-        if stride is not None:
-            raise InputError(f"--stride {stride} means nothing without --window: give both.")
-        return {}
-    return {"window": window, "stride": stride or 1, "kind": "signal" if kind == "auto" else kind}
+def _cut(source: str | None, kind: str, window: str | None, stride: str | None) -> dict[str, Any]:
+    """How a series or sounds are to be cut, as arguments of ``load``; what is given alone."""
+    from isthmus.data._loading import holds_sounds
+
+    length, every = steps_or_seconds(window, "--window"), steps_or_seconds(stride, "--stride")
+    are_sounds = source is not None and holds_sounds(source)
+    if length is None and every is not None and not are_sounds:
+        raise InputError(f"--stride {stride} means nothing without --window: give both.")
+    given: dict[str, Any] = {"window": length, "stride": every}
+    if length is not None and not are_sounds:
+        given |= {"stride": every or 1, "kind": "signal" if kind == "auto" else kind}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _loggers(names: str, out: Path) -> list[Any]:
@@ -192,6 +206,8 @@ def compare_command(
     skip_unreadable: Skip = False,
     window: Window = None,
     stride: Stride = None,
+    sample_rate: SampleRate = None,
+    mono: Mono = False,
     snapshots: Annotated[
         int, typer.Option(help="moments of training that the animation shows")
     ] = 24,
@@ -206,8 +222,9 @@ def compare_command(
         if name not in MEMBERS and not is_run(name):
             raise unknown("member", name, MEMBERS)
 
-    cut = _cut(values.get("kind", "auto"), window, stride)
-    loaded = data_from(data, **options_of(data_dir, label, size, skip_unreadable), **cut)
+    given = options_of(data_dir, label, size, skip_unreadable) | sound_options(sample_rate, mono)
+    given |= _cut(data, values.get("kind", "auto"), window, stride)
+    loaded = data_from(data, **given)
     result = compare(
         members, loaded, out, snapshots=snapshots, overrides={"random_state": SEED, **values}
     )
@@ -257,23 +274,35 @@ def _fit_prior(
     is_told = condition_of(model) is not None
     if is_told:
         require_labels(loaded.train.y, loaded.name)
-    parts = {"training": loaded.train, **({"test": loaded.test} if len(loaded.test) else {})}
-    examples = {part: with_names(rows, loaded) for part, rows in parts.items()}
     prior = configured(PRIORS[name], {"random_state": SEED, **settings})
-    model.fit_prior(*examples["training"], prior=prior)
+    model.fit_prior(*with_names(loaded.train, loaded), prior=prior)
     runs.save_prior(model, run)
-    scores = {}
-    if prior.has_log_prob:
-        scores = {
-            part: model.score_prior(x, y if is_told else None) for part, (x, y) in examples.items()
-        }
-    text = ", ".join(f"{-score:.4g} nats on the {part} part" for part, score in scores.items())
+    scores = _scores(model, prior, loaded, is_told=is_told)
+    least = "at most " if prior.is_bounded else ""
+    text = ", ".join(
+        f"{least}{-score:.4g} nats on the {part} part" for part, score in scores.items()
+    )
     said = f"-log p of a code is {text}" if scores else "fitted; it knows no log p of a code"
     say(
         f"{name}: {said}\nsaved in {run}",
         {"run": run, "prior": name, "log_prob": scores or None},
         as_json,
     )
+
+
+def _scores(model: Any, prior: Prior, loaded: Data, *, is_told: bool) -> dict[str, float]:
+    """The mean of log p of the codes of each part; none where a prior knows none.
+
+    A bound takes many passes for each code: the first codes have to do, under their own labels.
+    """
+    parts = {"training": loaded.train, **({"test": loaded.test} if len(loaded.test) else {})}
+    if not prior.has_log_prob:
+        return {}
+    if prior.is_bounded:
+        parts = {part: rows.take(slice(_BOUNDED)) for part, rows in parts.items()}
+    examples = {part: with_names(rows, loaded) for part, rows in parts.items()}
+    is_told = is_told or prior.is_bounded
+    return {part: model.score_prior(x, y if is_told else None) for part, (x, y) in examples.items()}
 
 
 def with_names(part: Part, data: Data) -> tuple[Any, Any]:

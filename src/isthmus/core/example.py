@@ -48,6 +48,7 @@ class ExampleSpec:
             ``"intensity"`` too, those of pixels, ``"binary"`` 0 and 1 alone, ``"count"`` whole
             numbers from 0 on.
         missing: the share of the training examples' values that were missing.
+        sample_rate: steps a second of a signal that is sound; None of any other example.
     """
 
     kind: Kind
@@ -55,6 +56,7 @@ class ExampleSpec:
     columns: tuple[Column, ...] | None = None
     support: Support = "real"
     missing: float = 0.0
+    sample_rate: int | None = None
 
     @classmethod
     def of(cls, shape: Shape, support: Support = "real") -> ExampleSpec:
@@ -82,6 +84,12 @@ class ExampleSpec:
         match self.kind:
             case "image":
                 return f"images of {sizes} (channels × height × width)"
+            case "signal" if self.sample_rate is not None:
+                seconds = self.shape[1] / self.sample_rate
+                return (
+                    f"sounds of up to {sizes} (channels × time), {seconds:.3g} s at"
+                    f" {self.sample_rate} Hz"
+                )
             case "signal":
                 return f"signals of up to {sizes} (channels × time)"
             case "sequence":

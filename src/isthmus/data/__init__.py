@@ -9,12 +9,14 @@ from isthmus.data._loading import read_series_of as read_series
 from isthmus.data.datasets import Data, Part
 from isthmus.data.rows import Rows
 from isthmus.data.series import Windows, windows
+from isthmus.data.sounds import Sounds
 from isthmus.data.streams import Stream
 
 __all__ = [
     "Data",
     "Part",
     "Rows",
+    "Sounds",
     "Stream",
     "Windows",
     "load",

@@ -14,10 +14,11 @@ import numpy as np
 from isthmus.core.declarations import first_paragraph
 from isthmus.core.memory import limited
 from isthmus.core.paths import as_path, require_regular
+from isthmus.data._sound_loading import SoundOptions, load_sounds, read_sounds
 from isthmus.data._sources.arrays import read_npy, read_npz
 from isthmus.data._sources.containers import is_zarr, read_hdf5, read_zarr
 from isthmus.data._sources.door import entering
-from isthmus.data._sources.folders import SUFFIXES, first_file, is_image
+from isthmus.data._sources.folders import SOUND_FILES, SOUNDS, SUFFIXES, first_file, is_image
 from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
 from isthmus.data._sources.lazy import open_stream
 from isthmus.data._sources.series import read_series
@@ -48,6 +49,8 @@ _TABLES: dict[str, Callable[[Path, str | None], Rows]] = {
     **dict.fromkeys(PARQUET, read_parquet),
 }
 
+_OF_SOUNDS = ("sample_rate", "mono")
+
 
 @dataclass(frozen=True)
 class _Options:
@@ -60,6 +63,19 @@ class _Options:
     skip_unreadable: bool | None = None
     strict: bool = True
     stream: bool | None = None
+    sample_rate: int | None = None
+    mono: bool | None = None
+
+    def of_sounds(self, **cut: Any) -> SoundOptions:
+        """The same, of sounds."""
+        return SoundOptions(
+            sample_rate=self.sample_rate,
+            mono=self.mono,
+            skip_unreadable=bool(self.skip_unreadable),
+            stream=bool(self.stream),
+            like=self.like,
+            **cut,
+        )
 
 
 def load_data(
@@ -72,9 +88,11 @@ def load_data(
     skip_unreadable: bool = False,
     stream: bool = False,
     test_fraction: float = 0.2,
-    window: int | None = None,
-    stride: int = 1,
+    window: int | float | None = None,
+    stride: int | float | None = None,
     kind: TimeKind = "signal",
+    sample_rate: int | None = None,
+    mono: bool = False,
 ) -> Data:
     """Load a data set, split into a training part and a test part.
 
@@ -92,35 +110,43 @@ def load_data(
         size: a height and width, or one number for both, to which the images of a folder are
             resized.
         like: a trained member: images are brought to the size, the colours and the layout that it
-            was trained on, and need no ``size``. Other sources are read as ever.
-        skip_unreadable: whether images that cannot be read are left out, with a warning that lists
-            them (also in ``unread``), and not refused.
+            was trained on, and need no ``size``; sounds to its rate, channels and windows. Other
+            sources are read as ever.
+        skip_unreadable: whether images and sounds that cannot be read are left out, with a warning
+            that lists them (also in ``unread``), and not refused.
         stream: whether examples stay where they lie and are read batch by batch, for what is larger
-            than memory: a folder of images, Parquet files, HDF5 and zarr arrays. A folder of images
-            is split as ever, everything else is cut at its tail.
+            than memory: a folder of images or sounds, Parquet files, HDF5 and zarr arrays. Folders
+            of files are split as ever, everything else is cut at its tail.
         test_fraction: the share of your rows to test on; 0 trains on all of them and leaves the
             test part empty.
         window: reads a path as one long series, a step in each row, and cuts it into windows of so
-            many steps (:func:`isthmus.data.windows`). Its end is the test part.
-        stride: steps from one window to the next.
-        kind: what windows are, ``"signal"`` or ``"sequence"``.
+            many steps (:func:`isthmus.data.windows`). Its end is the test part. Of sounds, also
+            seconds, as a float; the longest file if not given, or about one second.
+        stride: steps, or seconds of sounds, from one window to the next: 1, of sounds a window.
+        kind: what windows are, ``"signal"`` or ``"sequence"``; sounds are signals.
+        sample_rate: steps a second to which sounds are resampled; they must have one rate without.
+        mono: whether the channels of sounds are mixed down to one.
 
     Raises:
         InputError: what cannot be used, with the place and the remedy.
     """
     check_fraction(test_fraction)
-    options = _Options(data_dir, label, size, like, skip_unreadable or None, stream=stream or None)
+    options = _Options(
+        data_dir,
+        label,
+        size,
+        like,
+        skip_unreadable or None,
+        stream=stream or None,
+        sample_rate=sample_rate,
+        mono=mono or None,
+    )
+    if holds_sounds(source):
+        return _load_sounds(source, options, window, stride, kind, test_fraction)
     if window is not None:
-        idle = ("data_dir", "size", "skip_unreadable", "stream")
-        _refuse_idle(str(source), "one long series", options, *idle)
-        cut: dict[str, Any] = {"stride": stride, "kind": kind, "test_fraction": test_fraction}
-        path = _existing(source)
-        series = read_series_of(path, label=label)
-        loaded = load_windows(path.resolve().name, series, window, **cut)
-        said = {"source": os.fspath(source), "label": label, "window": window, **cut}
-        return replace(loaded, source={k: value for k, value in said.items() if value is not None})
+        return _load_series(source, options, window, stride, kind, test_fraction)
     if isinstance(source, str) and source in DATA:
-        _refuse_idle(source, "a known data set", options, "stream")
+        _refuse_idle(source, "a known data set", options, "stream", *_OF_SOUNDS)
         return replace(_known(source, options), source={"source": source})
     name = _existing(source).resolve().name
     with limited(f"reading {os.fspath(source)}", "split it, or read it with stream=True"):
@@ -136,6 +162,62 @@ def load_data(
     return replace(data, source={name: value for name, value in given.items() if value is not None})
 
 
+def _load_sounds(
+    source: Location,
+    options: _Options,
+    window: float | None,
+    stride: float | None,
+    kind: TimeKind,
+    test_fraction: float,
+) -> Data:
+    """Sounds in two parts."""
+    _refuse_idle(str(source), "sound", options, "data_dir", "label", "size")
+    if kind != "signal":
+        raise InputError(
+            f"kind={kind!r} does not fit {str(source)!r}, which is sound: leave it out, as sounds"
+            " are signals."
+        )
+    path = _existing(source)
+    with entering(path):
+        data = load_sounds(path, options.of_sounds(window=window, stride=stride), test_fraction)
+    return replace(data, source={"source": os.fspath(source), **(data.source or {})})
+
+
+def _load_series(
+    source: Location,
+    options: _Options,
+    window: float,
+    stride: float | None,
+    kind: TimeKind,
+    test_fraction: float,
+) -> Data:
+    """One long series in windows, in two parts."""
+    idle = ("data_dir", "size", "skip_unreadable", "stream", *_OF_SOUNDS)
+    _refuse_idle(str(source), "one long series", options, *idle)
+    steps = {"window": window, "stride": 1 if stride is None else stride}
+    for name, value in steps.items():
+        if isinstance(value, float):
+            raise InputError(
+                f"{name}={value!r} is in seconds, but {str(source)!r} is no sound: give steps, a"
+                " whole number from 1 up."
+            )
+    length, every = int(steps["window"]), int(steps["stride"])
+    path, label = _existing(source), options.label
+    series = read_series_of(path, label=label)
+    loaded = load_windows(
+        path.resolve().name, series, length, every, kind=kind, test_fraction=test_fraction
+    )
+    said = {
+        "source": os.fspath(source),
+        "label": label,
+        "window": length,
+        "stride": every,
+        "kind": kind,
+        "test_fraction": test_fraction,
+    }
+    return replace(loaded, source={k: value for k, value in said.items() if value is not None})
+
+
 def read_rows(
     source: Location,
     *,
@@ -144,21 +226,43 @@ def read_rows(
     size: Size | None = None,
     like: Any = None,
     skip_unreadable: bool = False,
+    sample_rate: int | None = None,
+    mono: bool = False,
 ) -> Rows:
     """Read all rows of a source in its own order, without splitting them.
 
     A path may be an ``.npy`` array; an ``.npz``, ``.h5`` or ``.zarr`` file (``x`` and perhaps
     ``y``; or ``x_train``, ``x_test`` and perhaps their labels; or one array); a folder of images
-    whose sub-folders are classes, or a single image; a ``.csv`` or ``.tsv`` table, perhaps
-    compressed (``.csv.gz``), a ``.parquet`` file, or a folder of these. Where the source has a
-    split of its own, the training rows come first. The arguments are those of
-    :func:`isthmus.data.load`; with ``like``, images need not lie in folders of classes.
+    whose sub-folders are classes, or a single image; sounds likewise, in windows; a ``.csv`` or
+    ``.tsv`` table, perhaps compressed (``.csv.gz``), a ``.parquet`` file, or a folder of these.
+    Where the source has a split of its own, the training rows come first. The arguments are those
+    of :func:`isthmus.data.load`; with ``like``, images need not lie in folders of classes.
     """
-    options = _Options(data_dir, label, size, like, skip_unreadable or None, like is None)
+    options = _Options(
+        data_dir,
+        label,
+        size,
+        like,
+        skip_unreadable or None,
+        like is None,
+        sample_rate=sample_rate,
+        mono=mono or None,
+    )
     if isinstance(source, str) and source in DATA:
         return _together(_known(source, options))
     with limited(f"reading {os.fspath(source)}", "split it"):
         return _read_path(source, options)
+
+
+def holds_sounds(source: Location) -> bool:
+    """Whether a source is a sound, or a folder that is read as one of sounds."""
+    if isinstance(source, str) and source in DATA:
+        return False
+    path = as_path(source, "source")
+    if path.is_dir():
+        has_others = is_zarr(path) or first_file(path, SUFFIXES) is not None
+        return not has_others and first_file(path, SOUNDS) is not None
+    return path.is_file() and SOUND_FILES.has(path.name)
 
 
 def holds_images(source: Location) -> bool:
@@ -211,7 +315,8 @@ def known_names() -> dict[str, str]:
 
 
 def _known(name: str, options: _Options) -> Data:
-    _refuse_idle(name, "a known data set", options, "label", "size", "skip_unreadable")
+    idle = ("label", "size", "skip_unreadable", *_OF_SOUNDS)
+    _refuse_idle(name, "a known data set", options, *idle)
     folder = options.data_dir
     data: Data = DATA[name](None if folder is None else as_path(folder, "data_dir"))
     return data
@@ -236,6 +341,10 @@ def _read_path(source: Location, options: _Options) -> Rows:
 
 
 def _reader(path: Path, options: _Options) -> Callable[[], Rows]:
+    if holds_sounds(path):
+        _refuse_idle(str(path), "sound", options, "label", "size")
+        return partial(_read_sounds, path, options)
+    _refuse_idle(str(path), "no sound", options, *_OF_SOUNDS)
     if path.is_dir() and (is_zarr(path) or path.suffix.lower() == ".zarr"):
         _refuse_idle(str(path), "a file of arrays", options, "label", "size", "skip_unreadable")
         return partial(read_zarr, path)
@@ -253,13 +362,27 @@ def _reader(path: Path, options: _Options) -> Callable[[], Rows]:
         _refuse_idle(str(path), "a file of arrays", options, "label", "size", "skip_unreadable")
         return partial(_ARRAYS[ending], path)
     raise InputError(
-        f"{path} cannot be read: give {', '.join((*_ARRAYS, *_TABLES))}, an image or a folder of"
-        " images."
+        f"{path} cannot be read: give {', '.join((*_ARRAYS, *_TABLES))}, an image, a sound"
+        f" ({', '.join(SOUNDS)}), or a folder of images or of sounds."
+    )
+
+
+def _read_sounds(path: Path, options: _Options) -> Rows:
+    sounds, found = read_sounds(path, options.of_sounds())
+    return Rows(
+        sounds.x,
+        sounds.y,
+        sounds.classes,
+        files=sounds.names,
+        unread=found.unread,
+        notes=found.notes,
+        sounds=sounds,
     )
 
 
 def _open_stream(path: Path, options: _Options) -> Rows:
-    _refuse_idle(str(path), "read as a stream", options, "like", "skip_unreadable")
+    idle = ("like", "skip_unreadable", *_OF_SOUNDS)
+    _refuse_idle(str(path), "read as a stream", options, *idle)
     return open_stream(path, options.label, options.size)
 
 

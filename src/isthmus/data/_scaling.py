@@ -24,7 +24,7 @@ from isthmus.errors import DataWarning, InputError
 PIXELS = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 """The types that are read as pixels, with the value that is white."""
 
-KINDS_OF_SCALING = ("none", "pixels", "standard", "minmax", "robust", "quantile")
+KINDS_OF_SCALING = ("none", "pixels", "standard", "minmax", "robust", "quantile", "rms")
 
 _WILD_SHARE = 0.9  # of a column's variance that is due to one value
 _WILD = 1000.0  # usual deviations from the middle
@@ -38,7 +38,8 @@ class Scaling:
 
     Attributes:
         kind: ``"none"``, ``"pixels"`` (whole numbers of 8 or 16 bits read as [0, 1]),
-            ``"standard"``, ``"minmax"``, ``"robust"`` or ``"quantile"``.
+            ``"standard"``, ``"minmax"``, ``"robust"``, ``"quantile"`` or ``"rms"`` (divided by one
+            number, the root mean square of all training values, so that 0 stays 0).
         offset, scale: float64; numbers, or one per column of a table, ``(columns,)``.
         unit_range: whether the training values lie in [0, 1] inside.
         curve: what follows the straight line; None where nothing does.
@@ -160,6 +161,10 @@ def fit_scaling(kind: str, x: Any, extent: Extent, *, example: Kind = "vector") 
                 " 'minmax' or 'auto'."
             )
         return Scaling(kind, nothing, np.full(1, PIXELS[x.dtype]), True)
+    if kind == "rms":
+        mean, deviation = moments(x, None)
+        power = float(np.sqrt(np.square(mean) + np.square(deviation)).item())
+        return Scaling(kind, nothing, np.full(1, power or 1.0), False)
     per_channel = example == "signal"
     axis: Axis = 0 if x.ndim == 2 else (0, 2) if per_channel else None
     curve: Curve | None = None

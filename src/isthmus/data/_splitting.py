@@ -30,7 +30,7 @@ def split(name: str, rows: Rows, test_fraction: float = 0.2) -> Data:
     check_fraction(test_fraction)
     if len(rows) < 2:
         raise InputError(f"{name}: {len(rows)} row to train and test on: at least 2 are needed.")
-    train, test = _selections(rows, test_fraction)
+    train, test = selections(rows, test_fraction)
     whole = Part(rows.x, rows.y)
     return Data(
         name,
@@ -55,7 +55,8 @@ def check_fraction(test_fraction: object) -> None:
         )
 
 
-def _selections(rows: Rows, test_fraction: float) -> tuple[np.ndarray | slice, np.ndarray | slice]:
+def selections(rows: Rows, test_fraction: float) -> tuple[np.ndarray | slice, np.ndarray | slice]:
+    """Which rows are the training part, and which the test part."""
     if rows.train_rows is not None:
         return slice(rows.train_rows), slice(rows.train_rows, None)
     count = _test_count(len(rows), test_fraction)

@@ -21,7 +21,8 @@ def is_sparse(x: Any) -> bool:
 
 def blocks(x: Any) -> Iterator[tuple[int, np.ndarray]]:
     """The examples ``(n, *shape)`` a few million values at a time, dense, with their first rows."""
-    rows = max(1, _VALUES // max(1, math.prod(x.shape[1:])))
+    example = getattr(x, "stored", x.shape[1:])  # of a stream: a row of it may be a step
+    rows = max(1, _VALUES // max(1, math.prod(example)))
     for start in range(0, x.shape[0], rows):
         block = x[start : start + rows]
         yield start, block.toarray() if is_sparse(x) else block

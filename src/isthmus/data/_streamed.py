@@ -98,11 +98,18 @@ def seen(stream: Stream, kind: Kind, layout: Layout, scaling: str) -> np.ndarray
     """What the scaling of a stream is settled by: of pixels, and where values must be sorted, some
     examples that are spread over it; else all, a block at a time.
     """
-    if kind == "sequence":
-        return LaidOut(stream, lambda block: steps(layout.transform(block)), layout.shape[1:])
+    if kind == "sequence" or (kind == "signal" and stream.dtype.kind == "f"):
+
+        def table(block: np.ndarray) -> np.ndarray:  # what is padded has no values there
+            return steps(layout.transform(block), kind)
+
+        if kind == "signal" and scaling in ("robust", "quantile"):
+            return table(stream.sample())
+        channels = layout.shape[0 if kind == "signal" else 1]
+        return LaidOut(stream, table, (channels,), layout.shape)
     if stream.dtype in (np.uint8, np.uint16) or scaling in ("robust", "quantile"):
         return layout.transform(stream.sample())
-    return LaidOut(stream, layout.transform, layout.shape)
+    return LaidOut(stream, layout.transform, layout.shape, layout.shape)
 
 
 class LaidOut:
@@ -111,13 +118,18 @@ class LaidOut:
     Args:
         stream: the examples as they lie there.
         transform: what a block of them becomes.
-        example: the shape of an example afterwards.
+        example: the shape of a row afterwards.
+        stored: the shape of an example of the stream, which says how many are looked at in one go.
     """
 
     def __init__(
-        self, stream: Stream, transform: Callable[[np.ndarray], np.ndarray], example: Shape
+        self,
+        stream: Stream,
+        transform: Callable[[np.ndarray], np.ndarray],
+        example: Shape,
+        stored: Shape,
     ) -> None:
-        self._stream, self._transform = stream, transform
+        self._stream, self._transform, self.stored = stream, transform, stored
         self.shape, self.dtype = (len(stream), *example), stream.dtype
         self.ndim = len(self.shape)
 

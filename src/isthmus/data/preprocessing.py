@@ -72,6 +72,15 @@ class Preprocessor:
             f" {listed(known)}: cut a series with those, in that order."
         )
 
+    def check_rate(self, sample_rate: int) -> None:
+        """Refuse sound of another rate than in training."""
+        known = self.spec.sample_rate
+        if known is not None and sample_rate != known:
+            raise InputError(
+                f"X has {sample_rate} steps a second, but the model was trained on {known}: load it"
+                f" with sample_rate={known}, or with like=model."
+            )
+
     def knows(self, frame: Any) -> bool:
         """Whether a frame has the columns of the training table, in their order."""
         return self.table is not None and self.table.knows(frame)
@@ -206,6 +215,7 @@ class Preprocessor:
             "kind": self.spec.kind,
             "support": self.spec.support,
             "missing": self.spec.missing,
+            "sample_rate": self.spec.sample_rate,
             "layout": asdict(self.layout),
             "scaling": self.scaling.to_json(),
             "strict": self.strict,
@@ -242,8 +252,9 @@ class Preprocessor:
         )
         columns = None if table is None else table.columns
         missing = given.number("missing", 0.0)
+        rate = given.optional("sample_rate", lambda key: given.whole(key, 1))
         return cls(
-            ExampleSpec(kind, layout.shape, columns, support, missing),
+            ExampleSpec(kind, layout.shape, columns, support, missing, rate),
             layout,
             scaling,
             given.flag("strict") and (kind == "image" or scaling.kind == "pixels"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from isthmus.data.frames import Values, is_frame, numbers_of, rows_of
 from isthmus.data.streams import Stream
 from isthmus.errors import InputError
+
+if TYPE_CHECKING:
+    from isthmus.data.sounds import Sounds
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Rows:
             training part.
         unread: the files that were left out because they cannot be read.
         notes: what was recognised in a text whose form is not the usual one, a sentence each.
+        sounds: the windows of sound that the rows are, or None.
     """
 
     x: Values
@@ -37,6 +41,7 @@ class Rows:
     train_rows: int | None = None
     unread: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    sounds: Sounds | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -50,6 +55,7 @@ class Rows:
             y=None if self.y is None else self.y[front],
             files=None if self.files is None else self.files[front],
             train_rows=None if self.train_rows is None else min(count, self.train_rows),
+            sounds=None if self.sounds is None else self.sounds.take(front),
         )
 
 

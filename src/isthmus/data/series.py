@@ -23,7 +23,78 @@ TimeKind = Literal["signal", "sequence"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Windows(Part):
+class Cut(Part):
+    """Examples that were cut from something longer; members know their kind and their steps.
+
+    Attributes:
+        x: ``(n, channels, length)`` of ``kind="signal"``, ``(n, length, channels)`` of
+            ``"sequence"``.
+        kind: what an example is.
+        stride: steps from one window to the next.
+        starts: the step at which each window begins, ``(n,)``.
+        places: what each window was cut from, ``(n,)``, counted from 0.
+    """
+
+    kind: TimeKind
+    stride: int
+    starts: np.ndarray
+    places: np.ndarray
+
+    @property
+    def length(self) -> int:
+        """How many steps a window has."""
+        return int(self.x.shape[2 if self.kind == "signal" else 1])
+
+    @property
+    def channels(self) -> int:
+        """How many values a step has."""
+        return int(self.x.shape[1 if self.kind == "signal" else 2])
+
+    @property
+    def channel_names(self) -> tuple[str, ...] | None:
+        """What the values of a step are called; None where they have no names."""
+        return None
+
+    def _steps_of(self, values: Any) -> tuple[np.ndarray, bool]:
+        """What is known of windows as ``(n, length, channels)``, of which channels may be one; and
+        whether it is known of each channel.
+        """
+        found, shape = np.asarray(values), self.x.shape
+        n, length = len(self), self.length
+        if found.shape not in ((n,), (n, length), shape) or n == 0:
+            raise InputError(
+                f"values have the shape {found.shape}, but there are {n} windows: give {(n,)},"
+                f" {(n, length)} or {shape}."
+            )
+        is_whole = found.ndim == 3
+        if is_whole and self.kind == "signal":
+            found = np.moveaxis(found, 1, 2)  # (n, length, channels)
+        steps = found.reshape(n, -1, self.channels if is_whole else 1)
+        return np.broadcast_to(steps, (n, length, steps.shape[2])), is_whole
+
+    def _folded(
+        self, steps: np.ndarray, place: int, time: int, weights: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The weighted means of one series, ``(time, channels)``, of ``(n, length, channels)``.
+
+        ``weights`` are those of the steps of a window, ``(length,)``; all count alike without.
+        """
+        own = self.places == place
+        at = (self.starts[own, None] + np.arange(self.length)).ravel()
+        each = None if weights is None else np.tile(weights, int(own.sum()))
+        counts = np.bincount(at, weights=each, minlength=time)
+        values = steps[own].reshape(-1, steps.shape[2]).T  # (channels, windows * length)
+        sums = [
+            np.bincount(at, weights=channel if each is None else channel * each, minlength=time)
+            for channel in values
+        ]
+        with np.errstate(invalid="ignore"):  # 0 / 0 where nothing covers a step
+            means: np.ndarray = (np.stack(sums, axis=1) / counts[:, None])[:time]
+        return means.astype(np.result_type(steps.dtype, np.float32), copy=False)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Windows(Cut):
     """Windows of long series, as the examples of a data set; made by :func:`windows`.
 
     Members take it as they take any part of a data set, and know its kind.
@@ -40,25 +111,11 @@ class Windows(Part):
     """
 
     x: np.ndarray
-    kind: TimeKind
-    stride: int
-    starts: np.ndarray
-    places: np.ndarray
     series: tuple[Any, ...]
     is_list: bool = False
 
-    @property
-    def length(self) -> int:
-        """How many steps a window has."""
-        return int(self.x.shape[2 if self.kind == "signal" else 1])
-
     def __repr__(self) -> str:
         return f"Windows({len(self)} of {self.length} steps, stride={self.stride}, {self.kind!r})"
-
-    @property
-    def channels(self) -> int:
-        """How many values a step has."""
-        return int(self.x.shape[1 if self.kind == "signal" else 2])
 
     @property
     def channel_names(self) -> tuple[str, ...] | None:
@@ -94,36 +151,12 @@ class Windows(Part):
             >>> cut.fold([1.0, 5.0])  # the middle step lies in both windows
             array([1., 1., 3., 5., 5.])
         """
-        found, shape = np.asarray(values), self.x.shape
-        n, length = len(self), self.length
-        if found.shape not in ((n,), (n, length), shape) or n == 0:
-            raise InputError(
-                f"values have the shape {found.shape}, but there are {n} windows: give {(n,)},"
-                f" {(n, length)} or {shape}."
-            )
-        is_whole = found.ndim == 3
-        if is_whole and self.kind == "signal":
-            found = np.moveaxis(found, 1, 2)  # (n, length, channels)
-        steps = found.reshape(n, -1, self.channels if is_whole else 1)
-        steps = np.broadcast_to(steps, (n, length, steps.shape[2]))
+        steps, is_whole = self._steps_of(values)
         folded = [
             _like(one, self._folded(steps, place, len(one)), is_whole)
             for place, one in enumerate(self.series)
         ]
         return folded if self.is_list else folded[0]
-
-    def _folded(self, steps: np.ndarray, place: int, time: int) -> np.ndarray:
-        """The means of one series, ``(time, channels)``, of ``(n, length, channels)``."""
-        own = self.places == place
-        at = (self.starts[own, None] + np.arange(self.length)).ravel()
-        counts = np.bincount(at, minlength=time)
-        sums = [
-            np.bincount(at, weights=steps[own, :, channel].ravel(), minlength=time)
-            for channel in range(steps.shape[2])
-        ]
-        with np.errstate(invalid="ignore"):  # 0 / 0 where nothing covers a step
-            means: np.ndarray = np.stack(sums, axis=1) / counts[:, None]
-        return means.astype(np.result_type(steps.dtype, np.float32), copy=False)
 
 
 def windows(series: Any, length: int, stride: int = 1, *, kind: TimeKind = "signal") -> Windows:
@@ -249,7 +282,7 @@ def load_windows(
 
 def examples_of(part: Part, columns: Sequence[str] | None) -> Any:
     """A part as a member is fitted on it: windows as they are, all else with its columns' names."""
-    return part if isinstance(part, Windows) else with_columns(part.x, columns)
+    return part if isinstance(part, Cut) else with_columns(part.x, columns)
 
 
 def series_values(series: Any, name: str = "series") -> np.ndarray:
@@ -277,11 +310,21 @@ def series_values(series: Any, name: str = "series") -> np.ndarray:
 
 def _cut(table: np.ndarray, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
     """The windows of one series, ``(n, channels, length)``, and where each starts, ``(n,)``."""
-    last = len(table) - length
-    starts = np.arange(0, last + 1, stride)
-    if starts[-1] < last:
-        starts = np.append(starts, last)
+    starts = window_starts(len(table), length, stride)
     return np.lib.stride_tricks.sliding_window_view(table, length, axis=0)[starts], starts
+
+
+def window_starts(time: int, length: int, stride: int) -> np.ndarray:
+    """Where windows of so many steps begin, of which the last ends with the series; one that is
+    shorter than a window has a single one.
+
+    Example:
+        >>> window_starts(11, length=4, stride=3).tolist()
+        [0, 3, 6, 7]
+    """
+    last = max(time - length, 0)
+    starts = np.arange(0, last + 1, stride)
+    return starts if starts[-1] == last else np.append(starts, last)
 
 
 def _say_missing(lost: int, n: int) -> None:

@@ -44,6 +44,7 @@ def fit_preprocessor(
     columns: Mapping[str, str] | None = None,
     table_scaling: str = "standard",
     as_probabilities: bool = False,
+    sample_rate: int | None = None,
 ) -> tuple[Preprocessor, Store]:
     """Settle kind, layout and scaling by training examples, an array, a frame or sparse rows; gives
     these as they are inside too.
@@ -53,7 +54,8 @@ def fit_preprocessor(
     itself, over all steps that are there, and so is each column of a table; ``columns`` says of
     which kind some are, and ``table_scaling`` what ``"auto"`` stands for there. Values in [0, 1]
     stay as they are under ``"auto"`` where they are meant ``as_probabilities``, or where the
-    likelihood needs them there.
+    likelihood needs them there. Signals with a ``sample_rate`` are sound, which ``"auto"`` divides
+    by its root mean square: silence stays 0, and the channels keep how loud they are.
     """
     if kind is None and is_frame(x) and image_shape is None:
         kind = "table"
@@ -66,13 +68,15 @@ def fit_preprocessor(
     kind, layout = layout_of(tuple(x.shape[1:]), channels, image_shape, kind)
     _require_two(x)
     looked = _looked_at(x, kind, layout, scaling)
-    unscaled = ExampleSpec(kind, layout.shape)
+    unscaled = ExampleSpec(kind, layout.shape, sample_rate=sample_rate)
     reach = extent(looked.values, gaps=unscaled.may_lack_values)
     if reach.has_gaps and unscaled.may_lack_values:
         _say_empty(looked.inside, reach)
     if likelihood is not None and likelihood.requires_counts:
         scaling = _unscaled(scaling, likelihood)
     needs_unit = likelihood is not None and likelihood.accepts(unscaled) is not None
+    if scaling == "auto" and sample_rate is not None and not needs_unit:
+        scaling = "rms"
     if scaling == "auto" and (needs_unit or as_probabilities) and x.dtype not in PIXELS:
         scaling = "none" if reach.is_unit else scaling
     fitted = fit_scaling(scaling, looked.values, reach, example=kind)

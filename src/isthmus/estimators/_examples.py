@@ -15,8 +15,9 @@ from isthmus.data.datasets import Part
 from isthmus.data.examples import Examples
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
-from isthmus.data.series import Windows
+from isthmus.data.series import Cut
 from isthmus.data.settling import fit_preprocessor
+from isthmus.data.sounds import Sounds
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.estimators.building import BuildingMixin
@@ -42,8 +43,9 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             columns=self.columns,
             table_scaling=self.table_scaling,
             as_probabilities=self.binarize == "dynamic",
+            sample_rate=X.sample_rate if isinstance(X, Sounds) else None,
         )
-        if isinstance(X, Windows):
+        if isinstance(X, Cut):
             preprocessor = replace(preprocessor, stride=X.stride, channel_names=X.channel_names)
         if self.binarize == "dynamic" and not preprocessor.spec.unit_range:
             raise InputError(

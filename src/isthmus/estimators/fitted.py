@@ -26,10 +26,10 @@ from isthmus.data.conditions import LabelCondition
 from isthmus.data.datasets import Part
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
+from isthmus.estimators._compressing import CompressionMixin
 from isthmus.estimators._filling import FillingMixin
 from isthmus.estimators._noise import shared_noise
 from isthmus.estimators._results import collected, scores_of
-from isthmus.estimators._sampling import SamplingMixin
 from isthmus.estimators.inference import has_labels
 from isthmus.io import runs
 from isthmus.priors.base import Prior, fitted
@@ -38,7 +38,7 @@ from isthmus.training.settings import seed_of
 
 class FittedEstimator(
     FillingMixin,
-    SamplingMixin,
+    CompressionMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     Configurable,

@@ -28,7 +28,8 @@ from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.incoming import codes_array, incoming, require_rows
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.rows import with_columns
-from isthmus.data.series import Windows
+from isthmus.data.series import Cut
+from isthmus.data.sounds import Sounds
 from isthmus.data.stores import Store, inference_rows
 from isthmus.data.streams import Stream
 from isthmus.errors import InputError, InputTypeError
@@ -59,8 +60,13 @@ class InferenceMixin(Settings):
         """
         said = None if self.kind == "auto" else cast("Kind", self.kind)
         wanted = said or (self.default_kind if axes <= 2 else None)
-        if not isinstance(X, Windows):
+        if not isinstance(X, Cut):
             return wanted
+        if isinstance(X, Sounds) and wanted not in (None, X.kind):
+            raise InputError(
+                f"X holds sounds, which are signals, but {type(self).__name__} reads"
+                f" kind={wanted!r}: pass kind='signal', or take another member."
+            )
         if wanted not in (None, X.kind):
             raise InputError(
                 f"X holds windows that were cut for kind={X.kind!r}, but {type(self).__name__}"
@@ -77,8 +83,10 @@ class InferenceMixin(Settings):
         """
         given = incoming(X)
         x = given.x if isinstance(given, Part) else given
-        if isinstance(given, Windows) and not reset:
+        if isinstance(given, Cut) and not reset:
             (settled or self._settled).check_channels(given.channel_names)
+        if isinstance(given, Sounds) and not reset:
+            (settled or self._settled).check_rate(given.sample_rate)
         if isinstance(x, Stream):
             return self._checked_stream(x, reset)
         if is_ragged(x):

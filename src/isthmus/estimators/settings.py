@@ -80,8 +80,8 @@ class Settings(TrainingSettings):
         "auto",
         "what is done to the data first; 'auto' leaves images in [0, 1] and what is 0 or 1 alone"
         " as it is, and standardises the rest (variational members take the quantiles of a"
-        " table's numbers); 'robust' and 'quantile' are for long tails",
-        choices=("auto", "none", "standard", "minmax", "robust", "quantile"),
+        " table's numbers); 'robust' and 'quantile' are for long tails, 'rms' is for sound",
+        choices=("auto", "none", "standard", "minmax", "robust", "quantile", "rms"),
     )
     hide: float | None = field(
         None,

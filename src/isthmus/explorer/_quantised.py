@@ -40,7 +40,7 @@ def quantised_of(one: Shown, pictured: int, training: Part) -> dict[str, Any] | 
     indices = np.concatenate([shown, other])
     levels: list[dict[str, Any]] = []
     first, start = 0, 0
-    names = [suffix.removeprefix("_") for suffix in bottleneck.suffixes]
+    names = [suffix.removeprefix("_").replace("_", " ") for suffix in bottleneck.suffixes]
     for each, grid, name in zip(
         bottleneck.level_quantizers, bottleneck.vector_grids, names, strict=True
     ):

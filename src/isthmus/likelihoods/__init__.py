@@ -1,8 +1,8 @@
 """p(x | z), what a decoder says about data; :data:`isthmus.registry.LIKELIHOODS` lists them.
 
-``Bernoulli``, ``Columns``, ``Gaussian``, ``LogisticMixture``, ``NegativeBinomial``, ``Poisson`` and
-``SquaredError`` are the parts that a member's ``likelihood`` takes; each builds the torch module of
-its name, such as ``GaussianLikelihood``.
+``Bernoulli``, ``Columns``, ``Gaussian``, ``LogisticMixture``, ``NegativeBinomial``, ``Poisson``,
+``Spectral`` and ``SquaredError`` are the parts that a member's ``likelihood`` takes; each builds
+the torch module of its name, such as ``GaussianLikelihood``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from isthmus.likelihoods.gaussian import (
 from isthmus.likelihoods.logistic_mixture import LogisticMixture, LogisticMixtureLikelihood
 from isthmus.likelihoods.negative_binomial import NegativeBinomial, NegativeBinomialLikelihood
 from isthmus.likelihoods.poisson import Poisson, PoissonLikelihood
+from isthmus.likelihoods.spectral import Spectral, SpectralLikelihood
 
 __all__ = [
     "Bernoulli",
@@ -37,6 +38,8 @@ __all__ = [
     "NegativeBinomialLikelihood",
     "Poisson",
     "PoissonLikelihood",
+    "Spectral",
+    "SpectralLikelihood",
     "SquaredError",
     "SquaredErrorLikelihood",
 ]

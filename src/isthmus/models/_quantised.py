@@ -51,7 +51,8 @@ class Quantised(Conditional, Estimator, ABC):
 
         Whole numbers are indices, ``(n, *grid)`` (one array a level, coarsest first, where there
         are several) or flat, ``(n, positions)``. Anything else is vectors, laid out as
-        ``transform`` gives them; they need not lie in a codebook.
+        ``transform`` gives them; they need not lie in a codebook. Of a residual quantizer, whose
+        indices are ``(n, *grid, k)``, the first ones alone give a coarser example.
 
         Raises:
             InputError: for another shape, and for indices that a level does not have.
@@ -59,8 +60,7 @@ class Quantised(Conditional, Estimator, ABC):
         parts = [codes_array(part) for part in (Z if isinstance(Z, tuple) else (Z,))]
         if not all(part.dtype.kind in "iu" for part in parts):
             return super().decode(Z, condition)
-        indices = torch.from_numpy(self._checked_indices(parts))
-        return self._decoded(indices, condition=condition)
+        return self._decoded(self._code_at(parts), condition=condition)
 
     def _quantizers(self, count: int) -> tuple[list[Quantizer], int]:
         """New quantizers, one for each level, and the size of their vectors."""
@@ -78,6 +78,23 @@ class Quantised(Conditional, Estimator, ABC):
         """The indices of each level, coarsest first, each ``(n, *grid)`` or ``(n, *grid, k)``."""
         indices = torch.from_numpy(self._posterior(X, condition).indices)
         return [grid.numpy() for grid in _code_of(self.module_).grids(indices)]
+
+    def _code_at(self, parts: Sequence[np.ndarray]) -> Tensor:
+        """Checked indices, flat, ``(n, positions)``; the vectors of the first ones of each vector,
+        ``(n, *code_shape)``, where no more are given.
+        """
+        code = _code_of(self._fitted())
+        pairs = list(zip(parts, code.level_quantizers, code.index_shapes, strict=False))
+        is_whole = not any(_is_cut(part, shape) for part, each, shape in pairs if each.is_nested)
+        if is_whole:
+            return torch.from_numpy(self._checked_indices(parts))
+        whole = [_completed(part, shape) for part, _, shape in pairs]
+        flat = torch.from_numpy(self._checked_indices(whole)).to(self._device)
+        vectors = [
+            each.embed(grid[..., : part.shape[-1]] if each.is_nested else grid).flatten(1)
+            for (part, each, _), grid in zip(pairs, code.grids(flat), strict=True)
+        ]
+        return torch.cat(vectors, dim=1).detach().unflatten(1, code.code_shape)
 
     def _checked_indices(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         code = _code_of(self._fitted())
@@ -256,7 +273,7 @@ class QuantizedBottleneck(Bottleneck, ABC):
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         found = []
         rows = posterior[1].split([math.prod(level.grid) for level in self.levels], dim=1)
-        places = [suffix.replace("_", " at the ") for suffix in self.suffixes]
+        places = [_place(suffix) for suffix in self.suffixes]
         owners = [
             (each, ("" if len(each.levels) == 1 else f" by index {i}") + place)
             for each, place in zip(self.level_quantizers, places, strict=True)
@@ -301,6 +318,25 @@ def start(module: Autoencoder, batches: Batches) -> None:
 def _code_of(module: Autoencoder) -> QuantizedBottleneck:
     assert isinstance(module.bottleneck, QuantizedBottleneck)
     return module.bottleneck
+
+
+def _is_cut(part: np.ndarray, shape: Shape) -> bool:
+    """Whether indices ``(n, *grid, j)`` are the first ones of ``shape``, ``(*grid, k)``."""
+    return part.shape[1:-1] == shape[:-1] and 0 < part.shape[-1] < shape[-1]
+
+
+def _completed(part: np.ndarray, shape: Shape) -> np.ndarray:
+    """Indices with zeros for those that lack."""
+    if not _is_cut(part, shape):
+        return part
+    lacking = np.zeros((*part.shape[:-1], shape[-1] - part.shape[-1]), dtype=part.dtype)
+    return np.concatenate([part, lacking], axis=-1)
+
+
+def _place(suffix: str) -> str:
+    """Where a level is, in words: of ``_top`` " at the top", of ``_level_2`` " at level 2"."""
+    name = suffix.removeprefix("_").replace("_", " ")
+    return name and f" at {'' if name.startswith('level') else 'the '}{name}"
 
 
 def _words(shapes: Any) -> str:

@@ -7,6 +7,7 @@ A network is a pair of builders: ``encoder(spec)`` maps x to features,
 
 from isthmus.networks.base import ACTIVATIONS, Features, Network, activation, choose
 from isthmus.networks.conv import Conv
+from isthmus.networks.dilated import Dilated
 from isthmus.networks.initialization import Glorot, Initialization, TorchDefault
 from isthmus.networks.mlp import MLP
 from isthmus.networks.recurrent import Recurrent
@@ -16,6 +17,7 @@ __all__ = [
     "ACTIVATIONS",
     "MLP",
     "Conv",
+    "Dilated",
     "Features",
     "Glorot",
     "Initialization",

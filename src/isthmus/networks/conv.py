@@ -42,12 +42,11 @@ def code_layers(
 
 @dataclass(repr=False)
 class Strided(Network, ABC):
-    """Strided 4×4 convolutions that halve the image for every width, and ones that double it.
+    """Networks that halve the sides of an image or a signal for every width, and double them again.
 
-    Signals, (channels, time), are convolved over the time alone, four steps at once. Sides that are
-    not divisible are padded with zeros inside, and the decoder's output is cropped back, so 27×27,
-    33×20 or 131 steps work as they are. What a family adds on the coarse grid stands in
-    :meth:`_coarse_layers`.
+    Signals, (channels, time), are halved over the time alone. Sides that are not divisible are
+    padded with zeros inside, and the decoder's output is cropped back, so 27×27, 33×20 or 131 steps
+    work as they are.
     """
 
     def accepts(self, spec: ExampleSpec) -> str | None:
@@ -58,6 +57,39 @@ class Strided(Network, ABC):
             f" {spec.shape}: pass network='mlp', say with image_shape=(channels, height, width) how"
             " a row becomes an image, or pass kind='signal' for (n, channels, time)"
         )
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        return self.widths or (32, 64)
+
+    def _entry(self, code_shape: Shape, features: Shape) -> list[nn.Module]:
+        """From the code to the coarsest features.
+
+        A 1×1 convolution of a grid of their size, a linear map of anything else.
+        """
+        if len(code_shape) > 1 and code_shape[1:] == features[1:]:
+            convolution, _ = convolutions(features)
+            return [convolution(code_shape[0], features[0], 1)]
+        return [
+            nn.Flatten(),
+            nn.Linear(math.prod(code_shape), math.prod(features)),
+            nn.Unflatten(1, features),
+        ]
+
+    def _coarse(self, shape: Shape) -> Shape:
+        return tuple(side >> len(self._widths) for side in self._padded(shape))
+
+    def _padded(self, shape: Shape) -> Shape:
+        step = 2 ** len(self._widths)
+        return tuple(math.ceil(side / step) * step for side in shape[1:])
+
+
+@dataclass(repr=False)
+class Activated(Strided, ABC):
+    """Strided 4×4 convolutions (of signals: over four steps), each with an activation behind it.
+
+    What a family adds on the coarse grid stands in :meth:`_coarse_layers`.
+    """
 
     def encoder(self, spec: ExampleSpec) -> Features:
         features = (self._widths[-1], *self._coarse(spec.shape))
@@ -90,34 +122,9 @@ class Strided(Network, ABC):
         The encoder ends with it, the decoder begins with it.
         """
 
-    @property
-    def _widths(self) -> tuple[int, ...]:
-        return self.widths or (32, 64)
-
-    def _entry(self, code_shape: Shape, features: Shape) -> list[nn.Module]:
-        """From the code to the coarsest features.
-
-        A 1×1 convolution of a grid of their size, a linear map of anything else.
-        """
-        if len(code_shape) > 1 and code_shape[1:] == features[1:]:
-            convolution, _ = convolutions(features)
-            return [convolution(code_shape[0], features[0], 1)]
-        return [
-            nn.Flatten(),
-            nn.Linear(math.prod(code_shape), math.prod(features)),
-            nn.Unflatten(1, features),
-        ]
-
-    def _coarse(self, shape: Shape) -> Shape:
-        return tuple(side >> len(self._widths) for side in self._padded(shape))
-
-    def _padded(self, shape: Shape) -> Shape:
-        step = 2 ** len(self._widths)
-        return tuple(math.ceil(side / step) * step for side in shape[1:])
-
 
 @dataclass(repr=False)
-class Conv(Strided):
+class Conv(Activated):
     """Strided 4×4 convolutions, and transposed ones that mirror them; none on the coarse grid.
 
     Those of a signal see four steps at once.

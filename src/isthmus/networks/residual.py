@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.networks.base import Features, activation
-from isthmus.networks.conv import Strided, convolutions
+from isthmus.networks.conv import Activated, convolutions
 
 _BLOCKS = 2
 
 
 @dataclass(repr=False)
-class Residual(Strided):
+class Residual(Activated):
     """Strided convolutions that halve every side for every width, then two residual blocks.
 
     The decoder is its mirror: residual blocks, then transposed convolutions. With a code that is a
@@ -54,26 +54,33 @@ class Block(nn.Module):
     Args:
         features: the shape of x of one example.
         nonlinearity: the name of the activation.
+        dilation: how far apart the 3 places of a side are.
+        step: what f(x) is multiplied by; below 1, many blocks in a row start near the identity.
     """
 
     reads_mask = True
 
-    def __init__(self, features: Shape, nonlinearity: str | None) -> None:
+    def __init__(
+        self, features: Shape, nonlinearity: str | None, *, dilation: int = 1, step: float = 1.0
+    ) -> None:
         super().__init__()
         channels, (convolution, _) = features[0], convolutions(features)
-        inner = max(1, channels // 2)
+        inner, self.step = max(1, channels // 2), step
         self.change = nn.Sequential(
             activation(nonlinearity),
-            convolution(channels, inner, 3, padding=1),
+            convolution(channels, inner, 3, padding=dilation, dilation=dilation),
             activation(nonlinearity),
             convolution(inner, channels, 1),
         )
 
     def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
         if seen is None:
-            return x + self.change(x)
+            return x + self._scaled(self.change(x))
         nonlinear, *others = self.change
         change = nonlinear(x) * seen  # of 0 it need not be 0
         for layer in others:
             change = layer(change)
-        return x + change
+        return x + self._scaled(change)
+
+    def _scaled(self, change: Tensor) -> Tensor:
+        return change if self.step == 1 else self.step * change

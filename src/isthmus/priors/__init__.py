@@ -11,15 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from isthmus.priors.base import Prior, fitted, resolved
+    from isthmus.priors.diffusion import Diffusion
     from isthmus.priors.flow import Flow
     from isthmus.priors.masked import Masked
     from isthmus.priors.mixture import Mixture
     from isthmus.priors.pixelcnn import PixelCNN
     from isthmus.priors.transformer import Transformer
 
-__all__ = ["Flow", "Masked", "Mixture", "PixelCNN", "Prior", "Transformer", "fitted", "resolved"]
+__all__ = [
+    "Diffusion",
+    "Flow",
+    "Masked",
+    "Mixture",
+    "PixelCNN",
+    "Prior",
+    "Transformer",
+    "fitted",
+    "resolved",
+]
 
 _HOMES = {
+    "Diffusion": "diffusion",
     "Flow": "flow",
     "Masked": "masked",
     "Mixture": "mixture",

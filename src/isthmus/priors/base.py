@@ -40,6 +40,8 @@ class Prior(SlotPart, ABC):
     """Whether codes are indices on grids; else they are vectors."""
     has_log_prob: ClassVar[bool] = True
     """Whether :meth:`log_prob` can be computed; else it is refused in words."""
+    is_bounded: ClassVar[bool] = False
+    """Whether :meth:`log_prob` is an estimate of a lower bound, with many passes for each code."""
 
     random_state: int | np.random.RandomState | None = field(
         None, "seed; none: the member's", low=0, high=4294967295
@@ -80,19 +82,29 @@ class Prior(SlotPart, ABC):
         to what is likely.
         """
         check_is_fitted(self, "code_shape_")
+        drawn = self._draw(n, self._classes_of(n, label), temperature)
+        return drawn.reshape(n, *self.code_shape_)
+
+    def _classes_of(self, n: int, label: Any) -> Tensor | None:
+        """The class of each of n draws, ``(n,)``; None where there are no classes."""
         if self.classes_ is not None:
-            classes = self.classes_.draw(n) if label is None else self.classes_.indices(label, n)
-            return self._draw(n, classes, temperature).reshape(n, *self.code_shape_)
+            return self.classes_.draw(n) if label is None else self.classes_.indices(label, n)
         if label is not None:
             raise InputError(
                 f"label={label!r} needs a prior that knows labels: call fit_prior(X, y) once, then"
                 " sample again."
             )
-        return self._draw(n, None, temperature).reshape(n, *self.code_shape_)
+        return None
 
     def log_prob(self, codes: Tensor, labels: Any = None) -> Tensor:
         """log p of codes ``(n, *code_shape)`` in nats, ``(n,)``; with labels, log p(z | y)."""
         check_is_fitted(self, "code_shape_")
+        if not self.has_log_prob:
+            known = " or ".join(map(repr, fitting(self.levels_, has_log_prob=True)))
+            raise InputError(
+                f"{type(self).__name__} knows no log p of a code: fit a prior that does, as"
+                f" prior={known}."
+            )
         self._admit(codes, self.levels_)
         if tuple(codes.shape[1:]) != self.code_shape_:
             raise InputError(

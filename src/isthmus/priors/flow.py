@@ -11,11 +11,9 @@ from torch import Tensor, nn
 
 from isthmus.core import sharding
 from isthmus.core.fields import field
-from isthmus.core.objectives import Batches
 from isthmus.errors import missing_extra
+from isthmus.priors._standardised import StandardisedDensity
 from isthmus.priors._trained import Density, TrainedPrior
-
-_LEAST_SCALE = 1e-6  # of a coordinate, as a share of the widest one
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -71,7 +69,7 @@ class Flow(TrainedPrior):
         return StandardisedFlow(flow, size, self.noise)
 
 
-class StandardisedFlow(Density):
+class StandardisedFlow(StandardisedDensity):
     """A flow of zuko's over standardised codes, on the scale of the codes.
 
     Args:
@@ -80,34 +78,21 @@ class StandardisedFlow(Density):
         noise: standard deviation of what is added in training.
     """
 
-    mean: Tensor
-    scale: Tensor
-
     def __init__(self, flow: nn.Module, size: int, noise: float) -> None:
-        super().__init__()
+        super().__init__((size,))
         self.flow, self.noise = flow, noise
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("scale", torch.ones(size))
-
-    def look(self, batches: Batches) -> None:
-        """Take over mean and standard deviation of the codes."""
-        codes = torch.cat([batch.x.flatten(1) for batch in batches.chunks()])  # (n, size)
-        self.mean.copy_(codes.mean(0))
-        scale = codes.std(0, correction=0)
-        least = _LEAST_SCALE * scale.max()
-        self.scale.copy_(scale.clamp_min(least if least > 0 else _LEAST_SCALE))
 
     def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
         with torch.autocast(codes.device.type, enabled=False):  # a spline's knots need float32
-            u = (codes.flatten(1) - self.mean) / self.scale  # (n, size)
+            u = self.standardised(codes)  # (n, size)
             if self.training:
                 u = u + self.noise * sharding.randn_like(u)
             density: Tensor = self.flow(self._context(len(u), condition)).log_prob(u)
-        return density - self.scale.log().sum()
+        return density - self.log_scale(u)
 
     def draw(self, n: int, condition: Tensor | None, temperature: float) -> Tensor:
         noise = temperature * torch.randn(n, len(self.mean), device=self.mean.device)
-        return self.flow(self._context(n, condition)).transform.inv(noise) * self.scale + self.mean
+        return self.restored(self.flow(self._context(n, condition)).transform.inv(noise))
 
     def _context(self, n: int, condition: Tensor | None) -> Tensor:
         """What the maps of n codes depend on, ``(n, context)``."""

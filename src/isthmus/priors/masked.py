@@ -15,7 +15,6 @@ from isthmus.core.fields import field
 from isthmus.core.forward import Level
 from isthmus.core.objectives import Loss
 from isthmus.core.randomness import drawing_nothing
-from isthmus.errors import InputError
 from isthmus.priors._attention import Block, Rotary, everywhere
 from isthmus.priors._indices import (
     IndexPrior,
@@ -26,8 +25,7 @@ from isthmus.priors._indices import (
     split,
     start_small,
 )
-from isthmus.priors._trained import Density
-from isthmus.priors.base import fitting
+from isthmus.priors._trained import Sampler
 
 _UNTOLD = 0.1  # share of the examples that are learnt without their class, for guidance
 
@@ -50,10 +48,10 @@ class Masked(IndexPrior):
     level, from the coarsest, as in :class:`~isthmus.priors.transformer.Transformer`.
 
     Indices of one step are drawn as if they did not depend on each other, so there is no density of
-    a draw: ``log_prob`` is refused. What is learnt bounds one, see :meth:`MaskedDensity.bound`.
+    a draw: ``log_prob`` is refused. What is learnt bounds one, see :meth:`MaskedSampler.bound`.
     ``sample(temperature=t)`` divides the logits by t; 0 takes the likeliest index everywhere. With
-    labels, a tenth of the examples are learnt without theirs, and ``guidance`` w draws by the logits
-    :math:`\ell(y) + w \, (\ell(y) - \ell)`.
+    labels, a tenth of the examples are learnt without theirs, and ``guidance`` w draws by the
+    logits :math:`\ell(y) + w \, (\ell(y) - \ell)`.
 
     Raises:
         InputError: at ``fit``, for channels that the heads cannot share; at ``log_prob``.
@@ -86,15 +84,7 @@ class Masked(IndexPrior):
         0.0, "how strongly draws of a class avoid what would be drawn without it", low=0
     )
 
-    def log_prob(self, codes: Tensor, labels: object = None) -> Tensor:
-        """Refused: draws of this prior have no density that could be computed."""
-        known = " or ".join(map(repr, fitting(self.levels_, has_log_prob=True)))
-        raise InputError(
-            "Masked draws many indices at once and has no log p of a code: fit a prior that has, such"
-            f" as prior={known}."
-        )
-
-    def _density(self) -> MaskedDensity:
+    def _density(self) -> MaskedSampler:
         networks = [
             HiddenTransformer(
                 level,
@@ -107,7 +97,7 @@ class Masked(IndexPrior):
             )
             for i, level in enumerate(self.levels_)
         ]
-        return MaskedDensity(
+        return MaskedSampler(
             networks,
             steps=self.steps,
             choice_temperature=self.choice_temperature,
@@ -155,7 +145,7 @@ class HiddenTransformer(LevelNetwork):
         above: Sequence[Tensor],
         condition: Tensor | None,
     ) -> Tensor:
-        """Logits ``(n, places, size)`` from indices ``(n, places)``, those left out that are hidden."""
+        """Logits ``(n, places, size)`` from the indices ``(n, places)`` that are not hidden."""
         seen = self.entries(indices).where(~is_hidden[..., None], self.hidden)
         told = self.context(above, condition).flatten(2).mT  # (n or 1, places, channels)
         x, turns = self.dropout(seen + told), self.turns()
@@ -165,8 +155,8 @@ class HiddenTransformer(LevelNetwork):
         return logits
 
 
-class MaskedDensity(Density):
-    """One network per level, from coarse to fine; what it charges is no −log p, but close to one.
+class MaskedSampler(Sampler):
+    """One network per level, from coarse to fine, which draws many indices at once.
 
     Args:
         networks: that of each level.
@@ -187,10 +177,6 @@ class MaskedDensity(Density):
         self.networks = nn.ModuleList(networks)
         self.draw_steps, self.choice_temperature = steps, choice_temperature
         self.guidance, self.top_p = guidance, top_p
-
-    def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Minus the objective, ``(n,)``, for indices that are hidden at random."""
-        return -self.loss(Batch(codes, condition)).objective
 
     def loss(self, batch: Batch) -> Loss:
         shares = [

@@ -44,6 +44,10 @@ class ComposedQuantizer(Quantizer, ABC):
     def join(self, entries: Sequence[Tensor]) -> Tensor:
         """The vectors ``(n, dim, *grid)`` that the entries of all codebooks make."""
 
+    def thinned(self, entries: Sequence[Tensor]) -> Sequence[Tensor]:
+        """What a step of training leaves of the entries of all codebooks; mostly everything."""
+        return entries
+
     def forward(self, proposed: Tensor) -> Quantized:
         found: list[Quantized] = []
 
@@ -52,7 +56,7 @@ class ComposedQuantizer(Quantizer, ABC):
             return found[-1].passed.detach()
 
         self.show(proposed, see)
-        kept = self.join([each.passed.detach() for each in found])
+        kept = self.join(self.thinned([each.passed.detach() for each in found]))
         # The sum of the codebooks' own straight-through gradients would count proposed k times.
         passed = kept + (proposed - proposed.detach())
         charges = [each.charge for each in found if each.charge is not None]
@@ -65,7 +69,8 @@ class ComposedQuantizer(Quantizer, ABC):
 
     def embed(self, indices: Tensor) -> Tensor:
         grids = indices.unbind(-1)
-        return self.join([book.embed(grid) for book, grid in zip(self.books, grids, strict=True)])
+        books = self.books[: len(grids)] if self.is_nested else self.books
+        return self.join([book.embed(grid) for book, grid in zip(books, grids, strict=True)])
 
     @property
     def vectors_to_start(self) -> int:

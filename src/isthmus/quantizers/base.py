@@ -41,6 +41,8 @@ class Quantizer(nn.Module, ABC):
 
     levels: tuple[int, ...]
     """How many entries each of the k indices of one vector chooses from."""
+    is_nested: bool = False
+    """Whether the first of the k indices stand for the vector too, only more coarsely."""
 
     @abstractmethod
     def forward(self, proposed: Tensor) -> Quantized:
@@ -48,7 +50,10 @@ class Quantizer(nn.Module, ABC):
 
     @abstractmethod
     def embed(self, indices: Tensor) -> Tensor:
-        """The vectors ``(n, dim, *grid)`` of indices, as :meth:`forward` gives them."""
+        """The vectors ``(n, dim, *grid)`` of indices, as :meth:`forward` gives them.
+
+        Where it :attr:`is_nested` they may be fewer than k.
+        """
 
     @property
     def vectors_to_start(self) -> int:

@@ -104,7 +104,7 @@ class Codebook(Quantizer, ABC):
         self.recent.copy_(sharding.pick(rows, self.size))
         self._follow(rows, indices)
         patience = max(_IDLE_STEPS, _IDLE_SHARES * self.size / sharding.total(len(rows)))
-        self._renew(self.idle >= patience, self.epoch)
+        self._renew((self.idle >= patience) | self._faded(), self.epoch)
 
     @torch.no_grad()
     def close_epoch(self) -> dict[str, float]:
@@ -120,6 +120,10 @@ class Codebook(Quantizer, ABC):
         None where no gradient moves them.
         """
         return None
+
+    def _faded(self) -> Tensor:
+        """Which entries are chosen too seldom, ``(size,)``; none where nothing says how often."""
+        return torch.zeros_like(self.uses, dtype=torch.bool)
 
     def _follow(self, rows: Tensor, indices: Tensor) -> None:
         """Move entries towards the vectors ``(m, dim)`` that chose them, ``indices: (m,)``.
@@ -164,15 +168,24 @@ class AveragedCodebook(Codebook):
     """
 
     def __init__(
-        self, size: int, dim: int, renewed_until: float, commitment: float, decay: float
+        self,
+        size: int,
+        dim: int,
+        renewed_until: float,
+        commitment: float,
+        decay: float,
+        renewed_below: float = 0.0,
     ) -> None:
         super().__init__(size, dim, renewed_until, commitment)
-        self.decay = decay
+        self.decay, self.renewed_below = decay, renewed_below
         self.register_buffer("vectors", torch.randn(size, dim))
         self.register_buffer("counts", torch.ones(size))
         self.register_buffer("sums", self.vectors.clone())
         self.counts: Tensor
         self.sums: Tensor
+
+    def _faded(self) -> Tensor:
+        return self.counts < self.renewed_below
 
     def _follow(self, rows: Tensor, indices: Tensor) -> None:
         # A product with the choices, and not an indexed sum, whose order differs from run to run on

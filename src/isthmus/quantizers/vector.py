@@ -26,13 +26,19 @@ class CodebookPart(QuantizerPart, ABC):
     commitment: float = field(
         0.25, "weight of the distance that holds the encoder to its entries (beta)", low=0
     )
+    renewed_below: float = field(
+        0.0,
+        "vectors a step, by the moving average, below which an entry starts anew, under 'ema';"
+        " 0: unused ones alone",
+        low=0,
+    )
 
     def _codebook(self, dim: int, epochs: int) -> Codebook:
         """A codebook for vectors of a size, for a training that lasts so many epochs."""
         settings = (self.codebook_size, dim, _RENEWING * epochs, self.commitment)
         if self.codebook == "gradient":
             return GradientCodebook(*settings)
-        return AveragedCodebook(*settings, self.decay)
+        return AveragedCodebook(*settings, self.decay, self.renewed_below)
 
 
 @dataclass(repr=False)

@@ -105,21 +105,29 @@ class CompiledGradients(Gradients):
         copies = [
             tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in self._tensors
         ]
-        options = {"fallback_random": True}
         try:
             with torch.random.fork_rng():
-                graph = _of_any_layout(make_fx(gradients)(*copies, *leaves))
-            compiled: Graph = standalone_compile(
-                graph, [*self._state, *leaves], options={"config_patches": options}
-            )
-            if self.runtime.device.type == "cuda":
-                return Recorded(compiled, self._state, leaves)
+                traced = _of_any_layout(make_fx(gradients)(*copies, *leaves))
+            return self._fast(traced, leaves)
         except Exception as error:  # the compiler raises errors of many kinds
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise InputError(
                 f"this training cannot be compiled here ({reason[0]}): pass compile=False."
             ) from error
-        return compiled
+
+    def _fast(self, traced: GraphModule, given: Sequence[Tensor]) -> Graph:
+        """A traced step, compiled; on a CUDA device recorded, also where the compiler gives up."""
+        is_recorded = self.runtime.device.type == "cuda"
+        options = {"fallback_random": True}
+        try:
+            compiled: Graph = standalone_compile(
+                traced, [*self._state, *given], options={"config_patches": options}
+            )
+            return Recorded(compiled, self._state, given) if is_recorded else compiled
+        except Exception:  # layouts that it did not expect, say
+            if not is_recorded:
+                raise
+            return Recorded(traced, self._state, given)
 
 
 class Recorded:

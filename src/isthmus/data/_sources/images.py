@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.memory import require, say_if_large
-from isthmus.data._sources.folders import ImageFile, Listing, labels_of, list_folder
+from isthmus.data._sources.folders import (
+    IMAGE_FILES,
+    FileKind,
+    LabelledFile,
+    Listing,
+    labels_of,
+    list_folder,
+)
 from isthmus.data._sources.pixels import Form, Head, Size, decoded, inspected, pixel_type
 from isthmus.data._sources.progress import track
 from isthmus.data.rows import Rows
@@ -46,7 +53,7 @@ class Images:
         unread: the names of those that were left out because they cannot be read.
     """
 
-    files: tuple[ImageFile, ...]
+    files: tuple[LabelledFile, ...]
     heads: tuple[Head, ...]
     form: Form
     train: int | None = None
@@ -78,12 +85,12 @@ def looked_at(
     """List one image or a folder, read all heads, and settle what the images are brought to."""
     is_folder = path.is_dir()
     listing = (
-        list_folder(path, strict=strict) if is_folder else Listing((ImageFile(path, path.name),))
+        list_folder(path, strict=strict) if is_folder else Listing((LabelledFile(path, path.name),))
     )
-    kept: list[ImageFile] = []
+    kept: list[LabelledFile] = []
     heads: list[Head] = []
     unread, train = [], 0
-    for place, file in enumerate(track(listing.images, "looking at images")):
+    for place, file in enumerate(track(listing.files, "looking at images")):
         try:
             heads.append(inspected(file.path))
         except InputError:
@@ -106,7 +113,7 @@ def decoded_rows(images: Images, skip_unreadable: bool = False) -> Rows:
     What cannot be read is refused, or else in ``unread``.
     """
     form, unread, train = images.form, list(images.unread), 0
-    kept: list[ImageFile] = []
+    kept: list[LabelledFile] = []
     shape = (len(images.files), form.channels, *form.size)
     size = math.prod(shape) * np.dtype(pixel_type(form)).itemsize
     height, width = form.size
@@ -135,13 +142,13 @@ def decoded_rows(images: Images, skip_unreadable: bool = False) -> Rows:
     )
 
 
-def say_unread(names: Sequence[str]) -> None:
+def say_unread(names: Sequence[str], kind: FileKind = IMAGE_FILES) -> None:
     """Say which files were left out because they cannot be read."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     count = "1 file that cannot" if len(names) == 1 else f"{len(names)} files that cannot"
     warnings.warn(
-        f"left out {count} be read as images: {', '.join(sorted(names)[:_LISTED])}{more}; replace"
-        " them if they are needed.",
+        f"left out {count} be read as {kind.many}: {', '.join(sorted(names)[:_LISTED])}{more};"
+        " replace them if they are needed.",
         DataWarning,
         stacklevel=2,
     )
@@ -181,7 +188,7 @@ def _none(path: Path) -> InputError:
     return InputError(f"{path} holds no image that can be read: name another.")
 
 
-def _form(path: Path, files: Sequence[ImageFile], heads: Sequence[Head], wanted: Wanted) -> Form:
+def _form(path: Path, files: Sequence[LabelledFile], heads: Sequence[Head], wanted: Wanted) -> Form:
     channels = wanted.channels or (1 if all(head.is_grey for head in heads) else 3)
     size = wanted.size or _common_size(files, heads)
     deep = sum(head.is_deep for head in heads)
@@ -210,7 +217,7 @@ def _form(path: Path, files: Sequence[ImageFile], heads: Sequence[Head], wanted:
     return Form(channels, size, bool(deep) and channels == 1)
 
 
-def _common_size(files: Sequence[ImageFile], heads: Sequence[Head]) -> Size:
+def _common_size(files: Sequence[LabelledFile], heads: Sequence[Head]) -> Size:
     first = heads[0].size
     for file, head in zip(files, heads, strict=True):
         if head.size != first:

@@ -15,9 +15,9 @@ T = TypeVar("T")
 _WORTH_A_BAR = 2000  # fewer files than this are read in a moment
 
 
-def track(items: Sequence[T], text: str) -> Iterable[T]:
-    """The items one by one, with a bar where there are many and somebody watches."""
-    if len(items) < _WORTH_A_BAR or not sys.stderr.isatty():
+def track(items: Sequence[T], text: str, least: int = _WORTH_A_BAR) -> Iterable[T]:
+    """The items one by one, with a bar where there are at least so many and somebody watches."""
+    if len(items) < least or not sys.stderr.isatty():
         return items
     from rich.console import Console
     from rich.progress import track as bar

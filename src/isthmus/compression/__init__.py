@@ -1,0 +1,12 @@
+"""Examples as few bytes: the format of compressed data, and the entropy coding in it.
+
+Members offer :meth:`~isthmus.Estimator.compress` and :meth:`~isthmus.Estimator.decompress`; this
+is what they are made of.
+"""
+
+from __future__ import annotations
+
+from isthmus.compression.container import Coded, Form, Identity, pack, unpack
+from isthmus.compression.matching import decompress, identity_of
+
+__all__ = ["Coded", "Form", "Identity", "decompress", "identity_of", "pack", "unpack"]

@@ -1,0 +1,136 @@
+"""``isthmus compress`` and ``isthmus decompress``: what is written, and what is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.base import clone
+
+import isthmus as ist
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve grey images of 8 by 10 in two folders, one of them a JPEG."""
+    folder, draw = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+    for i in range(12):
+        path = folder / "ab"[i % 2] / f"{i}.{'jpg' if i == 5 else 'png'}"
+        path.parent.mkdir(exist_ok=True)
+        ramp = np.linspace(0, 255 * draw.uniform(), 80).reshape(8, 10)
+        Image.fromarray(ramp.astype(np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = ist.data.load(photographs)
+    quantizer = ist.quantizers.VectorQuantizer(codebook_size=4)
+    model = ist.VQVAE(quantizer=quantizer, epochs=1, hidden=(4,), random_state=0, verbose=0)
+    with pytest.warns(ist.LearningWarning):
+        return model.fit(data.train).save(tmp_path_factory.mktemp("runs") / "vqvae")
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def restored(run: Path, path: Path) -> np.ndarray:
+    model = ist.load(run)
+    decoded = model.reconstruct(ist.data.read(path, like=model).x)[0, 0]
+    return np.rint(decoded.astype(np.float64) * 255).astype(np.uint8)
+
+
+def test_a_photograph_comes_back(
+    isthmus: Command, run: Path, photographs: Path, tmp_path: Path
+) -> None:
+    source, out, back = photographs / "a/0.png", tmp_path / "0.isth", tmp_path / "back.png"
+    status, printed, _ = isthmus("compress", run, source, out)
+    size = out.stat().st_size
+    assert (status, printed) == (0, f"{out}: 1 example, {size} bytes of 80 in memory\n")
+    assert isthmus("decompress", run, out, back)[0] == 0
+    assert (pixels(back) == restored(run, source)).all()
+    assert isthmus("decompress", run, out, tmp_path / "back.npy")[0] == 0
+    assert np.load(tmp_path / "back.npy").shape == (1, 1, 8, 10)
+
+
+def test_a_folder_becomes_a_folder_and_back(
+    isthmus: Command, run: Path, photographs: Path, tmp_path: Path
+) -> None:
+    small, back = tmp_path / "small", tmp_path / "back"
+    status, printed, _ = isthmus("compress", run, photographs, small, "--json")
+    assert (status, json.loads(printed)["examples"]) == (0, 12)
+    names = sorted(path.relative_to(small).as_posix() for path in small.rglob("*.isth"))
+    assert len(names) == 12
+    assert "b/5.jpg.isth" in names
+    status, printed, _ = isthmus("decompress", run, small, back)
+    assert (status, printed) == (0, f"{back}: 12 files\n")
+    assert (pixels(back / "b/1.png") == restored(run, photographs / "b/1.png")).all()
+    assert (back / "b/5.jpg.png").exists()  # a JPEG would lose some more
+    assert isthmus("decompress", run, small, back)[0] == 0  # it is ours
+
+
+def test_a_folder_in_one_file_is_smaller(
+    isthmus: Command, run: Path, photographs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "all.isth"
+    assert isthmus("compress", run, photographs, out)[0] == 0
+    assert isthmus("decompress", run, out, tmp_path / "all.npy")[0] == 0
+    model = ist.load(run)
+    wanted = model.reconstruct(ist.data.read(photographs, like=model).x)
+    assert (np.load(tmp_path / "all.npy") == wanted).all()
+    assert out.stat().st_size < 12 * 60
+
+
+@pytest.mark.parametrize("what", ["damaged", "foreign", "cut"])
+def test_damage_is_refused_and_nothing_is_written(
+    isthmus: Command, run: Path, photographs: Path, tmp_path: Path, what: str
+) -> None:
+    folder = tmp_path / "small"
+    assert isthmus("compress", run, photographs, folder)[0] == 0
+    path = folder / "a/0.png.isth"
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 4
+    path.write_bytes({"damaged": content, "foreign": b"GIF89a", "cut": content[:20]}[what])
+    for source, out in ((path, tmp_path / "one.png"), (folder, tmp_path / "back")):
+        status, printed, diagnostic = isthmus("decompress", run, source, out)
+        assert (status, printed) == (2, "")
+        assert diagnostic.startswith(f"isthmus: {path}: the")
+        assert diagnostic.count("\n") == 1
+        assert not out.exists()
+
+
+def test_a_file_of_another_run_names_it(
+    isthmus: Command, run: Path, photographs: Path, tmp_path: Path
+) -> None:
+    other = clone(ist.load(run))
+    with pytest.warns(ist.LearningWarning):
+        other.set_params(random_state=1).fit(ist.data.load(photographs).train)
+    other.save(tmp_path / "other")
+    out = tmp_path / "0.isth"
+    assert isthmus("compress", run, photographs / "a/0.png", out)[0] == 0
+    status, _, diagnostic = isthmus("decompress", tmp_path / "other", out, tmp_path / "0.png")
+    assert status == 2
+    assert "were compressed by a VQVAE with the checksum" in diagnostic
+
+
+def test_what_cannot_be_written_is_refused_first(
+    isthmus: Command, run: Path, photographs: Path, tmp_path: Path
+) -> None:
+    source = photographs / "a/0.png"
+    status, _, diagnostic = isthmus("compress", run, source, tmp_path / "x.zip")
+    assert (status, "give a name that ends in .isth" in diagnostic) == (2, True)
+    status, _, diagnostic = isthmus("compress", run, source, tmp_path / "x.isth", "--quality", "3")
+    assert (status, "means nothing to VQVAE" in diagnostic) == (2, True)
+    status, _, diagnostic = isthmus("compress", run, photographs, photographs / "a")
+    assert (status, "lie in each other" in diagnostic) == (2, True)
+    (tmp_path / "empty").mkdir()
+    status, _, diagnostic = isthmus("decompress", run, tmp_path / "empty", tmp_path / "back")
+    assert (status, "holds no file that ends in .isth" in diagnostic) == (2, True)
