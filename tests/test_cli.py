@@ -214,12 +214,12 @@ def test_help_shows_the_fields_of_the_parts_that_are_chosen(
     [
         (
             ["vae", "--scale", "0.1"],
-            "--scale is a setting of 'gaussian', not of 'auto': leave it out, or choose another"
-            " --likelihood.",
+            "--scale is a setting of 'gaussian' and 'spectral', not of 'auto': leave it out, or"
+            " choose another --likelihood.",
         ),
         (
             ["vae", "--likelihood", "mse", "--scale", "0.1"],
-            "--scale is a setting of 'gaussian', not of 'mse'",
+            "--scale is a setting of 'gaussian' and 'spectral', not of 'mse'",
         ),
         (["vae", "--momentum", "0.5"], "--momentum is a setting of 'sgd', not of 'adam'"),
         (["denoising", "--level", "-1"], "level=-1.0 is not usable: give a number, above 0."),

@@ -17,6 +17,7 @@ from isthmus.registry import Registry
         "INITIALIZATIONS",
         "LIKELIHOODS",
         "CORRUPTIONS",
+        "JUDGES",
         "OPTIMIZERS",
         "SCHEDULES",
         "PRIORS",

@@ -15,7 +15,16 @@ SOURCE = Path(isthmus.__file__).parent
 ORDER = (  # a room knows those of its own line and of the lines above it
     ("errors", "version"),
     ("registry",),
-    ("core", "data", "likelihoods", "networks", "quantizers", "corruptions", "divergences"),
+    (
+        "core",
+        "data",
+        "likelihoods",
+        "networks",
+        "quantizers",
+        "corruptions",
+        "divergences",
+        "judges",
+    ),
     ("training",),
     ("priors",),
     ("io",),

@@ -14,6 +14,7 @@ from isthmus import divergences as divergences
 from isthmus import errors as errors
 from isthmus import explorer as explorer
 from isthmus import figures as figures
+from isthmus import judges as judges
 from isthmus import likelihoods as likelihoods
 from isthmus import metrics as metrics
 from isthmus import models as models
@@ -35,7 +36,10 @@ from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderC
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
+from isthmus.estimators.sounds import restore_sound as restore_sound
+from isthmus.estimators.tiling import Tiled as Tiled
 from isthmus.explorer import explore as explore
+from isthmus.judges import Judge
 from isthmus.likelihoods import LikelihoodPart
 from isthmus.metrics import evaluate as evaluate
 from isthmus.models.aae import AAE as _AAE
@@ -45,6 +49,7 @@ from isthmus.models.clustering import ClusteringAE as _ClusteringAE
 from isthmus.models.contractive import ContractiveAE as _ContractiveAE
 from isthmus.models.deepsvdd import DeepSVDD as _DeepSVDD
 from isthmus.models.denoising import DenoisingAE as _DenoisingAE
+from isthmus.models.hyperprior import Hyperprior as _Hyperprior
 from isthmus.models.iwae import IWAE as _IWAE
 from isthmus.models.nvae import NVAE as _NVAE
 from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
@@ -88,6 +93,7 @@ __all__ = [
     "DenoisingAE",
     "DivergenceError",
     "Estimator",
+    "Hyperprior",
     "InputError",
     "LearningWarning",
     "OutlierDetector",
@@ -96,6 +102,7 @@ __all__ = [
     "SparseAE",
     "StackedAE",
     "StepScores",
+    "Tiled",
     "__version__",
     "compare",
     "compression",
@@ -108,6 +115,7 @@ __all__ = [
     "explore",
     "explorer",
     "figures",
+    "judges",
     "likelihoods",
     "load",
     "metrics",
@@ -117,6 +125,7 @@ __all__ = [
     "quantizers",
     "registry",
     "report",
+    "restore_sound",
     "score_steps",
     "windows_for",
 ]
@@ -134,6 +143,7 @@ _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper"]
 _Criterion: TypeAlias = Literal["auto", "error", "density", "score", "distance"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
+_Judge: TypeAlias = Literal["perceptual", "patch", "vqgan"]
 _Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
 _Likelihood: TypeAlias = Literal[
     "auto",
@@ -146,11 +156,11 @@ _Likelihood: TypeAlias = Literal[
     "poisson",
     "spectral",
 ]
-_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "dilated", "recurrent"]
+_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
-_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "dilated", "recurrent"]
+_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
@@ -218,6 +228,8 @@ class AE(_AE):
     Args:
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
             'tanh' into [-1, 1], 'relu' makes it at least 0.
     """
@@ -259,6 +271,7 @@ class AE(_AE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         code: _Code = "vector",
+        judge: _Judge | Judge | None = None,
         code_activation: _CodeActivation = "linear",
     ) -> None: ...
 
@@ -509,6 +522,8 @@ class DenoisingAE(_DenoisingAE):
         latent_dim: size of the code.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
             'tanh' into [-1, 1], 'relu' makes it at least 0.
         corruption: how examples are damaged; or, in Python, a function of your own from a batch
@@ -552,8 +567,62 @@ class DenoisingAE(_DenoisingAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         code: _Code = "vector",
+        judge: _Judge | Judge | None = None,
         code_activation: _CodeActivation = "linear",
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] = "gaussian",
+    ) -> None: ...
+
+class Hyperprior(_Hyperprior):
+    """Scale hyperprior: a code of whole numbers that is cheap to write into a file, by rates.
+
+    Args:
+        latent_dim: channels of the code y, at every place of its grid.
+        hyper_channels: channels of the code z, which says the scales of y.
+        distortion_weights: weights λ of the distortion beside the rate; one model is trained
+            for all of them.
+        quality: which of distortion_weights codes are made for after training, counted from 0;
+            none: the last.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 128,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        hyper_channels: int = 64,
+        distortion_weights: tuple[int, ...] = (30, 100, 300, 1000),
+        quality: int | None = None,
     ) -> None: ...
 
 class IWAE(_IWAE):
@@ -848,6 +917,8 @@ class VAE(_VAE):
             y): its label, or covariates.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
         kl_warmup: epochs over which the weight of the rate grows from 0 to beta.
         free_bits: nats per dimension of the code that cost nothing, on the average of a batch.
@@ -891,6 +962,7 @@ class VAE(_VAE):
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
         code: _Code = "vector",
+        judge: _Judge | Judge | None = None,
         beta: float = 1.0,
         kl_warmup: float = 0.0,
         free_bits: float = 0.0,
@@ -965,6 +1037,8 @@ class VQVAE(_VQVAE):
         latent_dim: size of the vectors that are quantised, and of what stands for them.
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
@@ -1007,6 +1081,7 @@ class VQVAE(_VQVAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        judge: _Judge | Judge | None = None,
         quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
     ) -> None: ...
@@ -1018,6 +1093,8 @@ class VQVAE2(_VQVAE2):
         latent_dim: size of the vectors that are quantised, and of what stands for them.
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        judge: who judges reconstructions beside the likelihood: the features of a classifier
+            (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         quantizer: how vectors become whole numbers.
         tokens: vectors of a code whose features are no grid: of tables, and under
             network='mlp'.
@@ -1063,6 +1140,7 @@ class VQVAE2(_VQVAE2):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        judge: _Judge | Judge | None = None,
         quantizer: _Quantizer | QuantizerPart = "vq",
         tokens: int = 8,
         scales: int = 2,

@@ -202,6 +202,7 @@ MEMBERS = Registry(
         "deepsvdd": "isthmus.models.deepsvdd:DeepSVDD",
         "vqvae": "isthmus.models.vqvae:VQVAE",
         "vqvae2": "isthmus.models.vqvae2:VQVAE2",
+        "hyperprior": "isthmus.models.hyperprior:Hyperprior",
     },
 )
 
@@ -213,6 +214,7 @@ NETWORKS = Registry(
         "mlp": "isthmus.networks.mlp:MLP",
         "conv": "isthmus.networks.conv:Conv",
         "residual": "isthmus.networks.residual:Residual",
+        "gdn": "isthmus.networks.gdn:GDNNetwork",
         "dilated": "isthmus.networks.dilated:Dilated",
         "recurrent": "isthmus.networks.recurrent:Recurrent",
     },
@@ -263,6 +265,16 @@ CORRUPTIONS = Registry(
         "salt-and-pepper": "isthmus.corruptions:SaltAndPepper",
     },
     base="isthmus.corruptions:Corruption",
+)
+
+JUDGES = Registry(
+    "judge",
+    {
+        "perceptual": "isthmus.judges:Perceptual",
+        "patch": "isthmus.judges:PatchAdversary",
+        "vqgan": "isthmus.judges:VQGAN",
+    },
+    base="isthmus.judges:Judge",
 )
 
 OPTIMIZERS = Registry(
@@ -327,11 +339,14 @@ FIGURES = Registry(
         "grid": "isthmus.figures._grid:grid",
         "reconstructions": "isthmus.figures._decoded:reconstructions",
         "samples": "isthmus.figures._decoded:samples",
+        "denoising_path": "isthmus.figures._denoising:denoising_path",
         "styles": "isthmus.figures._decoded:styles",
         "walk": "isthmus.figures._decoded:walk",
         "outliers": "isthmus.figures._outliers:outliers",
         "explanation": "isthmus.figures._explanation:explanation",
         "series_outliers": "isthmus.figures._series:series_outliers",
+        "spectrograms": "isthmus.figures._sounds:spectrograms",
+        "waveforms": "isthmus.figures._sounds:waveforms",
         "evolution": "isthmus.figures._evolution:evolution",
     },
 )

@@ -7,4 +7,8 @@ from benchmarks.papers.rows import clusters
 from benchmarks.papers.rows import likelihood
 from benchmarks.papers.rows import matching
 from benchmarks.papers.rows import quantised
+from benchmarks.papers.rows import codebooks
 from benchmarks.papers.rows import hierarchy
+from benchmarks.papers.rows import sound
+from benchmarks.papers.rows import files
+from benchmarks.papers.rows import diffusion

@@ -49,6 +49,9 @@ def compress_command(
     label: Label = None,
     skip_unreadable: Skip = False,
     condition: Condition = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="keep every value, by a likelihood of single values")
+    ] = False,
     quality: Annotated[
         int | None, typer.Option(help="which of a member's qualities, where it has several", min=0)
     ] = None,
@@ -72,10 +75,10 @@ def compress_command(
         exports.check_target(out, (ENDING,), overwrite)
     model, options = open_run(run), options_of(data_dir, label, None, skip_unreadable)
     _choose(model, quality)
-    told = condition_from(model, condition)
+    told = condition_from(model, condition) | ({"lossless": True} if lossless else {})
     if not holds_images(data) or not (is_folder or Path(data).is_file()):
         rows = rows_from(data, model, **options)
-        content = model.compress(examples_for(model, rows, data, needed=not told), **told)
+        content = model.compress(examples_for(model, rows, data, needed=condition is None), **told)
         write_bytes(out, content)
         _told(out, len(rows), _bytes_of(rows.x), len(content), as_json)
         return
@@ -119,6 +122,8 @@ def decompress_command(
         _restore_folder(open_run(run), data, out, overwrite, as_json)
         return
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES), overwrite)
+    if not data.exists():
+        raise InputError(f"{data} is missing: name a file that isthmus compress wrote.")
     model = open_run(run)
     with reading(data, _RESTORE):
         examples = model.decompress(content_of(data, _RESTORE))
@@ -136,7 +141,7 @@ class Compression:
     Args:
         model: the member.
         images: what was looked at.
-        told: what a conditional member is told of them.
+        told: what a conditional member is told of them, and how they are coded.
     """
 
     def __init__(self, model: Any, images: Images, told: dict[str, Any]) -> None:

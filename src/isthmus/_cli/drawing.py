@@ -55,6 +55,9 @@ def draw_command(
     rows: Annotated[int | None, typer.Option(help="rows of samples or styles", min=1)] = None,
     columns: Annotated[int | None, typer.Option(help="examples side by side", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help="walk: codes on the way", min=2)] = None,
+    guesses: Annotated[
+        bool, typer.Option("--guesses", help="denoising_path: what the denoiser expects")
+    ] = False,
     frames: Annotated[int | None, typer.Option(help="pictures of a film", min=2)] = None,
     data_dir: DataDir = None,
     label: Label = None,
@@ -85,6 +88,7 @@ def draw_command(
         "rows": rows,
         "columns": columns,
         "steps": steps,
+        "guesses": guesses or None,
         "frames": frames,
     }
     asked = _of(figure, draw, {name: value for name, value in given.items() if value is not None})
@@ -124,7 +128,19 @@ def _require_snapshots(models: Mapping[str, Any]) -> None:
             )
 
 
-_OPTIONS = ("title", "points", "tiles", "side", "low", "high", "rows", "columns", "steps", "frames")
+_OPTIONS = (
+    "title",
+    "points",
+    "tiles",
+    "side",
+    "low",
+    "high",
+    "rows",
+    "columns",
+    "steps",
+    "guesses",
+    "frames",
+)
 
 
 def _edge(option: str, text: str | None) -> float | tuple[float, ...] | None:

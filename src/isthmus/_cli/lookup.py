@@ -74,10 +74,10 @@ def repair_command(run: Run, as_json: Json = False) -> None:
 
     `info` says what was changed. It must load: what is damaged is not repaired.
     """
-    from isthmus.io import detectors, pretrained
+    from isthmus.io import detectors, places
 
-    if str(run).startswith(pretrained.PREFIX):
-        raise InputError(f"{run} comes with the package and stays as it is: train your own.")
+    if (why := places.why_fixed(run)) is not None:
+        raise InputError(f"{run} {why} and stays as it is: train your own.")
     accepted = detectors.repair_any(run)
     said = "\n".join(f"accepted: {name} ({how})" for name, how in accepted.items())
     text = said or f"{run} is as it was written: nothing was changed"

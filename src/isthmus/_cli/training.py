@@ -67,6 +67,14 @@ def trainer(member: str) -> Callable[..., None]:
         data_dir: DataDir = None,
         label: Label = None,
         size: Size = None,
+        patch: Annotated[
+            int | None,
+            typer.Option(
+                "--patch",
+                metavar="PIXELS",
+                help="cut patches of so many pixels a side out of the images of a folder",
+            ),
+        ] = None,
         skip_unreadable: Skip = False,
         stream: Stream = False,
         window: Window = None,
@@ -95,6 +103,8 @@ def trainer(member: str) -> Callable[..., None]:
         given |= sound_options(sample_rate, mono)
         if stream:
             given["stream"] = True
+        if patch is not None:
+            given["patch"] = patch
         with _alone(out):
             model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
             kind = model.default_kind or model.kind if model.kind == "auto" else model.kind
@@ -246,12 +256,11 @@ def fit_prior_command(
     **values: Any,
 ) -> None:
     """Fit a distribution over the training examples' codes; `sample` draws from it."""
-    from isthmus.io import manifests, pretrained
+    from isthmus.io import manifests, places
 
-    if str(run).startswith(pretrained.PREFIX):
+    if (why := places.why_fixed(run)) is not None:
         raise InputError(
-            f"{run} comes with the package and stays as it is: train your own run, or fit the prior"
-            " in Python."
+            f"{run} {why} and stays as it is: train your own run, or fit the prior in Python."
         )
     manifests.require_folder(run)
     with _alone(run):

@@ -6,6 +6,8 @@ The coders are those of the package ``constriction``; distributions are whole nu
 
 from __future__ import annotations
 
+import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from isthmus.compression.varints import damaged
 from isthmus.errors import missing_extra
 
 _LARGEST = 2**16  # values of a uniform distribution that are coded at once
-_LONGEST = 48  # bits of a value beyond the reach of its distribution
+_SHIFTS = (0, 16, 32)  # of the 48 bits of a value beyond the reach of its distribution
+_MIDDLE = 2**47
+_GOLDEN = 0.618034
 
 
 def _stream() -> Any:
@@ -65,12 +69,12 @@ class Writer:
         ``scales`` ``(m,)`` are indices as of :func:`isthmus.compression.frequencies.gaussian`. A
         value beyond the reach of its Gaussian takes 48 bits more.
         """
-        for index in np.unique(scales):
-            end, some = reach(int(index)), values[scales == index]
-            self.write(some.clip(-end, end) + end, gaussian(int(index)))
-        excess = values[np.abs(values) >= _ends(scales)]
-        for shift in range(0, _LONGEST, 16):
-            self.write_uniform(excess + 2 ** (_LONGEST - 1) >> shift & 0xFFFF, 2**16)
+        for index in np.unique(scales).tolist():
+            end, some = reach(index), values[scales == index]
+            self.write(some.clip(-end, end) + end, gaussian(index))
+        excess = values[np.abs(values) >= ends(scales)] + _MIDDLE
+        for shift in _SHIFTS:
+            self.write_uniform(excess >> shift & _LARGEST - 1, _LARGEST)
 
     def content(self) -> bytes:
         """All that was written."""
@@ -78,20 +82,13 @@ class Writer:
         return words.astype("<u4").tobytes()
 
 
-class Reader:
-    """Gives the symbols that a :class:`Writer` was given.
+class Source:
+    """Gives symbols, by their frequencies."""
 
-    Args:
-        content: what it wrote. Of other bytes some symbols will be made, or an error.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        if len(content) % 4:
-            raise damaged()
+    def __init__(self, coder: Any) -> None:
         self._models = _stream().model
         self._family = self._models.Categorical(perfect=False)
-        words = np.frombuffer(content, "<u4").astype(np.uint32)
-        self._coder = _stream().queue.RangeDecoder(words)
+        self._coder = coder
 
     def read(self, weights: np.ndarray, count: int | None = None) -> np.ndarray:
         """Symbols, int64: a symbol for each row of ``(m, size)``, or ``count`` by ``(size,)``."""
@@ -113,17 +110,16 @@ class Reader:
         return self._decoded(self._models.Uniform(size), count, count)
 
     def read_gaussian(self, scales: np.ndarray) -> np.ndarray:
-        """The whole numbers ``(m,)`` of Gaussians whose indices are ``scales``."""
+        """Whole numbers ``(m,)`` of Gaussians whose indices are ``scales``."""
         found = np.zeros(len(scales), dtype=np.int64)
-        for index in np.unique(scales):
+        for index in np.unique(scales).tolist():
             some = scales == index
-            table = gaussian(int(index))
-            found[some] = self.read(table, int(some.sum())) - reach(int(index))
-        beyond = np.abs(found) >= _ends(scales)
+            found[some] = self.read(gaussian(index), int(some.sum())) - reach(index)
+        beyond = np.abs(found) >= ends(scales)
         excess = np.zeros(int(beyond.sum()), dtype=np.int64)
-        for shift in range(0, _LONGEST, 16):
-            excess |= self.read_uniform(len(excess), 2**16) << shift
-        found[beyond] = excess - 2 ** (_LONGEST - 1)
+        for shift in _SHIFTS:
+            excess |= self.read_uniform(len(excess), _LARGEST) << shift
+        found[beyond] = excess - _MIDDLE
         return found
 
     def _decoded(self, model: Any, given: Any, count: int) -> np.ndarray:
@@ -136,7 +132,100 @@ class Reader:
         return found.astype(np.int64)
 
 
-def _ends(scales: np.ndarray) -> np.ndarray:
+class Reader(Source):
+    """Gives the symbols that a :class:`Writer` was given, in their order.
+
+    Args:
+        content: what it wrote. Of other bytes some symbols will be made, or an error.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(_stream().queue.RangeDecoder(_words(content)))
+
+
+class Stack(Source):
+    """An ANS coder: what was pushed last is read first, and bits of any origin can be read.
+
+    Args:
+        content: what is on it already.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        words = _words(content)
+        if len(words) and words[-1] == 0:  # which no coder leaves behind
+            raise damaged()
+        super().__init__(_stream().stack.AnsCoder(words))
+
+    @property
+    def depth(self) -> int:
+        """How many words lie below those that the next symbol needs."""
+        return max(0, self._coder.num_words() - 2)
+
+    def push(self, symbols: np.ndarray, weights: np.ndarray) -> None:
+        """Put symbols ``(m,)`` so that ``read(weights)`` gives them, in this order."""
+        if len(symbols) == 0:
+            return
+        given, floats = np.ascontiguousarray(symbols, np.int32), weights.astype(np.float32)
+        if weights.ndim == 1:
+            self._coder.encode_reverse(given, self._models.Categorical(floats, perfect=False))
+        else:
+            self._coder.encode_reverse(given, self._family, floats)
+
+    def draw(self, scales: np.ndarray) -> np.ndarray:
+        """Whole numbers ``(m,)`` drawn from Gaussians whose indices are ``scales``.
+
+        The bits on the stack choose. What was pushed there need not look random: codes that lie
+        close together would draw codes close to the mean. So values do not lie in their order.
+        """
+        found = np.zeros(len(scales), dtype=np.int64)
+        for index in np.unique(scales).tolist():
+            some, order = scales == index, _scattered(index)
+            symbols = self.read(gaussian(index)[order], int(some.sum()))
+            found[some] = order[symbols] - reach(index)
+        return found
+
+    def give_back(self, values: np.ndarray, scales: np.ndarray) -> None:
+        """Put back what :meth:`draw` took from the stack."""
+        for index in np.unique(scales)[::-1].tolist():
+            order = _scattered(index)
+            places = np.argsort(order)[values[scales == index] + reach(index)]
+            self.push(places, gaussian(index)[order])
+
+    def push_gaussian(self, values: np.ndarray, scales: np.ndarray) -> None:
+        """Put whole numbers ``(m,)`` so that ``read_gaussian(scales)`` gives them."""
+        end = ends(scales)
+        excess = values[np.abs(values) >= end] + _MIDDLE
+        for shift in reversed(_SHIFTS):
+            symbols = (excess >> shift & _LARGEST - 1).astype(np.int32)
+            if len(symbols):
+                self._coder.encode_reverse(symbols, self._models.Uniform(_LARGEST))
+        for index in np.unique(scales)[::-1].tolist():
+            some = values[scales == index].clip(-reach(index), reach(index))
+            self.push(some + reach(index), gaussian(index))
+
+    def content(self) -> bytes:
+        """All that is on it."""
+        words: np.ndarray = self._coder.get_compressed()
+        return words.astype("<u4").tobytes()
+
+
+@cache
+def _scattered(index: int) -> np.ndarray:
+    """The places of the values of a Gaussian in an order in which neighbours lie far apart."""
+    size = 2 * reach(index) + 1
+    step = round(_GOLDEN * size)
+    while math.gcd(step, size) > 1:
+        step += 1
+    return np.arange(size) * step % size
+
+
+def _words(content: bytes) -> np.ndarray:
+    if len(content) % 4:
+        raise damaged()
+    return np.frombuffer(content, "<u4").astype(np.uint32)
+
+
+def ends(scales: np.ndarray) -> np.ndarray:
     """The reach of the Gaussian of each value, ``(m,)``."""
-    known = {int(index): reach(int(index)) for index in np.unique(scales)}
-    return np.array([known[int(index)] for index in scales], dtype=np.int64)
+    known = {index: reach(index) for index in np.unique(scales).tolist()}
+    return np.array([known[index] for index in scales.tolist()], dtype=np.int64)

@@ -19,6 +19,9 @@ TOTAL = 2**24
 STEPS = 64
 """Steps of the grid of log-probabilities in a nat: :func:`frequencies` takes numbers of them."""
 
+FINE = 4096
+"""Steps of :func:`logistic` in a unit of its argument."""
+
 PER_OCTAVE = 8
 """Scales of a Gaussian between one and its double."""
 
@@ -29,6 +32,7 @@ _UNIT = 26  # the index of the scale 1
 _BITS = 30  # of the greatest weight, before weights become frequencies
 _REACH = 8  # scales from the middle, beyond which a Gaussian has no values of its own
 _MORE = 3  # values beyond them: data have longer tails than a narrow Gaussian
+_ENDS = 17  # beyond which a logistic is 0 or 1 in 24 bits
 _PARTS = 64  # in which a value of a narrow Gaussian is integrated
 _CONTEXT = Context(prec=40)
 
@@ -79,6 +83,27 @@ def gaussian(index: int) -> np.ndarray:
         total = 2 * sum(half) - half[0]
         weights = [int(mass / total * 2**_BITS) for mass in half]
     return _shared(np.array(weights[:0:-1] + weights, dtype=np.int64))
+
+
+@cache
+def logistic() -> np.ndarray:
+    """2**24 σ(t / 4096), rounded down, for whole t from −69632 to 69632, which is 17 at the end."""
+    with localcontext(_CONTEXT):
+        ratio, power, found = (Decimal(-1) / FINE).exp(), Decimal(1), []
+        for _ in range(_ENDS * FINE + 1):
+            found.append(int(TOTAL / (1 + power)))
+            power *= ratio
+    upper = np.array(found, dtype=np.int64)
+    return np.concatenate([TOTAL - upper[:0:-1], upper])
+
+
+@cache
+def inverse_scales() -> np.ndarray:
+    """2**20 / s for scales s from 2**−4 to 2**16, sixteen in an octave, rounded down."""
+    with localcontext(_CONTEXT):
+        octave = Decimal(2).ln()
+        exponents = [Decimal(place) / 16 - 4 for place in range(20 * 16 + 1)]
+        return np.array([int(2**20 * (-x * octave).exp()) for x in exponents], dtype=np.int64)
 
 
 def reach(index: int) -> int:

@@ -42,6 +42,9 @@ class Bottleneck(nn.Module, ABC):
     is_random: bool = False
     """Whether the code is drawn, so that a bound is an average over draws."""
 
+    is_gaussian: bool = False
+    """Whether the posterior is ``(μ, log σ²)`` of independent normals, and the prior N(0, I)."""
+
     reads_condition: bool = False
     """Whether a condition changes the code's own prior, so that it is handed to every pass."""
 
@@ -106,7 +109,10 @@ class Penalty(nn.Module, ABC):
 
 
 LossFunction = Callable[["Autoencoder", Tensor, Batch, Tensor | None], Loss]
-"""From a module, features, examples and noise to the cost of each example."""
+"""From a module, features, examples and noise to the cost of each example.
+
+One that changes in the course of training has a method ``anneal(epoch)``, as a bottleneck has.
+"""
 
 
 def single_sample(
@@ -273,8 +279,11 @@ class Autoencoder(TrainableModule):
         return (Objective(own, self.loss), *adversaries)
 
     def anneal(self, epoch: float) -> None:
-        """Tell the bottleneck how far training has come."""
+        """Tell the bottleneck, and a loss that asks for it, how far training has come."""
         self.bottleneck.anneal(epoch)
+        anneal = getattr(self.loss_function, "anneal", None)
+        if anneal is not None:
+            anneal(epoch)
 
     def close_epoch(self) -> dict[str, float]:
         """Let the bottleneck close an epoch."""

@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     @property
     def size(self) -> int:
         """How many examples there are."""
-        return len(self.x)
+        return self.x.shape[0]
 
     @property
     def tensors(self) -> list[Tensor]:

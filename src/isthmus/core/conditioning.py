@@ -39,8 +39,9 @@ def with_condition(passed: Tensor, condition: Tensor) -> Tensor:
 
     What is passed, ``(n, d, *grid)``, and the condition, ``(n, c)``, make ``(n, d + c, *grid)``.
     """
-    if len(passed) != len(condition):  # draws of the same examples, one after another
-        condition = condition.repeat(len(passed) // len(condition), 1)
+    rows, known = passed.shape[0], condition.shape[0]  # numbers that a trace does not fix
+    if rows != known:  # draws of the same examples, one after another
+        condition = condition.repeat(rows // known, 1)
     places = condition[(..., *[None] * (passed.dim() - 2))].expand(-1, -1, *passed.shape[2:])
     return torch.cat([passed, places.to(passed.dtype)], 1)
 

@@ -11,11 +11,11 @@ from scipy.special import ndtr, ndtri
 
 from isthmus.core.records import Record, unusable
 
-_REACH = 3.0  # what smooth clipping approaches, in robust standard deviations
-_NEAR = 1 - 1e-3  # how near to it a decoder's value may come and still be brought back
+REACH = 3.0  # what smooth clipping approaches, in robust standard deviations
+NEAR = 1 - 1e-3  # how near to it a decoder's value may come and still be brought back
 _KNOTS = 1000
 _LEAP = 100.0
-_FARTHEST = 80.0  # logarithms beyond the last quantile, of which float32 holds the exponential
+FARTHEST = 80.0  # logarithms beyond the last quantile, of which float32 holds the exponential
 _SEEN = 100_000  # values of a column that its quantiles are read from
 
 
@@ -52,11 +52,11 @@ class SmoothClip(Curve):
     def transform(self, x: np.ndarray) -> np.ndarray:
         # of huge values the square would overflow: beyond 1e9 the curve has reached its end
         bounded = x.clip(-1e9, 1e9)
-        return bounded / np.sqrt(1 + (bounded / _REACH) ** 2)
+        return bounded / np.sqrt(1 + (bounded / REACH) ** 2)
 
     def inverse_transform(self, x: np.ndarray) -> np.ndarray:
-        share = (x / _REACH).clip(-_NEAR, _NEAR)
-        return share * _REACH / np.sqrt(1 - share**2)
+        share = (x / REACH).clip(-NEAR, NEAR)
+        return share * REACH / np.sqrt(1 - share**2)
 
     def to_json(self) -> dict[str, Any]:
         return {"curve": "smooth clip"}
@@ -81,6 +81,16 @@ class NormalQuantiles(Curve):
     def shares(self) -> np.ndarray:
         """The share of the training values that lies below each quantile, ``(knots,)``."""
         return (np.arange(len(self.knots)) + 0.5) / len(self.knots)
+
+    @property
+    def ends(self) -> list[float]:
+        """The scores of the first and the last quantile."""
+        return [float(score) for score in ndtri(self.shares[[0, -1]])]
+
+    @property
+    def spreads(self) -> list[float]:
+        """The spread of each column, ``(columns,)``."""
+        return [self._spread(knots) for knots in self.knots.T]
 
     def transform(self, x: np.ndarray) -> np.ndarray:
         return self._along(x, self._score)
@@ -111,9 +121,9 @@ class NormalQuantiles(Curve):
         return ndtri((last + first) / 2) + np.sign(steps) * np.log1p(np.abs(steps))
 
     def _value(self, scores: np.ndarray, knots: np.ndarray) -> np.ndarray:
-        ends = ndtri(self.shares[[0, -1]])
-        beyond = np.minimum(scores - ends[0], 0) + np.maximum(scores - ends[1], 0)
-        steps = np.sign(beyond) * np.expm1(np.abs(beyond).clip(max=_FARTHEST))
+        first, last = self.ends
+        beyond = np.minimum(scores - first, 0) + np.maximum(scores - last, 0)
+        steps = np.sign(beyond) * np.expm1(np.abs(beyond).clip(max=FARTHEST))
         return np.interp(ndtr(scores), self.shares, knots) + steps * self._spread(knots)
 
     @staticmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -16,12 +16,15 @@ from isthmus.core.randomness import own_draws
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.tables import Table
 from isthmus.errors import DataWarning, InputError
+from isthmus.estimators._continuing import continued_codes
+from isthmus.estimators._sizes import for_shape
 from isthmus.estimators.inference import InferenceMixin
 from isthmus.priors.base import Prior
 from isthmus.training.settings import seed_of
 
 _CANDIDATES = 4096  # codes among which those are chosen that agree with given cells
 _BYTES = 4  # of a number in float32
+_LONGEST = 2**31  # steps
 _FEW = 20  # codes that must agree, or new rows would repeat each other
 
 
@@ -47,6 +50,7 @@ class SamplingMixin(InferenceMixin):
         label: Any = None,
         condition: Any = None,
         temperature: float = 1.0,
+        seconds: float | None = None,
         random_state: int | None = None,
     ) -> Any:
         r"""n new examples: codes drawn from the prior, decoded. The expected x is given, not a draw
@@ -65,15 +69,19 @@ class SamplingMixin(InferenceMixin):
                 one for all or one each; drawn by the shares of the training labels where it is
                 None. Of any other member of a table, cells that all new rows have.
             temperature: below 1 draws closer to what is most likely, at 1 from the prior as it is.
+            seconds: how long new sounds are, where examples are windows of sound: longer ones are
+                drawn window by window, each of which goes on from the one before.
             random_state: the same seed gives the same samples.
 
         Raises:
             InputError: where the codes have no prior, or one that knows no labels; the message
-                names the missing call. For columns and categories that training did not see.
+                names the missing call. For columns and categories that training did not see. For
+                ``seconds`` where weights depend on the length, or the prior cannot go on.
         """
         self._fitted()
         _require_count(n, temperature)
-        self._require_room(int(n))
+        longer = self if seconds is None else self._lasting(seconds)
+        longer._require_room(int(n))
         cells = self._cells_of(condition, label)
         known, table = self.preprocessor_.condition, self.preprocessor_.table
         with own_draws(seed_of(random_state)):
@@ -82,8 +90,44 @@ class SamplingMixin(InferenceMixin):
                 given = known.draw(n) if condition is None else known.transform(condition, n)
             if table is not None and cells:
                 return self._rows_with(table.parsed(cells), n, table, label, temperature)
+            if longer is not self:
+                return longer._decoded(longer._drawn_on(n, label, given, temperature), given=given)
             codes = self._new_codes(n, label, given, temperature)
             return self._decoded(codes, given=given, drawn=table is not None)
+
+    def _lasting(self, seconds: float) -> SamplingMixin:
+        """The same member for sounds of so many seconds; itself where these are its own."""
+        spec, rate = self.preprocessor_.spec, self.preprocessor_.spec.sample_rate
+        if rate is None:
+            raise InputError(
+                f"seconds={seconds!r} is for members of sound, but this {type(self).__name__} was"
+                f" trained on {spec}: leave it out."
+            )
+        steps = round(seconds * rate) if isinstance(seconds, float | int | np.number) else 0
+        if not 1 <= steps < _LONGEST:
+            raise InputError(f"seconds={seconds!r} is not usable: give a number above 0.")
+        return self.for_length(steps)
+
+    def for_length(self, steps: int) -> Self:
+        """The same trained member, the same weights, for signals of ``steps`` steps.
+
+        A member that only convolves, with a code on a grid, can be trained on windows and used on
+        whole recordings, without borders between windows.
+
+        Raises:
+            InputError: where the weights depend on the length, and for what is no signal.
+        """
+        self._fitted()
+        outer = self.preprocessor_.layout.outer
+        member: Self = for_shape(cast("Any", self), (*outer[:-1], steps))
+        return member
+
+    def _drawn_on(self, n: int, label: Any, given: Tensor | None, temperature: float) -> Tensor:
+        """n codes for another length than that which the fitted prior knows."""
+        if self.prior_ is None:
+            return self._new_codes(n, label, given, temperature)
+        label = self._label_of(self.prior_, label, given)
+        return continued_codes(self.prior_, self._levels, n, label, temperature)
 
     def _cells_of(self, condition: Any, label: Any) -> Mapping[str, Any] | None:
         """The cells of a table that a condition names, if any; what the member is never told, or
@@ -146,10 +190,15 @@ class SamplingMixin(InferenceMixin):
         self, prior: Prior, n: int, label: Any, given: Tensor | None, temperature: float
     ) -> Tensor:
         """Codes of a fitted prior: of a label, or of those that a condition says."""
+        label = self._label_of(prior, label, given)
+        return prior.sample(n, label=label, temperature=temperature)
+
+    def _label_of(self, prior: Prior, label: Any, given: Tensor | None) -> Any:
+        """The label that a prior is asked for: the one that was said, or that a condition says."""
         known = self.preprocessor_.condition
         if given is not None and isinstance(known, LabelCondition) and prior.classes_ is not None:
-            label = [known.labels.names[place] for place in given.argmax(1).tolist()]
-        return prior.sample(n, label=label, temperature=temperature)
+            return [known.labels.names[place] for place in given.argmax(1).tolist()]
+        return label
 
     def _agreeing(
         self, n: int, cells: Mapping[str, Any], table: Table, label: Any, temperature: float

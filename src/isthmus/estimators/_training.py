@@ -60,6 +60,7 @@ class Task:
         checkpoint: where it is kept meanwhile; None for nowhere.
         earlier: the training that it goes on from; None for a start.
         is_portion: whether it goes through the examples once, as ``partial_fit`` does.
+        start: weights that the module starts from.
     """
 
     preprocessor: Preprocessor
@@ -71,6 +72,7 @@ class Task:
     checkpoint: Checkpoint | None
     earlier: Earlier | None
     is_portion: bool
+    start: Mapping[str, Tensor]
 
 
 class TrainingMixin(ExamplesMixin, FittedEstimator):
@@ -80,6 +82,16 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
     """Whether what is made small changes with the model itself, so that a rise says nothing about
     learning.
     """
+
+    @property
+    def _is_moving(self) -> bool:
+        return self.moving_objective
+
+    def _start(self, X: Any, y: Any, runtime: Runtime, seed: int) -> Mapping[str, Tensor]:
+        """Weights that something learnt from the examples before the training, by their names in
+        the module.
+        """
+        return {}
 
     @property
     def warm_epoch(self) -> float:
@@ -129,6 +141,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
                     checkpoint,
                     earlier,
                     is_portion,
+                    self._start(*given[:2], place, seed) if earlier is None else {},
                 ),
             )
         return self
@@ -193,6 +206,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         """The module on its device, at its start or at the end of the training before."""
         within = allocations.for_training(lambda: allocations.asked_by(self))
         module = self._build_for(task.preprocessor, within)
+        module.load_state_dict(task.start, strict=False)
         if task.earlier is not None:
             task.earlier.load_into(module)
         module = task.runtime.place(module)
@@ -336,7 +350,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         with self._inference() as module:
             found = module.bottleneck.diagnostics(module.encode(examples))
             found += learnt_little(module, examples)
-        if not self.moving_objective:
+        if not self._is_moving:
             found += did_not_fall(self.history_, self.warm_epoch, self.learning_rate)
         for sentence in found:
             warnings.warn(f"{type(self).__name__}: {sentence}", LearningWarning, stacklevel=5)

@@ -27,6 +27,7 @@ from isthmus.data.datasets import Part
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators._compressing import CompressionMixin
+from isthmus.estimators._exporting import ExportingMixin
 from isthmus.estimators._filling import FillingMixin
 from isthmus.estimators._noise import shared_noise
 from isthmus.estimators._results import collected, scores_of
@@ -38,6 +39,7 @@ from isthmus.training.settings import seed_of
 
 class FittedEstimator(
     FillingMixin,
+    ExportingMixin,
     CompressionMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,

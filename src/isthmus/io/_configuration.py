@@ -61,6 +61,18 @@ def _plain_fields(model: Estimator) -> dict[str, Any]:
     return values
 
 
+def settings_of(model: Estimator) -> dict[str, Any]:
+    """The fields that say what was trained, and how; nothing of the machine that did it."""
+    of_the_machine = {"checkpoint_dir", "device"}
+    return {k: v for k, v in _plain_fields(model).items() if k not in of_the_machine}
+
+
+def data_of(model: Estimator) -> str:
+    """What a member was trained on, by its name alone: where it lay is nobody else's concern."""
+    source = (model.source_ or {}).get("source")
+    return "not known" if source is None else Path(str(source)).name
+
+
 def _importable(own: Any) -> str | None:
     """Where a callable can be imported from; None for a module that was handed in as an object."""
     if (

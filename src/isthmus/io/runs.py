@@ -38,7 +38,7 @@ from isthmus.io.manifests import (
     require_folder,
     require_member,
 )
-from isthmus.io.pretrained import run_folder
+from isthmus.io.places import is_on_hub, run_folder
 from isthmus.priors import _storage as storage
 from isthmus.registry import DETECTORS, MEMBERS
 from isthmus.training.callbacks.snapshots import Snapshot, from_tensors, to_tensors
@@ -86,7 +86,8 @@ def load_run(
     says its type.
 
     Args:
-        path: the folder, or ``"pretrained:NAME"`` for one that comes with the package.
+        path: the folder; ``"pretrained:NAME"`` for one that comes with the package, or
+            ``"hub:USER/NAME"``, ``"hub:USER/NAME@REVISION"`` for one that is fetched from a hub.
         networks: what the run has of the user's own code, such as
             ``{"encoder": ..., "decoder": ...}``, as it was given to the member.
         trust: whether to import own networks from the path that the configuration names, which runs
@@ -97,6 +98,11 @@ def load_run(
         RunError: for a folder that is missing, foreign, damaged, changed by hand, or of another
             format.
     """
+    if trust and is_on_hub(path):
+        raise InputError(
+            f"trust=True would run code that {path} names, and of a hub nothing is trusted but"
+            " safetensors and JSON: pass networks={...}."
+        )
     path = run_folder(path)
     config, contents = read_whole(path)
     detector = config.get("detector")

@@ -58,7 +58,7 @@ class LogisticMixtureLikelihood(Likelihood):
         return (*shape[:axis], 3 * self.components * shape[axis], *shape[axis + 1 :])
 
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
-        log_weight, mean, scale = self._mixture(parameters)
+        log_weight, mean, scale = self.mixture(parameters)
         step = (x * (self.bins - 1)).round().unsqueeze(self.axis - 1)  # (n, ..., 1, values, ...)
         above, below = (step + 0.5 - mean) / scale, (step - 0.5 - mean) / scale
         is_lowest, is_highest = step <= 0, step >= self.bins - 1
@@ -75,7 +75,7 @@ class LogisticMixtureLikelihood(Likelihood):
         Of more than 32 values it is that of the mixture before its values are rounded to the grid:
         the two are less than half a step apart, and next to equal where a scale spans a step.
         """
-        log_weight, mean, scale = self._mixture(parameters)
+        log_weight, mean, scale = self.mixture(parameters)
         return (log_weight.exp() * self._means(mean, scale)).sum(self.axis - 1)
 
     @torch.no_grad()
@@ -94,7 +94,7 @@ class LogisticMixtureLikelihood(Likelihood):
         return self._moved((low + high) / 2)
 
     def draw(self, parameters: Tensor) -> Tensor:
-        log_weight, mean, scale = self._mixture(parameters)
+        log_weight, mean, scale = self.mixture(parameters)
         gumbel = -torch.empty_like(mean).exponential_().log()
         chosen = (log_weight + gumbel).argmax(self.axis - 1, keepdim=True)
         mean, scale = (
@@ -103,7 +103,7 @@ class LogisticMixtureLikelihood(Likelihood):
         drawn = mean + scale * torch.rand_like(mean).logit(1e-7)
         return drawn.round().clamp(0, self.bins - 1) / (self.bins - 1)
 
-    def _mixture(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def mixture(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logarithms of weights, means and scales, each ``(n, ..., K, values, ...)``.
 
         Means and scales are in steps of the grid.

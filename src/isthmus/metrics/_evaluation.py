@@ -15,7 +15,7 @@ from isthmus.data.frames import Values
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
-from isthmus.metrics import clustering, images, likelihood, reconstruction, representation
+from isthmus.metrics import clustering, images, likelihood, reconstruction, representation, sound
 from isthmus.metrics._measure import Measure, Measures
 from isthmus.metrics.representation import Labelled
 from isthmus.training.settings import require_seed
@@ -42,10 +42,10 @@ class Model(Protocol):
 def evaluate(model: Model, data: Data, *, random_state: int = 0) -> Measures:
     """Measure a fitted model on the test part: reconstruction, likelihood, use of the codes.
 
-    What does not apply is left out: PSNR for anything but images in [0, 1], what cleaning gains for
-    members that do not train on damaged images, the evidence bound for members that have none, bits
-    per dimension where the likelihood is no probability mass of the values at hand, classifiers
-    where there are no labels.
+    What does not apply is left out: PSNR for anything but images in [0, 1], spectra for anything
+    but sounds, what cleaning gains for members that do not train on damaged images, the evidence
+    bound for members that have none, bits per dimension where the likelihood is no probability mass
+    of the values at hand, classifiers where there are no labels.
 
     Args:
         model: a fitted member.
@@ -66,6 +66,7 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> Measures:
     dimensions = math.prod(model.preprocessor_.layout.shape)
     return Measures(
         **_reconstruction(model, test, dimensions, known),
+        **_sound(model, data, np.random.default_rng(random_state)),
         **_cleaning(model, data.test.x, random_state),
         **_likelihood(model, test, data.test.x, known),
         **_representation(model, data, np.random.default_rng(random_state), random_state),
@@ -84,6 +85,21 @@ def _reconstruction(
     if _is_picture(model):
         found["psnr"] = reconstruction.mean_psnr(errors, dimensions)
     return found
+
+
+def _sound(model: Any, data: Data, random: np.random.Generator) -> dict[str, Measure]:
+    """What differs between sounds and their reconstructions, and how many bits the codes take."""
+    rate = model.preprocessor_.spec.sample_rate
+    if rate is None:
+        return {}
+    some = _some(data.test, _TEST_POINTS, random)
+    x = named_for(model, some.x, data)
+    restored = model.reconstruct(x, **known_of(model, some))
+    sounds, targets = (
+        np.asarray(values).reshape(len(some), *model.preprocessor_.spec.shape)
+        for values in (restored, x)
+    )
+    return {**sound.of_reconstructions(sounds, targets, rate), **sound.size_of_codes(model)}
 
 
 def _cleaning(model: Any, x: Values, seed: int) -> dict[str, Measure]:

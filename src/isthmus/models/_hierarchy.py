@@ -131,7 +131,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
 
     def expand(self, code: Tensor, condition: Tensor | None = None) -> Tensor:
         given = self._apart(code)
-        return self.descend(len(code), lambda number, prior, state: given[number], condition)
+        return self.descend(code.shape[0], lambda number, prior, state: given[number], condition)
 
     def sample(self, n: int, temperature: float = 1.0, condition: Tensor | None = None) -> Tensor:
         """n codes from the learnt priors, ``(n, *code_shape)``; their scales times temperature.
@@ -226,7 +226,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
             choices.append(GroupSample(prior, posterior, code))
             return code
 
-        return self.descend(len(seen[0]), pick, condition), choices
+        return self.descend(seen[0].shape[0], pick, condition), choices
 
     def _apart(self, code: Tensor) -> list[Tensor]:
         """A flat code ``(n, *code_shape)`` as one ``(n, latent_dim, h, w)`` a group."""

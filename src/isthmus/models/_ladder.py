@@ -74,7 +74,7 @@ class Group(nn.Module):
     def prior(self, state: Tensor) -> DiagonalGaussian:
         """p of this group's code, given the state that the groups above it made."""
         if self.prior_net is None:
-            zeros = full(state).new_zeros(len(state), self.latent_dim, *state.shape[2:])
+            zeros = full(state).new_zeros(state.shape[0], self.latent_dim, *state.shape[2:])
             return DiagonalGaussian(zeros, zeros)
         mu, log_var = full(self.prior_net(state)).chunk(2, 1)
         return DiagonalGaussian(mu, _bounded(log_var))

@@ -23,6 +23,7 @@ from isthmus.core.reductions import full
 from isthmus.data.incoming import codes_array
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.judged import Judged
 from isthmus.estimators.settings import Conditional
 from isthmus.networks.conv import code_layers
 from isthmus.quantizers.base import Quantized, Quantizer, QuantizerPart
@@ -33,7 +34,7 @@ _FEW = 0.25
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Quantised(Conditional, Estimator, ABC):
+class Quantised(Judged, Conditional, Estimator, ABC):
     """A member whose code is made of entries of finite sets: it is a grid of whole numbers."""
 
     grid_network = "residual"

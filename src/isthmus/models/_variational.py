@@ -230,6 +230,8 @@ class GaussianBottleneck(StochasticBottleneck):
     whose rate is the sum over its places.
     """
 
+    is_gaussian = True
+
     def __init__(
         self,
         features: Shape,

@@ -13,6 +13,7 @@ from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.forward import Code, Point
 from isthmus.estimators.base import Estimator
+from isthmus.estimators.judged import Judged
 from isthmus.estimators.spatial import SpatialCode
 from isthmus.networks import activation
 from isthmus.networks.conv import code_layers
@@ -22,7 +23,7 @@ _SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class AE(SpatialCode, Estimator):
+class AE(Judged, SpatialCode, Estimator):
     r"""Autoencoder: encode x to a code, decode the code, and make the reconstruction close to x.
 
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) \right]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.estimators.judged import Judged
 from isthmus.estimators.spatial import SpatialCode
 from isthmus.models._variational import GaussianBottleneck, Variational
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class VAE(SpatialCode, Variational):
+class VAE(Judged, SpatialCode, Variational):
     r"""Variational autoencoder: a Gaussian posterior over the code and a standard normal prior.
 
     .. math:: -\mathrm{ELBO} = \mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)]

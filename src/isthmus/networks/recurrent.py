@@ -88,7 +88,7 @@ class SequenceEncoder(nn.Module):
             return h[:, -1]
         observed = as_steps(mask).all(2)  # (n, time)
         last = observed.sum(1).clamp(min=1) - 1  # what comes after it has not been seen by then
-        return h[torch.arange(len(h), device=h.device), last]
+        return h[torch.arange(h.shape[0], device=h.device), last]
 
 
 class SequenceDecoder(nn.Module):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +19,7 @@ from isthmus.core.objectives import Loss
 from isthmus.core.randomness import drawing_nothing
 from isthmus.priors._indices import IndexPrior, LevelNetwork, chosen, places, split
 from isthmus.priors._trained import Density
+from isthmus.training.runtimes import multiplying
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -27,6 +29,21 @@ class AutoregressivePrior(IndexPrior, ABC):
     guidance: float = field(
         0.0, "how strongly draws of a class avoid what other classes would draw too", low=0
     )
+
+    continues = True
+
+    def complete(self, known: Tensor, *, label: Any = None, temperature: float = 1.0) -> Tensor:
+        check_is_fitted(self, "code_shape_")
+        device = next(self.module_.parameters()).device
+        condition, density = self._one_hot(self._classes_of(len(known), label)), self.module_
+        assert isinstance(density, Autoregressive)
+        drawn = []
+        with multiplying(), torch.inference_mode():
+            for rows in torch.arange(len(known)).split(self._rows):
+                given = None if condition is None else condition[rows].to(device)
+                there = known[rows].to(device)
+                drawn.append(density.draw(len(rows), given, temperature, there).cpu())
+        return torch.cat(drawn)
 
     def _density(self) -> Autoregressive:
         networks = [self._network(level, self.levels_[:i]) for i, level in enumerate(self.levels_)]
@@ -119,18 +136,29 @@ class Autoregressive(Density):
             )
         ]
 
-    def draw(self, n: int, condition: Tensor | None, temperature: float) -> Tensor:
+    def draw(
+        self,
+        n: int,
+        condition: Tensor | None,
+        temperature: float,
+        known: Tensor | None = None,
+    ) -> Tensor:
+        """n codes, given the condition of each ``(n, c)``; indices that are ``known``,
+        ``(n, total)``, are taken where they are 0 or more.
+        """
         guide, kept = None, n
         if condition is not None and self.guidance > 0:
             guide = Guide(condition, self.guidance)
             n, condition = len(guide.every), guide.every
         with drawing_nothing():
             stepper = self.stepper(n, condition)
-        for _ in range(stepper.total):
+        for place in range(stepper.total):
             with drawing_nothing():
                 logits = stepper.logits()
                 logits = logits if guide is None else guide.guided(logits)
             index = chosen(logits, temperature, self.top_p)
+            if known is not None:
+                index = torch.where(known[:, place] < 0, index, known[:, place])
             with drawing_nothing():
                 stepper.accept(index if guide is None else guide.follow(index))
         return stepper.accepted[:kept]  # (n, total)

@@ -38,6 +38,8 @@ class Prior(SlotPart, ABC):
 
     takes_indices: ClassVar[bool] = False
     """Whether codes are indices on grids; else they are vectors."""
+    continues: ClassVar[bool] = False
+    """Whether it draws indices one after another, so that :meth:`complete` goes on from some."""
     has_log_prob: ClassVar[bool] = True
     """Whether :meth:`log_prob` can be computed; else it is refused in words."""
     is_bounded: ClassVar[bool] = False
@@ -84,6 +86,16 @@ class Prior(SlotPart, ABC):
         check_is_fitted(self, "code_shape_")
         drawn = self._draw(n, self._classes_of(n, label), temperature)
         return drawn.reshape(n, *self.code_shape_)
+
+    def complete(self, known: Tensor, *, label: Any = None, temperature: float = 1.0) -> Tensor:
+        """Codes ``(n, total)`` with the indices that are ``known``; those below 0 are drawn, each
+        given what stands before it, by torch's random state; for priors that :attr:`continues` is
+        true of.
+        """
+        raise InputError(
+            f"{type(self).__name__} draws a code as a whole: fit prior='pixelcnn' to go on from"
+            " indices that are known."
+        )
 
     def _classes_of(self, n: int, label: Any) -> Tensor | None:
         """The class of each of n draws, ``(n,)``; None where there are no classes."""

@@ -15,8 +15,7 @@ from isthmus.core import fields
 from isthmus.core.parts import plain_values
 from isthmus.errors import InputError, unknown
 from isthmus.estimators.base import Estimator
-from isthmus.io import runs
-from isthmus.io.pretrained import PREFIX
+from isthmus.io import places, runs
 from isthmus.registry import MEMBERS
 
 _NOT_TOLD = {"snapshots", "verbose", "device", "checkpoint_dir"}
@@ -96,8 +95,8 @@ def unusual(model: Any) -> dict[str, Any]:
 
 
 def is_run(name: str) -> bool:
-    """Whether a name is that of a run: a folder, or one that comes with the package."""
-    return name not in MEMBERS and (name.startswith(PREFIX) or Path(name).is_dir())
+    """Whether a name is that of a run: a folder, one that comes with the package, or of a hub."""
+    return name not in MEMBERS and (places.why_fixed(name) is not None or Path(name).is_dir())
 
 
 def _draft(member: str | Estimator) -> Estimator:

@@ -20,7 +20,9 @@ from isthmus.data.batches import StoreBatches
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame, numbers_of
 from isthmus.data.incoming import incoming
+from isthmus.data.series import Cut
 from isthmus.data.settling import fit_preprocessor
+from isthmus.data.sounds import Sounds
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
 from isthmus.likelihoods import SquaredError
@@ -79,6 +81,8 @@ class PCAReference(TransformerMixin, BaseEstimator):
             likelihood=SquaredError(),
             channels=self.channels,
             image_shape=self.image_shape,
+            kind=X.kind if isinstance(X, Cut) else None,
+            sample_rate=X.sample_rate if isinstance(X, Sounds) else None,
         )
         count = min(len(inside), max(2, _VALUES // math.prod(inside.shape)))
         rows = np.linspace(0, len(inside) - 1, count).astype(int)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from isthmus.core.paths import as_path
 from isthmus.errors import unknown
 
-__all__ = ["available", "card", "folder", "loadable", "run_folder", "summary"]
+__all__ = ["available", "card", "folder", "loadable", "summary"]
 
 PREFIX = "pretrained:"
 CARD = "card.md"
@@ -35,14 +34,6 @@ def folder(name: str) -> Path:
     if name not in available():
         raise unknown("pretrained model", name, available())
     return _HOME / name
-
-
-def run_folder(path: str | Path) -> Path:
-    """The folder that a path of a run, or ``"pretrained:NAME"``, stands for."""
-    text = str(path)
-    if text.startswith(PREFIX):
-        return folder(text.removeprefix(PREFIX))
-    return as_path(path, "path")
 
 
 def card(name: str) -> str:

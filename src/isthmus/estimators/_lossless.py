@@ -1,0 +1,168 @@
+"""Examples as few bytes without any loss: every value is coded under the likelihood."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.compression.bits_back import BitsBack
+from isthmus.compression.container import Coded, Form
+from isthmus.compression.values import ValueCoder, value_coder
+from isthmus.compression.varints import damaged, read_varint, varint
+from isthmus.core.autoencoder import Autoencoder
+from isthmus.core.batch import Batch
+from isthmus.core.example import Shape
+from isthmus.errors import InputError
+from isthmus.estimators._coding import CodingMixin
+
+_SLACK = 0.01  # of a step: what float32 may be off
+_WHITES = (1, 255, 65535)  # what 1 inside a model may be in whole numbers outside
+
+
+class Whole(NamedTuple):
+    """Examples as numbers of steps of a grid.
+
+    Attributes:
+        x: the numbers, ``(n, m)``.
+        white: what 1 inside the model is outside.
+        dtype: the type of the examples.
+    """
+
+    x: np.ndarray
+    white: int
+    dtype: np.dtype[Any]
+
+
+class LosslessMixin(CodingMixin):
+    """How a member codes every value of examples."""
+
+    def _coded_whole(self, X: Any, condition: Any) -> Coded:
+        """Examples as streams that hold every value of them."""
+        values = value_coder(self.module_.likelihood)
+        is_gaussian = self.module_.bottleneck.is_gaussian
+        if not (is_gaussian or self._levels):
+            raise InputError(
+                f"{type(self).__name__} has no prior that says how likely its codes are, which"
+                " lossless=True needs: train 'vae' or 'vqvae'."
+            )
+        x, white, dtype = self._whole_values(X, condition, values.size)
+        n, given = len(x), self._told(X, condition, len(x))
+        with self._inference(torch.float64) as module:
+            ways = Networks(module, given, self.preprocessor_.spec.shape, values.size)
+            if is_gaussian:
+                notes, content, _ = ways.bits_back(values).encode(x)
+                indices: list[bytes] = []
+            else:
+                codes = self._posterior(X, condition).indices
+                indices = self._index_streams(codes, given)
+                known = torch.from_numpy(codes)
+                notes, content = values.encode(x, lambda rows: ways.at(known[rows], rows))
+        streams = (self._condition_stream(given), varint(white), _checksum(x), notes, content)
+        form = Form(n, self.preprocessor_.layout.outer, dtype)
+        by_prior = self.prior_ is not None and not is_gaussian
+        return Coded(form, (*streams, *indices), "everything", by_prior)
+
+    def _whole_of(self, coded: Coded) -> np.ndarray:
+        """The examples of what :meth:`_coded_whole` gave."""
+        form, values = coded.form, value_coder(self.module_.likelihood)
+        if len(coded.streams) < 5 or form.shape != self.preprocessor_.layout.outer:
+            raise damaged()
+        self._require_room(2 * form.n)  # whole numbers take twice as many bytes
+        told, white, checksum, notes, content, *indices = coded.streams
+        given = self._condition_of(told, form.n)
+        size = math.prod(self.preprocessor_.spec.shape)
+        with self._inference(torch.float64) as module:
+            ways = Networks(module, given, self.preprocessor_.spec.shape, values.size)
+            if module.bottleneck.is_gaussian:
+                x = ways.bits_back(values).decode(notes, content, form.n, size)
+            else:
+                known = self._indices_of(tuple(indices), form.n, given, coded.by_prior)
+                x = values.decode(notes, content, form.n, lambda rows: ways.at(known[rows], rows))
+        if _checksum(x) != checksum:
+            raise InputError(
+                "the values come out otherwise here than they went in, so the data were changed or"
+                " this machine computes too differently: decompress them where they were made."
+            )
+        return self._outside(x, read_varint(white, 0)[0], values.size, form.dtype)
+
+    def _whole_values(self, X: Any, condition: Any, bins: int) -> Whole:
+        """Examples as whole numbers, from which they can be made again.
+
+        Raises:
+            InputError: for what would not come back exactly.
+        """
+        given = self._array(X)
+        batches = self._batches(X, condition, checked=given, is_wide=True)
+        found = []
+        for batch in batches.chunks():
+            steps = batch.x.flatten(1).double().cpu().numpy() * (bins - 1)
+            if batch.mask is not None or (np.abs(steps - np.rint(steps)) > _SLACK).any():
+                raise self._inexact(given.dtype, bins)
+            found.append(np.rint(steps).astype(np.int64))
+        x = np.concatenate(found)
+        if not isinstance(given, np.ndarray) or x.min() < 0 or x.max() >= bins:
+            raise self._inexact(given.dtype, bins)
+        for white in _WHITES:
+            if np.array_equal(self._outside(x, white, bins, given.dtype), given):
+                return Whole(x, white, given.dtype)
+        raise self._inexact(given.dtype, bins)
+
+    def _inexact(self, dtype: np.dtype[Any], bins: int) -> InputError:
+        return InputError(
+            f"X of {dtype} does not come back exactly from the {bins} values that the likelihood"
+            f" of this {type(self).__name__} knows: give uint8 pixels, or leave lossless=True out."
+        )
+
+    def _outside(self, x: np.ndarray, white: int, bins: int, dtype: np.dtype[Any]) -> np.ndarray:
+        """Numbers of steps ``(n, m)`` in the layout, units and type of the data."""
+        preprocessor = self.preprocessor_
+        inside = (x / (bins - 1)).reshape(len(x), *preprocessor.spec.shape)
+        outside = preprocessor.inverse_transform(inside) * white
+        return (outside if dtype.kind == "f" else np.rint(outside)).astype(dtype)
+
+
+class Networks:
+    """What the networks of a member say of some examples, in float64.
+
+    Args:
+        module: the member.
+        given: what a conditional one is told of each example, ``(n, c)``.
+        shape: of an example inside the model.
+        bins: the values of the grid on which examples lie.
+    """
+
+    def __init__(self, module: Autoencoder, given: Tensor | None, shape: Shape, bins: int) -> None:
+        self.module, self.shape, self.bins = module, shape, bins
+        self.device = next(module.parameters()).device
+        self.given = None if given is None else given.double().to(self.device)
+
+    def posterior(self, x: np.ndarray, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """μ and log σ² of the codes of values ``(b, m)`` on the grid, each ``(b, d)``."""
+        inside = torch.from_numpy(x / (self.bins - 1)).reshape(-1, *self.shape).to(self.device)
+        mu, log_var = self.module.encode(Batch(inside, self._told(rows)))[:2]
+        return mu.flatten(1).cpu().numpy(), log_var.flatten(1).cpu().numpy()
+
+    def at(self, z: Tensor, rows: slice) -> Tensor:
+        """A decoder's parameters, of codes of some rows."""
+        return self.module.parameters_at(z.to(self.device), self._told(rows))
+
+    def bits_back(self, values: ValueCoder) -> BitsBack:
+        """What codes values under the member's posterior, likelihood and prior."""
+        code_shape = self.module.bottleneck.code_shape
+
+        def parameters(z: np.ndarray, rows: slice) -> Tensor:
+            return self.at(torch.from_numpy(z).reshape(-1, *code_shape), rows)
+
+        return BitsBack(self.posterior, parameters, values, math.prod(code_shape))
+
+    def _told(self, rows: slice) -> Tensor | None:
+        return None if self.given is None else self.given[rows]
+
+
+def _checksum(x: np.ndarray) -> bytes:
+    return zlib.crc32(np.ascontiguousarray(x, dtype="<i4").tobytes()).to_bytes(4, "little")
