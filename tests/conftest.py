@@ -20,6 +20,7 @@ from isthmus import registry
 from isthmus._cli import app as cli
 from isthmus.registry import Registry
 from isthmus.report import _compare
+from tests.warm import Warm
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -46,6 +47,12 @@ def mnist() -> ist.data.Data:
             f"MNIST's files are not in {folder}: set ISTHMUS_DATA to a folder that holds them"
         )
     return ist.data.load("mnist", data_dir=folder)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Warm:
+    """Starts processes of their own that need not import the package anew."""
+    return Warm()
 
 
 @pytest.fixture(scope="session")
