@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import shutil
@@ -53,6 +54,17 @@ def mnist() -> ist.data.Data:
 def warm() -> Warm:
     """Starts processes of their own that need not import the package anew."""
     return Warm()
+
+
+@pytest.fixture(scope="session")
+def operators_read_once() -> Iterator[None]:
+    """torch reads its library of ONNX's operators anew for every file, in half of the time."""
+    registration = pytest.importorskip("torch.onnx._internal.exporter._registration")
+    registry = registration.ONNXRegistry
+    with pytest.MonkeyPatch.context() as patch:
+        read = staticmethod(functools.cache(registry.from_torchlib))
+        patch.setattr(registry, "from_torchlib", read)
+        yield
 
 
 @pytest.fixture(scope="session")
