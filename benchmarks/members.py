@@ -371,6 +371,29 @@ def vqvae2() -> list[Figure]:
     return [sheet(rows, "VQVAE2 on MNIST, 64 entries a level")]
 
 
+def hyperprior() -> list[Figure]:
+    """The same digits at every rate of one model."""
+    weights, x = (3, 10, 30, 100), one_each()
+    model = trained(
+        "hyperprior",
+        DATA.train.x[:4000],
+        hidden=(32, 32, 48),
+        latent_dim=48,
+        hyper_channels=24,
+        distortion_weights=weights,
+        epochs=12,
+        batch_size=64,
+        learning_rate=3e-3,
+        schedule="cosine",
+    )
+    rows = {"original": x}
+    for quality, weight in enumerate(weights):
+        model.quality = quality
+        size = model.terms(x)["rate"].mean() / np.log(2) / 8
+        rows[f"λ = {weight}: {size:.0f} bytes"] = model.reconstruct(x)
+    return [sheet(rows, "Hyperprior on MNIST, one model")]
+
+
 def nvae() -> list[Figure]:
     """Samples at three temperatures."""
     model = trained(
@@ -416,6 +439,7 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         recurrent,
         vqvae,
         vqvae2,
+        hyperprior,
         nvae,
     )
 }

@@ -2,24 +2,23 @@
 
     python -m benchmarks.sounds voice --out runs/voice            # about an hour on one core
     python -m benchmarks.sounds instruments --out runs/instruments
-    python -m benchmarks.sounds hops --out runs/hops              # Jukebox's three rates
 
 ``voice`` is a quantised autoencoder of spoken prompts (the Debian package
 asterisk-core-sounds-en-wav: one speaker, 8 kHz) with a transformer over its indices, by the folder
 of a prompt; ``instruments`` the same of sonic-pi-samples at 16 kHz, by the first word of a file's
-name; ``hops`` are three autoencoders of the prompts. What is measured on files that training did
-not see goes to benchmarks/results/sounds.jsonl. ``--seconds`` says how long the networks are
-trained, ``--prior-seconds`` how long the priors; a trial of two epochs finds out how many epochs
-that is.
+name. What is measured on files that training did not see goes to benchmarks/results/sounds.jsonl.
+``--seconds`` says how long the networks are trained, ``--prior-seconds`` how long the priors; a
+trial of two epochs finds out how many epochs that is. Where soundfile is missing, ``--sounds``
+takes what ``python -m benchmarks.sounds voice --pack prompts.npz`` wrote elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.base import clone
@@ -27,12 +26,14 @@ from sklearn.base import clone
 import isthmus as ist
 from benchmarks.kept import KeptRows
 from isthmus.data import Sounds
+from isthmus.data.series import window_starts
 from isthmus.metrics import sound
 
 PROMPTS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 SAMPLES = Path("/usr/share/sonic-pi/samples")
 RESULTS = Path(__file__).parent / "results" / "sounds.jsonl"
-WIDTHS = (16, 32, 32, 64, 64, 64, 64)  # of a hop of 128; a shorter one has the last of them
+WIDTHS = (24, 32, 64, 96, 96, 96, 96)  # of a hop of 128; a shorter one has the last of them
+_FULL = 2**15 - 1  # the loudest of 16 bits
 _SILENT = 2e-3  # root mean square of a window that is left out
 
 
@@ -44,56 +45,124 @@ class Recipe:
         folder: the sounds.
         sample_rate: steps a second.
         window: steps of an example.
-        hops: how many steps an index stands for, one member each.
+        hop: how many steps an index stands for.
         depth: codebooks, of 256 entries each.
-        dropout: of the quantizer; 0 for a member with a prior, which needs one rate alone.
-        has_prior: whether a prior over the indices is fitted.
+        dropout: of the quantizer, for several rates; a member with a prior needs one alone.
     """
 
     folder: Path
     sample_rate: int
     window: int
-    hops: tuple[int, ...]
-    depth: int
-    dropout: float
-    has_prior: bool
+    hop: int = 128
+    depth: int = 4
+    dropout: float = 0.0
 
 
 RECIPES = {
-    "voice": Recipe(PROMPTS, 8000, 16384, (128,), 4, 0.0, True),
-    "instruments": Recipe(SAMPLES, 16000, 16384, (128,), 4, 0.0, True),
-    "hops": Recipe(PROMPTS, 8000, 8192, (8, 32, 128), 8, 0.5, False),
+    "voice": Recipe(PROMPTS, 8000, 16384),
+    "instruments": Recipe(SAMPLES, 16000, 16384),
 }
 
 
-def sounds(recipe: Recipe, folder: Path, *, stride: int) -> ist.data.Data:
+def sounds(recipe: Recipe, source: Path, *, stride: int) -> ist.data.Data:
     """Sounds with silence behind the end of short ones, and without silent windows; labels are
     folders, or the first word of a name where all lie in one.
     """
+    train, test = (_windows(part, recipe, stride) for part in files_of(recipe, source))
+    return ist.data.Data(source.stem, train, test)
+
+
+def files_of(recipe: Recipe, source: Path) -> list[Sounds]:
+    """The files of training and test, in windows that do not overlap."""
+    return _unpacked(source) if source.suffix == ".npz" else _read(recipe, source)
+
+
+def _read(recipe: Recipe, folder: Path) -> list[Sounds]:
+    """Training and test files in windows that do not overlap."""
     data = ist.data.load(
         folder,
         window=recipe.window,
-        stride=stride,
         sample_rate=recipe.sample_rate,
         mono=True,
         test_fraction=0.1,
     )
-    return replace(data, train=_heard(data.train), test=_heard(data.test), classes=None)
+    return [cast("Sounds", part) for part in (data.train, data.test)]
 
 
-def _heard(part: Any) -> Sounds:
-    x = np.nan_to_num(part.x)
-    loud = np.sqrt(np.square(x).mean((1, 2))) > _SILENT
-    names = [Path(part.files[place]) for place in part.places]
+def _windows(part: Sounds, recipe: Recipe, stride: int) -> Sounds:
+    """Windows of the same files, every ``stride`` steps."""
+    length = recipe.window
+    waves = [np.pad(wave_of(part, file), (0, length)) for file in range(len(part.files))]
+    begins = [window_starts(int(time), length, stride) for time in part.steps]
+    places = np.repeat(np.arange(len(waves)), [len(some) for some in begins])
+    starts = np.concatenate(begins)
+    cut = [
+        waves[place][None, start : start + length]
+        for place, start in zip(places, starts, strict=True)
+    ]
+    names = [Path(name) for name in part.files]
     is_flat = all(name.parent == Path() for name in names)
     y = [name.stem.split("_")[0] if is_flat else name.parent.name or "prompts" for name in names]
-    whole: Sounds = replace(part, x=x, y=np.array(y), classes=None)
+    whole = replace(
+        part,
+        x=np.stack(cut),
+        y=np.array(y)[places],
+        classes=None,
+        stride=stride,
+        starts=starts,
+        places=places,
+    )
+    loud = np.sqrt(np.square(whole.x).mean((1, 2))) > _SILENT
     return whole.take(np.flatnonzero(loud))
 
 
-def codec(hop: int, recipe: Recipe) -> ist.VQVAE:
-    """A quantised autoencoder with an index of every codebook for ``hop`` steps."""
-    halvings = hop.bit_length() - 1
+def wave_of(part: Sounds, file: int) -> np.ndarray:
+    """A file from windows that do not overlap, but for the last."""
+    wave = np.zeros(max(int(part.steps[file]), part.length), dtype=np.float32)
+    for row in np.flatnonzero(part.places == file):
+        wave[part.starts[row] : part.starts[row] + part.length] = np.nan_to_num(part.x[row, 0])
+    return wave[: int(part.steps[file])]
+
+
+def _packed(parts: Sequence[Sounds], path: Path) -> None:
+    """Write both parts as an archive of whole numbers, which needs no soundfile to be read."""
+    arrays: dict[str, Any] = {}
+    for name, part in zip(("train", "test"), parts, strict=True):
+        waves = np.concatenate([wave_of(part, file) for file in range(len(part.files))])
+        arrays[f"{name}_wave"] = np.round(waves.clip(-1, 1) * _FULL).astype(np.int16)
+        arrays[f"{name}_steps"], arrays[f"{name}_files"] = part.steps, np.array(part.files)
+        arrays[f"{name}_rate"] = part.sample_rate
+    np.savez_compressed(path, **arrays)
+
+
+def _unpacked(path: Path) -> list[Sounds]:
+    """What :func:`_packed` wrote, each file as one window."""
+    found = np.load(path)
+    parts = []
+    for name in ("train", "test"):
+        steps, files = found[f"{name}_steps"], found[f"{name}_files"]
+        x = np.zeros((len(steps), 1, int(steps.max())), dtype=np.float32)
+        ends = np.cumsum(steps)[:-1]
+        for row, wave in zip(x, np.split(found[f"{name}_wave"], ends), strict=True):
+            row[0, : len(wave)] = wave / _FULL
+        parts.append(
+            Sounds(
+                x=x,
+                kind="signal",
+                stride=x.shape[2],
+                starts=np.zeros(len(steps), dtype=np.int64),
+                places=np.arange(len(steps)),
+                files=tuple(map(str, files)),
+                steps=steps,
+                sample_rate=int(found[f"{name}_rate"]),
+            )
+        )
+    return parts
+
+
+def codec(recipe: Recipe) -> ist.VQVAE:
+    """A quantised autoencoder with an index of every codebook for each hop."""
+    halvings = recipe.hop.bit_length() - 1
     return ist.VQVAE(
         network=ist.networks.Dilated(widths=WIDTHS[-halvings:], blocks=2),
         likelihood="spectral",
@@ -129,35 +198,28 @@ def measured(model: ist.VQVAE, part: Sounds, depth: int | None = None) -> dict[s
 
 
 def made(name: str, recipe: Recipe, options: Any, kept: KeptRows) -> None:
-    """Train the members of a recipe, measure them, and save them."""
+    """Train the member of a recipe and its prior, measure them, and save them."""
     data = sounds(recipe, options.sounds or recipe.folder, stride=recipe.window // 4)
-    apart = sounds(recipe, options.sounds or recipe.folder, stride=recipe.window).test
-    for hop in recipe.hops:
-        budget = options.seconds / len(recipe.hops)
-        model = lasting(codec(hop, recipe), lambda each: each.fit(data.train), budget)
-        path = options.out / f"hop-{hop}" if len(recipe.hops) > 1 else options.out
-        model.save(path)  # before what may still fail
-        for depth in range(1, recipe.depth + 1):
-            found = measured(model, apart, depth)
-            kept.put((name, hop, depth), {**found, **trained(model)})
-            print(name, f"hop {hop}, {depth} of {recipe.depth}:", _shown(found), flush=True)
-        if recipe.has_prior:
-            _fit_prior(model, data, options.prior_seconds)
-            model.save(path)
-            score = model.score_prior(apart, apart.labels) / np.log(2)
-            kept.put(
-                (name, hop, 0),
-                {
-                    "bits_by_prior": float(score) * -recipe.sample_rate / recipe.window / 1000,
-                    "epochs": len(model.prior_.history_),
-                },
-            )
+    apart = cast(
+        "Sounds", sounds(recipe, options.sounds or recipe.folder, stride=recipe.window).test
+    )
+    model = lasting(codec(recipe), lambda each: each.fit(data.train), options.seconds)
+    model.save(options.out)  # before what may still fail
+    for depth in range(1, recipe.depth + 1):
+        found = measured(model, apart, depth)
+        kept.put((name, depth), {**found, **trained(model)})
+        print(f"{name}, {depth} of {recipe.depth}:", _shown(found), flush=True)
+    _fit_prior(model, data, options.prior_seconds)
+    model.save(options.out)
+    nats = -model.score_prior(apart, apart.labels)
+    bits = nats / np.log(2) * recipe.sample_rate / recipe.window / 1000
+    kept.put((name, 0), {"kbit_s_by_prior": float(bits), "epochs": len(model.prior_.history_)})
 
 
 def _fit_prior(model: ist.VQVAE, data: ist.data.Data, seconds: float) -> None:
     """A transformer over the indices, by label."""
     prior = ist.priors.Transformer(
-        channels=96, layers=4, heads=4, dropout=0.2, batch_size=64, random_state=0, verbose=1
+        channels=64, layers=4, heads=4, dropout=0.1, batch_size=64, random_state=0, verbose=1
     )
 
     def fit(each: ist.priors.Transformer) -> Any:
@@ -182,14 +244,21 @@ def _shown(found: Mapping[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sounds")
     parser.add_argument("recipe", choices=RECIPES)
-    parser.add_argument("--out", type=Path, required=True, help="the folder of the run or runs")
+    parser.add_argument("--out", type=Path, help="the folder of the run")
+    parser.add_argument("--pack", type=Path, help="write the sounds as this .npz, and no more")
     parser.add_argument("--sounds", type=Path, help="where the sounds lie, if not in the package")
     parser.add_argument("--seconds", type=float, default=1800, help="of training the networks")
     parser.add_argument("--prior-seconds", type=float, default=1200, help="of training the prior")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where lines are written")
     options = parser.parse_args()
-    kept = KeptRows(options.results, ("recipe", "hop", "depth"))
-    made(options.recipe, RECIPES[options.recipe], options, kept)
+    recipe = RECIPES[options.recipe]
+    if options.pack is not None:
+        _packed(_read(recipe, options.sounds or recipe.folder), options.pack)
+        return
+    if options.out is None:
+        parser.error("give --out, the folder of the run")
+    kept = KeptRows(options.results, ("recipe", "depth"))
+    made(options.recipe, recipe, options, kept)
 
 
 if __name__ == "__main__":

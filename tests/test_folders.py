@@ -321,3 +321,41 @@ def test_a_run_of_windows_fills_in_nothing(isthmus: Command, tmp_path: Path) -> 
     np.savetxt(tmp_path / "wave.csv", wave, header="wave", comments="")
     status, _, said = isthmus("impute", tmp_path / "run", tmp_path / "wave.csv", tmp_path / "o.csv")
     assert status != 0 and "was trained on windows of a series" in " ".join(said.split())
+
+
+@pytest.mark.parametrize("command", ["reconstruct", "denoise"])
+def test_in_tiles_photographs_keep_their_size(
+    isthmus: Command, run: Path, folder: Path, tmp_path: Path, command: str
+) -> None:
+    Image.new("L", (31, 7), 90).save(folder / "wide.png")
+    status, said, _ = isthmus(command, run, folder, tmp_path / "out", "--tiles", "--overlap", 2)
+    assert (status, said.strip()) == (0, f"{tmp_path / 'out'}: 5 images")
+    for name in (*NAMES, "wide.png"):
+        assert pixels_of(tmp_path / "out" / name).shape == pixels_of(folder / name).shape
+    model = ist.load(run)
+    tiled = ist.Tiled(model, 2)
+    made = tiled.denoise if command == "denoise" else tiled.reconstruct
+    whole = made(pixels_of(folder / "wide.png")[None])[0]
+    found = pixels_of(tmp_path / "out" / "wide.png")
+    np.testing.assert_array_equal(found, np.rint(whole * 255))
+    one = tmp_path / "one.png"
+    assert isthmus(command, run, folder / "wide.png", one, "--tiles", "--overlap", 2)[0] == 0
+    np.testing.assert_array_equal(pixels_of(one), found)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["out.npy", "--tiles"], "--tiles keeps the size of each photograph, but"),
+        (["out", "--overlap", "2"], "--overlap 2 is that of --tiles: pass both, or leave it out."),
+        (["out", "--tiles", "--overlap", "5"], "overlap=5 is not usable for tiles of 6 pixels"),
+    ],
+)
+def test_tiles_that_mean_nothing_are_refused(
+    isthmus: Command, run: Path, folder: Path, tmp_path: Path, words: list[str], message: str
+) -> None:
+    out, *options = words
+    status, _, said = isthmus("reconstruct", run, folder, tmp_path / out, *options)
+    assert status == 2
+    assert message in said
+    assert not (tmp_path / out).exists()

@@ -18,6 +18,7 @@ _PICTURE = re.compile(r"^!\[([^\]]+)\]\(([^)\s]+\.png)\)", re.MULTILINE)
 _MAKERS = {  # by folder or by name: the file whose function draws it
     "members": "benchmarks/members.py",
     "course": "benchmarks/course.py",
+    "course/sound": "benchmarks/sound_page.py",
     "properties": "benchmarks/properties.py",
     "styles": "benchmarks/members.py",
     "series": "benchmarks/series.py",
@@ -56,7 +57,8 @@ class Picture:
     @property
     def maker(self) -> Path:
         """The file of the repository that draws it."""
-        return ROOT / _MAKERS[self.name.partition("/")[0]]
+        kinds = (self.name.rpartition("/")[0], self.name.partition("/")[0])
+        return ROOT / next(_MAKERS[kind] for kind in kinds if kind in _MAKERS)
 
     @property
     def rank(self) -> tuple[int, int]:

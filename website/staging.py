@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from website import gallery, live, notebooks, reference
+from website import gallery, live, notebooks, players, reference
 from website.links import code_page, in_site, relinked
 from website.sections import DOCS, ROOT, Section, address, sections, sources
 
@@ -24,8 +24,10 @@ def stage(target: Path) -> None:
     target.mkdir(parents=True)
     shutil.copytree(DOCS / "images", target / "images")
     wanted: set[Path] = set()
+    sounds: set[Path] = set()
     for page in sources():
-        text = relinked(page.read_text(encoding="utf-8"), page, in_site(page, wanted))
+        text = players.with_players(page.read_text(encoding="utf-8"), page, sounds)
+        text = relinked(text, page, in_site(page, wanted))
         text = notebooks.with_bar(text, page)
         if address(page) in _UNSOUGHT:
             text = f"---\nnosearch: true\n---\n\n{text}"
@@ -37,6 +39,10 @@ def stage(target: Path) -> None:
         _write(target, f"{code_page(path)}.md", _code(path))
     notebooks.write(target / EXTRA / "notebooks")
     live.write(target / EXTRA / "live")
+    for path in sounds:
+        copy = target / EXTRA / players.in_site(path)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
 
 
 def _write(target: Path, place: str, text: str) -> None:

@@ -36,6 +36,8 @@ from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderC
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
+from isthmus.estimators.sounds import restore_sound as restore_sound
+from isthmus.estimators.tiling import Tiled as Tiled
 from isthmus.explorer import explore as explore
 from isthmus.judges import Judge
 from isthmus.likelihoods import LikelihoodPart
@@ -47,6 +49,7 @@ from isthmus.models.clustering import ClusteringAE as _ClusteringAE
 from isthmus.models.contractive import ContractiveAE as _ContractiveAE
 from isthmus.models.deepsvdd import DeepSVDD as _DeepSVDD
 from isthmus.models.denoising import DenoisingAE as _DenoisingAE
+from isthmus.models.hyperprior import Hyperprior as _Hyperprior
 from isthmus.models.iwae import IWAE as _IWAE
 from isthmus.models.nvae import NVAE as _NVAE
 from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
@@ -90,6 +93,7 @@ __all__ = [
     "DenoisingAE",
     "DivergenceError",
     "Estimator",
+    "Hyperprior",
     "InputError",
     "LearningWarning",
     "OutlierDetector",
@@ -98,6 +102,7 @@ __all__ = [
     "SparseAE",
     "StackedAE",
     "StepScores",
+    "Tiled",
     "__version__",
     "compare",
     "compression",
@@ -120,6 +125,7 @@ __all__ = [
     "quantizers",
     "registry",
     "report",
+    "restore_sound",
     "score_steps",
     "windows_for",
 ]
@@ -150,11 +156,11 @@ _Likelihood: TypeAlias = Literal[
     "poisson",
     "spectral",
 ]
-_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "dilated", "recurrent"]
+_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
-_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "dilated", "recurrent"]
+_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
@@ -564,6 +570,59 @@ class DenoisingAE(_DenoisingAE):
         judge: _Judge | Judge | None = None,
         code_activation: _CodeActivation = "linear",
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] = "gaussian",
+    ) -> None: ...
+
+class Hyperprior(_Hyperprior):
+    """Scale hyperprior: a code of whole numbers that is cheap to write into a file, by rates.
+
+    Args:
+        latent_dim: channels of the code y, at every place of its grid.
+        hyper_channels: channels of the code z, which says the scales of y.
+        distortion_weights: weights λ of the distortion beside the rate; one model is trained
+            for all of them.
+        quality: which of distortion_weights codes are made for after training, counted from 0;
+            none: the last.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 128,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        hyper_channels: int = 64,
+        distortion_weights: tuple[int, ...] = (30, 100, 300, 1000),
+        quality: int | None = None,
     ) -> None: ...
 
 class IWAE(_IWAE):

@@ -202,6 +202,7 @@ MEMBERS = Registry(
         "deepsvdd": "isthmus.models.deepsvdd:DeepSVDD",
         "vqvae": "isthmus.models.vqvae:VQVAE",
         "vqvae2": "isthmus.models.vqvae2:VQVAE2",
+        "hyperprior": "isthmus.models.hyperprior:Hyperprior",
     },
 )
 
@@ -213,6 +214,7 @@ NETWORKS = Registry(
         "mlp": "isthmus.networks.mlp:MLP",
         "conv": "isthmus.networks.conv:Conv",
         "residual": "isthmus.networks.residual:Residual",
+        "gdn": "isthmus.networks.gdn:GDNNetwork",
         "dilated": "isthmus.networks.dilated:Dilated",
         "recurrent": "isthmus.networks.recurrent:Recurrent",
     },

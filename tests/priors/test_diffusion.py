@@ -244,6 +244,11 @@ def test_maps_with_long_sides_are_made_coarser() -> None:
     assert depths == [0, 1, 2]
 
 
+def test_few_codes_are_seen_more_often() -> None:
+    assert [Diffusion()._epochs_for(n) for n in (100, 1438, 60_000)] == [3000, 250, 30]
+    assert Diffusion(epochs=7)._epochs_for(100) == 7
+
+
 def test_what_cannot_be_done_is_said() -> None:
     with pytest.raises(
         ist.InputError,

@@ -22,6 +22,7 @@ from isthmus.version import __version__
 if TYPE_CHECKING:
     from isthmus.data import Rows
     from isthmus.data._sources.images import Images
+    from isthmus.estimators.tiling import Tiled
 
 Target: TypeAlias = Literal["folder", "picture", "file"]
 
@@ -55,6 +56,21 @@ def target_of(source: str, out: Path) -> Target:
     return "folder"
 
 
+def tiled(model: Any, source: str, out: Path, *, tiles: bool, overlap: int | None) -> Tiled | None:
+    """The member in tiles, where they are asked for."""
+    from isthmus.data._loading import holds_images
+    from isthmus.estimators.tiling import Tiled
+
+    if overlap is not None and not tiles:
+        raise InputError(f"--overlap {overlap} is that of --tiles: pass both, or leave it out.")
+    if tiles and target_of(source, out) == "file" and holds_images(source):
+        raise InputError(
+            f"--tiles keeps the size of each photograph, but {out} would hold all of them in one:"
+            " name a folder, or for one photograph a picture."
+        )
+    return Tiled(model, overlap) if tiles else None
+
+
 def restore_images(
     model: Any,
     source: str,
@@ -63,12 +79,14 @@ def restore_images(
     *,
     command: str,
     overwrite: bool,
+    tiled: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Write what is made of every image: under its own name into a folder, or as one picture.
 
     A folder is written as a whole: what was there stays until every image has been made.
-    ``restore`` is asked about as many at once as inference takes, so that memory stays bounded.
+    ``restore`` is asked about as many at once as inference takes, so that memory stays bounded;
+    where photographs are ``tiled``, about one at a time, which keeps its own size.
     Gives how many were written, and the names of what could not be read.
     """
     from isthmus.data._loading import open_images
@@ -78,7 +96,7 @@ def restore_images(
     if is_folder:
         require_target(source, out, command, overwrite)
     images = open_images(source, like=model, **options)
-    made = Restoration(model, source, restore, options.get("skip_unreadable", False))
+    made = Restoration(model, source, restore, options.get("skip_unreadable", False), tiled)
     if not is_folder:
         for _, content in made.of(images, out.suffix):
             write_bytes(out, content)
@@ -109,6 +127,7 @@ class Restoration:
         source: where the images come from, for messages.
         restore: what is asked of the member.
         skip_unreadable: whether images that cannot be read are left out.
+        tiled: whether each image keeps its own size.
     """
 
     def __init__(
@@ -117,18 +136,24 @@ class Restoration:
         source: str,
         restore: Callable[[Rows], np.ndarray],
         skip_unreadable: bool,
+        tiled: bool = False,
     ) -> None:
         self.spec, self.layout = model.preprocessor_.spec, model.preprocessor_.layout
         self.source = source
         self.restore = restore
-        self.skip_unreadable = skip_unreadable
+        self.skip_unreadable, self.tiled = skip_unreadable, tiled
         self.count = 0
         self.unread: list[str] = []
 
     def of(self, images: Images, ending: str | None = None) -> Iterator[tuple[str, bytes]]:
         """The name and the file of each image, in its own format or that of an ``ending``."""
+        from isthmus.data._sources.images import decoded_rows
+
         self.unread += images.unread
-        for some, rows in _chunks(images, self.layout.shape, self.skip_unreadable):
+        parts = _one_by_one(images) if self.tiled else _chunks(images, self.layout.shape)
+        for some in parts:
+            rows = decoded_rows(some, self.skip_unreadable)
+            layout = self.layout.sized(*some.form.size) if self.tiled else self.layout
             self.unread += rows.unread
             if not len(rows):
                 continue
@@ -137,8 +162,8 @@ class Restoration:
             }
             # a member of 0 and 1 reads images of 0 and 1 as they are, and writes them so
             are_marks = self.spec.support == "binary" and np.max(rows.x) <= 1
-            restored = self.restore(replace(rows, x=self.layout.inverse_transform(rows.x)))
-            for name, pixels in zip(rows.files or (), self.layout.transform(restored), strict=True):
+            restored = self.restore(replace(rows, x=layout.inverse_transform(rows.x)))
+            for name, pixels in zip(rows.files or (), layout.transform(restored), strict=True):
                 form = ending or Path(name).suffix
                 white = 1 if are_marks else white_of(form, pixels, deep[name])
                 self.count += 1
@@ -152,7 +177,8 @@ class Restoration:
             say_unread(self.unread)
         if not self.count:
             raise InputError(f"{self.source} holds no image that can be read: name another.")
-        found = {"out": out, "images": self.count, "shape": self.layout.shape}
+        size = {} if self.tiled else {"shape": self.layout.shape}
+        found = {"out": out, "images": self.count, **size}
         return found | ({"unread": self.unread} if self.unread else {})
 
 
@@ -176,19 +202,25 @@ def image_bytes(ending: str, pixels: np.ndarray, white: int = _WHITE_8) -> bytes
     return buffer.getvalue()
 
 
-def _chunks(
-    images: Images, shape: tuple[int, ...], skip_unreadable: bool
-) -> Iterator[tuple[Images, Rows]]:
+def _chunks(images: Images, shape: tuple[int, ...]) -> Iterator[Images]:
     """Some images after the other, as many as inference takes at once."""
-    from isthmus.data._sources.images import decoded_rows
     from isthmus.data.stores import inference_rows
 
     size = inference_rows(shape)
     for start in range(0, len(images.files), size):
-        part = slice(start, start + size)
-        files, heads = images.files[part], images.heads[part]
-        some = replace(images, files=files, heads=heads, train=None, unread=())
-        yield some, decoded_rows(some, skip_unreadable)
+        yield _some(images, slice(start, start + size))
+
+
+def _one_by_one(images: Images) -> Iterator[Images]:
+    """One image after the other, each in its own size."""
+    for place, head in enumerate(images.heads):
+        one = _some(images, slice(place, place + 1))
+        yield replace(one, form=replace(images.form, size=head.size))
+
+
+def _some(images: Images, part: slice) -> Images:
+    files, heads = images.files[part], images.heads[part]
+    return replace(images, files=files, heads=heads, train=None, unread=())
 
 
 def _require_pixels(model: Any) -> None:

@@ -56,6 +56,22 @@ Stream = Annotated[
         "--stream", help="read the examples batch by batch, where they are larger than memory"
     ),
 ]
+Tiles = Annotated[
+    bool,
+    typer.Option(
+        "--tiles", help="photographs keep their size, and are worked on in overlapping tiles"
+    ),
+]
+Overlap = Annotated[
+    int | None,
+    typer.Option(
+        "--overlap",
+        metavar="PIXELS",
+        help="pixels that neighbouring --tiles share where they are blended; half a tile if not"
+        " given",
+        min=0,
+    ),
+]
 Condition = Annotated[
     str | None,
     typer.Option(
@@ -307,9 +323,10 @@ def wrote(out: Path, values: np.ndarray, as_json: bool, unread: Sequence[str] = 
 
 
 def wrote_images(found: Mapping[str, Any], as_json: bool) -> None:
-    """Say how many images were written, and of which shape."""
+    """Say how many images were written, and of which shape, where they share one."""
     images = f"{found['images']} image{'s' * (found['images'] > 1)}"
-    say(f"{found['out']}: {images} of {' × '.join(map(str, found['shape']))}", found, as_json)
+    size = f" of {' × '.join(map(str, found['shape']))}" if "shape" in found else ""
+    say(f"{found['out']}: {images}{size}", found, as_json)
 
 
 def listing(lines: Mapping[str, Any]) -> str:

@@ -67,6 +67,14 @@ def trainer(member: str) -> Callable[..., None]:
         data_dir: DataDir = None,
         label: Label = None,
         size: Size = None,
+        patch: Annotated[
+            int | None,
+            typer.Option(
+                "--patch",
+                metavar="PIXELS",
+                help="cut patches of so many pixels a side out of the images of a folder",
+            ),
+        ] = None,
         skip_unreadable: Skip = False,
         stream: Stream = False,
         window: Window = None,
@@ -95,6 +103,8 @@ def trainer(member: str) -> Callable[..., None]:
         given |= sound_options(sample_rate, mono)
         if stream:
             given["stream"] = True
+        if patch is not None:
+            given["patch"] = patch
         with _alone(out):
             model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
             kind = model.default_kind or model.kind if model.kind == "auto" else model.kind

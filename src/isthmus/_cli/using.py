@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isthmus._cli import series
+from isthmus._cli import series, sounds
 from isthmus._cli.shared import (
     Condition,
     DataDir,
     Input,
     Json,
     Label,
+    Overlap,
     Overwrite,
     Run,
     Size,
     Skip,
+    Tiles,
     columns_of,
     condition_from,
     examples_for,
@@ -94,7 +96,8 @@ Restored = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help=".npy, .png; .csv or .parquet for a table; a folder for images, each under its name",
+        help=".npy, .png; .csv or .parquet for a table; a folder for images or sounds, each under"
+        " its name",
     ),
 ]
 
@@ -107,6 +110,8 @@ def reconstruct_command(
     label: Label = None,
     size: Size = None,
     skip_unreadable: Skip = False,
+    tiles: Tiles = False,
+    overlap: Overlap = None,
     condition: Condition = None,
     columns: Annotated[
         int | None, typer.Option(help="examples side by side in a picture; 10 if not given", min=1)
@@ -116,26 +121,37 @@ def reconstruct_command(
 ) -> None:
     """Write reconstructions; a picture shows the first hundred, below their examples.
 
-    A photograph becomes a photograph; of a folder of images into another, every one. A run that was
-    trained on windows of a series rebuilds every step of one. A conditional member is told the
-    labels of DATA. Under --condition it is told that while it decodes: the same style as another
-    class.
+    A photograph becomes a photograph and a sound a sound; of a folder of either into another, every
+    one. With --tiles photographs keep their size, whatever that is. A run that was trained on
+    windows of a series rebuilds every step of one. A conditional member is told the labels of DATA.
+    Under --condition it is told that while it decodes: the same style as another class.
     """
     from isthmus._cli import exports, pictures
 
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
+    tiled = pictures.tiled(model, data, out, tiles=tiles, overlap=overlap)
     if series.windows_of(model):
         series.rebuild(model, data, label, out, overwrite, as_json)
+        return
+    if sounds.target_of(data, out) is not None:
+        told = condition_from(model, condition)
+        _restore_sounds(model, data, out, "reconstruct", told, options, overwrite, as_json)
         return
     target = _checked_target(data, out, columns, overwrite)
     told = condition_from(model, condition)
 
     def restore(rows: Rows) -> Any:
+        if tiled is not None:
+            return tiled.reconstruct(rows.x, **told)
         return model.reconstruct(examples_for(model, rows, data, needed=not told), **told)
 
     if target != "file":
         found = pictures.restore_images(
-            *(model, data, out, restore), command="reconstruct", overwrite=overwrite, **options
+            *(model, data, out, restore),
+            command="reconstruct",
+            overwrite=overwrite,
+            tiled=tiles,
+            **options,
         )
         wrote_images(found, as_json)
         return
@@ -147,8 +163,8 @@ def reconstruct_command(
         from isthmus.figures import as_images
 
         originals, per_row = as_images(rows.x), columns or 10
-        tiles = exports.interleave(originals, as_images(examples), per_row)
-        exports.write_picture(out, tiles, per_row)
+        beside = exports.interleave(originals, as_images(examples), per_row)
+        exports.write_picture(out, beside, per_row)
     else:
         exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json, rows.unread)
@@ -162,24 +178,40 @@ def denoise_command(
     label: Label = None,
     size: Size = None,
     skip_unreadable: Skip = False,
+    tiles: Tiles = False,
+    overlap: Overlap = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Write cleaned examples, by a denoising member; of a folder of images, every one."""
+    """Write cleaned examples, by a denoising member; of a folder of images, every one.
+
+    With --tiles photographs keep their size, whatever that is.
+    """
     from isthmus._cli import exports, pictures
     from isthmus.data.rows import with_columns
 
-    target = _checked_target(data, out, None, overwrite)
+    are_sounds = sounds.target_of(data, out) is not None
+    target = "folder" if are_sounds else _checked_target(data, out, None, overwrite)
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
+    tiled = pictures.tiled(model, data, out, tiles=tiles, overlap=overlap)
     if not hasattr(model, "denoise"):
         raise InputError(f"{type(model).__name__} does not clean examples: train 'denoising'.")
+    if are_sounds:
+        _restore_sounds(model, data, out, "denoise", {}, options, overwrite, as_json)
+        return
 
     def restore(rows: Rows) -> Any:
+        if tiled is not None:
+            return tiled.denoise(rows.x)
         return model.denoise(with_columns(rows.x, rows.columns))
 
     if target != "file":
         found = pictures.restore_images(
-            *(model, data, out, restore), command="denoise", overwrite=overwrite, **options
+            *(model, data, out, restore),
+            command="denoise",
+            overwrite=overwrite,
+            tiled=tiles,
+            **options,
         )
         wrote_images(found, as_json)
         return
@@ -214,6 +246,33 @@ def impute_command(
     examples = model.impute(examples_for(model, rows, data, needed=not told), **told)
     exports.write_examples(out, examples, columns_of(model))
     wrote(out, examples, as_json)
+
+
+def _restore_sounds(
+    model: Any,
+    data: str,
+    out: Path,
+    command: str,
+    told: dict[str, Any],
+    options: dict[str, Any],
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write what is made of sounds."""
+    for name in ("data_dir", "label", "size"):
+        if name in options:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} means nothing for {data}, which is sound: leave it out.")
+    sounds.restore_sounds(
+        model,
+        data,
+        out,
+        command=command,
+        told=told,
+        overwrite=overwrite,
+        skip_unreadable="skip_unreadable" in options,
+        as_json=as_json,
+    )
 
 
 def _checked_target(data: str, out: Path, columns: int | None, overwrite: bool) -> Target:

@@ -23,6 +23,9 @@ from isthmus.compression.varints import damaged, read_varint, varint
 from isthmus.core.forward import Level
 from isthmus.errors import InputError
 
+CHECKSUM = 4
+"""Bytes of a checksum of codes."""
+
 GROUP = 256
 """Examples whose indices are one stream, at most."""
 
@@ -89,7 +92,7 @@ class IndexCoder:
             indices: ``(n, total)``.
             condition: what the prior is told of each, ``(n, c)``.
         """
-        found = [_checksum(indices)]
+        found = [checksum(indices)]
         for some in self._groups(len(indices)):
             given = None if condition is None else condition[some]
             found.append(self._encoded(indices[some], given))
@@ -112,11 +115,7 @@ class IndexCoder:
             for stream, some in zip(streams[1:], self._groups(n), strict=True)
         ]
         indices = np.concatenate(found)
-        if _checksum(indices) != streams[0]:
-            raise InputError(
-                "the codes come out otherwise here than they went in, so the data were changed or"
-                " this machine computes too differently: decompress them where they were made."
-            )
+        require_same_codes(indices, streams[0])
         return indices
 
     def _groups(self, n: int) -> list[slice]:
@@ -229,6 +228,20 @@ def _below(whole: np.ndarray) -> np.ndarray:
     return found.astype(np.int16)
 
 
-def _checksum(indices: np.ndarray) -> bytes:
-    content = np.ascontiguousarray(indices, dtype="<i8").tobytes()
-    return zlib.crc32(content).to_bytes(4, "little")
+def checksum(codes: np.ndarray) -> bytes:
+    """A CRC-32 of whole numbers."""
+    content = np.ascontiguousarray(codes, dtype="<i8").tobytes()
+    return zlib.crc32(content).to_bytes(CHECKSUM, "little")
+
+
+def require_same_codes(codes: np.ndarray, wanted: bytes) -> None:
+    """Refuse codes that are not those of which a file holds the checksum.
+
+    Raises:
+        InputError: which says what may have happened.
+    """
+    if checksum(codes) != wanted:
+        raise InputError(
+            "the codes come out otherwise here than they went in, so the data were changed or this"
+            " machine computes too differently: decompress them where they were made."
+        )

@@ -59,6 +59,12 @@ class Layout:
             raise unusable("data.layout.shape", list(shape), f"a shape that holds {list(outer)}")
         return cls(outer, shape, channels)
 
+    def sized(self, height: int, width: int) -> Layout:
+        """The same layout of images of another size; rows that hold an image have but one."""
+        shape = (self.shape[0], height, width)
+        outer = {"first": shape, "last": (height, width, shape[0]), "none": (height, width)}
+        return Layout(outer[self.channels], shape, self.channels)
+
     def require_kind(self, kind: Kind) -> None:
         """Refuse a shape that no example of a kind has."""
         if len(self.shape) != _AXES.get(kind, len(self.shape)):

@@ -21,6 +21,7 @@ from isthmus.data._sources.door import entering
 from isthmus.data._sources.folders import SOUND_FILES, SOUNDS, SUFFIXES, first_file, is_image
 from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
 from isthmus.data._sources.lazy import open_stream
+from isthmus.data._sources.patches import read_patches
 from isthmus.data._sources.series import read_series
 from isthmus.data._sources.tables import PARQUET, read_delimited, read_parquet
 from isthmus.data._splitting import check_fraction, split
@@ -63,6 +64,7 @@ class _Options:
     skip_unreadable: bool | None = None
     strict: bool = True
     stream: bool | None = None
+    patch: int | None = None
     sample_rate: int | None = None
     mono: bool | None = None
 
@@ -84,6 +86,7 @@ def load_data(
     data_dir: Location | None = None,
     label: str | None = None,
     size: Size | None = None,
+    patch: int | None = None,
     like: Any = None,
     skip_unreadable: bool = False,
     stream: bool = False,
@@ -109,6 +112,9 @@ def load_data(
         label: the column of a table that holds the classes.
         size: a height and width, or one number for both, to which the images of a folder are
             resized.
+        patch: cuts square patches of so many pixels a side at random places of the images of a
+            folder, which may differ in size, in place of resizing them; every pixel is in four of
+            them on the average, and no image gives patches to both parts.
         like: a trained member: images are brought to the size, the colours and the layout that it
             was trained on, and need no ``size``; sounds to its rate, channels and windows. Other
             sources are read as ever.
@@ -140,11 +146,14 @@ def load_data(
         stream=stream or None,
         sample_rate=sample_rate,
         mono=mono or None,
+        patch=patch,
     )
     if holds_sounds(source):
         return _load_sounds(source, options, window, stride, kind, test_fraction)
     if window is not None:
         return _load_series(source, options, window, stride, kind, test_fraction)
+    if patch is not None:
+        return _load_patches(source, patch, test_fraction, options)
     if isinstance(source, str) and source in DATA:
         _refuse_idle(source, "a known data set", options, "stream", *_OF_SOUNDS)
         return replace(_known(source, options), source={"source": source})
@@ -162,6 +171,30 @@ def load_data(
     return replace(data, source={name: value for name, value in given.items() if value is not None})
 
 
+def _load_patches(source: Location, patch: int, test_fraction: float, options: _Options) -> Data:
+    """Patches of a folder of images, as a data set."""
+    _refuse_idle(
+        str(source), "cut into patches", options, "data_dir", "label", "size", "stream", *_OF_SOUNDS
+    )
+    if not holds_images(source):
+        raise InputError(
+            f"patch={patch!r} means nothing for {str(source)!r}, which is no folder of images:"
+            " leave it out."
+        )
+    path = _existing(source)
+    skip = bool(options.skip_unreadable)
+    with limited(f"reading {os.fspath(source)}", "give a smaller patch"), entering(path):
+        rows = read_patches(path, patch, test_fraction, skip_unreadable=skip)
+    given = {
+        "source": os.fspath(source),
+        "patch": patch,
+        "skip_unreadable": skip or None,
+        "test_fraction": test_fraction,
+    }
+    known = {name: value for name, value in given.items() if value is not None}
+    return replace(split(path.resolve().name, rows, test_fraction), source=known)
+
+
 def _load_sounds(
     source: Location,
     options: _Options,
@@ -171,7 +204,7 @@ def _load_sounds(
     test_fraction: float,
 ) -> Data:
     """Sounds in two parts."""
-    _refuse_idle(str(source), "sound", options, "data_dir", "label", "size")
+    _refuse_idle(str(source), "sound", options, "data_dir", "label", "size", "patch")
     if kind != "signal":
         raise InputError(
             f"kind={kind!r} does not fit {str(source)!r}, which is sound: leave it out, as sounds"
@@ -192,7 +225,7 @@ def _load_series(
     test_fraction: float,
 ) -> Data:
     """One long series in windows, in two parts."""
-    idle = ("data_dir", "size", "skip_unreadable", "stream", *_OF_SOUNDS)
+    idle = ("data_dir", "size", "skip_unreadable", "stream", "patch", *_OF_SOUNDS)
     _refuse_idle(str(source), "one long series", options, *idle)
     steps = {"window": window, "stride": 1 if stride is None else stride}
     for name, value in steps.items():

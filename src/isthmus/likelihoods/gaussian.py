@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isthmus.core.bounds import bounded
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
 from isthmus.likelihoods.base import Likelihood, LikelihoodPart, logits
@@ -62,19 +63,25 @@ class SquaredErrorLikelihood(Likelihood):
 
     Up to a constant it is a Gaussian of variance ½. It is no density, so no evidence bound is made
     of it.
+
+    Args:
+        unit_range: whether the mean is squashed into (0, 1).
+        clipped: whether it is cut off at 0 and 1.
     """
 
     normalised = False
 
-    def __init__(self, unit_range: bool = False) -> None:
+    def __init__(self, unit_range: bool = False, clipped: bool = False) -> None:
         super().__init__()
-        self.unit_range = unit_range
+        self.unit_range, self.clipped = unit_range, clipped
 
     def each(self, parameters: Tensor, x: Tensor) -> Tensor:
         # one pass each way, and not three
         return F.mse_loss(self.mean(parameters), x, reduction="none")
 
     def mean(self, parameters: Tensor) -> Tensor:
+        if self.clipped:
+            return bounded(parameters, 0.0, 1.0)
         return parameters.sigmoid() if self.unit_range else parameters
 
     def parameters_for(self, mean: Tensor) -> Tensor:
@@ -116,12 +123,13 @@ class SquaredError(LikelihoodPart):
 
     output: str = field(
         "auto",
-        "last activation; 'auto' is sigmoid for data in [0, 1]",
-        choices=("auto", "linear", "sigmoid"),
+        "last activation; 'auto' is sigmoid for data in [0, 1]; 'clipped' is linear, and cut off at"
+        " 0 and 1",
+        choices=("auto", "linear", "sigmoid", "clipped"),
     )
 
     def _module(self, spec: ExampleSpec) -> SquaredErrorLikelihood:
-        return SquaredErrorLikelihood(_squashes(self.output, spec))
+        return SquaredErrorLikelihood(_squashes(self.output, spec), self.output == "clipped")
 
 
 def _squashes(output: str, spec: ExampleSpec) -> bool:

@@ -72,6 +72,10 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         """How many numbers say of which class a code is; 0 without labels."""
         return 0 if self.classes_ is None else len(self.classes_.names)
 
+    def _epochs_for(self, n: int) -> int:
+        """How often training goes through n codes."""
+        return self._epochs
+
     def _one_hot(self, classes: Tensor | None) -> Tensor | None:
         return None if classes is None else one_hot(classes, self._condition_size).float()
 
@@ -86,7 +90,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
             )
             with torch.no_grad():  # before the first weights go into a moving average
                 module.look(batches)
-            stage = Stage(self._epochs, module.objectives())
+            stage = Stage(self._epochs_for(len(codes)), module.objectives())
             trainer = Trainer(
                 module,
                 [stage],

@@ -23,10 +23,12 @@ from isthmus.priors._denoisers import denoiser
 from isthmus.priors._noising import NOISINGS, Noising, Waypoint, way
 from isthmus.priors._standardised import StandardisedDensity
 from isthmus.priors._trained import Density, TrainedPrior
+from isthmus.training.runtimes import multiplying
 
 _REACH = 10.0  # the greatest |log(α² / σ²)| that the bound looks at
 _LEVELS = 64  # of noise at which it looks, each somewhere in its own stretch
 _MOST_AXES = 3
+_STEPS = 3000  # of training, at the least
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -91,6 +93,12 @@ class Diffusion(TrainedPrior):
     guidance: float = field(
         0.0, "how strongly draws of a class avoid what other classes would draw too", low=0
     )
+    epochs: int | None = field(
+        None,
+        "how often training goes through the codes; none: 30, and more where these are fewer than"
+        " 3,000 steps",
+        low=1,
+    )
     learning_rate: float = field(1e-3, "step size of the optimiser", above=0)
     ema_decay: float | None = field(
         0.999,
@@ -107,7 +115,7 @@ class Diffusion(TrainedPrior):
         """
         check_is_fitted(self, "code_shape_")
         classes, density = self._classes_of(n, label), self._set_anew()
-        with torch.inference_mode():
+        with torch.inference_mode(), multiplying():
             return list(density.path(n, self._one_hot(classes), temperature))
 
     def _density(self) -> Density:
@@ -119,6 +127,11 @@ class Diffusion(TrainedPrior):
             blocks=self.blocks,
             label_dropout=self.label_dropout,
         )
+
+    def _epochs_for(self, n: int) -> int:
+        if self.epochs is not None:
+            return self.epochs
+        return max(self._epochs, math.ceil(_STEPS / math.ceil(n / self.batch_size)))
 
     def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
         super()._admit(codes, levels)

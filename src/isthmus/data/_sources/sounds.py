@@ -31,11 +31,14 @@ class SoundHead:
         sample_rate: steps a second.
         channels: how many values a step has.
         steps: how many there are.
+        form, subtype: how they are stored, such as ``"WAV"`` and ``"PCM_16"``.
     """
 
     sample_rate: int
     channels: int
     steps: int
+    form: str = "WAV"
+    subtype: str = "PCM_16"
 
 
 @dataclass(frozen=True)
@@ -108,24 +111,45 @@ def looked_at(
     if sample_rate is not None:
         require_count("sample_rate", sample_rate)
     listing, notes = _listed(path)
-    kept, unread, train = [], [], 0
-    for place, file in enumerate(track(listing.files, "looking at sounds")):
+    kept, unread = _inspected(path, listing, skip_unreadable)
+    form = _form(kept, sample_rate, mono)
+    clips = [Clip(file, head, 0, _steps_at(head, form.sample_rate)) for file, head in kept]
+    front = set(listing.files[: listing.train])
+    train = None if listing.train is None else sum(file in front for file, _ in kept)
+    return Clips(tuple(clips), form, train, tuple(unread), notes)
+
+
+def listed_sounds(path: Path, *, skip_unreadable: bool = False) -> tuple[list[Clip], list[str]]:
+    """One sound or those of a folder, each whole and at its own rate; and the names of what cannot
+    be read, which is refused unless ``skip_unreadable``.
+    """
+    kept, unread = _inspected(path, _listed(path)[0], skip_unreadable)
+    return [Clip(file, head, 0, head.steps) for file, head in kept], unread
+
+
+def read_whole(clip: Clip) -> np.ndarray:
+    """All steps of a sound as they are stored, ``(time, channels)``, float32."""
+    form = SoundForm(clip.head.sample_rate, clip.head.channels)
+    return _between(clip, form, clip.start, clip.stop).T
+
+
+def _inspected(
+    path: Path, listing: Listing, skip_unreadable: bool
+) -> tuple[list[tuple[LabelledFile, SoundHead]], list[str]]:
+    """The files whose heads can be read, and the names of the others."""
+    kept, unread = [], []
+    for file in track(listing.files, "looking at sounds"):
         try:
             kept.append((file, inspected(file.path)))
         except InputError as error:
             if not skip_unreadable or isinstance(error, ImportError):
                 raise
             unread.append(file.name)
-        else:
-            train += listing.train is not None and place < listing.train
     if not kept:
         raise InputError(f"{path} holds no sound that can be read: name another.")
     if unread:
         say_unread(unread, SOUND_FILES)
-    form = _form(kept, sample_rate, mono)
-    clips = [Clip(file, head, 0, _steps_at(head, form.sample_rate)) for file, head in kept]
-    parts = None if listing.train is None else train
-    return Clips(tuple(clips), form, parts, tuple(unread), notes)
+    return kept, unread
 
 
 def _listed(path: Path) -> tuple[Listing, tuple[str, ...]]:
@@ -146,7 +170,8 @@ def inspected(path: Path) -> SoundHead:
         InputError: for a file that is damaged or holds no steps; without soundfile.
     """
     with _opened(path) as file:
-        head = SoundHead(int(file.samplerate), int(file.channels), int(file.frames))
+        numbers = int(file.samplerate), int(file.channels), int(file.frames)
+        head = SoundHead(*numbers, file.format, file.subtype)
     if head.steps < 1 or head.sample_rate < 1:
         raise InputError(
             f"{path} holds no sound (0 steps): take it out, or pass skip_unreadable=True."

@@ -1,0 +1,287 @@
+"""Small images without loss, beside PNG and WebP: bytes, exactness and speed.
+
+    python -m benchmarks.compression train --seconds 45 --out runs/compression
+    python -m benchmarks.compression measure --runs runs/compression
+
+The first trains, for each data set, a VAE with a likelihood of single values (bits back) and a
+PixelCNN over pixels, for so many seconds each, on an accelerator where there is one. The second
+compresses test images with them and adds a line for each method to
+benchmarks/results/compression.jsonl. Every image is compared with what comes back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+
+import isthmus as ist
+from benchmarks.pages import rounded, surroundings
+from benchmarks.papers.data import fashion_mnist
+from benchmarks.papers.record import device
+from isthmus.compression import coder
+from isthmus.compression.indices import IndexCoder
+from isthmus.core.forward import Level
+from isthmus.core.tensor_files import read_tensors, write_tensors
+from isthmus.data import Data
+from isthmus.training.callbacks import Callback
+
+RESULTS = Path(__file__).parent / "results" / "compression.jsonl"
+DATA: dict[str, Callable[[], Data]] = {
+    "digits": lambda: ist.data.load("digits"),
+    "mnist": lambda: ist.data.load("mnist"),
+    "fashion-mnist": fashion_mnist,
+}
+SHORT = 8.0  # seconds that are enough for the digits
+_ACROSS = 50  # images in a row of a picture that holds all of them
+_MOST_EPOCHS = 400
+
+Trained = TypeVar("Trained")
+
+
+class Deadline(Callback):
+    """Ends training at the first end of an epoch after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = time.perf_counter() + seconds
+
+    def on_epoch_end(self, trainer: Any, row: Any) -> None:
+        if time.perf_counter() > self.end:
+            trainer.stop("the time is over")
+
+
+def pixels(data: Data, part: str) -> np.ndarray:
+    """Images ``(n, h, w)`` as whole numbers from 0; the digits have 17 greys."""
+    x = getattr(data, part).x[:, 0]
+    return x if x.dtype == np.uint8 else np.rint(x * 16).astype(np.uint8)
+
+
+def bins_of(name: str) -> int:
+    """How many greys images of a data set may have."""
+    return 17 if name == "digits" else 256
+
+
+def vae(name: str, epochs: int, **settings: Any) -> ist.VAE:
+    """A VAE whose likelihood gives a mass to every grey."""
+    return ist.VAE(
+        latent_dim=10 if name == "digits" else 40,
+        hidden=(64, 64) if name == "digits" else (32, 64),
+        network="mlp" if name == "digits" else "residual",
+        likelihood=ist.likelihoods.LogisticMixture(components=5, bins=bins_of(name)),
+        epochs=epochs,
+        learning_rate=2e-3,
+        schedule="cosine",
+        random_state=0,
+        verbose=0,
+        **settings,
+    )
+
+
+def pixelcnn(name: str, epochs: int, **settings: Any) -> ist.priors.PixelCNN:
+    """A PixelCNN over the greys themselves."""
+    channels = 24 if name == "digits" else 48
+    return ist.priors.PixelCNN(
+        channels=channels, layers=5, epochs=epochs, random_state=0, verbose=0, **settings
+    )
+
+
+def train(name: str, seconds: float, out: Path, most: int | None = None) -> None:
+    """Train both models of a data set on all images, or the first of them, and keep them."""
+    x = pixels(DATA[name](), "train")[:most]
+    given = x if bins_of(name) == 256 else x / np.float32(16)
+    seconds = min(seconds, SHORT) if name == "digits" else seconds
+    levels = (Level(x.shape[1:], bins_of(name)),)
+    codes = torch.from_numpy(x.reshape(len(x), -1).astype(np.int64))
+    model = within(seconds, lambda epochs, **more: vae(name, epochs, **more).fit(given))
+    model.save(out / name / "vae")
+    prior = within(
+        seconds, lambda epochs, **more: pixelcnn(name, epochs, **more).fit(codes, levels=levels)
+    )
+    tensors, values = prior.state()
+    write_tensors(out / name / "pixelcnn.safetensors", tensors, json.loads(json.dumps(values)))
+    facts = {"device": device(), "images": len(x)} | {
+        kind: {
+            "epochs": len(fitted.history_),
+            "seconds": sum(r["seconds"] for r in fitted.history_),
+        }
+        for kind, fitted in (("vae", model), ("pixelcnn", prior))
+    }
+    (out / name / "training.json").write_text(json.dumps(facts))
+    print(name, facts, flush=True)
+
+
+def within(seconds: float, fit: Callable[..., Trained]) -> Trained:
+    """What a fit makes of as many epochs as the time is enough for; two are tried first."""
+    compiled = torch.cuda.is_available()
+    try:
+        start = time.perf_counter()
+        trial: Any = fit(2, compile=compiled)
+    except ist.InputError:
+        compiled, start = False, time.perf_counter()
+        trial = fit(2)
+    each, spent = trial.history_[-1]["seconds"], time.perf_counter() - start
+    left = seconds - (spent - 2 * each if compiled else 0)  # the compiler's time comes again
+    epochs = int(min(_MOST_EPOCHS, max(1, left // each)))
+    print(f"{spent:.1f} s for two epochs, {each:.2f} s for the second: {epochs} epochs", flush=True)
+    return fit(epochs, compile=compiled, callbacks=[Deadline(1.5 * seconds)])
+
+
+def measure(name: str, count: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """Every method on some test images."""
+    x = pixels(DATA[name](), "test")[:count]
+    for form, options in (
+        ("PNG", {"optimize": True}),
+        ("WEBP", {"lossless": True, "quality": 100}),
+    ):
+        yield pictures(x, form, options, bins_of(name))
+    facts = json.loads((folder / name / "training.json").read_text())
+    for method, kind in ((bits_back, "vae"), (pixel_by_pixel, "pixelcnn")):
+        with timed() as clock:
+            found = method(name, x, folder)
+        yield found | {"coder": clock["coder"], "training": facts["device"], **facts[kind]}
+
+
+def pictures(x: np.ndarray, form: str, options: dict[str, Any], bins: int) -> dict[str, Any]:
+    """Every image as a file of its own, and all of them side by side in one."""
+    white = np.uint8(255 // (bins - 1))
+    start = time.perf_counter()
+    each = sum(len(encoded(image * white, form, options)) for image in x)
+    seconds = time.perf_counter() - start
+    rows = -(-len(x) // _ACROSS)
+    padded = np.zeros((rows * _ACROSS, *x.shape[1:]), np.uint8)
+    padded[: len(x)] = x * white
+    sheet = padded.reshape(rows, _ACROSS, *x.shape[1:]).swapaxes(1, 2)
+    together = sheet.reshape(rows * x.shape[1], _ACROSS * x.shape[2])
+    content = encoded(together, form, options)
+    back = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+    return {
+        "method": form,
+        "bytes": each / len(x),
+        "bytes_together": len(content) / len(x),
+        "exact": bool((back == together).all()),
+        "seconds": [seconds, None],
+    }
+
+
+def encoded(image: np.ndarray, form: str, options: dict[str, Any]) -> bytes:
+    """A grey image as the bytes of a file."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def bits_back(name: str, x: np.ndarray, folder: Path) -> dict[str, Any]:
+    """The VAE, all images in one file, and the bound that its size should reach."""
+    model = ist.load(folder / name / "vae", device="cpu")
+    given = x if bins_of(name) == 256 else x / np.float32(16)
+    content, there = clocked(lambda: model.compress(given, lossless=True))
+    found, back = clocked(lambda: model.decompress(content))
+    terms = model.terms(given)
+    bound = float((terms["distortion"] + terms["rate"]).sum()) / np.log(2) / 8
+    single = np.mean([len(model.compress(given[i : i + 1], lossless=True)) for i in range(20)])
+    return {
+        "method": "VAE, bits back",
+        "bytes": float(single),
+        "bytes_together": len(content) / len(x),
+        "bound": bound / len(x),
+        "exact": bool((found == given).all()),
+        "seconds": [there, back],
+    }
+
+
+def pixel_by_pixel(name: str, x: np.ndarray, folder: Path) -> dict[str, Any]:
+    """The PixelCNN over pixels, and −log₂ p of the images."""
+    tensors, values = read_tensors(folder / name / "pixelcnn.safetensors")
+    prior = pixelcnn(name, 1, device="cpu").restore(tensors, values)
+    codes = x.reshape(len(x), -1).astype(np.int64)
+    index = IndexCoder(prior.levels_, prior.module_.double())
+    streams, there = clocked(lambda: index.encode(codes))
+    found, back = clocked(lambda: index.decode(streams, len(codes)))
+    with torch.inference_mode():
+        parts = torch.from_numpy(codes).split(16)
+        bits = -sum(float(prior.module_.log_prob(some).sum()) for some in parts) / np.log(2)
+    single = np.mean([sum(map(len, index.encode(codes[i : i + 1]))) for i in range(20)])
+    return {
+        "method": "PixelCNN",
+        "bytes": float(single),
+        "bytes_together": sum(map(len, streams)) / len(x),
+        "bound": bits / 8 / len(x),
+        "exact": bool((found == codes).all()),
+        "seconds": [there, back],
+    }
+
+
+def clocked(made: Callable[[], Trained]) -> tuple[Trained, float]:
+    """What a call gives, and its seconds."""
+    start = time.perf_counter()
+    found = made()
+    return found, time.perf_counter() - start
+
+
+@contextmanager
+def timed() -> Iterator[dict[str, float]]:
+    """Counts the seconds that pass in the entropy coder itself."""
+    clock = {"coder": 0.0}
+    methods = [
+        (coder.Writer, ("write", "write_uniform")),
+        (coder.Source, ("read", "read_uniform")),
+        (coder.Stack, ("push",)),
+    ]
+    kept = [(cls, name, getattr(cls, name)) for cls, names in methods for name in names]
+
+    def watched(method: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return method(*args, **options)
+            finally:
+                clock["coder"] += time.perf_counter() - start
+
+        return call
+
+    for cls, name, method in kept:
+        setattr(cls, name, watched(method))
+    try:
+        yield clock
+    finally:
+        for cls, name, method in kept:
+            setattr(cls, name, method)
+
+
+def main() -> None:
+    """Train, or measure, by the words of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    training = commands.add_parser("train")
+    training.add_argument("--seconds", type=float, default=60)
+    training.add_argument("--out", type=Path, default=Path("runs/compression"))
+    training.add_argument("--images", type=int)
+    measuring = commands.add_parser("measure")
+    measuring.add_argument("--runs", type=Path, default=Path("runs/compression"))
+    measuring.add_argument("--images", type=int, default=1000)
+    for command in (training, measuring):
+        command.add_argument("--data", nargs="+", choices=list(DATA), default=list(DATA))
+    options = parser.parse_args()
+    for name in options.data:
+        if options.command == "train":
+            train(name, options.seconds, options.out, options.images)
+            continue
+        for found in measure(name, options.images, options.runs):
+            line = {"data": name, **found, **surroundings(), "date": date.today().isoformat()}
+            print(json.dumps(rounded(line)), flush=True)
+            with RESULTS.open("a") as file:
+                file.write(json.dumps(rounded(line)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
