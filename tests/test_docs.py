@@ -163,7 +163,15 @@ RUN = pytest.mark.parametrize(
         ROOT / "README.md",
         *(
             ROOT / "docs" / f"{n}.md"
-            for n in ("compression", "conditions", "export", "outliers", "series", "tables")
+            for n in (
+                "compression",
+                "conditions",
+                "export",
+                "outliers",
+                "series",
+                "sound",
+                "tables",
+            )
         ),
         *MEMBER_PAGES,
     ],
@@ -202,7 +210,11 @@ def test_the_commands_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status_of: Callable[..., int]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    if page.stem in ("series", "tables"):  # their Python makes the files that the commands read
+    if page.stem in (
+        "series",
+        "sound",
+        "tables",
+    ):  # their Python makes the files that the commands read
         exec(
             compile(re.sub(r"epochs=\d+", "epochs=2", blocks(page, "python")[0]), "page", "exec"),
             {},

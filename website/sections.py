@@ -103,6 +103,7 @@ def sections() -> tuple[Section, ...]:
                     "outliers",
                     "tables",
                     "series",
+                    "sound",
                     "streams",
                     "files",
                     "export",

@@ -343,6 +343,8 @@ FIGURES = Registry(
         "outliers": "isthmus.figures._outliers:outliers",
         "explanation": "isthmus.figures._explanation:explanation",
         "series_outliers": "isthmus.figures._series:series_outliers",
+        "spectrograms": "isthmus.figures._sounds:spectrograms",
+        "waveforms": "isthmus.figures._sounds:waveforms",
         "evolution": "isthmus.figures._evolution:evolution",
     },
 )

@@ -35,6 +35,12 @@ def test_every_figure_of_a_vae_can_be_drawn(
     if name == "series_outliers":
         cut = ist.data.windows(np.sin(np.arange(90)), 20, 5)
         vae, digits = ist.VAE(**QUICK).fit(cut), ist.data.Data("waves", cut, cut)
+    if name in ("waveforms", "spectrograms"):
+        steps = np.sin(np.arange(4000) / 5).astype(np.float32).reshape(-1, 1, 200)
+        known = {"starts": np.arange(20) * 200, "places": np.zeros(20, int), "sample_rate": 8000}
+        files = {"files": ("a.wav",), "steps": np.array([4000]), "stride": 200, "kind": "signal"}
+        cut = ist.data.Sounds(x=steps, **known, **files)
+        vae, digits = ist.VAE(**QUICK).fit(cut), ist.data.Data("sounds", cut, cut)
     figure = FIGURES[name](vae, digits)
     assert isinstance(figure, Figure)
     target = io.BytesIO()

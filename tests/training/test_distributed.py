@@ -22,7 +22,16 @@ MEMBERS = [
     *("plain", "vae", "betatc", "free bits", "stopping", "iwae", "denoising", "contractive"),
     *("sparse kl", "sparse topk", "wae", "aae", "vqvae", "vqvae gradient", "nvae", "stacked"),
     *("vqvae fsq", "vqvae lfq", "vqvae residual", "vqvae product"),
-    *("vqvae2", "conditional", "vaegan", "weights", "sequences", "clustering", "classifier"),
+    *(
+        "vqvae2",
+        "conditional",
+        "vaegan",
+        "judged",
+        "weights",
+        "sequences",
+        "clustering",
+        "classifier",
+    ),
 ]
 
 pytestmark = pytest.mark.slow

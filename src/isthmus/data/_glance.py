@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image
 
 from isthmus.core.notebook import as_html, html_table
+from isthmus.core.players import player
 from isthmus.data._layout import layout_of
 from isthmus.data._scaling import PIXELS
 from isthmus.data.frames import is_frame
+from isthmus.data.sounds import Sounds
 from isthmus.data.streams import Stream
 from isthmus.errors import InputError
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _PICTURES, _FEW = 12, 6  # how many at the most; classes that alone would be few
 _HEIGHT, _TALLEST = 44, 96  # pixels of a page, and of a picture
+_LONGEST = 4  # seconds of a sound
 _COLUMNS, _ROWS, _NAMES, _LOOKED_AT = 8, 3, 10, 3000
 
 
@@ -41,6 +44,8 @@ def data_page(data: Data) -> str:
     first = data.train
     if is_frame(first.x):
         foot.append(_cells(first.x))
+    elif isinstance(first, Sounds):
+        foot.append(_players(first))
     elif not isinstance(first.x, Stream):
         foot.append(_strip(first))
     head = ("", "examples", "shape", "values")
@@ -69,6 +74,18 @@ def _cells(frame: Any) -> str:
         for row in range(min(_ROWS, len(frame)))
     ]
     return html_table("", rows, [*names, *[f"{more} more"] * (more > 0)])
+
+
+def _players(sounds: Sounds) -> str:
+    """A few sounds to listen to, one of each file first."""
+    firsts = np.unique(sounds.places, return_index=True)[1][:_FEW]
+    some = sounds.take(firsts)
+    lines = [
+        f"<div>{player(x, sounds.sample_rate, name, _LONGEST * sounds.sample_rate)}"
+        f" {as_html(name)}</div>"
+        for x, name in zip(np.asarray(some.x), some.names, strict=True)
+    ]
+    return "".join(lines)
 
 
 def _strip(part: Part) -> str:

@@ -42,11 +42,10 @@ class Sounds(Cut):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The name of each window: that of its file, with its second where the file has several."""
-        count = np.bincount(self.places, minlength=len(self.files))
+        """The name of each window: that of its file, with its second where the file is longer."""
         return tuple(
             self.files[place]
-            if count[place] == 1
+            if self.steps[place] <= self.length
             else f"{self.files[place]} at {start / self.sample_rate:.3f} s"
             for place, start in zip(self.places, self.starts, strict=True)
         )

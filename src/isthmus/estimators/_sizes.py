@@ -47,11 +47,18 @@ def for_shape(member: Member, outer: Shape) -> Member:
         raise InputError(
             f"X has examples of shape {outer}, but the weights of this {type(member).__name__} are"
             f" for {known.layout.outer} alone: bring them into that shape, or train"
-            " 'hyperprior' with a network that only convolves, such as 'gdn'."
+            f" {_remedy(spec)}."
         )
     module.to(member._device).load_state_dict(state, assign=True)
     other.module_ = module.eval().requires_grad_(False)
     return other
+
+
+def _remedy(spec: ExampleSpec) -> str:
+    """A member whose weights do not depend on the size of such examples."""
+    if spec.kind == "signal":
+        return "'vqvae', which only convolves, or a member with code='map'"
+    return "'hyperprior' with a network that only convolves, such as 'gdn'"
 
 
 def shape_given(X: Any) -> Shape:

@@ -16,6 +16,7 @@ from isthmus.figures._grid import grid
 from isthmus.figures._images import as_images, mosaic
 from isthmus.figures._outliers import outliers
 from isthmus.figures._series import series_outliers
+from isthmus.figures._sounds import spectrograms, waveforms
 from isthmus.figures._training import curves
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "reconstructions",
     "samples",
     "series_outliers",
+    "spectrograms",
     "styles",
     "walk",
+    "waveforms",
 ]

@@ -13,7 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap, to_rgba_array
 from matplotlib.lines import Line2D
 
-from isthmus.data.datasets import Data
+from isthmus.data.datasets import Data, Part
 from isthmus.figures._style import INK, PALETTE, SMALL, shortened
 
 _NAMED = 26  # classes that an axis can name one by one
@@ -119,3 +119,14 @@ def _colour_bar(panels: Sequence[Axes], classes: ClassColours) -> None:
     bar.ax.invert_yaxis()  # from the top downwards, as in a legend
     bar.ax.tick_params(length=0, labelsize=SMALL, labelcolor=INK)
     bar.outline.set_visible(False)
+
+
+def by_class(part: Part, count: int) -> Part:
+    """The first examples of every class in turn; without labels, the first examples."""
+    if part.y is None:
+        return part.take(slice(count))
+    turn = np.zeros(len(part), dtype=int)
+    for value in np.unique(part.y):
+        turn[part.y == value] = np.arange(np.count_nonzero(part.y == value))
+    chosen = np.lexsort((part.y, turn))[:count]
+    return part.take(chosen[np.lexsort((chosen, part.y[chosen]))])

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from isthmus.core.counts import require_count
 from isthmus.data.datasets import Data, Part, condition_of, known_of, named_for
 from isthmus.errors import InputError
-from isthmus.figures._classes import class_name
+from isthmus.figures._classes import by_class, class_name
 from isthmus.figures._codes import codes_of, decoded_by, kind_of, shown, told_of
+from isthmus.figures._sounds import rate_of, spectrograms, spectrograms_of
 from isthmus.figures._style import (
     WIDTH,
     bare,
@@ -27,18 +28,22 @@ from isthmus.figures._tiles import Tiles, require_room, tiles_for
 
 
 def reconstructions(
-    model: Any, data: Data, *, columns: int = 10, title: str | None = None
+    model: Any, data: Data, *, columns: int | None = None, title: str | None = None
 ) -> Figure:
-    """Test examples, of every class in turn, and under each what comes back.
+    """Test examples, of every class in turn, and under each what comes back; sounds as
+    :func:`spectrograms`.
 
     Args:
         model: a fitted model with ``reconstruct``.
         data: what it was trained on.
-        columns: how many examples.
+        columns: how many examples; 10, or 4 sounds, if not given.
         title: a title of your own; an empty one leaves it out.
     """
+    if rate_of(model) is not None:
+        return spectrograms(model, data, columns=4 if columns is None else columns, title=title)
+    columns = 10 if columns is None else columns
     require_count("columns", columns)
-    part, tiles = _by_class(shown(data), columns), tiles_for(model, data)
+    part, tiles = by_class(shown(data), columns), tiles_for(model, data)
     figure, axes = sheet(tiles, max(len(part), 6), 2.1, WIDTH)
     tiles.draw(axes, part.x, 1, len(part), pad=1)
     restored = model.reconstruct(named_for(model, part.x, data), **known_of(model, part))
@@ -60,23 +65,29 @@ def samples(
     model: Any,
     data: Data,
     *,
-    rows: int = 4,
-    columns: int = 10,
+    rows: int | None = None,
+    columns: int | None = None,
     random_state: int = 0,
     title: str | None = None,
 ) -> Figure:
-    """New examples, drawn from the model's prior.
+    """New examples, drawn from the model's prior; sounds as mel spectrograms.
 
     Args:
         model: a fitted model with ``sample``.
         data: what it was trained on.
-        rows, columns: how many, and how they are laid out.
+        rows, columns: how many, and how they are laid out; 4 rows of 10, or 2 rows of 4 sounds, if
+            not given.
         random_state: seed of the draws.
         title: a title of your own; an empty one leaves it out.
 
     Raises:
         InputError: for a model that has no prior to sample from.
     """
+    rate = rate_of(model)
+    rows, columns = (
+        usual if given is None else given
+        for given, usual in ((rows, 4 if rate is None else 2), (columns, 10 if rate is None else 4))
+    )
     require_count("rows", rows)
     require_count("columns", columns)
     if not hasattr(model, "sample"):
@@ -84,10 +95,17 @@ def samples(
             f"{type(model).__name__} has no sample, so it cannot make new examples: train a VAE,"
             " for instance."
         )
-    drawn, tiles = model.sample(rows * columns, random_state=random_state), tiles_for(model, data)
+    drawn, heading = (
+        model.sample(rows * columns, random_state=random_state),
+        figure_title(title, model, data.name, "samples"),
+    )
+    if rate is not None:
+        sounds = np.asarray(drawn).reshape(len(drawn), *model.preprocessor_.spec.shape)
+        return spectrograms_of(sounds, rate, heading, columns)
+    tiles = tiles_for(model, data)
     figure, axes = sheet(tiles, columns, rows, WIDTH)
     tiles.draw(axes, drawn, rows, columns, pad=1)
-    head(axes, figure_title(title, model, data.name, "samples"))
+    head(axes, heading)
     return finished(figure, axes, tiles)
 
 
@@ -158,7 +176,7 @@ def styles(
             f"{type(model).__name__} was trained without labels as its condition, so class and"
             " style cannot be told apart: train it with condition='label'."
         )
-    part, tiles, names = _by_class(shown(data), rows), tiles_for(model, data), known.labels.names
+    part, tiles, names = by_class(shown(data), rows), tiles_for(model, data), known.labels.names
     codes, own = codes_of(model, part, data), known_of(model, part)["condition"]
     figure, axes = sheet(tiles, len(names) + 1.3, len(part), WIDTH)
     tiles.draw(axes, part.x, len(part), 1, pad=1)
@@ -187,17 +205,6 @@ def finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
     """Say under the axes what a tile shows, and take away the room that is left over."""
     label(axes, "\n".join(filter(None, (axes.get_xlabel(), tiles.caption))), axes.get_ylabel())
     return trim(figure)
-
-
-def _by_class(part: Part, count: int) -> Part:
-    """The first examples of every class in turn; without labels, the first examples."""
-    if part.y is None:
-        return part.take(slice(count))
-    turn = np.zeros(len(part), dtype=int)
-    for value in np.unique(part.y):
-        turn[part.y == value] = np.arange(np.count_nonzero(part.y == value))
-    chosen = np.lexsort((part.y, turn))[:count]
-    return part.take(chosen[np.lexsort((chosen, part.y[chosen]))])
 
 
 def _pair(data: Data, between: tuple[int, int] | None) -> Part:

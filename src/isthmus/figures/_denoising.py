@@ -8,15 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from isthmus.core.counts import require_count
-from isthmus.core.randomness import own_draws
 from isthmus.data.datasets import Data
 from isthmus.errors import InputError
 from isthmus.figures._codes import decoded_by
 from isthmus.figures._decoded import finished, sheet
 from isthmus.figures._style import WIDTH, figure_title, head, shortened
 from isthmus.figures._tiles import tiles_for
-from isthmus.priors import Diffusion
-from isthmus.training.settings import seed_of
 
 
 def denoising_path(
@@ -43,6 +40,10 @@ def denoising_path(
     Raises:
         InputError: for a model with another prior, or none.
     """
+    from isthmus.core.randomness import own_draws  # torch, which other figures do without
+    from isthmus.priors import Diffusion
+    from isthmus.training.settings import seed_of
+
     require_count("rows", rows)
     require_count("columns", columns, 2)
     prior = getattr(model, "prior_", None)

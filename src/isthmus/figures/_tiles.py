@@ -19,6 +19,7 @@ from isthmus.data.tables import Table
 from isthmus.errors import InputError
 from isthmus.figures._images import as_images, mosaic
 from isthmus.figures._style import PALETTE, PAPER
+from isthmus.figures._waves import waves_of
 
 _BYTES = 8  # of a value that is drawn
 _BARS = 128  # columns that a profile shows; of more, every so many
@@ -176,6 +177,8 @@ def tiles_for(model: Any, data: Data) -> Tiles:
     x = _numbers(data.train.take(slice(None, None, step)).x, table, data.name)
     if table is not None:
         return _profiles(x, "column" if table.is_plain else "value", table)
+    if spec is not None and spec.sample_rate is not None:
+        return waves_of(x, spec.shape[0], spec.sample_rate)
     if spec is not None and spec.has_time:
         return _profiles(x.reshape(len(x), -1), "value")
     aspect = _aspect(x[:1], hints)

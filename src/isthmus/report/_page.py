@@ -24,6 +24,7 @@ from isthmus.registry import FIGURES
 from isthmus.report import _verdict as verdict
 from isthmus.report._commands import Request
 from isthmus.report._entrants import unusual
+from isthmus.report._listening import listening
 from isthmus.report._pictures import POINTS, figure_data
 from isthmus.report._table import Row, lines_of
 
@@ -31,6 +32,7 @@ PROBES = 1000
 _READABLE = 0.82  # of its width, in which the text of a figure is still easy to read
 _MOVING = {"evolution", "plane"}  # the planes at the head of the page show them
 _LIVE = {"grid"}  # their map shows it, where they answer
+_ALIKE = {"reconstructions"}  # of sounds, the spectrograms are those
 _REFERENCE = {  # why PCA has no such picture
     "curves": "PCA is computed in one step: it has no epochs to draw.",
     "samples": "PCA has no prior over its codes, so there is nothing to sample from.",
@@ -58,6 +60,15 @@ _WORDS = {
     "samples": (
         "Samples",
         "New examples: codes drawn from the prior, decoded. This needs a model that has a prior.",
+    ),
+    "spectrograms": (
+        "Spectrograms",
+        "Test sounds above, and below each what the decoder makes of its code: how loud each"
+        " frequency is, on the scale of the ear.",
+    ),
+    "waveforms": (
+        "Waveforms",
+        "The same sounds as waves, from the least to the greatest value at every moment.",
     ),
     "walk": (
         "A walk through the code",
@@ -111,6 +122,8 @@ class Section:
 def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[str, str]) -> str:
     """The HTML of a comparison."""
     planes = _planes(rows, data)
+    heard = listening(rows, data)
+    left_out = _MOVING | (_LIVE if planes["shape"] else set()) | (_ALIKE if heard else set())
     return rendered(
         "page.jinja",
         title=verdict.heading(rows, data),
@@ -121,7 +134,8 @@ def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[st
         lines=lines_of(rows),
         planes=planes,
         given=Markup(safe(planes)),
-        sections=sections_of(rows, data, _MOVING | (_LIVE if planes["shape"] else set())),
+        sections=sections_of(rows, data, left_out),
+        heard=heard,
         settings=_settings(rows),
         request=request,
         versions=versions,
