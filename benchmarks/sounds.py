@@ -32,7 +32,7 @@ from isthmus.metrics import sound
 PROMPTS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 SAMPLES = Path("/usr/share/sonic-pi/samples")
 RESULTS = Path(__file__).parent / "results" / "sounds.jsonl"
-WIDTHS = (24, 32, 64, 96, 96, 96, 96)  # of a hop of 128; a shorter one has the last of them
+WIDTHS = (16, 32, 32, 64, 64, 64, 64)  # of a hop of 128; a shorter one has the first of them
 _FULL = 2**15 - 1  # the loudest of 16 bits
 _SILENT = 2e-3  # root mean square of a window that is left out
 
@@ -59,7 +59,7 @@ class Recipe:
 
 
 RECIPES = {
-    "voice": Recipe(PROMPTS, 8000, 16384),
+    "voice": Recipe(PROMPTS, 8000, 8192, dropout=0.5),
     "instruments": Recipe(SAMPLES, 16000, 16384),
 }
 
@@ -164,13 +164,13 @@ def codec(recipe: Recipe) -> ist.VQVAE:
     """A quantised autoencoder with an index of every codebook for each hop."""
     halvings = recipe.hop.bit_length() - 1
     return ist.VQVAE(
-        network=ist.networks.Dilated(widths=WIDTHS[-halvings:], blocks=2),
+        network=ist.networks.Dilated(widths=WIDTHS[:halvings], blocks=2),
         likelihood="spectral",
         quantizer=ist.quantizers.ResidualVQ(
             codebook_size=256, depth=recipe.depth, quantizer_dropout=recipe.dropout
         ),
         latent_dim=64,
-        batch_size=32,
+        batch_size=16,
         learning_rate=2e-3,
         schedule="cosine",
         random_state=0,
@@ -203,7 +203,10 @@ def made(name: str, recipe: Recipe, options: Any, kept: KeptRows) -> None:
     apart = cast(
         "Sounds", sounds(recipe, options.sounds or recipe.folder, stride=recipe.window).test
     )
-    model = lasting(codec(recipe), lambda each: each.fit(data.train), options.seconds)
+    if options.codec is None:
+        model = lasting(codec(recipe), lambda each: each.fit(data.train), options.seconds)
+    else:
+        model = ist.load(options.codec)
     model.save(options.out)  # before what may still fail
     for depth in range(1, recipe.depth + 1):
         found = measured(model, apart, depth)
@@ -244,6 +247,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sounds")
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("--out", type=Path, help="the folder of the run")
+    parser.add_argument(
+        "--codec", type=Path, help="a trained run, to which a prior is fitted alone"
+    )
     parser.add_argument("--pack", type=Path, help="write the sounds as this .npz, and no more")
     parser.add_argument("--sounds", type=Path, help="where the sounds lie, if not in the package")
     parser.add_argument("--seconds", type=float, default=1800, help="of training the networks")
