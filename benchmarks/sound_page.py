@@ -27,7 +27,7 @@ from isthmus.metrics import sound
 HOME = DOCS / "images" / "course" / "sound"
 NUMBERS = HOME / "numbers.json"
 PAGES = tuple(DOCS / "course" / language / "sound.md" for language in ("en", "zh-Hant"))
-HOPS, DEPTHS = (8, 32, 128), (1, 2, 4, 8)
+HOPS, DEPTHS = (8, 32, 128), (1, 2, 4)
 RATE = sounds.RECIPES["voice"].sample_rate
 # what is drawn: a name, a label, seconds, and the seed
 DRAWN = (
@@ -128,9 +128,9 @@ def picture(original: np.ndarray, heard: dict[str, np.ndarray]) -> None:
     """Mel spectrograms of what is heard, one below another."""
     rows = {
         "the prompt": original,
-        "hop 8, 64 kbit/s": heard["hop-8-8"],
-        "hop 32, 16 kbit/s": heard["hop-32-8"],
-        "hop 128, 4 kbit/s": heard["hop-128-8"],
+        "hop 8, 32 kbit/s": heard["hop-8-4"],
+        "hop 32, 8 kbit/s": heard["hop-32-4"],
+        "hop 128, 2 kbit/s": heard["hop-128-4"],
         "hop 128, 0.5 kbit/s": heard["hop-128-1"],
     }
     figure, panels = plt.subplots(len(rows), 1, figsize=(7, 7.2), layout="constrained")
