@@ -91,7 +91,8 @@ def _name(hop: int, depth: int) -> str:
         "Spoken prompts of one voice at 8 kHz, windows of 1.02 s, files kept apart; a network of"
         " dilated residual stacks for each hop, four codebooks of 256 entries, quantizer dropout"
         " 0.5, the spectral loss; {epochs} epochs of {short_hop_windows} windows at hops 8 and 32,"
-        " {longest_hop_epochs} of all at 128. The first 1, 2 and 4 indices of every place are decoded, which are so many bits a second."
+        " {longest_hop_epochs} of all at 128. The first 1, 2 and 4 indices of every place are"
+        " decoded, which are so many bits a second."
     ),
     metric="spectral convergence",
     unit="share of the magnitudes",
@@ -114,7 +115,8 @@ def speech(bench: Bench) -> Mapping[str, Measure]:
     apart = cast("Sounds", sounds.sounds(recipe, source, stride=recipe.window).test)
     found: dict[str, Measure] = {}
     longest = bench.length("longest_hop_epochs", 4, 50)
-    few = train.take(slice(bench.length("short_hop_windows", 700, len(train))))
+    count = bench.length("short_hop_windows", 700, len(train))
+    few = train.take(np.linspace(0, len(train) - 1, count).astype(int))
     for hop in HOPS:
         member, is_longest = sounds.codec(replace(recipe, hop=hop)), hop == HOPS[-1]
         x, epochs = (train, longest) if is_longest else (few, None)
