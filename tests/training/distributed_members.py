@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 import isthmus as ist
+from isthmus.judges import VQGAN
 from isthmus.quantizers import FSQ, LFQ, ProductVQ, ResidualVQ, VectorQuantizer
 from isthmus.training.distributed import choose_runtime
 
@@ -60,6 +61,11 @@ MEMBERS: dict[str, Any] = {
     "vqvae2": lambda: ist.VQVAE2(**SHARED, quantizer=VectorQuantizer(8)),
     "conditional": lambda: ist.VAE(**SHARED, condition="label"),
     "vaegan": lambda: ist.VAEGAN(**SHARED),
+    "judged": lambda: ist.VAE(
+        **{**SHARED, "network": "conv", "hidden": (4, 8)},
+        code="map",
+        judge=VQGAN(feature_widths=(4,), feature_epochs=1, patch_widths=(4,), start=1.0),
+    ),
     "clustering": lambda: ist.ClusteringAE(**SHARED, pretrain_epochs=1, n_clusters=3),
 }
 COLUMNS = (
