@@ -94,9 +94,19 @@ def drawn(folder: Path, source: Path) -> tuple[dict[str, float], dict[str, np.nd
         heard[name] = x[0, 0]
         again = voice.for_length(x.shape[2]).encode(x)[0, :, 0]
         numbers[f"{name}.longest"] = longest_run(again, known) * recipe.hop / RATE
-    apart = sounds.sounds(recipe, source, stride=recipe.window).test
-    restored = measures(voice.reconstruct(apart.x), np.asarray(apart.x))
-    return numbers | {f"voice.{key}": value for key, value in restored.items()}, heard
+    apart = np.asarray(sounds.sounds(recipe, source, stride=recipe.window).test.x)
+    restored = measures(voice.reconstruct(apart), apart)
+    numbers |= {f"voice.{key}": value for key, value in restored.items()}
+    new = voice.sample(len(apart), temperature=0.9, random_state=0)
+    numbers["voice.apart"] = apart_in_colour(new, apart)
+    numbers["voice.apart-real"] = apart_in_colour(apart[::2], apart[1::2])
+    return numbers, heard
+
+
+def apart_in_colour(some: np.ndarray, others: np.ndarray) -> float:
+    """How far the mean loudness of two sets of sounds is apart, in dB, averaged over bands."""
+    means = [decibels(mel_spectrogram(x, RATE).mean((0, 1, 3)), 1e-12) for x in (some, others)]
+    return float(np.abs(means[0] - means[1]).mean())
 
 
 def longest_run(row: np.ndarray, known: np.ndarray) -> int:

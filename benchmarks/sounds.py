@@ -218,11 +218,10 @@ def made(name: str, recipe: Recipe, options: Any, kept: KeptRows) -> None:
 
 def _fit_prior(model: ist.VQVAE, data: ist.data.Data, seconds: float) -> None:
     """A transformer over the indices, by label."""
-    prior = ist.priors.Transformer(
-        channels=64, layers=4, heads=4, dropout=0.1, batch_size=64, random_state=0, verbose=1
-    )
+    name = "transformer" if "transformer" in ist.PRIORS else "pixelcnn"
+    prior = ist.PRIORS[name](channels=64, layers=4, batch_size=64, random_state=0, verbose=1)
 
-    def fit(each: ist.priors.Transformer) -> Any:
+    def fit(each: ist.priors.Prior) -> Any:
         return model.fit_prior(data.train, data.train.labels, prior=each).prior_
 
     lasting(prior, fit, seconds)

@@ -22,12 +22,21 @@ _MAKERS = {  # by folder or by name: the file whose function draws it
     "properties": "benchmarks/properties.py",
     "styles": "benchmarks/members.py",
     "series": "benchmarks/series.py",
+    "tiles": "benchmarks/tiles.py",
     "performance": "benchmarks/speed_page.py",
     "scaling": "benchmarks/speed_page.py",
     "compare": "src/isthmus/_cli/demo.py",
 }
 _LAST = ("curves", "performance", "scaling", "course/digits")  # for whoever looks for them
-_FIRST = ("compare", "ae-grid", "vae-plane", "styles", "course/quantised", "clustering")
+_FIRST = (
+    "compare",
+    "ae-grid",
+    "vae-plane",
+    "styles",
+    "course/denoising-path",
+    "course/quantised",
+    "clustering",
+)
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,8 @@ def test_what_cannot_be_written_is_refused_first(
     assert (status, "means nothing to VQVAE" in diagnostic) == (2, True)
     status, _, diagnostic = isthmus("compress", run, photographs, photographs / "a")
     assert (status, "lie in each other" in diagnostic) == (2, True)
+    status, _, diagnostic = isthmus("decompress", run, tmp_path / "no.isth", tmp_path / "x.png")
+    assert (status, "no.isth is missing: name a file that" in diagnostic) == (2, True)
     (tmp_path / "empty").mkdir()
     status, _, diagnostic = isthmus("decompress", run, tmp_path / "empty", tmp_path / "back")
     assert (status, "holds no file that ends in .isth" in diagnostic) == (2, True)

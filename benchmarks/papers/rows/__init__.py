@@ -10,4 +10,5 @@ from benchmarks.papers.rows import quantised
 from benchmarks.papers.rows import codebooks
 from benchmarks.papers.rows import hierarchy
 from benchmarks.papers.rows import sound
+from benchmarks.papers.rows import files
 from benchmarks.papers.rows import diffusion

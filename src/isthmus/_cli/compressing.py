@@ -122,6 +122,8 @@ def decompress_command(
         _restore_folder(open_run(run), data, out, overwrite, as_json)
         return
     exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES), overwrite)
+    if not data.exists():
+        raise InputError(f"{data} is missing: name a file that isthmus compress wrote.")
     model = open_run(run)
     with reading(data, _RESTORE):
         examples = model.decompress(content_of(data, _RESTORE))

@@ -1,12 +1,14 @@
-"""Values on a grid under a likelihood, as the frequencies that an entropy coder is given.
+"""Values on a grid under a likelihood, coded by halving: is it in the upper half of what is left?
 
-A decoder's parameters are rounded to grids of their own; what follows is whole numbers.
+A decoder's parameters are rounded to grids of their own; what follows is whole numbers. A value of
+256 takes eight questions, each of which needs the distribution function at one place, where a
+table of all values would need it at 255.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -22,14 +24,15 @@ from isthmus.compression.frequencies import (
     logistic,
 )
 from isthmus.compression.rounding import choices_of, notes_of, resolved, rounded
-from isthmus.compression.varints import read_varint, varint
+from isthmus.compression.varints import damaged, read_varint, varint
 from isthmus.errors import InputError
 from isthmus.likelihoods.base import Likelihood
 from isthmus.likelihoods.bernoulli import BernoulliLikelihood
 from isthmus.likelihoods.logistic_mixture import LogisticMixtureLikelihood
 
 _EXAMPLES = 64  # whose parameters are asked for at once
-_AT_ONCE = 2**20  # probabilities that are computed at once
+_AT_ONCE = 2**20  # numbers that are looked at at once
+_BITS = 24  # of a whole distribution
 _PLACES = 64  # of a mean of a logistic, in a step of the values
 _PER_OCTAVE = 16  # scales of a logistic between one and its double
 _SHIFT = 20 + 6 - 12  # of a distance in 1/64 steps times 2**20 / s, to 1/4096 of the argument
@@ -56,18 +59,39 @@ class ValueCoder(ABC):
 
     def push(self, coder: Stack, values: np.ndarray, whole: np.ndarray) -> None:
         """Put values ``(m,)`` on a stack."""
-        for some in reversed(self._blocks(len(whole))):
-            coder.push(values[some], self._weights(whole[some]))
+        for some in reversed(_blocks(whole)):
+            for answers, weights in reversed(list(self._asked(values[some], whole[some]))):
+                coder.push(answers, weights)
 
     def write(self, coder: Writer, values: np.ndarray, whole: np.ndarray) -> None:
         """Add values ``(m,)`` to a range coder."""
-        for some in self._blocks(len(whole)):
-            coder.write(values[some], self._weights(whole[some]))
+        for some in _blocks(whole):
+            for answers, weights in self._asked(values[some], whole[some]):
+                coder.write(answers, weights)
 
     def read(self, coder: Source, whole: np.ndarray) -> np.ndarray:
         """The values ``(m,)`` that were pushed, or written."""
-        found = [coder.read(self._weights(whole[some])) for some in self._blocks(len(whole))]
-        return np.concatenate(found)
+        found = []
+        for some in _blocks(whole):
+            halving = Halving(self, whole[some])
+            while halving.width > 1:
+                halving.accept(coder.read(halving.weights()))
+            found.append(halving.low)
+        values = np.concatenate(found)
+        if values.max(initial=0) >= self.size:
+            raise damaged()
+        return values
+
+    def _asked(
+        self, values: np.ndarray, whole: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For one question after the other, the answers ``(m,)`` and their weights ``(m, 2)``."""
+        halving = Halving(self, whole)
+        while halving.width > 1:
+            weights = halving.weights()
+            answers = (values >= halving.low + halving.width).astype(np.int64)
+            yield answers, weights
+            halving.accept(answers)
 
     def encode(self, x: np.ndarray, parameters: ParametersOf) -> tuple[bytes, bytes]:
         """Values ``(n, m)`` under known parameters: notes of roundings, and what was coded."""
@@ -88,17 +112,54 @@ class ValueCoder(ABC):
             found.append(self.read(coder, whole).reshape(rows.stop - rows.start, -1))
         return np.concatenate(found)
 
-    def _blocks(self, count: int) -> list[slice]:
-        step = max(1, _AT_ONCE // self.size)
-        return [slice(start, start + step) for start in range(0, count, step)]
-
     @abstractmethod
     def _steps(self, parameters: Tensor) -> np.ndarray:
         """Parameters in steps of their grids, float64, ``(m, …)``: values one after another."""
 
     @abstractmethod
-    def _weights(self, whole: np.ndarray) -> np.ndarray:
-        """The frequencies of all values, ``(m, size)``, by parameters on their grid."""
+    def prepared(self, whole: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What :meth:`below` is given of parameters on their grid, ``(m, …)``."""
+
+    @abstractmethod
+    def below(self, given: tuple[np.ndarray, ...], values: np.ndarray) -> np.ndarray:
+        """How likely anything below values from 1 to ``size`` − 1 is, of 2**24, ``(m,)``."""
+
+
+class Halving:
+    """The search for values: the part in which each lies, and how likely what is below it is.
+
+    Args:
+        coder: whose values they are.
+        whole: parameters on their grid, ``(m, …)``.
+
+    Attributes:
+        low: the least value of the part in which each lies, ``(m,)``.
+        width: how many values each part has.
+    """
+
+    def __init__(self, coder: ValueCoder, whole: np.ndarray) -> None:
+        self.coder, self.given = coder, coder.prepared(whole)
+        self.low = np.zeros(len(whole), dtype=np.int64)
+        self.width = 1 << (coder.size - 1).bit_length()
+        self.bottom, self.top = np.zeros_like(self.low), np.full_like(self.low, TOTAL)
+        self.between = self.bottom
+
+    def weights(self) -> np.ndarray:
+        """Of the lower and the upper half of each part, which are halved by asking, ``(m, 2)``."""
+        self.width //= 2
+        middle = self.low + self.width
+        size = self.coder.size
+        below = self.coder.below(self.given, np.minimum(middle, size - 1))
+        self.between = np.where(middle < size, below, TOTAL)
+        # one more of each: what is next to impossible can still be coded
+        return np.stack([self.between - self.bottom + 1, self.top - self.between + 1], axis=1)
+
+    def accept(self, answers: np.ndarray) -> None:
+        """Go on in the upper half where an answer is 1, ``(m,)``."""
+        is_upper = answers == 1
+        self.low = self.low + self.width * answers
+        self.bottom = np.where(is_upper, self.between, self.bottom)
+        self.top = np.where(is_upper, self.top, self.between)
 
 
 class BlackOrWhite(ValueCoder):
@@ -109,15 +170,18 @@ class BlackOrWhite(ValueCoder):
     def _steps(self, parameters: Tensor) -> np.ndarray:
         return _array(parameters).reshape(-1) * STEPS
 
-    def _weights(self, whole: np.ndarray) -> np.ndarray:
-        return frequencies(np.stack([whole.clip(0), (-whole).clip(0)], axis=1))
+    def prepared(self, whole: np.ndarray) -> tuple[np.ndarray, ...]:
+        return (frequencies(np.stack([whole.clip(0), (-whole).clip(0)], axis=1))[:, 0],)
+
+    def below(self, given: tuple[np.ndarray, ...], values: np.ndarray) -> np.ndarray:
+        return given[0]
 
 
 class OnGrid(ValueCoder):
     r"""Values under a mixture of discretised logistics.
 
-    The mass of a value is a difference of the mixture's distribution function, whose argument is
-    computed to 1/4096: means to 1/64 of a step of the values, scales to a sixteenth of an octave.
+    Its distribution function is computed from means to 1/64 of a step of the values, scales to a
+    sixteenth of an octave and arguments to 1/4096.
     """
 
     def __init__(self, likelihood: LogisticMixtureLikelihood) -> None:
@@ -135,19 +199,24 @@ class OnGrid(ValueCoder):
         )
         return np.stack(steps, -1).reshape(-1, self.likelihood.components, 3)  # (m, K, 3)
 
-    def _weights(self, whole: np.ndarray) -> np.ndarray:
-        share = frequencies(whole[:, :, 0].max(1, keepdims=True) - whole[:, :, 0])  # (m, K)
-        inverse = inverse_scales()
-        per = inverse[whole[:, :, 2].clip(0, len(inverse) - 1)]
-        edges = _PLACES * np.arange(self.size - 1) + _PLACES // 2
-        table, end = logistic(), len(logistic()) // 2
-        below = np.zeros((len(whole), self.size + 1), dtype=np.int64)
-        below[:, -1] = TOTAL
-        for k in range(whole.shape[1]):
-            distance = edges - whole[:, k, 1, None]  # (m, size - 1), in 1/64 of a step
-            place = distance * per[:, k, None] >> _SHIFT
-            below[:, 1:-1] += table[place.clip(-end, end) + end] * share[:, k, None] >> 24
-        return np.diff(below)
+    def prepared(self, whole: np.ndarray) -> tuple[np.ndarray, ...]:
+        log_weight, mean, scale = np.moveaxis(whole, 2, 0)  # each (m, K)
+        share = frequencies(log_weight.max(1, keepdims=True) - log_weight)
+        return share, mean, inverse_scales().take(scale, mode="clip")
+
+    def below(self, given: tuple[np.ndarray, ...], values: np.ndarray) -> np.ndarray:
+        (share, mean, inverse), table = given, logistic()
+        edge = _PLACES * values - _PLACES // 2  # half a step below each value
+        distance = (edge[:, None] - mean) * inverse >> _SHIFT
+        reached = table.take(distance + len(table) // 2, mode="clip")
+        found: np.ndarray = (reached * share).sum(1) >> _BITS
+        return found
+
+
+def _blocks(whole: np.ndarray) -> list[slice]:
+    """The rows that are looked at at once, of parameters ``(m, …)``."""
+    step = max(1, _AT_ONCE * len(whole) // whole.size)
+    return [slice(start, start + step) for start in range(0, len(whole), step)]
 
 
 def _rows(n: int) -> list[slice]:

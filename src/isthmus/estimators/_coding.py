@@ -21,6 +21,7 @@ from isthmus.estimators._sampling import SamplingMixin
 from isthmus.estimators.inference import has_labels
 from isthmus.priors._autoregressive import Autoregressive
 from isthmus.priors._trained import TrainedPrior
+from isthmus.priors.base import fitting
 
 
 class CodingMixin(SamplingMixin):
@@ -53,7 +54,8 @@ class CodingMixin(SamplingMixin):
         if not isinstance(density, Autoregressive):
             raise InputError(
                 f"prior {type(prior).__name__} does not say how likely an index is after the ones"
-                " before it, so that nothing can be coded by it: call fit_prior with 'pixelcnn'."
+                " before it, so that nothing can be coded by it: call fit_prior with one of"
+                f" {', '.join(fitting(self._levels, has_log_prob=True))}."
             )
         device = next(density.parameters()).device
         wide = in_float64(density)

@@ -62,8 +62,8 @@ class CompressionMixin(LosslessMixin):
         if not self._levels:
             raise InputError(
                 f"the codes of {type(self).__name__} are real numbers, which no file holds exactly:"
-                " train a member with whole ones, such as 'vqvae', or pass lossless=True"
-                " (--lossless) where it has a likelihood of single values."
+                " train a member with whole ones, such as 'vqvae', or pass lossless=True where its"
+                " likelihood is of single values."
             )
         x = self._array(X)
         indices = self._posterior(X, condition).indices
