@@ -54,7 +54,8 @@ def test_codes_take_what_the_density_says() -> None:
         for weight, mu, root in zip(grid.weights, grid.means, grid.factors, strict=True)
     ]
     nats = -torch.stack(each).logsumexp(0).sum() - 400 * grid.step.log().sum()
-    assert 8 * sum(map(len, streams)) == pytest.approx(float(nats) / math.log(2), rel=0.02)
+    bits = float(nats) / math.log(2)  # and a checksum, and a word or two for each of two groups
+    assert 8 * sum(map(len, streams)) == pytest.approx(bits, rel=0.005, abs=192)
     assert (grid.codes(indices) - z).abs().max() <= grid.step.max() / 2 + 1e-9
 
 
