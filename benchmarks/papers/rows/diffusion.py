@@ -124,7 +124,7 @@ def latent_diffusion(bench: Bench) -> Mapping[str, Measure]:
 def latent_diffusion_map(bench: Bench) -> Mapping[str, Measure]:
     """Whether diffusion over a map draws better codes than a mixture."""
     return _beside_the_mixture(
-        bench, MAP | {"hidden": (16, 32)}, (10, 100), width=48, blocks=1, learning_rate=2e-3
+        bench, MAP | {"hidden": (16, 32)}, (14, 100), width=48, blocks=1, learning_rate=2e-3
     )
 
 
@@ -156,7 +156,7 @@ def latent_diffusion_fashion(bench: Bench) -> Mapping[str, Measure]:
     return _beside_the_mixture(
         _on(bench, fashion_mnist()),
         MAP | {"hidden": (16, 32)},
-        (10, 100),
+        (14, 100),
         width=48,
         blocks=1,
         learning_rate=2e-3,
