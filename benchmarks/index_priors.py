@@ -33,7 +33,7 @@ from isthmus.metrics.generation import frechet_distance
 from isthmus.priors import Masked, PixelCNN, Prior, Transformer
 
 RESULTS = Path(__file__).parent / "results" / "index_priors.jsonl"
-PIXELS, BOUNDS, BATCH = 784, 16, 256
+PIXELS, BOUNDS, BATCH = 784, 4, 256
 ATTENTION = {"channels": 128, "layers": 4, "heads": 4, "dropout": 0.1}
 PRIORS: dict[str, Callable[..., Prior]] = {
     "pixelcnn": lambda **how: PixelCNN(channels=64, layers=5, dropout=0.1, **how),
