@@ -38,21 +38,19 @@ def of_pairs() -> Masked:
 
 
 def drawn(prior: Masked, n: int, **values: Any) -> Tensor:
-    for name, value in values.items():
-        setattr(prior.module_, name, value)
     torch.manual_seed(0)
-    return prior.sample(n)
+    return prior.set_params(**values).sample(n)
 
 
 def test_what_depends_on_each_other_is_drawn_right_in_several_steps(of_pairs: Masked) -> None:
-    two = drawn(of_pairs, 2000, draw_steps=2)
+    two = drawn(of_pairs, 2000, steps=2)
     assert float((two[:, 0] == two[:, 1]).float().mean()) > 0.98
     shares = two[:, 0].bincount(minlength=3) / 2000
     torch.testing.assert_close(shares, SHARES, atol=0.06, rtol=0)
 
 
 def test_indices_of_one_step_do_not_depend_on_each_other(of_pairs: Masked) -> None:
-    one = drawn(of_pairs, 2000, draw_steps=1)
+    one = drawn(of_pairs, 2000, steps=1)
     alike = float((one[:, 0] == one[:, 1]).float().mean())
     assert alike == pytest.approx(float(SHARES.square().sum()), abs=0.06)
 
