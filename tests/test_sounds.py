@@ -237,6 +237,11 @@ def test_new_sounds_are_files(isthmus: Command, run: Path, tmp_path: Path) -> No
     assert soundfile.info(one).frames == LENGTH
     status, _, said = isthmus("sample", tmp_path / "run", "-n", 2, "--out", tmp_path / "two.wav")
     assert status == 2 and "-n 2 sounds do not fit into" in said
+    status, _, said = isthmus(
+        "sample", tmp_path / "run", "--seconds", 2, "--out", one, "--overwrite"
+    )
+    assert status == 2 and "seconds=2" in said.replace("--seconds 2", "seconds=2")
+    assert soundfile.info(one).frames == LENGTH  # as it was
 
 
 def test_other_runs_make_no_sounds(isthmus: Command, tmp_path: Path) -> None:
