@@ -8,8 +8,8 @@ and without guidance: the share that a classifier of the digits
 a share of how much real ones do, the Fréchet distance of its last hidden layer to that of the test
 images, and the time a thousand draws take. Bits are those of the codes of the test images given
 their label, per dimension of the image: of the masked transformer a bound. As many training
-images and their reconstructions stand beside: of few images the distance is not small. Lines are added to
-benchmarks/results/index_priors.jsonl; ``--page`` writes them into docs/priors.md.
+images and their reconstructions stand beside: of few images the distance is not small. Lines are
+added to benchmarks/results/index_priors.jsonl; ``--page`` writes them into docs/priors.md.
 """
 
 from __future__ import annotations
