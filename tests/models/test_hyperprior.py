@@ -198,6 +198,13 @@ def test_a_code_is_whole_numbers_and_decoding_it_is_the_reconstruction(model: An
     assert np.array_equal(model.transform(x), y.reshape(5, -1))
 
 
+def test_an_evaluation_says_the_bits_of_a_pixel(model: Any) -> None:
+    x = pictures(12)
+    data = ist.data.Data("pictures", ist.data.Part(x), ist.data.Part(x))
+    found = ist.evaluate(model, data)["bits_per_pixel"].value
+    assert found == pytest.approx(model.terms(x)["rate"].mean() / math.log(2) / 32**2)
+
+
 @pytest.mark.parametrize("size", [(70, 45), (16, 100), (5, 7)])
 def test_images_of_any_size(model: Any, size: tuple[int, int]) -> None:
     x = pictures(2, *size)
