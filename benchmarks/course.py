@@ -1,11 +1,11 @@
 """The numbers and the pictures of docs/course: its own code, run on real MNIST.
 
-    python -m benchmarks.course [unit] [family] [unbounded]
+    python -m benchmarks.course [unit] [family] [diffusion] [unbounded]
 
 runs the Python of the English pages from top to bottom, keeps the pictures that it writes in
 docs/images/course, and puts the measured numbers into the pages of all languages. The unit takes
-about three minutes, the family about ten, on one thread; ``unbounded``, an autoencoder that the
-unit mentions, two. MNIST is looked for as ``isthmus.data.load`` does it.
+about three minutes, the family about ten, diffusion about five, on one thread; ``unbounded``, an
+autoencoder that the unit mentions, two. MNIST is looked for as ``isthmus.data.load`` does it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +33,21 @@ from isthmus.metrics import Measure
 
 HOME, PICTURES = DOCS / "course", DOCS / "images" / "course"
 LANGUAGES = ("en", "zh-Hant")
-PAGES, UNBOUNDED = ("unit", "family"), "unbounded"
-# the dictionaries of the family's page that hold what it measures
-MEASURED = (
-    "deep",
-    "sparsity",
-    "denoising",
-    "contractive",
-    "clustering",
-    "betas",
-    "quantised",
-    "diffusion",
-)
+PAGES, UNBOUNDED = ("unit", "family", "diffusion"), "unbounded"
+# the dictionaries of a page that hold what its code measures itself
+MEASURED = {
+    "family": (
+        "deep",
+        "sparsity",
+        "denoising",
+        "contractive",
+        "clustering",
+        "betas",
+        "quantised",
+        "diffusion",
+    ),
+    "diffusion": ("again", "falling", "latent", "steps", "guided"),
+}
 _DRAWS, _FAR, _DPI, _FILM_COLOURS = 10_000, 0.99, 130, 48
 
 Numbers = dict[str, dict[str, Any]]
@@ -78,11 +82,11 @@ def measure_unit(names: Mapping[str, Any]) -> Numbers:
     return found | {"digit": _digit(models["vae"], data), "data": {"entropy": _entropy(data)}}
 
 
-def measure_family(names: Mapping[str, Any]) -> Numbers:
-    """What the code of the family's page measures itself."""
+def measured_itself(page: str, names: Mapping[str, Any]) -> Numbers:
+    """What the code of a page measures itself."""
     return {
         name: {key: float(value) for key, value in names[name].items()}
-        for name in MEASURED
+        for name in MEASURED[page]
         if name in names
     }
 
@@ -174,7 +178,7 @@ def keep(folder: Path) -> None:
         )
 
 
-MEASURES = {"unit": measure_unit, "family": measure_family}
+MEASURES = {"unit": measure_unit} | {page: partial(measured_itself, page) for page in MEASURED}
 
 
 def main(pages: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import shutil
@@ -20,6 +21,7 @@ from isthmus import registry
 from isthmus._cli import app as cli
 from isthmus.registry import Registry
 from isthmus.report import _compare
+from tests.warm import Warm
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -46,6 +48,23 @@ def mnist() -> ist.data.Data:
             f"MNIST's files are not in {folder}: set ISTHMUS_DATA to a folder that holds them"
         )
     return ist.data.load("mnist", data_dir=folder)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Warm:
+    """Starts processes of their own that need not import the package anew."""
+    return Warm()
+
+
+@pytest.fixture(scope="session")
+def operators_read_once() -> Iterator[None]:
+    """torch reads its library of ONNX's operators anew for every file, in half of the time."""
+    registration = pytest.importorskip("torch.onnx._internal.exporter._registration")
+    registry = registration.ONNXRegistry
+    with pytest.MonkeyPatch.context() as patch:
+        read = staticmethod(functools.cache(registry.from_torchlib))
+        patch.setattr(registry, "from_torchlib", read)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import isthmus as ist
 from benchmarks import course, pages
@@ -69,10 +70,29 @@ def test_the_python_of_the_family_runs(
 ) -> None:
     names = run("family", monkeypatch, tmp_path, small_mnist)
     assert written(tmp_path) == shown("family", "en")
-    found = course.measure_family(names)
-    assert tuple(found) == course.MEASURED
+    found = course.measured_itself("family", names)
+    assert tuple(found) == course.MEASURED["family"]
     assert all(np.isfinite(value) for values in found.values() for value in values.values())
     assert found["diffusion"]["error-0.2"] < found["diffusion"]["error-1"]
+
+
+@pytest.mark.slow
+def test_the_python_of_diffusion_runs(
+    small_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = run("diffusion", monkeypatch, tmp_path, small_mnist)
+    assert written(tmp_path) == shown("diffusion", "en")
+    found = course.measured_itself("diffusion", names)
+    assert tuple(found) == course.MEASURED["diffusion"]
+    assert all(np.isfinite(value) for values in found.values() for value in values.values())
+    # the sampler of the solutions is the package's own
+    vae = names["vae"]
+    own, ours = vae.prior_.module_, names["noise"]
+    drawn = own.restored(names["z"]).numpy()
+    vae.prior_._set_anew()
+    monkeypatch.setattr(torch, "randn", lambda *sizes, **given: ours.clone())
+    with torch.inference_mode():
+        np.testing.assert_allclose(own.draw(10, torch.eye(10), 1.0), drawn, atol=1e-4)
 
 
 def written(folder: Path) -> set[str]:

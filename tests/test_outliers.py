@@ -406,7 +406,7 @@ def test_shares_of_a_frame_are_those_of_its_columns() -> None:
     )
     frame.loc[3, "age"] = 400
     frame.loc[5, "gap"] = np.nan
-    detector = ist.OutlierDetector("ae", random_state=0).fit(frame)
+    detector = ist.OutlierDetector(ist.AE(epochs=20), random_state=0).fit(frame)
     shares = detector.explain(frame)
     assert shares.shape == (90, 4) and detector.scores_.argmin() == 3
     assert shares[3].argmax() == 1 and shares[:, 2].max() < 1e-9 and np.isnan(shares[5, 3])

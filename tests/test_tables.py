@@ -23,7 +23,8 @@ every_member = pytest.mark.parametrize("name", list(ist.MEMBERS))
 
 def make(name: str, **values: Any) -> Any:
     fields = declared(ist.MEMBERS[name])
-    brief = {"pretrain_epochs": 1} if "pretrain_epochs" in fields else {}
+    known = {"pretrain_epochs": 1, "groups": (1, 1), "width": 8}
+    brief = {field: value for field, value in known.items() if field in fields}
     return ist.MEMBERS[name](
         **{"epochs": 3, "random_state": 0, "batch_size": 64, **brief, **values}
     )

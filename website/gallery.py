@@ -27,7 +27,15 @@ _MAKERS = {  # by folder or by name: the file whose function draws it
     "compare": "src/isthmus/_cli/demo.py",
 }
 _LAST = ("curves", "performance", "scaling", "course/digits")  # for whoever looks for them
-_FIRST = ("compare", "ae-grid", "vae-plane", "styles", "course/quantised", "clustering")
+_FIRST = (
+    "compare",
+    "ae-grid",
+    "vae-plane",
+    "styles",
+    "course/denoising-path",
+    "course/quantised",
+    "clustering",
+)
 
 
 @dataclass(frozen=True)

@@ -303,6 +303,8 @@ PRIORS = Registry(
         "flow": "isthmus.priors.flow:Flow",
         "diffusion": "isthmus.priors.diffusion:Diffusion",
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
+        "transformer": "isthmus.priors.transformer:Transformer",
+        "masked": "isthmus.priors.masked:Masked",
     },
     base="isthmus.priors.base:Prior",
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from threadpoolctl import threadpool_limits
 import isthmus as ist
 from isthmus.compression import Coded, Form, identity_of, pack, unpack
 from isthmus.core import memory
+from tests.warm import Warm
 
 PRIOR = {"channels": 8, "layers": 2, "epochs": 2, "random_state": 0, "verbose": 0}
 
@@ -92,9 +91,8 @@ def test_any_number_of_threads_reads_the_same(
     np.testing.assert_allclose(found, charged.reconstruct(digits.test.x[:70]), atol=1e-6)
 
 
-@pytest.mark.slow
 def test_another_process_reads_the_same(
-    charged: ist.VQVAE, digits: ist.data.Data, tmp_path: Path
+    warm: Warm, charged: ist.VQVAE, digits: ist.data.Data, tmp_path: Path
 ) -> None:
     charged.save(tmp_path / "run")
     (tmp_path / "seven.isth").write_bytes(charged.compress(digits.test.x[:7]))
@@ -103,7 +101,8 @@ def test_another_process_reads_the_same(
         "np.save(sys.argv[3], ist.decompress(sys.argv[1], sys.argv[2]))"
     )
     words = [tmp_path / "seven.isth", tmp_path / "run", tmp_path / "found.npy"]
-    subprocess.run([sys.executable, "-c", program, *map(str, words)], check=True)
+    process = warm.start("-c", program, *words)
+    assert (process.communicate()[1], process.returncode) == ("", 0)
     found = np.load(tmp_path / "found.npy")
     np.testing.assert_allclose(found, charged.reconstruct(digits.test.x[:7]), atol=1e-6)
 

@@ -206,7 +206,7 @@ def test_what_sparse_rows_go_through_besides() -> None:
 
 
 def test_large_sparse_rows_train_without_a_dense_copy() -> None:
-    n, columns = 4_000, 20_000
+    n, columns = 2_000, 20_000
     x = sparse.random_array((n, columns), density=1e-4, random_state=0, dtype=np.float32).tocsr()
     tracemalloc.start()
     ist.AE(hidden=(16,), epochs=1, random_state=0, scaling="standard").fit(x)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from isthmus.errors import InputError, MissingExtraError
 from isthmus.io.export import onnx_files
 from isthmus.io.export._curves import normal_quantile
 
-ANY_BATCH = {0: torch.export.Dim("batch")}
+pytestmark = pytest.mark.usefixtures("operators_read_once")
+
 NO_GRAPH: dict[str, str] = {}
 """Members that are no graph of tensors, each with a part of the sentence that says why."""
 SMALL = {"hidden": (8,), "pretrain_epochs": 1, "groups": (1, 1), "width": 8}
@@ -49,17 +49,6 @@ def code_of(model: Any, x: Any, *told: Any) -> np.ndarray:
     """The code as a module gives it: means, or the indices of all levels in a row."""
     posterior = model._posterior(x, *told)
     return np.asarray(posterior.indices if model._levels else posterior[0])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _library_is_read_once() -> Iterator[None]:
-    """The exporter reads its library of operators anew for every file, in half of the time."""
-    registry = pytest.importorskip("torch.onnx._internal.exporter._registration").ONNXRegistry
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            registry, "from_torchlib", staticmethod(functools.cache(registry.from_torchlib))
-        )
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from isthmus.models.clustering import assignment, sharpened
 def test_the_codes_of_an_aae_look_like_the_prior(digits: ist.data.Data) -> None:
     values = {
         "latent_dim": 2,
-        "epochs": 40,
+        "epochs": 20,
         "random_state": 0,
         "batch_size": 64,
         "learning_rate": 2e-3,

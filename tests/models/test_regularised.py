@@ -35,7 +35,11 @@ def test_a_larger_weight_makes_codes_sparser(sparsity: str, digits: ist.data.Dat
     shares = []
     for weight in (0.0, 5.0):
         model = ist.SparseAE(
-            sparsity=sparsity, sparsity_weight=weight, epochs=30, random_state=0
+            sparsity=sparsity,
+            sparsity_weight=weight,
+            epochs=10,
+            learning_rate=3e-3,
+            random_state=0,
         ).fit(digits.train)
         shares.append(model.history_[-1]["active"])
     assert shares[1] < 0.6 * shares[0]
@@ -122,7 +126,8 @@ def test_denoising_removes_noise_better_than_a_plain_autoencoder(digits: ist.dat
     noisy = (clean + 0.4 * rng.normal(size=clean.shape)).astype(np.float32)
     values = {
         "latent_dim": 32,
-        "epochs": 60,
+        "epochs": 20,
+        "learning_rate": 3e-3,
         "random_state": 0,
         "likelihood": "mse",
         "scaling": "none",
@@ -196,7 +201,13 @@ def test_mmd_against_the_double_sum() -> None:
 
 
 def test_the_codes_of_a_wae_look_like_the_prior(digits: ist.data.Data) -> None:
-    values = {"latent_dim": 4, "epochs": 40, "random_state": 0}
+    values = {
+        "latent_dim": 4,
+        "epochs": 15,
+        "batch_size": 64,
+        "learning_rate": 2e-3,
+        "random_state": 0,
+    }
     codes = [
         model.fit(digits.train).transform(digits.test.x)
         for model in (ist.AE(**values), ist.WAE(mmd_weight=50.0, **values))

@@ -214,6 +214,16 @@ def test_a_map_of_stripes_is_learnt_channel_by_channel() -> None:
     assert float(((drawn[:, 1] < 10) == is_on).float().mean()) > 0.95
 
 
+def test_the_map_of_a_vae_comes_out_of_noise(few: np.ndarray) -> None:
+    model = ist.VAE(code="map", channels=2, hidden=(8,), epochs=1, random_state=0).fit(few)
+    model.fit_prior(few, prior=Diffusion(**SMALL | {"width": 8}, epochs=1, steps=4))
+    grid = model.module_.bottleneck.code_shape
+    assert model.prior_.code_shape_ == grid
+    assert model.prior_.module_.mean.shape == (2, 1, 1)
+    assert model.sample(3, random_state=0).shape == (3, *few.shape[1:])
+    assert model.prior_.path(3)[0].code.shape == (3, *grid)
+
+
 @pytest.mark.parametrize("shape", [(5,), (3, 20), (2, 7, 7), (4, 16, 9), (1, 1, 1)])
 def test_networks_keep_the_shape_see_all_of_a_code_and_start_at_zero(
     shape: tuple[int, ...],

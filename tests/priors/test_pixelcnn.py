@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
 
-import numpy as np
 import pytest
 import torch
 
@@ -51,90 +49,6 @@ def test_a_later_index_changes_no_earlier_logits() -> None:
         change = (network(grid, (), None) - network(other, (), None)).abs().sum(2).flatten()
     assert float(change[:10].max()) == 0.0  # up to the changed position itself
     assert bool((change[10:] > 0).all())
-
-
-@pytest.mark.parametrize(
-    "levels",
-    [
-        (Level((2, 2), 3),),
-        (Level((1, 1), 2), Level((3,), 3)),
-        (Level((2,), 2), Level((2, 2), 2), Level((1,), 3)),
-    ],
-)
-def test_probabilities_sum_to_one(levels: tuple[Level, ...]) -> None:
-    sizes = [level.size for level in levels for _ in range(math.prod(level.grid))]
-    every = torch.tensor(list(itertools.product(*map(range, sizes))))
-    random = torch.Generator().manual_seed(0)
-    some = every[torch.randint(len(every), (64,), generator=random)]
-    prior = PixelCNN(**SMALL, epochs=2).fit(some, np.arange(64) % 2, levels)
-    for labels in (None, np.zeros(len(every)), np.ones(len(every))):
-        assert float(prior.log_prob(every, labels).double().exp().sum()) == pytest.approx(
-            1.0, abs=1e-5
-        )
-
-
-def chain(n: int, length: int, stay: float, seed: int) -> torch.Tensor:
-    """A Markov chain over three values, that stays where it is with a probability."""
-    random = np.random.default_rng(seed)
-    steps = np.where(random.random((n, length)) < stay, 0, random.integers(1, 3, (n, length)))
-    steps[:, 0] = random.integers(0, 3, n)
-    return torch.from_numpy(steps.cumsum(1) % 3)
-
-
-def test_a_markov_chain_is_learnt_to_its_entropy() -> None:
-    length, stay = 10, 0.9
-    move = 1 - stay
-    entropy = math.log(3) + (length - 1) * -(stay * math.log(stay) + move * math.log(move / 2))
-    prior = PixelCNN(**SMALL, epochs=8).fit(
-        chain(800, length, stay, 0), None, (Level((length,), 3),)
-    )
-    held_out = chain(2000, length, stay, 1)
-    given = stay * np.ones((2000, length - 1))
-    given[np.diff(held_out.numpy()) != 0] = move / 2
-    truth = np.log(given).sum(1) - math.log(3)
-    assert -truth.mean() == pytest.approx(entropy, rel=0.02)
-    # an estimate of KL(truth || learnt)
-    excess = float(np.mean(truth - prior.log_prob(held_out).numpy()))
-    assert -0.01 < excess < 0.03 * entropy
-    torch.manual_seed(0)
-    kept = prior.sample(1000).diff(dim=1) == 0
-    assert float(kept.float().mean()) == pytest.approx(stay, abs=0.03)
-    firm = prior.sample(1000, temperature=0.5).diff(dim=1) == 0
-    assert float(firm.float().mean()) > 0.96
-    assert len(prior.sample(20, temperature=0.0).unique(dim=0)) == 1
-
-
-def test_a_class_has_its_own_pattern() -> None:
-    random = torch.Generator().manual_seed(0)
-    lines = torch.randint(2, (400, 4, 1), generator=random).expand(-1, 4, 4)
-    labels = np.arange(400) % 2
-    stripes = torch.where(torch.from_numpy(labels == 1)[:, None, None], lines.mT, lines)
-    prior = PixelCNN(**SMALL, epochs=10).fit(stripes.flatten(1), labels, (Level((4, 4), 2),))
-    torch.manual_seed(0)
-    for label, axis in ((0, 2), (1, 1)):
-        drawn = prior.sample(100, label=label).view(100, 4, 4)
-        assert float((drawn.diff(dim=axis) == 0).float().mean()) > 0.97
-        assert 0.3 < float((drawn.diff(dim=3 - axis) == 0).float().mean()) < 0.7
-    assert float(prior.log_prob(stripes.flatten(1), labels).mean()) == pytest.approx(
-        -4 * math.log(2), abs=0.25
-    )
-
-
-def test_the_fine_level_follows_the_coarse_one() -> None:
-    random = torch.Generator().manual_seed(0)
-    coarse = torch.randint(3, (400, 2, 2), generator=random)
-    fine = (coarse.repeat_interleave(2, 1).repeat_interleave(2, 2) + 1) % 3
-    codes = torch.cat([coarse.flatten(1), fine.flatten(1)], 1)
-    levels = (Level((2, 2), 3), Level((4, 4), 3))
-    prior = PixelCNN(**SMALL, epochs=10).fit(codes, None, levels)
-    assert float(prior.log_prob(codes).mean()) == pytest.approx(-4 * math.log(3), abs=0.25)
-    torch.manual_seed(0)
-    drawn = prior.sample(200)
-    above = drawn[:, :4].view(-1, 2, 2).repeat_interleave(2, 1).repeat_interleave(2, 2)
-    assert float((drawn[:, 4:].view(-1, 4, 4) == (above + 1) % 3).float().mean()) > 0.97
-    last = prior.history_[-1]
-    assert last["objective"] == pytest.approx(last["level_1"] + last["level_2"], rel=1e-5)
-    assert last["level_2"] < 0.3
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_every_setting_of_every_prior_is_offered(
             ["--prior", "flow", "--components", 3],
             "--components is a setting of 'mixture', not of 'flow': leave it out",
         ),
-        (["--layers", 3], "--layers is a setting of 'pixelcnn', not of 'mixture'"),
+        (["--reach", 3], "--reach is a setting of 'pixelcnn', not of 'mixture'"),
         (["--epochs", 3], "--epochs is a setting of 'flow' and 'diffusion'"),
         (["--prior", "flwo"], "unknown value of prior 'flwo': did you mean 'flow'?"),
         (

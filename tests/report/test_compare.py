@@ -224,6 +224,7 @@ def test_many_are_counted_in_the_title(few_digits: Data) -> None:
     assert verdict.heading([*named, reference], few_digits) == "7 autoencoders and PCA on digits"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_trained_already_is_shown_as_it_is(
     few_digits: Data, tmp_path: Path, isthmus: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 
 import isthmus as ist
 from isthmus.core.tensor_files import read_tensors
+from tests.warm import Started, Warm
 
 SCRIPT = Path(__file__).parent / "distributed_members.py"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -39,18 +42,36 @@ pytestmark = pytest.mark.slow
 
 def torchrun(processes: int, *arguments: object) -> subprocess.Popen[str]:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *(launcher if processes > 1 else []), *map(str, arguments)]
+    command = [sys.executable, *launcher, *map(str, arguments)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
 
 
-@pytest.fixture(scope="module")
-def ends(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Where one, two and three processes wrote what they ended in; all start at once."""
-    folders = {count: tmp_path_factory.mktemp(f"of-{count}") for count in (1, 2, 3)}
-    started = [torchrun(count, SCRIPT, folder) for count, folder in folders.items()]
+def ranks(warm: Warm, processes: int, *arguments: object) -> list[Started]:
+    """The processes that torchrun would start, without it."""
+    if processes == 1:
+        return [warm.start(*arguments)]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [
+        warm.start(*arguments, environment={**shared, "RANK": str(i), "LOCAL_RANK": str(i)})
+        for i in range(processes)
+    ]
+
+
+def end(started: Iterable[Started]) -> None:
+    """Wait for processes, which must come to a good end."""
     for process in started:
         message = process.communicate(timeout=300)[1]
         assert process.returncode == 0, message
+
+
+@pytest.fixture(scope="module")
+def ends(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Where one, two and three processes wrote what they ended in; all start at once."""
+    folders = {count: tmp_path_factory.mktemp(f"of-{count}") for count in (1, 2, 3)}
+    end([one for count, to in folders.items() for one in ranks(warm, count, SCRIPT, to)])
     return folders
 
 
@@ -100,12 +121,12 @@ def test_what_processes_cannot_share_is_refused(
         assert message in json.loads((ends[3] / f"{rank}.json").read_text())[case]
 
 
-def test_a_killed_process_ends_the_others_and_the_run_goes_on(tmp_path: Path) -> None:
-    def start(out: Path) -> subprocess.Popen[str]:
+def test_a_killed_process_ends_the_others_and_the_run_goes_on(warm: Warm, tmp_path: Path) -> None:
+    def words(out: Path) -> list[object]:
         options = ["--data", "digits", "--epochs", "30", "--batch-size", "64", "--device", "cpu"]
-        return torchrun(2, "-m", "isthmus", "train", "vae", *options, "--out", out)
+        return ["-m", "isthmus", "train", "vae", *options, "--out", out]
 
-    run = start(tmp_path / "run")
+    run = torchrun(2, *words(tmp_path / "run"))
     deadline = time.monotonic() + 60
     while not (tmp_path / "run" / "checkpoint.safetensors").exists():
         assert run.poll() is None and time.monotonic() < deadline
@@ -117,9 +138,7 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on(tmp_path: Path) ->
     assert not (tmp_path / "run" / "config.json").exists()
 
     for name in ("whole", "run"):  # one after the other: they would wait for each other's processes
-        process = start(tmp_path / name)
-        message = process.communicate(timeout=120)[1]
-        assert process.returncode == 0, message
+        end(ranks(warm, 2, *words(tmp_path / name)))
     first, second = (
         read_tensors(tmp_path / name / "model.safetensors")[0] for name in ("whole", "run")
     )

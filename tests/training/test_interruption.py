@@ -19,6 +19,7 @@ from isthmus._cli.commands import Command
 from isthmus.training._interruption import Terminated
 from isthmus.training.callbacks import Callback
 from isthmus.training.loop import Trainer
+from tests.warm import Started, Warm
 
 TRAIN = """
 import sys
@@ -40,12 +41,7 @@ np.save(out, np.concatenate([p.detach().numpy().ravel() for p in model.module_.p
 """
 
 
-def start(folder: Path | str, out: Path, epochs: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", TRAIN, str(folder), str(out), str(epochs)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: Started) -> None:
     deadline = time.monotonic() + 60
     while not path.exists():
         assert process.poll() is None, process.communicate()[1]
@@ -53,13 +49,16 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
 
 
-def finish(process: subprocess.Popen[str]) -> None:
+def finish(process: Started) -> None:
     message = process.communicate()[1]
     assert process.returncode == 0, message
 
 
 @pytest.mark.slow
-def test_sigkill_at_any_moment_and_start_again(tmp_path: Path) -> None:
+def test_sigkill_at_any_moment_and_start_again(warm: Warm, tmp_path: Path) -> None:
+    def start(folder: Path | str, out: Path, epochs: int) -> Started:
+        return warm.start("-c", TRAIN, folder, out, epochs)
+
     epochs = 25
     finish(start("-", tmp_path / "whole.npy", epochs))
     folder = tmp_path / "run"
@@ -78,23 +77,11 @@ def test_sigkill_at_any_moment_and_start_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_writes_a_checkpoint_says_how_to_go_on_and_exits(
-    number: int, status: int, tmp_path: Path
+    number: int, status: int, warm: Warm, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    command = [
-        sys.executable,
-        "-m",
-        "isthmus",
-        "train",
-        "vae",
-        "--data",
-        "digits",
-        "--epochs",
-        "100000",
-        "--out",
-        str(out),
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    options = ["--data", "digits", "--epochs", "100000", "--out", out]
+    process = warm.start("-m", "isthmus", "train", "vae", *options)
     wait_for(out / "checkpoint.safetensors", process)
     process.send_signal(number)
     message = process.communicate(timeout=30)[1]

@@ -45,6 +45,10 @@ def _falling(values: Values) -> bool:
     source=f"{ZEGHIDOUR}, which reports sound alone",
     epochs=(3, 30),
     wanted=Wanted("every codebook lowers the error", _falling),
+    note=(
+        "The second codebook halves the error; beyond the fourth, what is left is what the networks"
+        " cannot say, and further indices hardly help."
+    ),
 )
 def residual_vq(bench: Bench) -> Mapping[str, Measure]:
     """Whether the first indices of a vector stand for it, and each further one sharpens it."""

@@ -13,17 +13,31 @@ if TYPE_CHECKING:
     from isthmus.priors.base import Prior, fitted, resolved
     from isthmus.priors.diffusion import Diffusion
     from isthmus.priors.flow import Flow
+    from isthmus.priors.masked import Masked
     from isthmus.priors.mixture import Mixture
     from isthmus.priors.pixelcnn import PixelCNN
+    from isthmus.priors.transformer import Transformer
 
-__all__ = ["Diffusion", "Flow", "Mixture", "PixelCNN", "Prior", "fitted", "resolved"]
+__all__ = [
+    "Diffusion",
+    "Flow",
+    "Masked",
+    "Mixture",
+    "PixelCNN",
+    "Prior",
+    "Transformer",
+    "fitted",
+    "resolved",
+]
 
 _HOMES = {
     "Diffusion": "diffusion",
     "Flow": "flow",
+    "Masked": "masked",
     "Mixture": "mixture",
     "PixelCNN": "pixelcnn",
     "Prior": "base",
+    "Transformer": "transformer",
     "fitted": "base",
     "resolved": "base",
 }

@@ -29,12 +29,6 @@ class AutoregressivePrior(IndexPrior, ABC):
     guidance: float = field(
         0.0, "how strongly draws of a class avoid what other classes would draw too", low=0
     )
-    top_p: float = field(
-        1.0,
-        "draws take only the likeliest entries that have this probability together; 1: all",
-        above=0,
-        high=1,
-    )
 
     continues = True
 

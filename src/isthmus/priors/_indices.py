@@ -16,6 +16,9 @@ from isthmus.core.forward import Level
 from isthmus.errors import InputError
 from isthmus.priors._trained import TrainedPrior
 
+_PLACES = 2**17  # indices that are drawn or scored at once
+_SMALL = 0.1
+
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class IndexPrior(TrainedPrior, ABC):
@@ -25,6 +28,12 @@ class IndexPrior(TrainedPrior, ABC):
 
     dropout: float = field(
         0.1, "share of the channels that is left out at random in training", low=0, below=1
+    )
+    top_p: float = field(
+        1.0,
+        "draws take only the likeliest entries that have this probability together; 1: all",
+        above=0,
+        high=1,
     )
 
     def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
@@ -51,9 +60,6 @@ class IndexPrior(TrainedPrior, ABC):
     def _rows(self) -> int:
         """How many codes are drawn or scored at once: fewer of long ones."""
         return max(1, min(super()._rows, _PLACES // prod(self.code_shape_)))
-
-
-_PLACES = 2**17
 
 
 class LevelNetwork(nn.Module, ABC):
@@ -97,6 +103,16 @@ class LevelNetwork(nn.Module, ABC):
         return context
 
 
+def start_small(network: LevelNetwork) -> None:
+    """Let what is embedded start small beside what layers of attention add to it: they learn in a
+    fraction of the steps.
+    """
+    told = [] if network.condition is None else [network.condition]
+    for embedding in (network.entries, *network.above, *told):
+        with torch.no_grad():
+            embedding.weight.mul_(_SMALL)
+
+
 def embedded(entries: nn.Module, grid: Tensor) -> Tensor:
     """Vectors for indices: ``(n, h, w)`` to ``(n, channels, h, w)``."""
     vectors: Tensor = entries(grid)
@@ -111,6 +127,15 @@ def plane(level: Level) -> tuple[int, int]:
 def places(level: Level) -> int:
     """How many indices a level has."""
     return prod(level.grid)
+
+
+def require_heads(channels: int, heads: int) -> None:
+    """Refuse channels that attentions cannot share, in fours: a pair of numbers for each axis."""
+    if channels % (4 * heads):
+        raise InputError(
+            f"channels={channels} cannot be shared by heads={heads}: give a multiple of"
+            f" {4 * heads}."
+        )
 
 
 def split(codes: Tensor, levels: Sequence[Level]) -> list[Tensor]:

@@ -30,12 +30,8 @@ from isthmus.training.schedules import Schedule
 from isthmus.training.settings import TrainingSettings
 
 
-class Density(TrainableModule, ABC):
-    """A density over codes with parameters; what it minimises is −log p, in nats."""
-
-    @abstractmethod
-    def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
-        """log p of codes ``(n, *code_shape)``, ``(n,)``; of their classes ``(n, c)``, if any."""
+class Sampler(TrainableModule, ABC):
+    """A distribution over codes with parameters, from which can be drawn."""
 
     @abstractmethod
     def draw(self, n: int, condition: Tensor | None, temperature: float) -> Tensor:
@@ -43,6 +39,14 @@ class Density(TrainableModule, ABC):
 
     def look(self, batches: Batches) -> None:
         """See the codes before the first step."""
+
+
+class Density(Sampler, ABC):
+    """One with a density; what it minimises is −log p, in nats."""
+
+    @abstractmethod
+    def log_prob(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
+        """log p of codes ``(n, *code_shape)``, ``(n,)``; of their classes ``(n, c)``, if any."""
 
     def loss(self, batch: Batch) -> Loss:
         """−log p of codes, which are a batch's examples."""
@@ -59,7 +63,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
     )
 
     @abstractmethod
-    def _density(self) -> Density:
+    def _density(self) -> Sampler:
         """The untrained network, for ``code_shape_``, ``levels_`` and ``classes_``."""
 
     @property
@@ -115,11 +119,13 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         return torch.cat(drawn)
 
     def _log_prob(self, codes: Tensor, classes: Tensor | None) -> Tensor:
-        device = next(self.module_.parameters()).device
+        density = self.module_
+        assert isinstance(density, Density)
+        device = next(density.parameters()).device
         batches = StoreBatches(ArrayStore(codes.numpy()), device, condition=self._one_hot(classes))
         with torch.inference_mode():
             found = [
-                self.module_.log_prob(batch.x, batch.condition).cpu()
+                density.log_prob(batch.x, batch.condition).cpu()
                 for batch in batches.chunks(self._rows)
             ]
         return torch.cat(found)

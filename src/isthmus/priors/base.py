@@ -111,6 +111,12 @@ class Prior(SlotPart, ABC):
     def log_prob(self, codes: Tensor, labels: Any = None) -> Tensor:
         """log p of codes ``(n, *code_shape)`` in nats, ``(n,)``; with labels, log p(z | y)."""
         check_is_fitted(self, "code_shape_")
+        if not self.has_log_prob:
+            known = " or ".join(map(repr, fitting(self.levels_, has_log_prob=True)))
+            raise InputError(
+                f"{type(self).__name__} knows no log p of a code: fit a prior that does, as"
+                f" prior={known}."
+            )
         self._admit(codes, self.levels_)
         if tuple(codes.shape[1:]) != self.code_shape_:
             raise InputError(
