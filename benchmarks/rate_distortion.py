@@ -27,18 +27,18 @@ import torch
 from PIL import Image
 
 import isthmus as ist
+from benchmarks import pages
 from benchmarks import rate_distortion_pictures as pictures
-from benchmarks.kept import KeptRows
+from benchmarks.kept import ANEW, KeptRows
 from isthmus.training.callbacks import Callback
 from isthmus.training.loop import Trainer
 
 RESULTS = Path(__file__).parent / "results" / "rate_distortion.jsonl"
-PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
-"""Photographs of scikit-image with colours; no patch of them is trained on."""
+KEYS = ("image", "codec", "setting")
+PAGE = pages.DOCS / "rate-distortion.md"
 CIFAR_IMAGES = 200
 _JUDGED = 256  # patches
 WEIGHTS = (30, 100, 300, 1000)
-OWN = "Hyperprior"
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ def train(arguments: argparse.Namespace) -> None:
     left = arguments.seconds - (time.monotonic() - start)
     model = member(max(1, int(0.95 * left / each)), left).fit(x)
     model.save(arguments.out)
-    kept = KeptRows(RESULTS, ("image", "codec", "setting"), anew=True)
+    kept = KeptRows(RESULTS, KEYS, anew=True)
     steps = len(model.history_) * -(-len(x) // arguments.batch_size)
     said = {"steps": steps, "seconds": time.monotonic() - start, "device": device_of(model)}
     held_out = data.test.x[random.permutation(len(data.test.x))[:_JUDGED]]
     for quality in range(len(WEIGHTS)):
         model.quality = quality
-        codec = f"{OWN}, {arguments.network}"
+        codec = f"{pictures.OWN}, {arguments.network}"
         kept.put(("held-out patches", codec, quality), {**on_patches(model, held_out), **said})
     print(f"{arguments.out}: {len(x)} patches, {len(model.history_)} epochs, {steps} steps")
 
@@ -147,17 +147,24 @@ def turned(x: np.ndarray) -> np.ndarray:
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """Files of every image by every codec: their sizes, and what is left of the image."""
+    """Files of every image by every codec: their sizes, and what is left of the image.
+
+    What is measured of other codecs stays; ``--anew`` measures that again too.
+    """
     model = ist.load(arguments.run)
-    kept = KeptRows(RESULTS, ("image", "codec", "setting"), anew=True)
+    kept = KeptRows(RESULTS, KEYS, anew=arguments.anew)
     for name, image in photographs(arguments.photographs_of):
         for codec, setting, encode, decode in ways(model, image):
+            if codec != pictures.OWN and not kept.lacks(name, codec, setting):
+                continue
             started = time.process_time()
             content = encode()
             between = time.process_time()
             restored = decode(content)
             seconds = between - started, time.process_time() - between
             found = judged(image, restored, content, seconds)
+            if codec == pictures.OWN:
+                found |= of_the_coder(model, image)
             kept.put((name, codec, setting), found)
             print(name, codec, setting, {key: round(value, 4) for key, value in found.items()})
     for codec, setting, found in small_images(model):
@@ -167,9 +174,10 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def photographs(folder: str | None) -> Iterator[tuple[str, np.ndarray]]:
     """The names and the pixels ``(height, width, 3)`` of photographs nobody trained on."""
-    for name in PHOTOGRAPHS:
-        with Image.open(_home(folder) / name) as image:
-            yield name.partition(".")[0], np.asarray(image.convert("RGB"))
+    for name in pictures.PHOTOGRAPHS:
+        file = next(path for path in sorted(_home(folder).glob(f"{name}.*")))
+        with Image.open(file) as image:
+            yield name, np.asarray(image.convert("RGB"))
 
 
 def _home(folder: str | None) -> Path:
@@ -199,7 +207,7 @@ def ways(model: Any, image: np.ndarray) -> Iterator[Way]:
 
     back(own(0))  # tables are made once in a process
     for quality in range(len(model.distortion_weights)):
-        yield OWN, quality, lambda quality=quality: own(quality), back
+        yield pictures.OWN, quality, lambda quality=quality: own(quality), back
     given = Image.fromarray(image)
     for name, codec in CODECS.items():
         for quality in codec.qualities:
@@ -238,6 +246,20 @@ def judged(
     }
 
 
+def of_the_coder(model: Any, image: np.ndarray) -> dict[str, float]:
+    """The bytes that the likelihood says, and processor seconds of the networks alone."""
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1))[None]
+    started = time.process_time()
+    y = model.encode(planes).y
+    between = time.process_time()
+    model.for_size(*image.shape[:2]).decode(y)
+    return {
+        "rate_bytes": float(model.terms(planes)["rate"][0] / np.log(2) / 8),
+        "network_encodes": between - started,
+        "network_decodes": time.process_time() - between,
+    }
+
+
 def psnr(image: np.ndarray, restored: np.ndarray) -> float:
     """The peak signal-to-noise ratio of pixels over all colours, in decibels."""
     error = np.square(image.astype(np.float64) - restored).mean()
@@ -260,8 +282,12 @@ def small_images(model: Any) -> Iterator[tuple[str, int, dict[str, float]]]:
         model.quality = quality
         restored = pixels_of(model.reconstruct(x))
         each = [len(model.compress(one[None])) for one in x]
-        yield OWN, quality, _of_small(images, restored, each)
-        yield f"{OWN}, one file", quality, _of_small(images, restored, [len(model.compress(x))])
+        yield pictures.OWN, quality, _of_small(images, restored, each)
+        yield (
+            f"{pictures.OWN}, one file",
+            quality,
+            _of_small(images, restored, [len(model.compress(x))]),
+        )
     for name, codec in CODECS.items():
         for quality in codec.qualities:
             files = [codec.encode(Image.fromarray(one), quality) for one in images]
@@ -279,9 +305,10 @@ def _of_small(images: np.ndarray, restored: np.ndarray, sizes: Sequence[int]) ->
 
 
 def draw(arguments: argparse.Namespace) -> None:
-    """The curves of what was measured, and details at equal bytes."""
-    kept = KeptRows(RESULTS, ("image", "codec", "setting"))
-    pictures.write(pictures.curves(kept.rows()), "rate-distortion.png")
+    """The page's numbers, the curves of what was measured, and details at equal bytes."""
+    rows = KeptRows(RESULTS, KEYS).rows()
+    pages.fill(PAGE, pictures.numbers(rows))
+    pictures.write(pictures.curves(rows), "rate-distortion.png")
     model, shown = ist.load(arguments.run), {}
     for name, image in photographs(arguments.photographs_of):
         if name in pictures.DETAILS:
@@ -294,10 +321,10 @@ def at_equal_bytes(model: Any, image: np.ndarray, quality: int) -> Iterator[pict
     yield "original", image, 0, 0.0
     own: pictures.Shown | None = None
     for codec, setting, encode, decode in ways(model, image):
-        if codec == OWN and setting == quality:
+        if codec == pictures.OWN and setting == quality:
             content = encode()
             restored = decode(content)
-            own = OWN, restored, len(content), psnr(image, restored)
+            own = pictures.OWN, restored, len(content), psnr(image, restored)
     assert own is not None
     given = Image.fromarray(image)
     for name, codec in CODECS.items():
@@ -327,6 +354,7 @@ def main() -> None:
         uses = commands.add_parser(name)
         uses.add_argument("run")
         uses.add_argument("--photographs-of", help="the folder of scikit-image's photographs")
+        uses.add_argument(ANEW, action="store_true", help="measure finished rows again")
         uses.add_argument("--quality", type=int, default=1, help="of the details")
         uses.set_defaults(run_command=command)
     arguments = parser.parse_args()
