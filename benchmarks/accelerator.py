@@ -2,6 +2,9 @@
 
     python -m benchmarks.accelerator               # a line for each; at the end what failed
     python -m benchmarks.accelerator vae vqvae     # these members alone
+    python -m benchmarks.accelerator --steps       # what an epoch takes, plain and compiled
+
+Lines are added to benchmarks/results/accelerator.jsonl.
 
 Each member trains for two epochs on scikit-learn's digits, on the CPU and on the accelerator, with
 the same seed. What is asked of it:
@@ -19,6 +22,7 @@ the same seed. What is asked of it:
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import tempfile
 import time
@@ -32,7 +36,7 @@ import numpy as np
 import torch
 
 import isthmus as ist
-from benchmarks.papers.record import device
+from benchmarks.papers.record import commit, device
 from isthmus.core import fields
 from isthmus.core.batch import Batch
 from isthmus.errors import InputError
@@ -44,6 +48,11 @@ EPOCHS, EXAMPLES = 2, 512
 BRIEF = {"pretrain_epochs": 1, "groups": (1, 1), "width": 8}
 NEAR = {"first loss": 1e-4, "moved": 1e-3, "learnt": 0.1, "bfloat16": 0.2, "compiled": 0.1}
 NEAR["resumed"] = 1e-5
+STEPS: dict[str, dict[str, Any]] = {
+    "ae": {"latent_dim": 32, "hidden": (256,), "network": "mlp", "likelihood": "mse"},
+    "vae": {"latent_dim": 16, "hidden": (32, 64), "network": "conv"},
+}
+RESULTS = Path(__file__).parent / "results" / "accelerator.jsonl"
 
 
 def make(name: str, **values: Any) -> Any:
@@ -126,12 +135,41 @@ def priors(where: str, x: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], o
     return {name: fitting(name) for name in ist.registry.PRIORS}
 
 
+def epochs_of(name: str, where: str, **values: Any) -> dict[str, Any]:
+    """Seconds of the epochs after the first, the plain step beside the compiled one.
+
+    The examples are random: what is measured is the way of a step, not what it learns.
+    """
+    x = np.random.default_rng(0).integers(0, 256, (20_000, 1, 28, 28), dtype=np.uint8)
+    found: dict[str, Any] = {"member": name, "examples": len(x), "settings": values}
+    for what, is_compiled in (("plain", False), ("compiled", True)):
+        model = ist.MEMBERS[name](
+            epochs=5, device=where, compile=is_compiled, random_state=0, verbose=0, **values
+        ).fit(x)
+        found[what] = [round(row["seconds"], 4) for row in model.history_[1:]]
+        found[f"first, {what}"] = round(model.history_[0]["seconds"], 4)
+    return found
+
+
+def write(found: dict[str, Any]) -> None:
+    """Add a line to those that are kept."""
+    line = {**found, "device": device(), "torch": torch.__version__, "commit": commit()}
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
 def main(names: list[str]) -> int:
     where = torch.accelerator.current_accelerator(check_available=True)
     if where is None:
         print("torch finds no accelerator here.")
         return 1
     warnings.simplefilter("ignore")
+    if names == ["--steps"]:
+        for member, values in STEPS.items():
+            found = epochs_of(member, where.type, **values)
+            print(found, flush=True)
+            write(found)
+        return 0
     data, failed = ist.data.load("digits").train, []
     x, y = data.x[:EXAMPLES], data.y[:EXAMPLES]
     for name in names or ist.MEMBERS:
@@ -142,11 +180,17 @@ def main(names: list[str]) -> int:
             failed.append(name)
             print(f"{name}: FAILED\n{traceback.format_exc()}", flush=True)
             continue
-        far = [what for what, value in found.items() if not value <= NEAR[what]]
-        failed += [f"{name} ({what})" for what in far]
+        too_far = [what for what, value in found.items() if not value <= NEAR[what]]
+        failed += [f"{name} ({what})" for what in too_far]
         shown = ", ".join(f"{what} {value:.1e}" for what, value in found.items())
-        verdict = f"FAR: {', '.join(far)}" if far else "holds"
+        verdict = f"FAR: {', '.join(too_far)}" if too_far else "holds"
         print(f"{name}: {verdict}; {shown} ({time.perf_counter() - start:.1f} s)", flush=True)
+        write(
+            {
+                "member": name,
+                "apart": {what: float(f"{value:.1e}") for what, value in found.items()},
+            }
+        )
     for name, fit in {} if names else priors(where.type, x, y).items():
         try:
             fit()

@@ -45,7 +45,7 @@ DATA: dict[str, Callable[[], Data]] = {
     "mnist": lambda: ist.data.load("mnist"),
     "fashion-mnist": fashion_mnist,
 }
-SHORT = 8.0  # seconds that are enough for the digits
+KINDS = ("vae", "pixelcnn")
 _ACROSS = 50  # images in a row of a picture that holds all of them
 _MOST_EPOCHS = 400
 
@@ -98,29 +98,26 @@ def pixelcnn(name: str, epochs: int, **settings: Any) -> ist.priors.PixelCNN:
     )
 
 
-def train(name: str, seconds: float, out: Path, most: int | None = None) -> None:
-    """Train both models of a data set on all images, or the first of them, and keep them."""
+def train(name: str, kind: str, seconds: float, folder: Path, most: int | None) -> None:
+    """Train a model of a data set on all images, or the first of them, and keep it."""
     x = pixels(DATA[name](), "train")[:most]
-    given = x if bins_of(name) == 256 else x / np.float32(16)
-    seconds = min(seconds, SHORT) if name == "digits" else seconds
-    levels = (Level(x.shape[1:], bins_of(name)),)
-    codes = torch.from_numpy(x.reshape(len(x), -1).astype(np.int64))
-    model = within(seconds, lambda epochs, **more: vae(name, epochs, **more).fit(given))
-    model.save(out / name / "vae")
-    prior = within(
-        seconds, lambda epochs, **more: pixelcnn(name, epochs, **more).fit(codes, levels=levels)
-    )
-    tensors, facts = prior.state()
-    write_tensors(out / name / "pixelcnn.safetensors", tensors, json.loads(json.dumps(facts)))
-    facts = {"device": device(), "images": len(x)} | {
-        kind: {
-            "epochs": len(fitted.history_),
-            "seconds": sum(r["seconds"] for r in fitted.history_),
-        }
-        for kind, fitted in (("vae", model), ("pixelcnn", prior))
-    }
-    (out / name / "training.json").write_text(json.dumps(facts))
-    print(name, facts, flush=True)
+    if kind == "vae":
+        given = x if bins_of(name) == 256 else x / np.float32(16)
+        fitted: Any = within(seconds, lambda n, **more: vae(name, n, **more).fit(given))
+        fitted.save(folder / "vae")
+    else:
+        levels = (Level(x.shape[1:], bins_of(name)),)
+        codes = torch.from_numpy(x.reshape(len(x), -1).astype(np.int64))
+        fitted = within(
+            seconds, lambda n, **more: pixelcnn(name, n, **more).fit(codes, levels=levels)
+        )
+        tensors, learnt = fitted.state()
+        write_tensors(folder / "pixelcnn.safetensors", tensors, json.loads(json.dumps(learnt)))
+    spent = sum(row["seconds"] for row in fitted.history_)
+    facts = {"trained_on": device(), "training_images": len(x)}
+    facts |= {"epochs": len(fitted.history_), "training_seconds": spent}
+    (folder / f"{kind}.json").write_text(json.dumps(facts))
+    print(name, kind, facts, flush=True)
 
 
 def within(seconds: float, fit: Callable[..., Trained]) -> Trained:
@@ -142,17 +139,15 @@ def within(seconds: float, fit: Callable[..., Trained]) -> Trained:
 def measure(name: str, count: int, folder: Path) -> Iterator[dict[str, Any]]:
     """Every method on some test images."""
     x = pixels(DATA[name](), "test")[:count]
-    for form, options in (
-        ("PNG", {"optimize": True}),
-        ("WEBP", {"lossless": True, "quality": 100}),
-    ):
-        yield pictures(x, form, options, bins_of(name))
-    facts = json.loads((folder / name / "training.json").read_text())
+    yield pictures(x, "PNG", {"optimize": True}, bins_of(name))
+    yield pictures(x, "WEBP", {"lossless": True, "quality": 100}, bins_of(name))
     for method, kind in ((bits_back, "vae"), (pixel_by_pixel, "pixelcnn")):
-        with timed() as clock:
-            found = method(name, x, folder)
-        share = clock["coder"] / sum(found["seconds"])
-        yield found | {"share_of_coder": share, "training": facts["device"], **facts[kind]}
+        facts = folder / name / f"{kind}.json"
+        if facts.exists():
+            with timed() as clock:
+                found = method(name, x, folder)
+            share = clock["coder"] / sum(found["seconds"])
+            yield found | {"share_of_coder": share, **json.loads(facts.read_text())}
 
 
 def pictures(x: np.ndarray, form: str, options: dict[str, Any], bins: int) -> dict[str, Any]:
@@ -298,6 +293,7 @@ def main() -> None:
     training.add_argument("--seconds", type=float, default=60)
     training.add_argument("--out", type=Path, default=Path("runs/compression"))
     training.add_argument("--images", type=int)
+    training.add_argument("--models", nargs="+", choices=KINDS, default=KINDS)
     measuring = commands.add_parser("measure")
     measuring.add_argument("--runs", type=Path, default=Path("runs/compression"))
     measuring.add_argument("--images", type=int, default=1000)
@@ -310,7 +306,8 @@ def main() -> None:
         return
     for name in options.data:
         if options.command == "train":
-            train(name, options.seconds, options.out, options.images)
+            for kind in options.models:
+                train(name, kind, options.seconds, options.out / name, options.images)
             continue
         keep(name, measure(name, options.images, options.runs))
 

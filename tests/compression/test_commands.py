@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 from sklearn.base import clone
 
@@ -136,3 +138,41 @@ def test_what_cannot_be_written_is_refused_first(
     (tmp_path / "empty").mkdir()
     status, _, diagnostic = isthmus("decompress", run, tmp_path / "empty", tmp_path / "back")
     assert (status, "holds no file that ends in .isth" in diagnostic) == (2, True)
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder of two tones of unequal length, and the run of a member that was trained on them."""
+    place = tmp_path_factory.mktemp("spoken")
+    (place / "tones").mkdir()
+    for name, steps, pitch in (("low", 1000, 9), ("high", 610, 4)):
+        wave = 0.5 * np.sin(np.arange(steps) / pitch)
+        ist.data.write_sound(place / "tones" / f"{name}.wav", wave, 8000)
+    data = ist.data.load(place / "tones", window=64)
+    model = ist.VQVAE(epochs=1, hidden=(4,), random_state=0, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ist.LearningWarning)
+        return place / "tones", model.fit(data.train).save(place / "run")
+
+
+def test_sounds_come_back_in_their_length(
+    isthmus: Command, spoken: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder, run = spoken
+    small, back = tmp_path / "small", tmp_path / "back"
+    assert isthmus("compress", run, folder, small)[0] == 0
+    assert isthmus("decompress", run, small, back)[0] == 0
+    model = ist.load(run)
+    for name, steps in (("low", 1000), ("high", 610)):
+        found, rate = soundfile.read(back / f"{name}.wav")
+        assert (len(found), rate) == (steps, 8000)
+        assert (small / f"{name}.wav.isth").stat().st_size < 2 * steps
+        # windows of 64 begin every 56 steps; in the middle of one nothing fades
+        given, _ = soundfile.read(folder / f"{name}.wav", dtype="float32")
+        alone = model.reconstruct(given[None, None, 56:120])[0, 0]
+        np.testing.assert_allclose(found[56 + 10 : 56 + 54], alone[10:54], atol=1e-4)
+    status, _, diagnostic = isthmus("compress", run, folder, tmp_path / "all.isth")
+    assert (status, "holds 2 sounds, and" in diagnostic) == (2, True)
+    one = (run, small / "low.wav.isth", tmp_path / "one.flac")
+    assert isthmus("decompress", *one)[0] == 0
+    assert soundfile.info(tmp_path / "one.flac").frames == 1000

@@ -36,7 +36,11 @@ def _are_close(values: Values) -> bool:
     source="the likelihood itself",
     epochs=(2, 20),
     wanted=Wanted("within 2% of 1", _are_close),
-    note="",
+    note=(
+        "What is above 1 is the last word of the coder, a byte or two of notes for every 64"
+        " examples, and the grids to which logits and parameters are rounded; the bits with which"
+        " the first code is drawn count too."
+    ),
 )
 def file_size(bench: Bench) -> Mapping[str, Measure]:
     """Whether a file is as large as the likelihood says, and holds what went in."""

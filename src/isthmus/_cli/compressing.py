@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -30,10 +31,15 @@ from isthmus._cli.shared import (
 from isthmus.errors import InputError
 
 if TYPE_CHECKING:
-    from isthmus.data._sources.images import Images
+    from isthmus.data._sources.pixels import Form
+    from isthmus.data._sources.sounds import Clip
+
+Made: TypeAlias = Callable[[], tuple[bytes, int]]
+"""What makes the bytes of a file, and says how many there were in memory."""
 
 ENDING = ".isth"
-_LOSSLESS = (".bmp", ".png", ".tif", ".tiff", ".webp")  # what pixels can be written as, unchanged
+_PICTURES = (".bmp", ".tif", ".tiff", ".webp")  # what pixels are written as unchanged, beside .png
+_SOUNDS = (".wav", ".flac")
 _WORTH_A_BAR = 2
 _RESTORE = "restore it from a copy"
 
@@ -43,7 +49,7 @@ def compress_command(
     data: Input,
     out: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help=".isth; or, for a folder of images, a folder"),
+        typer.Argument(metavar="OUT", help=".isth; or, for a folder of images or sounds, a folder"),
     ],
     data_dir: DataDir = None,
     label: Label = None,
@@ -60,38 +66,44 @@ def compress_command(
 ) -> None:
     """Compress examples to few bytes, which the same run decompresses.
 
-    A folder of images becomes a folder, a file each; or a single file, which is smaller.
+    A folder of images or sounds becomes a folder, a file each; of images or arrays, a single file
+    for all is smaller.
     """
     from isthmus._cli import exports, pictures
     from isthmus.core.files import write_bytes
-    from isthmus.data._loading import holds_images, open_images
+    from isthmus.data._loading import holds_images, holds_sounds
 
-    is_folder = out.suffix.lower() != ENDING
-    if is_folder and not (holds_images(data) and Path(data).is_dir()):
+    is_folder, are_sounds = out.suffix.lower() != ENDING, holds_sounds(data)
+    is_source = Path(data).expanduser().is_dir()
+    if not is_folder or not is_source or not (are_sounds or holds_images(data)):
         exports.check_target(out, (ENDING,), overwrite)
-    if is_folder:
+    elif is_folder:
         pictures.require_target(data, out, "compress", overwrite)
-    else:
-        exports.check_target(out, (ENDING,), overwrite)
     model, options = open_run(run), options_of(data_dir, label, None, skip_unreadable)
     _choose(model, quality)
     told = condition_from(model, condition) | ({"lossless": True} if lossless else {})
-    if not holds_images(data) or not (is_folder or Path(data).is_file()):
+    if not are_sounds and (not holds_images(data) or (is_source and not is_folder)):
         rows = rows_from(data, model, **options)
         content = model.compress(examples_for(model, rows, data, needed=condition is None), **told)
         write_bytes(out, content)
         _told(out, len(rows), _bytes_of(rows.x), len(content), as_json)
         return
-    images = open_images(data, like=model, **options)
-    made = Compression(model, images, told)
+    parts = (
+        _sounds(model, data, told, skip_unreadable)
+        if are_sounds
+        else _images(model, data, told, options)
+    )
+    made = Compression(parts)
     if is_folder:
-        names = [file.name + ENDING for file in images.files]
+        names = [name + ENDING for name, _ in parts]
         with pictures.filling(out, data, names, command="compress", overwrite=overwrite) as new:
             for name, content in made.files():
                 new.write(name + ENDING, content)
-    else:
+    elif len(parts) == 1:
         for _, content in made.files():
             write_bytes(out, content)
+    else:
+        raise InputError(f"{data} holds {len(parts)} sounds, and {out} is one file: name a folder.")
     _told(out, made.count, made.before, made.after, as_json)
 
 
@@ -104,7 +116,7 @@ def decompress_command(
         Path,
         typer.Argument(
             metavar="OUT",
-            help=".npy, .png; .csv or .parquet for a table; a folder for a folder",
+            help=".npy, .png; .wav or .flac; .csv or .parquet for a table; a folder for a folder",
         ),
     ],
     overwrite: Overwrite = False,
@@ -121,12 +133,18 @@ def decompress_command(
         pictures.require_target(str(data), out, "decompress", overwrite)
         _restore_folder(open_run(run), data, out, overwrite, as_json)
         return
-    exports.check_target(out, (exports.ARRAY, exports.PICTURE, *exports.TABLES), overwrite)
+    endings = (exports.ARRAY, exports.PICTURE, *_SOUNDS, *exports.TABLES)
+    exports.check_target(out, endings, overwrite)
     if not data.exists():
         raise InputError(f"{data} is missing: name a file that isthmus compress wrote.")
     model = open_run(run)
     with reading(data, _RESTORE):
-        examples = model.decompress(content_of(data, _RESTORE))
+        content = content_of(data, _RESTORE)
+        if out.suffix.lower() in _SOUNDS:
+            write_bytes(out, _sound(model, content, out.suffix))
+            say(str(out), {"out": out}, as_json)
+            return
+        examples = model.decompress(content)
     is_photograph = len(examples) == 1 and model.preprocessor_.spec.kind == "image"
     if out.suffix.lower() == exports.PICTURE and is_photograph:
         write_bytes(out, _picture(model, examples, out.suffix))
@@ -136,38 +154,71 @@ def decompress_command(
 
 
 class Compression:
-    """Images as bytes, one after the other, and a count of what that saved.
+    """Files as bytes, one after the other, and a count of what that saved.
 
     Args:
-        model: the member.
-        images: what was looked at.
-        told: what a conditional member is told of them, and how they are coded.
+        parts: the name of each, and what makes its bytes, and how many there were in memory.
     """
 
-    def __init__(self, model: Any, images: Images, told: dict[str, Any]) -> None:
-        self.model, self.images, self.told = model, images, told
+    def __init__(self, parts: Sequence[tuple[str, Made]]) -> None:
+        self.parts = parts
         self.count = self.before = self.after = 0
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """The name of each image, and its bytes."""
-        from isthmus.data._sources.pixels import decoded
+        """The name of each file, and its bytes."""
         from isthmus.data._sources.progress import track
 
-        layout, any_size = self.model.preprocessor_.layout, self.model.any_size
-        pairs = list(zip(self.images.files, self.images.heads, strict=True))
-        for file, head in track(pairs, "compressing", _WORTH_A_BAR):
-            form = replace(self.images.form, size=head.size) if any_size else self.images.form
-            pixels = decoded(file.path, form)[None]
-            x = pixels if any_size else layout.inverse_transform(pixels)
-            content = self.model.compress(x, **self.told)
-            self.count, self.before = self.count + 1, self.before + pixels.nbytes
+        for name, make in track(self.parts, "compressing", _WORTH_A_BAR):
+            content, before = make()
+            self.count, self.before = self.count + 1, self.before + before
             self.after += len(content)
-            yield file.name, content
+            yield name, content
+
+
+def _images(
+    model: Any, data: str, told: dict[str, Any], options: dict[str, Any]
+) -> list[tuple[str, Made]]:
+    """Images, each read when its turn comes."""
+    from isthmus.data._loading import open_images
+    from isthmus.data._sources.pixels import decoded
+
+    images, layout = open_images(data, like=model, **options), model.preprocessor_.layout
+
+    def make(path: Path, form: Form) -> tuple[bytes, int]:
+        pixels = decoded(path, form)[None]
+        x = pixels if model.any_size else layout.inverse_transform(pixels)
+        return model.compress(x, **told), pixels.nbytes
+
+    forms = [
+        replace(images.form, size=head.size) if model.any_size else images.form
+        for head in images.heads
+    ]
+    return [
+        (file.name, partial(make, file.path, form))
+        for file, form in zip(images.files, forms, strict=True)
+    ]
+
+
+def _sounds(
+    model: Any, data: str, told: dict[str, Any], skip_unreadable: bool
+) -> list[tuple[str, Made]]:
+    """Sounds, each read when its turn comes."""
+    from isthmus.core.paths import as_path
+    from isthmus.data._sources.sounds import listed_sounds, read_whole
+    from isthmus.estimators.sounds import compress_sound
+
+    clips, _ = listed_sounds(as_path(data, "source"), skip_unreadable=skip_unreadable)
+
+    def make(clip: Clip) -> tuple[bytes, int]:
+        x = read_whole(clip)
+        return compress_sound(model, x, clip.head.sample_rate, **told), x.nbytes
+
+    return [(clip.file.name, partial(make, clip)) for clip in clips]
 
 
 def _restore_folder(model: Any, data: Path, out: Path, overwrite: bool, as_json: bool) -> None:
     """Write what every file of a folder holds: images as such, anything else as arrays."""
-    from isthmus._cli import exports, pictures
+    from isthmus._cli import pictures
     from isthmus.core.files import content_of, reading
     from isthmus.data._sources.progress import track
 
@@ -179,16 +230,8 @@ def _restore_folder(model: Any, data: Path, out: Path, overwrite: bool, as_json:
     with pictures.filling(out, str(data), listed, command="decompress", overwrite=overwrite) as new:
         for path, name in track(list(names.items()), "decompressing", _WORTH_A_BAR):
             with reading(path, _RESTORE):
-                examples = model.decompress(content_of(path, _RESTORE))
-            is_image = not name.endswith(exports.ARRAY)
-            if is_image and len(examples) != 1:
-                raise InputError(f"{path} holds {len(examples)} images: decompress it by itself.")
-            content = (
-                _picture(model, examples, Path(name).suffix)
-                if is_image
-                else exports.array_bytes(examples)
-            )
-            new.write(name, content)
+                content = content_of(path, _RESTORE)
+                new.write(name, _plain_bytes(model, content, Path(name).suffix))
     say(f"{out}: {len(found)} files", {"out": out, "files": len(found)}, as_json)
 
 
@@ -197,9 +240,38 @@ def _plain_name(model: Any, name: str) -> str:
     from isthmus._cli.exports import ARRAY, PICTURE
 
     name = name.removesuffix(ENDING)
-    is_image = model.preprocessor_.spec.kind == "image"
-    endings, ending = (_LOSSLESS, PICTURE) if is_image else ((ARRAY,), ARRAY)
-    return name if name.lower().endswith(endings) else name + ending
+    spec = model.preprocessor_.spec
+    endings: tuple[str, ...] = (ARRAY,)
+    if spec.kind == "image":
+        endings = (PICTURE, *_PICTURES)
+    elif spec.sample_rate is not None:
+        endings = _SOUNDS
+    return name if name.lower().endswith(endings) else name + endings[0]
+
+
+def _plain_bytes(model: Any, content: bytes, ending: str) -> bytes:
+    """What compressed data hold, as the bytes of a file: an image, a sound, or an array."""
+    from isthmus._cli import exports
+
+    if ending.lower() in _SOUNDS:
+        return _sound(model, content, ending)
+    examples = model.decompress(content)
+    if ending == exports.ARRAY:
+        return exports.array_bytes(examples)
+    if len(examples) != 1:
+        raise InputError(
+            f"these are {len(examples)} images: decompress them by themselves, as .npy or .png."
+        )
+    return _picture(model, examples, ending)
+
+
+def _sound(model: Any, content: bytes, ending: str) -> bytes:
+    """A sound as the bytes of a file; one that goes beyond [-1, 1] is made quieter."""
+    from isthmus.data._sources.sound_files import sound_bytes
+    from isthmus.estimators.sounds import decompress_sound
+
+    x = decompress_sound(model, content)
+    return sound_bytes(ending.lower(), x, model.preprocessor_.spec.sample_rate)[0]
 
 
 def _picture(model: Any, examples: Any, ending: str) -> bytes:

@@ -31,14 +31,15 @@ def continued_codes(
     Raises:
         InputError: for a prior that cannot go on from what is there.
     """
-    if not prior.levels_ or not prior.continues:
-        raise InputError(
-            f"seconds longer than a window of training need a prior that goes on from the indices"
-            f" before, which {type(prior).__name__} does not: fit_prior(X, prior='pixelcnn') of a"
-            " quantised member, or leave seconds out."
-        )
     sizes = [level.grid[0] for level in prior.levels_]
     ends = [level.grid[0] for level in wanted]
+    is_longer = any(end > size for end, size in zip(ends, sizes, strict=bool(sizes)))
+    if not sizes or (is_longer and not prior.continues):
+        raise InputError(
+            f"seconds need a prior over indices that goes on from those before, which"
+            f" {type(prior).__name__} does not: call fit_prior(X, prior='transformer') of a"
+            " quantised member, or leave seconds out."
+        )
     if label is None and prior.classes_ is not None:
         label = [prior.classes_.names[place] for place in prior.classes_.draw(n).tolist()]
     rows = [torch.full((n, end + size), -1) for end, size in zip(ends, sizes, strict=True)]
@@ -47,7 +48,11 @@ def continued_codes(
         begins = [round(window * step * size / sizes[0]) for size in sizes]
         spans = [slice(begin, begin + size) for begin, size in zip(begins, sizes, strict=True)]
         known = torch.cat([row[:, span] for row, span in zip(rows, spans, strict=True)], dim=1)
-        found = prior.complete(known, label=label, temperature=temperature)
+        found = (
+            prior.complete(known, label=label, temperature=temperature)
+            if window
+            else prior.sample(n, label=label, temperature=temperature)
+        )
         for row, span, part in zip(rows, spans, found.split(sizes, dim=1), strict=True):
             row[:, span] = part
         if all(span.stop >= end for span, end in zip(spans, ends, strict=True)):

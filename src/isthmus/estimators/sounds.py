@@ -15,6 +15,7 @@ from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 
 _OVERLAP = 4  # a quarter of a window fades into the next
+_FEW = 8  # an eighth, where steps that are coded twice cost bytes
 
 
 def restore_sound(
@@ -79,6 +80,63 @@ def restore_sound(
     back = resampled(whole, spec.sample_rate, sample_rate)[..., : len(values)]
     found = back.reshape(-1, back.shape[-1]).T.astype(np.float32)  # (time, channels)
     return found.reshape(np.shape(x))
+
+
+def compress_sound(member: Estimator, x: Any, sample_rate: int, **told: Any) -> bytes:
+    """A whole sound as few bytes, at the rate of training, cut into windows.
+
+    Args:
+        member: a trained member of sounds that compresses.
+        x: ``(time,)`` or ``(time, channels)``, in [-1, 1], with the channels of training.
+        sample_rate: steps a second of x.
+        told: what else :meth:`~isthmus.Estimator.compress` is told.
+
+    Raises:
+        InputError: for a member that was not trained on sounds, and for other channels.
+    """
+    spec = _spec_of(member)
+    require_count("sample_rate", sample_rate)
+    values = series_values(x, "x")  # (time, channels)
+    channels, length = spec.shape
+    if channels != values.shape[1]:
+        raise InputError(
+            f"x has {values.shape[1]} channel{'s' * (values.shape[1] != 1)}, but"
+            f" {type(member).__name__} was trained on {channels}: give as many."
+        )
+    whole = resampled(values.T, sample_rate, spec.sample_rate)  # (channels, time)
+    stride = length - length // _FEW
+    starts = range(0, max(1, whole.shape[1] - length // _FEW), stride)
+    cut = np.full((len(starts), channels, length), np.nan, np.float32)
+    for window, start in zip(cut, starts, strict=True):
+        part = whole[:, start : start + length]
+        window[:, : part.shape[1]] = part
+    return member.compress(cut, **told)
+
+
+def decompress_sound(member: Estimator, data: bytes) -> np.ndarray:
+    """The sound ``(time, channels)`` of what :func:`compress_sound` gave, at the training's rate.
+
+    One window fades into the next where they overlap.
+
+    Raises:
+        InputError: as :meth:`~isthmus.Estimator.decompress` does.
+    """
+    spec = _spec_of(member)
+    made = np.asarray(member.decompress(data))  # (windows, channels, length)
+    length = spec.shape[1]
+    stride = length - length // _FEW
+    last = int((~np.isnan(made[-1]).all(0)).sum())
+    cut = Sounds(
+        x=made,
+        kind="signal",
+        stride=stride,
+        starts=stride * np.arange(len(made)),
+        places=np.zeros(len(made), np.int64),
+        files=("sound",),
+        steps=np.array([stride * (len(made) - 1) + last]),
+        sample_rate=spec.sample_rate,
+    )
+    return cut.fold(np.nan_to_num(made))[0].astype(np.float32)
 
 
 def _spec_of(member: Estimator) -> Any:
