@@ -38,6 +38,8 @@ KEYS = ("image", "codec", "setting")
 PAGE = pages.DOCS / "rate-distortion.md"
 CIFAR_IMAGES = 200
 _JUDGED = 256  # patches
+# gradients have a norm of some millions, and of a thousand times as much at times
+_NORM = 1e5
 WEIGHTS = (30, 100, 300, 1000)
 
 
@@ -85,16 +87,18 @@ def train(arguments: argparse.Namespace) -> None:
     random = np.random.default_rng(0)
     x = turned(data.train.x[random.permutation(len(data.train.x))][: arguments.patches])
 
-    def member(epochs: int, seconds: float) -> ist.Hyperprior:
-        return untrained(arguments, epochs=epochs, callbacks=[Until(seconds)])
-
-    # some epochs tell how many will fit; the first one holds what is done once
-    some = x[: max(1, len(x) // 8)]
-    trial = member(3, arguments.seconds / 5).fit(some)
+    # an epoch of some tells how many will fit; the one before it holds what is done once
+    some = x[: max(1, len(x) // 16)]
+    trial = untrained(arguments, epochs=2).fit(some)
     each = trial.history_[-1]["seconds"] * len(x) / len(some)
     left = arguments.seconds - (time.monotonic() - start)
-    model = member(max(1, int(0.95 * left / each)), left).fit(x)
-    model.save(arguments.out)
+    model = untrained(arguments) if arguments.start is None else ist.load(arguments.start)
+    model.set_params(
+        epochs=max(1, int(0.95 * left / each)),
+        callbacks=[Until(left)],
+        warm_start=arguments.start is not None,
+    )
+    model.fit(x).save(arguments.out)
     kept = KeptRows(RESULTS, KEYS, anew=True)
     steps = len(model.history_) * -(-len(x) // arguments.batch_size)
     said = {"steps": steps, "seconds": time.monotonic() - start, "device": device_of(model)}
@@ -118,6 +122,7 @@ def untrained(arguments: argparse.Namespace, **values: Any) -> ist.Hyperprior:
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         schedule="cosine",
+        clip_norm=_NORM,
         precision="tf32" if torch.cuda.is_available() else "float32",
         random_state=0,
         verbose=2,
@@ -167,7 +172,7 @@ def measure(arguments: argparse.Namespace) -> None:
                 found |= of_the_coder(model, image)
             kept.put((name, codec, setting), found)
             print(name, codec, setting, {key: round(value, 4) for key, value in found.items()})
-    for codec, setting, found in small_images(model):
+    for codec, setting, found in small_images(model, kept):
         kept.put(("cifar10", codec, setting), found)
         print("cifar10", codec, setting, found)
 
@@ -274,10 +279,10 @@ def ms_ssim(image: np.ndarray, restored: np.ndarray) -> float:
     return float(multiscale_structural_similarity_index_measure(a, b, data_range=255.0))
 
 
-def small_images(model: Any) -> Iterator[tuple[str, int, dict[str, float]]]:
+def small_images(model: Any, kept: KeptRows) -> Iterator[tuple[str, int, dict[str, float]]]:
     """CIFAR-10: the mean of files of an image each, and, of the model, one file of all."""
     x = ist.data.load("cifar10").test.x[:CIFAR_IMAGES]
-    images = np.moveaxis(x, 1, -1)
+    images, model = np.moveaxis(x, 1, -1), model.for_size(32, 32)
     for quality in range(len(model.distortion_weights)):
         model.quality = quality
         restored = pixels_of(model.reconstruct(x))
@@ -290,6 +295,8 @@ def small_images(model: Any) -> Iterator[tuple[str, int, dict[str, float]]]:
         )
     for name, codec in CODECS.items():
         for quality in codec.qualities:
+            if not kept.lacks("cifar10", name, quality):
+                continue
             files = [codec.encode(Image.fromarray(one), quality) for one in images]
             restored = np.stack([opened(file) for file in files])
             yield name, quality, _of_small(images, restored, [len(file) for file in files])
@@ -328,11 +335,23 @@ def at_equal_bytes(model: Any, image: np.ndarray, quality: int) -> Iterator[pict
     assert own is not None
     given = Image.fromarray(image)
     for name, codec in CODECS.items():
-        files = [codec.encode(given, setting) for setting in range(1, 96, 2)]
-        content = max((file for file in files if len(file) <= own[2]), key=len, default=files[0])
+        content = largest(codec, given, own[2])
         restored = opened(content)
         yield name, restored, len(content), psnr(image, restored)
     yield own
+
+
+def largest(codec: Codec, image: Image.Image, size: int) -> bytes:
+    """The file of the highest quality that is no larger than a size, or of the lowest."""
+    best, low, high = codec.encode(image, 1), 1, 95
+    while low < high:
+        middle = (low + high + 1) // 2
+        content = codec.encode(image, middle)
+        if len(content) <= size:
+            best, low = content, middle
+        else:
+            high = middle - 1
+    return best
 
 
 def main() -> None:
@@ -348,6 +367,7 @@ def main() -> None:
     trains.add_argument("--learning-rate", type=float, default=5e-4)
     trains.add_argument("--network", default="gdn", choices=("gdn", "conv"))
     trains.add_argument("--hidden", default="64,64,64,128")
+    trains.add_argument("--start", help="a run to go on from")
     trains.add_argument("--out", required=True)
     trains.set_defaults(run_command=train)
     for name, command in (("measure", measure), ("draw", draw)):
