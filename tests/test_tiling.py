@@ -10,8 +10,9 @@ import pytest
 from sklearn.datasets import load_sample_image
 
 import isthmus as ist
+from isthmus.core.tiles import ramp, starts, windows
 from isthmus.estimators._sizes import for_shape
-from isthmus.estimators.tiling import Reach, Tiled, ramp, starts, windows
+from isthmus.estimators.tiling import Reach, Tiled
 
 pytestmark = pytest.mark.filterwarnings("ignore::isthmus.errors.LearningWarning")
 BRIEF: dict[str, Any] = {
