@@ -29,18 +29,11 @@ from PIL import Image
 import isthmus as ist
 from benchmarks import pages
 from benchmarks import rate_distortion_pictures as pictures
+from benchmarks import rate_distortion_training as training
 from benchmarks.kept import ANEW, KeptRows
-from isthmus.training.callbacks import Callback
-from isthmus.training.loop import Trainer
 
-RESULTS = Path(__file__).parent / "results" / "rate_distortion.jsonl"
-KEYS = ("image", "codec", "setting")
 PAGE = pages.DOCS / "rate-distortion.md"
 CIFAR_IMAGES = 200
-_JUDGED = 256  # patches
-# gradients have a norm of some millions, and of a thousand times as much at times
-_NORM = 1e5
-WEIGHTS = (30, 100, 300, 1000)
 
 
 @dataclass(frozen=True)
@@ -65,99 +58,13 @@ CODECS = {
 }
 
 
-class Until(Callback):
-    """Ends training at a time, whatever the epoch."""
-
-    def __init__(self, seconds: float) -> None:
-        self.end = time.monotonic() + seconds
-
-    def on_epoch_end(self, trainer: Trainer, row: Mapping[str, float]) -> None:
-        """Stop where the next epoch would end too late."""
-        if time.monotonic() + row["seconds"] > self.end:
-            trainer.stop("the time is over")
-
-
-def train(arguments: argparse.Namespace) -> None:
-    """Train one model for several rates, as long as it was told, and judge it by held-out patches.
-
-    Those are of photographs that give none to train on.
-    """
-    start = time.monotonic()
-    data = ist.data.load(arguments.photographs, patch=arguments.patch, test_fraction=0.08)
-    random = np.random.default_rng(0)
-    x = turned(data.train.x[random.permutation(len(data.train.x))][: arguments.patches])
-
-    # an epoch of some tells how many will fit; the one before it holds what is done once
-    some = x[: max(1, len(x) // 16)]
-    trial = untrained(arguments, epochs=2).fit(some)
-    each = trial.history_[-1]["seconds"] * len(x) / len(some)
-    left = arguments.seconds - (time.monotonic() - start)
-    model = untrained(arguments) if arguments.start is None else ist.load(arguments.start)
-    model.set_params(
-        epochs=max(1, int(0.95 * left / each)),
-        callbacks=[Until(left)],
-        warm_start=arguments.start is not None,
-    )
-    model.fit(x).save(arguments.out)
-    kept = KeptRows(RESULTS, KEYS, anew=True)
-    steps = len(model.history_) * -(-len(x) // arguments.batch_size)
-    said = {"steps": steps, "seconds": time.monotonic() - start, "device": device_of(model)}
-    held_out = data.test.x[random.permutation(len(data.test.x))[:_JUDGED]]
-    for quality in range(len(WEIGHTS)):
-        model.quality = quality
-        codec = f"{pictures.OWN}, {arguments.network}"
-        kept.put(("held-out patches", codec, quality), {**on_patches(model, held_out), **said})
-    print(f"{arguments.out}: {len(x)} patches, {len(model.history_)} epochs, {steps} steps")
-
-
-def untrained(arguments: argparse.Namespace, **values: Any) -> ist.Hyperprior:
-    """The member that is trained, with settings of the command line."""
-    widths = tuple(int(width) for width in arguments.hidden.split(","))
-    return ist.Hyperprior(
-        network=arguments.network,
-        hidden=widths,
-        latent_dim=widths[-1],
-        hyper_channels=64,
-        distortion_weights=WEIGHTS,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        schedule="cosine",
-        clip_norm=_NORM,
-        precision="tf32" if torch.cuda.is_available() else "float32",
-        random_state=0,
-        verbose=2,
-        **values,
-    )
-
-
-def on_patches(model: Any, x: np.ndarray) -> dict[str, float]:
-    """Bits per pixel by the likelihood, and the PSNR of the mean squared error, of patches."""
-    terms, (_, channels, height, width) = model.terms(x), x.shape
-    error = terms["distortion"].mean() / (channels * height * width)
-    return {
-        "bits_per_pixel": float(terms["rate"].mean() / np.log(2) / height / width),
-        "psnr": float(-10 * np.log10(error)),
-    }
-
-
-def device_of(model: Any) -> str:
-    """The name of the accelerator that a model is on, or "CPU"."""
-    device = next(model.module_.parameters()).device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-
-
-def turned(x: np.ndarray) -> np.ndarray:
-    """Every patch as it is, mirrored, turned on its diagonal, and both."""
-    return np.concatenate([x, x[..., ::-1], x.swapaxes(2, 3), x.swapaxes(2, 3)[..., ::-1]])
-
-
 def measure(arguments: argparse.Namespace) -> None:
     """Files of every image by every codec: their sizes, and what is left of the image.
 
     What is measured of other codecs stays; ``--anew`` measures that again too.
     """
     model = ist.load(arguments.run)
-    kept = KeptRows(RESULTS, KEYS, anew=arguments.anew)
+    kept = KeptRows(pictures.RESULTS, pictures.KEYS, anew=arguments.anew)
     for name, image in photographs(arguments.photographs_of):
         for codec, setting, encode, decode in ways(model, image):
             if codec != pictures.OWN and not kept.lacks(name, codec, setting):
@@ -313,7 +220,7 @@ def _of_small(images: np.ndarray, restored: np.ndarray, sizes: Sequence[int]) ->
 
 def draw(arguments: argparse.Namespace) -> None:
     """The page's numbers, the curves of what was measured, and details at equal bytes."""
-    rows = KeptRows(RESULTS, KEYS).rows()
+    rows = KeptRows(pictures.RESULTS, pictures.KEYS).rows()
     pages.fill(PAGE, pictures.numbers(rows))
     pictures.write(pictures.curves(rows), "rate-distortion.png")
     model, shown = ist.load(arguments.run), {}
@@ -369,7 +276,7 @@ def main() -> None:
     trains.add_argument("--hidden", default="64,64,64,128")
     trains.add_argument("--start", help="a run to go on from")
     trains.add_argument("--out", required=True)
-    trains.set_defaults(run_command=train)
+    trains.set_defaults(run_command=training.train)
     for name, command in (("measure", measure), ("draw", draw)):
         uses = commands.add_parser(name)
         uses.add_argument("run")

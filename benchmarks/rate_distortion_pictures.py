@@ -24,6 +24,8 @@ from isthmus.figures._style import (
     quiet,
 )
 
+RESULTS = Path(__file__).parent / "results" / "rate_distortion.jsonl"
+KEYS = ("image", "codec", "setting")
 OWN = "Hyperprior"
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket")
 """Photographs of scikit-image with colours; no patch of them is trained on."""

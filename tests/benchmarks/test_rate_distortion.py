@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import pages, rate_distortion, rate_distortion_pictures
+from benchmarks import (
+    pages,
+    rate_distortion,
+    rate_distortion_pictures,
+    rate_distortion_training,
+)
 from benchmarks.kept import KeptRows
 
 
@@ -68,7 +73,7 @@ def test_every_codec_gives_a_file_that_its_own_reader_opens() -> None:
 
 def test_patches_are_turned_so_that_all_four_differ() -> None:
     x = np.arange(2 * 3 * 4 * 4).reshape(2, 3, 4, 4)
-    found = rate_distortion.turned(x)
+    found = rate_distortion_training.turned(x)
     assert len(found) == 8
     assert len({each.tobytes() for each in found}) == 8
     assert all(
@@ -78,6 +83,6 @@ def test_patches_are_turned_so_that_all_four_differ() -> None:
 
 def test_the_page_has_the_numbers_that_were_measured() -> None:
     text = rate_distortion.PAGE.read_text(encoding="utf-8")
-    rows = KeptRows(rate_distortion.RESULTS, rate_distortion.KEYS).rows()
+    rows = KeptRows(rate_distortion_pictures.RESULTS, rate_distortion_pictures.KEYS).rows()
     assert pages.filled(text, rate_distortion_pictures.numbers(rows)) == text
     assert len(pages.MARKED.findall(text)) > 40
