@@ -168,12 +168,6 @@ def test_a_model_that_is_not_the_one_names_it(
     assert (ist.decompress(content, [other, charged]) == plain.reconstruct(x)).all()
 
 
-def test_what_has_no_exact_codes_says_what_has(digits: ist.data.Data) -> None:
-    model = ist.AE(epochs=1, verbose=0).fit(digits.train.x[:64])
-    with pytest.raises(ist.InputError, match=r"codes of AE are real numbers.*such as 'vqvae'"):
-        model.compress(digits.test.x)
-
-
 @pytest.mark.parametrize("has_prior", [False, True])
 def test_every_damaged_byte_is_refused(
     plain: ist.VQVAE, charged: ist.VQVAE, digits: ist.data.Data, has_prior: bool

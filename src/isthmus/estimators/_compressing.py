@@ -11,12 +11,12 @@ from isthmus.compression.matching import identity_of, require_same
 from isthmus.compression.varints import damaged
 from isthmus.data._sequences import as_list, lacks_steps
 from isthmus.data.incoming import incoming
-from isthmus.errors import InputError
 from isthmus.estimators._lossless import LosslessMixin
+from isthmus.estimators._vectors import VectorCodingMixin
 from isthmus.estimators.precision import dtype_of
 
 
-class CompressionMixin(LosslessMixin):
+class CompressionMixin(VectorCodingMixin, LosslessMixin):
     """How a member turns examples into few bytes."""
 
     any_size: ClassVar[bool] = False
@@ -26,7 +26,9 @@ class CompressionMixin(LosslessMixin):
         """Examples as few bytes, which :meth:`decompress` makes into reconstructions.
 
         The codes of quantised members are coded by the prior of :meth:`fit_prior`, in as many bits
-        as it says, or all alike where none is fitted. The bytes hold what a conditional member was
+        as it says, or all alike where none is fitted. Codes that are vectors are rounded, so that
+        reconstructions err by one per cent more at the most, and coded under a fitted mixture, or
+        under the standard normal prior of drawn codes. The bytes hold what a conditional member was
         told, and no model: they need this one, whose checksum they name. Needs the extra ``files``.
 
         Args:
@@ -37,8 +39,8 @@ class CompressionMixin(LosslessMixin):
                 as its evidence bound says: by bits back where codes are drawn.
 
         Raises:
-            InputError: for members whose codes are real numbers, but for lossless ones; for a prior
-                that cannot say how likely a code is, and a likelihood without masses.
+            InputError: for a prior under which codes cannot be coded, for vectors without a prior,
+                and, where it is lossless, for a likelihood without masses.
         """
         self._fitted()
         X = incoming(X)
@@ -59,21 +61,16 @@ class CompressionMixin(LosslessMixin):
 
     def _coded(self, X: Any, condition: Any) -> Coded:
         """Examples as streams; a member with another way of its own gives that."""
-        if not self._levels:
-            raise InputError(
-                f"the codes of {type(self).__name__} are real numbers, which no file holds exactly:"
-                " train a member with whole ones, such as 'vqvae', or pass lossless=True where its"
-                " likelihood is of single values."
-            )
         x = self._array(X)
-        indices = self._posterior(X, condition).indices
-        given = self._told(X, condition, len(indices))
-        streams = (
-            self._condition_stream(given),
-            self._steps_stream(x),
-            *self._index_streams(indices, given),
-        )
-        form = Form(len(indices), self.preprocessor_.layout.outer, dtype_of(X))
+        if self._levels:
+            indices = self._posterior(X, condition).indices
+            n, given = len(indices), self._told(X, condition, len(indices))
+            codes = self._index_streams(indices, given)
+        else:
+            codes, n = self._vector_streams(X, condition)
+            given = self._told(X, condition, n)
+        streams = (self._condition_stream(given), self._steps_stream(x), *codes)
+        form = Form(n, self.preprocessor_.layout.outer, dtype_of(X))
         return Coded(form, streams, by_prior=self.prior_ is not None)
 
     def _uncoded(self, coded: Coded) -> Any:
@@ -84,8 +81,11 @@ class CompressionMixin(LosslessMixin):
         self._require_room(form.n)
         told, lengths, *groups = coded.streams
         given = self._condition_of(told, form.n)
-        indices = self._indices_of(tuple(groups), form.n, given, coded.by_prior)
-        found = self._decoded(indices, np.empty(0, form.dtype), given=given)
+        if self._levels:
+            codes = self._indices_of(tuple(groups), form.n, given, coded.by_prior)
+        else:
+            codes = self._vectors_of(tuple(groups), form.n)
+        found = self._decoded(codes, np.empty(0, form.dtype), given=given)
         return self._cut(found, lengths, form)
 
     def _steps_stream(self, x: Any) -> bytes:
