@@ -17,7 +17,7 @@ from scipy.stats import norm
 
 import isthmus as ist
 from isthmus.compression import rounding
-from isthmus.compression.container import unpack
+from isthmus.compression.container import read_coded
 from isthmus.compression.frequencies import SCALES, frequencies, gaussian
 from isthmus.core.batch import Batch
 from isthmus.core.bounds import bounded
@@ -291,7 +291,7 @@ def test_a_file_gives_the_reconstruction_of_any_size_and_quality(model: Any) -> 
 def test_a_file_has_the_bits_of_the_table_and_of_the_rate(model: Any) -> None:
     x = pictures(96)
     y, z, scale = model.encode(x)
-    streams = unpack(model.compress(x))[0].streams
+    streams = read_coded(model.compress(x))[0].streams
     bits = 8 * sum(map(len, streams))
     places = np.rint(8 * np.log2(scale)).astype(int) + 26
     tables = [gaussian(index) / 2**24 for index in range(SCALES)]
@@ -329,7 +329,7 @@ def test_scales_that_another_machine_would_round_otherwise_are_written_down(
     x = pictures(2, 48, 48)
     monkeypatch.setattr(rounding, "MARGIN", 0.05)  # so that some lie within it
     content = model.compress(x)
-    notes = unpack(content)[0].streams[2]
+    notes = read_coded(content)[0].streams[2]
     assert len(notes) > 8
     wanted = model.decompress(content)
     table_places = HyperpriorBottleneck.table_places
