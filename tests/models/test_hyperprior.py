@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.stats import norm
 
 import isthmus as ist
@@ -198,6 +200,13 @@ def test_a_code_is_whole_numbers_and_decoding_it_is_the_reconstruction(model: An
     assert np.array_equal(model.transform(x), y.reshape(5, -1))
 
 
+def test_an_evaluation_says_the_bits_of_a_pixel(model: Any) -> None:
+    x = pictures(12)
+    data = ist.data.Data("pictures", ist.data.Part(x), ist.data.Part(x))
+    found = ist.evaluate(model, data)["bits_per_pixel"].value
+    assert found == pytest.approx(model.terms(x)["rate"].mean() / math.log(2) / 32**2)
+
+
 @pytest.mark.parametrize("size", [(70, 45), (16, 100), (5, 7)])
 def test_images_of_any_size(model: Any, size: tuple[int, int]) -> None:
     x = pictures(2, *size)
@@ -344,6 +353,30 @@ def test_codes_that_come_out_otherwise_are_refused(
     )
     with pytest.raises(ist.InputError, match="the codes come out otherwise here than they went in"):
         model.decompress(content)
+
+
+@pytest.mark.parametrize("channels", ["first", "last", "none"])
+def test_image_files_of_any_size_whatever_the_layout_of_training(
+    channels: str, tmp_path: Path, status_of: Callable[..., int]
+) -> None:
+    x, files = pictures(10), pictures(2, 41, 30)
+    if channels == "last":
+        x = np.moveaxis(x, 1, -1)
+    if channels == "none":
+        x = x[:, 0]
+    ist.Hyperprior(epochs=1, **NARROW).fit(x).save(tmp_path / "run")
+    (tmp_path / "in").mkdir()
+    mode = "L" if channels == "none" else "RGB"
+    for place, image in enumerate(files):
+        Image.fromarray(np.moveaxis(image, 0, -1)).convert(mode).save(tmp_path / f"in/{place}.png")
+    names = [tmp_path / name for name in ("run", "in", "files", "out")]
+    assert status_of("compress", *names[:3], "--quality", "1") == 0
+    assert status_of("decompress", names[0], *names[2:]) == 0
+    restored = sorted((tmp_path / "out").glob("*.png"))
+    assert len(restored) == 2
+    for path in restored:
+        with Image.open(path) as image:
+            assert (image.size, image.mode) == ((30, 41), mode)
 
 
 @pytest.mark.slow

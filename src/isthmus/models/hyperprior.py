@@ -166,7 +166,7 @@ class Hyperprior(Estimator):
 
     def _coded(self, X: Any, condition: Any) -> Coded:
         member = self._suiting(X)
-        y, z, _ = member._posterior(X)
+        y, z, _ = member._posterior(X, condition)
         grid = y.reshape(*y.shape[:2], *member._bottleneck_in_float64().grid)
         file = written(member._bottleneck_in_float64(), grid, z)
         form = ExampleForm(len(y), member.preprocessor_.layout.outer, dtype_of(X))
