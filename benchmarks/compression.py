@@ -259,9 +259,9 @@ def timed() -> Iterator[dict[str, float]]:
     clock, running = {"coder": 0.0}, [False]
     watched = [
         *((coder.Writer, name) for name in ("write", "write_uniform", "content")),
-        *((coder.Source, name) for name in ("read", "read_uniform")),
+        *((coder.SymbolSource, name) for name in ("read", "read_uniform")),
         *((coder.Stack, name) for name in ("push", "push_gaussian", "draw", "give_back")),
-        *((indices, name) for name in ("rounded", "resolved", "frequencies", "notes_of")),
+        *((indices, name) for name in ("rounded", "rounded_as", "frequencies", "notes_of")),
         *((values.ValueCoder, name) for name in ("push", "write", "read")),
     ]
     kept = [(owner, name, getattr(owner, name)) for owner, name in watched]

@@ -11,7 +11,7 @@ import torch
 from scipy.stats import norm
 
 import isthmus as ist
-from isthmus.compression import unpack
+from isthmus.compression import read_coded
 from isthmus.compression.indices import IndexCoder
 from isthmus.compression.vectors import MixtureGrid
 
@@ -92,7 +92,7 @@ def test_rounding_costs_a_hundredth_at_most(
     assert ((found - x) ** 2).sum() <= 1.01 * ((alone - x) ** 2).sum()
     floats = alone.size if settings else 4 * 3 * 50
     assert len(content) < floats / 2
-    assert unpack(content)[0].by_prior is (member is ist.AE)
+    assert read_coded(content)[0].by_prior is (member is ist.AE)
 
 
 def test_a_prior_that_is_no_mixture_is_named(digits: ist.data.Data) -> None:

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from isthmus.compression.container import Coded, Form, pack, unpack
+from isthmus.compression.container import Coded, ExampleForm, coded_bytes, read_coded
 from isthmus.compression.matching import identity_of, require_same
-from isthmus.compression.varints import damaged
+from isthmus.compression.varints import damaged_data
 from isthmus.data._sequences import as_list, lacks_steps
 from isthmus.data.incoming import incoming
 from isthmus.estimators._lossless import LosslessMixin
@@ -45,7 +45,7 @@ class CompressionMixin(VectorCodingMixin, LosslessMixin):
         self._fitted()
         X = incoming(X)
         coded = self._coded_whole(X, condition) if lossless else self._coded(X, condition)
-        return pack(coded, identity_of(cast(Any, self), with_prior=coded.by_prior))
+        return coded_bytes(coded, identity_of(cast(Any, self), with_prior=coded.by_prior))
 
     def decompress(self, data: bytes) -> Any:
         """What :meth:`compress` was given, as :meth:`reconstruct` gives it back, or as it was.
@@ -55,7 +55,7 @@ class CompressionMixin(VectorCodingMixin, LosslessMixin):
                 names.
         """
         self._fitted()
-        coded, identity = unpack(data)
+        coded, identity = read_coded(data)
         require_same(identity, identity_of(cast(Any, self), with_prior=coded.by_prior))
         return self._whole_of(coded) if coded.method == "everything" else self._uncoded(coded)
 
@@ -70,14 +70,14 @@ class CompressionMixin(VectorCodingMixin, LosslessMixin):
             codes, n = self._vector_streams(X, condition)
             given = self._told(X, condition, n)
         streams = (self._condition_stream(given), self._steps_stream(x), *codes)
-        form = Form(n, self.preprocessor_.layout.outer, dtype_of(X))
+        form = ExampleForm(n, self.preprocessor_.layout.outer, dtype_of(X))
         return Coded(form, streams, by_prior=self.prior_ is not None)
 
     def _uncoded(self, coded: Coded) -> Any:
         """The reconstructions of what :meth:`_coded` gave."""
         form = coded.form
         if len(coded.streams) < 3 or form.shape != self.preprocessor_.layout.outer:
-            raise damaged()
+            raise damaged_data()
         self._require_room(form.n)
         told, lengths, *groups = coded.streams
         given = self._condition_of(told, form.n)
@@ -96,12 +96,12 @@ class CompressionMixin(VectorCodingMixin, LosslessMixin):
         lengths = [row.shape[-1 if kind == "signal" else 0] for row in as_list(x, kind)]
         return np.array(lengths, "<u4").tobytes()
 
-    def _cut(self, found: Any, stream: bytes, form: Form) -> Any:
+    def _cut(self, found: Any, stream: bytes, form: ExampleForm) -> Any:
         """Examples as long as they were: NaN behind the end of each, or, of a list, a list."""
         kind = self.preprocessor_.spec.kind
         if stream:
             if len(stream) != 4 * form.n or kind not in ("signal", "sequence"):
-                raise damaged()
+                raise damaged_data()
             lengths = np.frombuffer(stream, "<u4").reshape(-1, *[1] * (found.ndim - 1))
             axis = found.ndim - 1 if kind == "signal" else 1
             places = np.arange(found.shape[axis]).reshape(-1, *[1] * (found.ndim - 1 - axis))

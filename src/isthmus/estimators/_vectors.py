@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from isthmus.compression.indices import IndexCoder
-from isthmus.compression.varints import damaged
+from isthmus.compression.varints import damaged_data
 from isthmus.compression.vectors import FINEST, MixtureGrid
 from isthmus.core.reductions import squared_error
 from isthmus.errors import InputError
@@ -54,7 +54,7 @@ class VectorCodingMixin(CodingMixin):
     def _vectors_of(self, streams: tuple[bytes, ...], n: int) -> Tensor:
         """The codes ``(n, *code_shape)`` of what :meth:`_vector_streams` gave."""
         if len(streams) < 2 or len(streams[0]) != 1 or streams[0][0] > FINEST:
-            raise damaged()
+            raise damaged_data()
         grid = self._grid(streams[0][0])
         return self._on_grid(grid, IndexCoder(grid.levels, grid).decode(streams[1:], n))
 

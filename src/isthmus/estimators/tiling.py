@@ -123,13 +123,16 @@ class Tiled:
     @cached_property
     def reach(self) -> Reach | None:
         """How far a value of an image is seen where the member only convolves; None elsewhere."""
-        cell = self._cell
-        if cell is None:
+        coarse = _coarsest(self.model)
+        if coarse is None:
             return None
+        cell = 2 ** math.ceil(math.log2(self.model._settled.spec.shape[1] / coarse))
         sides = cell * _CELLS
         try:
             member = for_shape(self.model, self.model._settled.layout.sized(sides, sides).outer)
         except InputError:
+            return None
+        if _coarsest(member) != _CELLS:  # its cells are no powers of two
             return None
         middle = slice(sides // 2, sides // 2 + cell)
         with member._inference() as module:
@@ -143,16 +146,6 @@ class Tiled:
             return None
         margin = max(middle.start - low, high + 1 - middle.stop)
         return Reach(cell, math.ceil(margin / cell) * cell)
-
-    @property
-    def _cell(self) -> int | None:
-        """The pixels of a cell of the coarsest grid of the code; None where it has none."""
-        code = self.model.module_.bottleneck
-        grids = [level.grid for level in code.levels] or [code.code_shape[1:]]
-        if len(grids[0]) != 2:
-            return None
-        height, coarse = self.model.preprocessor_.spec.shape[1], min(grid[0] for grid in grids)
-        return 2 ** math.ceil(math.log2(height / coarse))
 
     def _each(self, X: Any, make: Made) -> Any:
         images, give_back = self._images(X)
@@ -282,6 +275,13 @@ class Tiled:
         if not images:
             raise InputError("X holds no images: give at least one.")
         return images, give_back
+
+
+def _coarsest(member: Any) -> int | None:
+    """The height of the coarsest grid of a code; None where it has none."""
+    code = member.module_.bottleneck
+    grids = [level.grid for level in code.levels] or [code.code_shape[1:]]
+    return min(grid[0] for grid in grids) if len(grids[0]) == 2 else None
 
 
 def _told(condition: Any) -> dict[str, Any]:
