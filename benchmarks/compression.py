@@ -76,11 +76,12 @@ def bins_of(name: str) -> int:
 
 def vae(name: str, epochs: int, **settings: Any) -> ist.VAE:
     """A VAE whose likelihood gives a mass to every grey."""
+    is_small = name == "digits"
     return ist.VAE(
-        latent_dim=10 if name == "digits" else 40,
-        hidden=(64, 64) if name == "digits" else (32, 64),
-        network="mlp" if name == "digits" else "residual",
-        likelihood=ist.likelihoods.LogisticMixture(components=5, bins=bins_of(name)),
+        latent_dim=10 if is_small else 30,
+        hidden=(64, 64) if is_small else (256,),
+        network="mlp",
+        likelihood=ist.likelihoods.LogisticMixture(components=3, bins=bins_of(name)),
         epochs=epochs,
         learning_rate=2e-3,
         schedule="cosine",
@@ -98,9 +99,9 @@ def pixelcnn(name: str, epochs: int, **settings: Any) -> ist.priors.PixelCNN:
     )
 
 
-def train(name: str, kind: str, seconds: float, folder: Path, most: int | None) -> None:
+def train(name: str, kind: str, folder: Path, options: argparse.Namespace) -> None:
     """Train a model of a data set on all images, or the first of them, and keep it."""
-    x = pixels(DATA[name](), "train")[:most]
+    x, seconds = pixels(DATA[name](), "train")[: options.images], options.seconds
     if kind == "vae":
         given = x if bins_of(name) == 256 else x / np.float32(16)
         fitted: Any = within(seconds, lambda n, **more: vae(name, n, **more).fit(given))
@@ -121,18 +122,20 @@ def train(name: str, kind: str, seconds: float, folder: Path, most: int | None) 
 
 
 def within(seconds: float, fit: Callable[..., Trained]) -> Trained:
-    """What a fit makes of as many epochs as the time is enough for; two are tried first."""
+    """What a fit makes of as many epochs as the time is enough for; one is tried first, or two
+    where the first compiles.
+    """
     compiled = torch.cuda.is_available()
     try:
         start = time.perf_counter()
-        trial: Any = fit(2, compile=compiled)
+        trial: Any = fit(1 + compiled, compile=compiled)
     except ist.InputError:
         compiled, start = False, time.perf_counter()
-        trial = fit(2)
+        trial = fit(1)
     each, spent = trial.history_[-1]["seconds"], time.perf_counter() - start
-    left = seconds - (spent - 2 * each if compiled else 0)  # the compiler's time comes again
+    left = seconds - (spent - 2 * each if compiled else spent)  # the compiler's time comes again
     epochs = int(min(_MOST_EPOCHS, max(1, left // each)))
-    print(f"{spent:.1f} s for two epochs, {each:.2f} s for the second: {epochs} epochs", flush=True)
+    print(f"{spent:.1f} s for a trial, {each:.2f} s for an epoch: {epochs} epochs", flush=True)
     return fit(epochs, compile=compiled, callbacks=[Deadline(1.5 * seconds)])
 
 
@@ -256,9 +259,9 @@ def timed() -> Iterator[dict[str, float]]:
     clock, running = {"coder": 0.0}, [False]
     watched = [
         *((coder.Writer, name) for name in ("write", "write_uniform", "content")),
-        *((coder.Source, name) for name in ("read", "read_uniform")),
+        *((coder.SymbolSource, name) for name in ("read", "read_uniform")),
         *((coder.Stack, name) for name in ("push", "push_gaussian", "draw", "give_back")),
-        *((indices, name) for name in ("rounded", "resolved", "frequencies", "notes_of")),
+        *((indices, name) for name in ("rounded", "rounded_as", "frequencies", "notes_of")),
         *((values.ValueCoder, name) for name in ("push", "write", "read")),
     ]
     kept = [(owner, name, getattr(owner, name)) for owner, name in watched]
@@ -307,7 +310,7 @@ def main() -> None:
     for name in options.data:
         if options.command == "train":
             for kind in options.models:
-                train(name, kind, options.seconds, options.out / name, options.images)
+                train(name, kind, options.out / name, options)
             continue
         keep(name, measure(name, options.images, options.runs))
 

@@ -27,18 +27,13 @@ import torch
 from PIL import Image
 
 import isthmus as ist
+from benchmarks import pages
 from benchmarks import rate_distortion_pictures as pictures
-from benchmarks.kept import KeptRows
-from isthmus.training.callbacks import Callback
-from isthmus.training.loop import Trainer
+from benchmarks import rate_distortion_training as training
+from benchmarks.kept import ANEW, KeptRows
 
-RESULTS = Path(__file__).parent / "results" / "rate_distortion.jsonl"
-PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
-"""Photographs of scikit-image with colours; no patch of them is trained on."""
+PAGE = pages.DOCS / "rate-distortion.md"
 CIFAR_IMAGES = 200
-_JUDGED = 256  # patches
-WEIGHTS = (30, 100, 300, 1000)
-OWN = "Hyperprior"
 
 
 @dataclass(frozen=True)
@@ -63,113 +58,38 @@ CODECS = {
 }
 
 
-class Until(Callback):
-    """Ends training at a time, whatever the epoch."""
-
-    def __init__(self, seconds: float) -> None:
-        self.end = time.monotonic() + seconds
-
-    def on_epoch_end(self, trainer: Trainer, row: Mapping[str, float]) -> None:
-        """Stop where the next epoch would end too late."""
-        if time.monotonic() + row["seconds"] > self.end:
-            trainer.stop("the time is over")
-
-
-def train(arguments: argparse.Namespace) -> None:
-    """Train one model for several rates, as long as it was told, and judge it by held-out patches.
-
-    Those are of photographs that give none to train on.
-    """
-    start = time.monotonic()
-    data = ist.data.load(arguments.photographs, patch=arguments.patch, test_fraction=0.08)
-    random = np.random.default_rng(0)
-    x = turned(data.train.x[random.permutation(len(data.train.x))][: arguments.patches])
-
-    def member(epochs: int, seconds: float) -> ist.Hyperprior:
-        return untrained(arguments, epochs=epochs, callbacks=[Until(seconds)])
-
-    # some epochs tell how many will fit; the first one holds what is done once
-    some = x[: max(1, len(x) // 8)]
-    trial = member(3, arguments.seconds / 5).fit(some)
-    each = trial.history_[-1]["seconds"] * len(x) / len(some)
-    left = arguments.seconds - (time.monotonic() - start)
-    model = member(max(1, int(0.95 * left / each)), left).fit(x)
-    model.save(arguments.out)
-    kept = KeptRows(RESULTS, ("image", "codec", "setting"), anew=True)
-    steps = len(model.history_) * -(-len(x) // arguments.batch_size)
-    said = {"steps": steps, "seconds": time.monotonic() - start, "device": device_of(model)}
-    held_out = data.test.x[random.permutation(len(data.test.x))[:_JUDGED]]
-    for quality in range(len(WEIGHTS)):
-        model.quality = quality
-        codec = f"{OWN}, {arguments.network}"
-        kept.put(("held-out patches", codec, quality), {**on_patches(model, held_out), **said})
-    print(f"{arguments.out}: {len(x)} patches, {len(model.history_)} epochs, {steps} steps")
-
-
-def untrained(arguments: argparse.Namespace, **values: Any) -> ist.Hyperprior:
-    """The member that is trained, with settings of the command line."""
-    widths = tuple(int(width) for width in arguments.hidden.split(","))
-    return ist.Hyperprior(
-        network=arguments.network,
-        hidden=widths,
-        latent_dim=widths[-1],
-        hyper_channels=64,
-        distortion_weights=WEIGHTS,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        schedule="cosine",
-        precision="tf32" if torch.cuda.is_available() else "float32",
-        random_state=0,
-        verbose=2,
-        **values,
-    )
-
-
-def on_patches(model: Any, x: np.ndarray) -> dict[str, float]:
-    """Bits per pixel by the likelihood, and the PSNR of the mean squared error, of patches."""
-    terms, (_, channels, height, width) = model.terms(x), x.shape
-    error = terms["distortion"].mean() / (channels * height * width)
-    return {
-        "bits_per_pixel": float(terms["rate"].mean() / np.log(2) / height / width),
-        "psnr": float(-10 * np.log10(error)),
-    }
-
-
-def device_of(model: Any) -> str:
-    """The name of the accelerator that a model is on, or "CPU"."""
-    device = next(model.module_.parameters()).device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-
-
-def turned(x: np.ndarray) -> np.ndarray:
-    """Every patch as it is, mirrored, turned on its diagonal, and both."""
-    return np.concatenate([x, x[..., ::-1], x.swapaxes(2, 3), x.swapaxes(2, 3)[..., ::-1]])
-
-
 def measure(arguments: argparse.Namespace) -> None:
-    """Files of every image by every codec: their sizes, and what is left of the image."""
+    """Files of every image by every codec: their sizes, and what is left of the image.
+
+    What is measured of other codecs stays; ``--anew`` measures that again too.
+    """
     model = ist.load(arguments.run)
-    kept = KeptRows(RESULTS, ("image", "codec", "setting"), anew=True)
+    kept = KeptRows(pictures.RESULTS, pictures.KEYS, anew=arguments.anew)
     for name, image in photographs(arguments.photographs_of):
         for codec, setting, encode, decode in ways(model, image):
+            if codec != pictures.OWN and not kept.lacks(name, codec, setting):
+                continue
             started = time.process_time()
             content = encode()
             between = time.process_time()
             restored = decode(content)
             seconds = between - started, time.process_time() - between
             found = judged(image, restored, content, seconds)
+            if codec == pictures.OWN:
+                found |= of_the_coder(model, image)
             kept.put((name, codec, setting), found)
             print(name, codec, setting, {key: round(value, 4) for key, value in found.items()})
-    for codec, setting, found in small_images(model):
+    for codec, setting, found in small_images(model, kept):
         kept.put(("cifar10", codec, setting), found)
         print("cifar10", codec, setting, found)
 
 
 def photographs(folder: str | None) -> Iterator[tuple[str, np.ndarray]]:
     """The names and the pixels ``(height, width, 3)`` of photographs nobody trained on."""
-    for name in PHOTOGRAPHS:
-        with Image.open(_home(folder) / name) as image:
-            yield name.partition(".")[0], np.asarray(image.convert("RGB"))
+    for name in pictures.PHOTOGRAPHS:
+        file = next(path for path in sorted(_home(folder).glob(f"{name}.*")))
+        with Image.open(file) as image:
+            yield name, np.asarray(image.convert("RGB"))
 
 
 def _home(folder: str | None) -> Path:
@@ -199,7 +119,7 @@ def ways(model: Any, image: np.ndarray) -> Iterator[Way]:
 
     back(own(0))  # tables are made once in a process
     for quality in range(len(model.distortion_weights)):
-        yield OWN, quality, lambda quality=quality: own(quality), back
+        yield pictures.OWN, quality, lambda quality=quality: own(quality), back
     given = Image.fromarray(image)
     for name, codec in CODECS.items():
         for quality in codec.qualities:
@@ -238,6 +158,20 @@ def judged(
     }
 
 
+def of_the_coder(model: Any, image: np.ndarray) -> dict[str, float]:
+    """The bytes that the likelihood says, and processor seconds of the networks alone."""
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1))[None]
+    started = time.process_time()
+    y = model.encode(planes).y
+    between = time.process_time()
+    model.for_size(*image.shape[:2]).decode(y)
+    return {
+        "rate_bytes": float(model.terms(planes)["rate"][0] / np.log(2) / 8),
+        "network_encodes": between - started,
+        "network_decodes": time.process_time() - between,
+    }
+
+
 def psnr(image: np.ndarray, restored: np.ndarray) -> float:
     """The peak signal-to-noise ratio of pixels over all colours, in decibels."""
     error = np.square(image.astype(np.float64) - restored).mean()
@@ -252,18 +186,24 @@ def ms_ssim(image: np.ndarray, restored: np.ndarray) -> float:
     return float(multiscale_structural_similarity_index_measure(a, b, data_range=255.0))
 
 
-def small_images(model: Any) -> Iterator[tuple[str, int, dict[str, float]]]:
+def small_images(model: Any, kept: KeptRows) -> Iterator[tuple[str, int, dict[str, float]]]:
     """CIFAR-10: the mean of files of an image each, and, of the model, one file of all."""
     x = ist.data.load("cifar10").test.x[:CIFAR_IMAGES]
-    images = np.moveaxis(x, 1, -1)
+    images, model = np.moveaxis(x, 1, -1), model.for_size(32, 32)
     for quality in range(len(model.distortion_weights)):
         model.quality = quality
         restored = pixels_of(model.reconstruct(x))
         each = [len(model.compress(one[None])) for one in x]
-        yield OWN, quality, _of_small(images, restored, each)
-        yield f"{OWN}, one file", quality, _of_small(images, restored, [len(model.compress(x))])
+        yield pictures.OWN, quality, _of_small(images, restored, each)
+        yield (
+            f"{pictures.OWN}, one file",
+            quality,
+            _of_small(images, restored, [len(model.compress(x))]),
+        )
     for name, codec in CODECS.items():
         for quality in codec.qualities:
+            if not kept.lacks("cifar10", name, quality):
+                continue
             files = [codec.encode(Image.fromarray(one), quality) for one in images]
             restored = np.stack([opened(file) for file in files])
             yield name, quality, _of_small(images, restored, [len(file) for file in files])
@@ -279,9 +219,10 @@ def _of_small(images: np.ndarray, restored: np.ndarray, sizes: Sequence[int]) ->
 
 
 def draw(arguments: argparse.Namespace) -> None:
-    """The curves of what was measured, and details at equal bytes."""
-    kept = KeptRows(RESULTS, ("image", "codec", "setting"))
-    pictures.write(pictures.curves(kept.rows()), "rate-distortion.png")
+    """The page's numbers, the curves of what was measured, and details at equal bytes."""
+    rows = KeptRows(pictures.RESULTS, pictures.KEYS).rows()
+    pages.fill(PAGE, pictures.numbers(rows))
+    pictures.write(pictures.curves(rows), "rate-distortion.png")
     model, shown = ist.load(arguments.run), {}
     for name, image in photographs(arguments.photographs_of):
         if name in pictures.DETAILS:
@@ -294,18 +235,30 @@ def at_equal_bytes(model: Any, image: np.ndarray, quality: int) -> Iterator[pict
     yield "original", image, 0, 0.0
     own: pictures.Shown | None = None
     for codec, setting, encode, decode in ways(model, image):
-        if codec == OWN and setting == quality:
+        if codec == pictures.OWN and setting == quality:
             content = encode()
             restored = decode(content)
-            own = OWN, restored, len(content), psnr(image, restored)
+            own = pictures.OWN, restored, len(content), psnr(image, restored)
     assert own is not None
     given = Image.fromarray(image)
     for name, codec in CODECS.items():
-        files = [codec.encode(given, setting) for setting in range(1, 96, 2)]
-        content = max((file for file in files if len(file) <= own[2]), key=len, default=files[0])
+        content = largest(codec, given, own[2])
         restored = opened(content)
         yield name, restored, len(content), psnr(image, restored)
     yield own
+
+
+def largest(codec: Codec, image: Image.Image, size: int) -> bytes:
+    """The file of the highest quality that is no larger than a size, or of the lowest."""
+    best, low, high = codec.encode(image, 1), 1, 95
+    while low < high:
+        middle = (low + high + 1) // 2
+        content = codec.encode(image, middle)
+        if len(content) <= size:
+            best, low = content, middle
+        else:
+            high = middle - 1
+    return best
 
 
 def main() -> None:
@@ -321,12 +274,14 @@ def main() -> None:
     trains.add_argument("--learning-rate", type=float, default=5e-4)
     trains.add_argument("--network", default="gdn", choices=("gdn", "conv"))
     trains.add_argument("--hidden", default="64,64,64,128")
+    trains.add_argument("--start", help="a run to go on from")
     trains.add_argument("--out", required=True)
-    trains.set_defaults(run_command=train)
+    trains.set_defaults(run_command=training.train)
     for name, command in (("measure", measure), ("draw", draw)):
         uses = commands.add_parser(name)
         uses.add_argument("run")
         uses.add_argument("--photographs-of", help="the folder of scikit-image's photographs")
+        uses.add_argument(ANEW, action="store_true", help="measure finished rows again")
         uses.add_argument("--quality", type=int, default=1, help="of the details")
         uses.set_defaults(run_command=command)
     arguments = parser.parse_args()

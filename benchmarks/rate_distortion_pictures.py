@@ -24,6 +24,11 @@ from isthmus.figures._style import (
     quiet,
 )
 
+RESULTS = Path(__file__).parent / "results" / "rate_distortion.jsonl"
+KEYS = ("image", "codec", "setting")
+OWN = "Hyperprior"
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "motorcycle_left", "rocket")
+"""Photographs of scikit-image with colours; no patch of them is trained on."""
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 COLOURS = {
     "JPEG": PALETTE[8],
@@ -44,7 +49,7 @@ def curves(rows: Sequence[Row]) -> Figure:
     """PSNR and MS-SSIM of photographs, and PSNR of CIFAR-10, over bits per pixel: means."""
     figure = new_figure(WIDTH, 3.1)
     first, second, third = figure.subplots(1, 3)
-    large = [row for row in rows if row["image"] != "cifar10"]
+    large = [row for row in rows if row["image"] in PHOTOGRAPHS]
     small = [row for row in rows if row["image"] == "cifar10"]
     _lines(first, large, "psnr", "PSNR in dB", "Photographs")
     _lines(second, large, "ms_ssim", "MS-SSIM in dB, −10 log₁₀(1 − s)", "Photographs")
@@ -78,6 +83,42 @@ def means(rows: Iterable[Row], measure: str) -> dict[str, list[tuple[float, floa
         for codec, by_setting in found.items()
     }
 
+
+def numbers(rows: Sequence[Row]) -> dict[str, float]:
+    """What the page says: ``0.psnr`` of the model's first quality, ``0.JPEG.psnr`` of JPEG at as
+    many bits per pixel, by straight lines between its settings; and how it was made.
+    """
+    large = [row for row in rows if row["image"] in PHOTOGRAPHS]
+    own = [row for row in large if row["codec"] == OWN]
+    found: dict[str, float] = {}
+    for measure in ("psnr", "ms_ssim"):
+        by_codec = means(large, measure)
+        for place, (bits, value) in enumerate(by_codec[OWN]):
+            found |= {f"{place}.bits": bits, f"{place}.{measure}": value}
+            for codec in by_codec.keys() - {OWN}:
+                sizes, values = np.array(by_codec[codec]).T
+                found[f"{place}.{codec}.{measure}"] = float(np.interp(bits, sizes, values))
+    for place in range(len(by_codec[OWN])):
+        some = [row for row in own if row["setting"] == place]
+        ratios = [row["bytes"] / row["rate_bytes"] for row in some]
+        found[f"{place}.excess"] = float(np.mean(ratios)) - 1
+    for name, coded, network in (
+        ("encode", "encoded_per_second", "network_encodes"),
+        ("decode", "decoded_per_second", "network_decodes"),
+    ):
+        area = sum(8 * row["bytes"] / row["bits_per_pixel"] / 1e6 for row in own)
+        seconds = sum(8 * r["bytes"] / r["bits_per_pixel"] / 1e6 / r[coded] for r in own)
+        found[name] = area / seconds
+        found[f"{name}.coder"] = 1 - sum(row[network] for row in own) / seconds
+    for row in rows:
+        if row["image"] in ("held-out patches", "cifar10"):
+            key = f"{row['image']}.{row['codec']}.{row['setting']}".replace(" ", "-")
+            key = key.replace(",", "")
+            found |= {f"{key}.{name}": row[name] for name in _TOLD if name in row}
+    return found
+
+
+_TOLD = ("bits_per_pixel", "psnr", "steps", "seconds", "bytes")
 
 Shown = tuple[str, np.ndarray, int, float]
 """A codec, its pixels of a whole photograph, its bytes, its PSNR."""

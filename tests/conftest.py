@@ -23,6 +23,11 @@ from isthmus.registry import Registry
 from isthmus.report import _compare
 from tests.warm import Warm
 
+# Without compiled files on the disk, every process that a test starts compiles the package anew,
+# and every run all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 Command = Callable[..., tuple[int, str, str]]

@@ -777,3 +777,20 @@ def test_a_film_of_a_run_without_moments_says_which_option_keeps_them(
     film = ("draw", "evolution", tmp_path / "run", "--data", "digits", "--out", tmp_path / "x.gif")
     status, _, said = isthmus(*film)
     assert (status, "train it with --snapshots 8" in said) == (2, True), said
+
+
+def test_a_judge_learns_from_the_labels_of_a_data_set(isthmus: Command, tmp_path: Path) -> None:
+    words = ["--judge", "vqgan", "--feature-widths", "4", "--feature-epochs", 1, "--epochs", 1]
+    words += ["--patch-widths", "4", "--hidden", "4,8", "--code", "map", "--channels", 2]
+    status, said, _ = isthmus("train", "ae", "--data", "digits", "--out", tmp_path / "run", *words)
+    assert status == 0
+    assert "perceptual" in said
+    model = ist.load(tmp_path / "run")
+    assert model.judge == ist.judges.VQGAN(feature_widths=(4,), feature_epochs=1, patch_widths=(4,))
+    assert model.module_.bottleneck.code_shape == (2, 2, 2)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((20, 8, 8)))
+    status, _, said = isthmus(
+        *("train", "ae", "--data", tmp_path / "x.npy", "--out", tmp_path / "other", *words)
+    )
+    assert status == 2
+    assert "learns from labels, but there are none" in said

@@ -19,7 +19,7 @@ from isthmus.training.settings import seed_of
 SHAPE = (1, 8, 8)
 BRIEF = {"hidden": (4, 8), "epochs": 1, "random_state": 0, "likelihood": "mse"}
 MEMBERS = {
-    "ae": {"code": "map"},
+    "ae": {"code": "map", "channels": 3},
     "denoising": {},
     "vae": {"code": "map", "beta": 0.1},
     "vqvae": {},
@@ -178,7 +178,7 @@ def test_it_does_not_play_before_its_time(few: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"judge": "perceptual"}, r"learns from labels, but there are none: pass fit\(X, y\)"),
+        ({"judge": "perceptual"}, r"learns from labels, but there are none: give y, or data"),
         ({"judge": "patch", "kind": "vector"}, r"judge='patch' looks at images and signals, but X"),
         ({"judge": "patchy"}, r"unknown value of judge 'patchy': did you mean 'patch'\?"),
         ({"judge": Perceptual(perceptual_weight=-1)}, r"perceptual_weight=-1 is not usable"),

@@ -30,8 +30,8 @@ SMALL: dict[str, Any] = {"epochs": 2, "random_state": 0, "verbose": 0}
 @pytest.mark.parametrize(
     "detector",
     [
-        ist.OutlierDetector(ist.AE(**SMALL)),
-        ist.OutlierDetector(ist.VAE(**SMALL), criterion="score"),
+        ist.OutlierDetector(ist.AE(hidden=(8,), **SMALL)),
+        ist.OutlierDetector(ist.VAE(hidden=(8,), **SMALL), criterion="score"),
     ],
     ids=["error", "score"],
 )

@@ -237,6 +237,10 @@ def test_new_sounds_are_files(isthmus: Command, run: Path, tmp_path: Path) -> No
     assert soundfile.info(one).frames == LENGTH
     status, _, said = isthmus("sample", tmp_path / "run", "-n", 2, "--out", tmp_path / "two.wav")
     assert status == 2 and "-n 2 sounds do not fit into" in said
+    longer = ("sample", tmp_path / "run", "--seconds", 2, "--out", one, "--overwrite")
+    status, _, said = isthmus(*longer)
+    assert status == 2 and "the weights of this AE are for (1, 256) alone" in said
+    assert soundfile.info(one).frames == LENGTH  # as it was
 
 
 def test_other_runs_make_no_sounds(isthmus: Command, tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_sample_image
 
 import isthmus as ist
+from isthmus.core.tiles import ramp, starts, windows
 from isthmus.estimators._sizes import for_shape
-from isthmus.estimators.tiling import Reach, Tiled, ramp, starts, windows
+from isthmus.estimators.tiling import Reach, Tiled
 
 pytestmark = pytest.mark.filterwarnings("ignore::isthmus.errors.LearningWarning")
 BRIEF: dict[str, Any] = {
@@ -80,6 +82,24 @@ def test_the_reach_is_what_convolutions_see(patches: np.ndarray) -> None:
 
 def test_a_code_without_places_has_no_reach(on_vectors: Any) -> None:
     assert Tiled(on_vectors).reach is None
+
+
+class Thirds(torch.nn.Sequential):
+    """An encoder that divides the sides by three."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__(torch.nn.Conv2d(shape[0], 4, 3, stride=3), torch.nn.ReLU())
+
+
+def test_other_cells_than_powers_of_two_are_blended(photograph: np.ndarray) -> None:
+    def decoder(code: tuple[int, ...], shape: tuple[int, ...]) -> torch.nn.Module:
+        return torch.nn.ConvTranspose2d(code[0], shape[0], 3, stride=3)
+
+    x = photograph[None, :18, :18].repeat(8, axis=0)
+    model = ist.AE(code="map", encoder=Thirds, decoder=decoder, epochs=1, random_state=0).fit(x)
+    tiled = Tiled(model)
+    assert tiled.reach is None
+    assert tiled.reconstruct(photograph[:40, :50]).shape == (40, 50, 3)
 
 
 def test_no_seam_is_measurable(on_vectors: Any, photograph: np.ndarray) -> None:

@@ -79,28 +79,35 @@ def test_the_constructor_in_the_stub_is_the_constructor(member: str) -> None:
     assert dict(zip(names, defaults, strict=True)) == {n: f.default for n, f in declared.items()}
 
 
-def found_lines(file: Path) -> set[int]:
-    """The lines of a file in which the type checker finds an error."""
-    words = ["basedpyright", "--outputjson", "--pythonpath", sys.executable, str(file)]
+@pytest.fixture(scope="module")
+def found_lines() -> dict[str, set[int]]:
+    """The lines in which the type checker finds an error, by the name of the file."""
+    files = [TYPING / "examples.py", TYPING / "mistakes.py"]
+    words = ["basedpyright", "--outputjson", "--pythonpath", sys.executable, *map(str, files)]
     done = subprocess.run(
         [sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
     )
     report = json.loads(done.stdout)
-    assert report["summary"]["filesAnalyzed"] == 1, done.stderr
-    return {problem["range"]["start"]["line"] + 1 for problem in report["generalDiagnostics"]}
+    assert report["summary"]["filesAnalyzed"] == len(files), done.stderr
+    found: dict[str, set[int]] = {file.name: set() for file in files}
+    for problem in report["generalDiagnostics"]:
+        found[Path(problem["file"]).name].add(problem["range"]["start"]["line"] + 1)
+    return found
 
 
 @needs("basedpyright")
-def test_the_type_checker_takes_the_examples() -> None:
-    assert found_lines(TYPING / "examples.py") == set()
+def test_the_type_checker_takes_the_examples(found_lines: dict[str, set[int]]) -> None:
+    assert found_lines["examples.py"] == set()
 
 
 @needs("basedpyright")
-def test_the_type_checker_finds_every_mistake_and_nothing_else() -> None:
+def test_the_type_checker_finds_every_mistake_and_nothing_else(
+    found_lines: dict[str, set[int]],
+) -> None:
     lines = (TYPING / "mistakes.py").read_text(encoding="utf-8").splitlines()
     wrong = {number for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
     assert len(wrong) > 20
-    assert found_lines(TYPING / "mistakes.py") == wrong
+    assert found_lines["mistakes.py"] == wrong
 
 
 @needs("jedi")
@@ -139,6 +146,7 @@ def test_an_example_does_what_its_types_say(
     assert check(getattr(examples, name)(data))
 
 
+@pytest.mark.usefixtures("no_page")
 def test_the_rest_of_the_tour_runs(examples: Any, data: ist.data.Data, tmp_path: Path) -> None:
     model = examples.own_networks().set_params(epochs=1, verbose=0).fit(data.train)
     assert len(examples.draw(data, model)) == 2

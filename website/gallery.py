@@ -25,6 +25,8 @@ _MAKERS = {  # by folder or by name: the file whose function draws it
     "tiles": "benchmarks/tiles.py",
     "performance": "benchmarks/speed_page.py",
     "scaling": "benchmarks/speed_page.py",
+    "rate-distortion": "benchmarks/rate_distortion_pictures.py",
+    "rate-distortion-details": "benchmarks/rate_distortion_pictures.py",
     "compare": "src/isthmus/_cli/demo.py",
 }
 _LAST = ("curves", "performance", "scaling", "course/digits")  # for whoever looks for them

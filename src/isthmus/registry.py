@@ -270,11 +270,11 @@ CORRUPTIONS = Registry(
 JUDGES = Registry(
     "judge",
     {
-        "perceptual": "isthmus.judges:Perceptual",
-        "patch": "isthmus.judges:PatchAdversary",
-        "vqgan": "isthmus.judges:VQGAN",
+        "perceptual": "isthmus.judges.parts:Perceptual",
+        "patch": "isthmus.judges.parts:PatchAdversary",
+        "vqgan": "isthmus.judges.parts:VQGAN",
     },
-    base="isthmus.judges:Judge",
+    base="isthmus.judges.parts:Judge",
 )
 
 OPTIMIZERS = Registry(

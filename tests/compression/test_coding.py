@@ -14,10 +14,10 @@ from isthmus.compression.frequencies import (
     TOTAL,
     frequencies,
     gaussian,
+    gaussian_reach,
     proportional,
-    reach,
 )
-from isthmus.compression.rounding import MARGIN, choices_of, notes_of, resolved, rounded
+from isthmus.compression.rounding import MARGIN, choices_of, notes_of, rounded, rounded_as
 from isthmus.compression.varints import read_varint, varint
 from isthmus.errors import InputError
 
@@ -40,7 +40,7 @@ def test_frequencies_are_these_numbers_on_every_machine() -> None:
 
 @pytest.mark.parametrize("index", [0, 8, 26, 43, SCALES - 1])
 def test_a_gaussian_has_the_masses_of_whole_numbers(index: int) -> None:
-    scale, end = 2 ** ((index - 26) / 8), reach(index)
+    scale, end = 2 ** ((index - 26) / 8), gaussian_reach(index)
     values = np.arange(-end, end + 1)
     wanted = norm.cdf((values + 0.5) / scale) - norm.cdf((values - 0.5) / scale)
     found = gaussian(index)
@@ -57,7 +57,9 @@ def test_gaussians_take_as_many_bits_as_they_should() -> None:
     writer.write_gaussian(values, scales)
     content = writer.content()
     assert (Reader(content).read_gaussian(scales) == values).all()
-    masses = [gaussian(int(i))[v + reach(int(i))] for i, v in zip(scales, values, strict=True)]
+    masses = [
+        gaussian(int(i))[v + gaussian_reach(int(i))] for i, v in zip(scales, values, strict=True)
+    ]
     ideal = -np.log2(np.array(masses) / TOTAL).sum() / 8
     assert len(content) == pytest.approx(ideal, rel=1e-3)
 
@@ -101,7 +103,7 @@ def test_numbers_near_the_middle_are_rounded_as_they_were() -> None:
     at, odd = choices_of(notes_of(places, whole.reshape(-1)[places]))
     elsewhere = values + draw.uniform(-MARGIN, MARGIN, values.shape) / 2
     assert (np.rint(elsewhere) != whole).any()
-    assert (resolved(elsewhere, at, odd) == whole).all()
+    assert (rounded_as(elsewhere, at, odd) == whole).all()
 
 
 def test_what_is_not_finite_is_refused() -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import isthmus as ist
-from isthmus.compression import unpack
+from isthmus.compression import read_coded
 from isthmus.compression.bits_back import STEP, BitsBack, batches
 from isthmus.compression.coder import Stack
 from isthmus.compression.frequencies import TOTAL, logistic
@@ -143,7 +143,7 @@ def test_every_value_of_an_image_comes_back(digits: ist.data.Data, member: str) 
     terms = model.terms(x)
     bits = (terms["distortion"] + terms["rate"]).sum() / math.log(2)
     if member != "IWAE":  # whose distortion is of several draws together
-        assert 8 * sum(map(len, unpack(content)[0].streams)) == pytest.approx(bits, rel=0.02)
+        assert 8 * sum(map(len, read_coded(content)[0].streams)) == pytest.approx(bits, rel=0.02)
 
 
 @pytest.mark.filterwarnings("ignore::isthmus.errors.LearningWarning")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.stats import norm
 
 import isthmus as ist
 from isthmus.compression import rounding
-from isthmus.compression.container import unpack
+from isthmus.compression.container import read_coded
 from isthmus.compression.frequencies import SCALES, frequencies, gaussian
 from isthmus.core.batch import Batch
 from isthmus.core.bounds import bounded
@@ -198,6 +200,13 @@ def test_a_code_is_whole_numbers_and_decoding_it_is_the_reconstruction(model: An
     assert np.array_equal(model.transform(x), y.reshape(5, -1))
 
 
+def test_an_evaluation_says_the_bits_of_a_pixel(model: Any) -> None:
+    x = pictures(12)
+    data = ist.data.Data("pictures", ist.data.Part(x), ist.data.Part(x))
+    found = ist.evaluate(model, data)["bits_per_pixel"].value
+    assert found == pytest.approx(model.terms(x)["rate"].mean() / math.log(2) / 32**2)
+
+
 @pytest.mark.parametrize("size", [(70, 45), (16, 100), (5, 7)])
 def test_images_of_any_size(model: Any, size: tuple[int, int]) -> None:
     x = pictures(2, *size)
@@ -282,7 +291,7 @@ def test_a_file_gives_the_reconstruction_of_any_size_and_quality(model: Any) -> 
 def test_a_file_has_the_bits_of_the_table_and_of_the_rate(model: Any) -> None:
     x = pictures(96)
     y, z, scale = model.encode(x)
-    streams = unpack(model.compress(x))[0].streams
+    streams = read_coded(model.compress(x))[0].streams
     bits = 8 * sum(map(len, streams))
     places = np.rint(8 * np.log2(scale)).astype(int) + 26
     tables = [gaussian(index) / 2**24 for index in range(SCALES)]
@@ -320,7 +329,7 @@ def test_scales_that_another_machine_would_round_otherwise_are_written_down(
     x = pictures(2, 48, 48)
     monkeypatch.setattr(rounding, "MARGIN", 0.05)  # so that some lie within it
     content = model.compress(x)
-    notes = unpack(content)[0].streams[2]
+    notes = read_coded(content)[0].streams[2]
     assert len(notes) > 8
     wanted = model.decompress(content)
     table_places = HyperpriorBottleneck.table_places
@@ -344,6 +353,30 @@ def test_codes_that_come_out_otherwise_are_refused(
     )
     with pytest.raises(ist.InputError, match="the codes come out otherwise here than they went in"):
         model.decompress(content)
+
+
+@pytest.mark.parametrize("channels", ["first", "last", "none"])
+def test_image_files_of_any_size_whatever_the_layout_of_training(
+    channels: str, tmp_path: Path, status_of: Callable[..., int]
+) -> None:
+    x, files = pictures(10), pictures(2, 41, 30)
+    if channels == "last":
+        x = np.moveaxis(x, 1, -1)
+    if channels == "none":
+        x = x[:, 0]
+    ist.Hyperprior(epochs=1, **NARROW).fit(x).save(tmp_path / "run")
+    (tmp_path / "in").mkdir()
+    mode = "L" if channels == "none" else "RGB"
+    for place, image in enumerate(files):
+        Image.fromarray(np.moveaxis(image, 0, -1)).convert(mode).save(tmp_path / f"in/{place}.png")
+    names = [tmp_path / name for name in ("run", "in", "files", "out")]
+    assert status_of("compress", *names[:3], "--quality", "1") == 0
+    assert status_of("decompress", names[0], *names[2:]) == 0
+    restored = sorted((tmp_path / "out").glob("*.png"))
+    assert len(restored) == 2
+    for path in restored:
+        with Image.open(path) as image:
+            assert (image.size, image.mode) == ((30, 41), mode)
 
 
 @pytest.mark.slow

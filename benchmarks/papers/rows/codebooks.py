@@ -127,6 +127,12 @@ def _scalars_use_all(values: Values) -> bool:
     epochs=(6, 20),
     data="Fashion-MNIST",
     wanted=Wanted("usage of FSQ at least 0.99 and not below that of VQ", _scalars_use_all),
+    note=(
+        "The other way round than in the paper. VQ uses every entry here, because k-means starts"
+        " its entries and unused ones are renewed. FSQ uses a quarter of its 1,000 after 940 steps:"
+        " nothing draws its numbers to the outer values but the distortion, which is 7% larger than"
+        " that of VQ."
+    ),
 )
 def fsq_vq(bench: Bench) -> Mapping[str, Measure]:
     """Whether numbers that are rounded use all of a codebook that nobody learns."""

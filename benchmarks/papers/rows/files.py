@@ -9,7 +9,7 @@ import numpy as np
 
 import isthmus as ist
 from benchmarks.papers.row import Bench, Values, Wanted, row
-from isthmus.compression import unpack
+from isthmus.compression import read_coded
 from isthmus.metrics._measure import Measure
 
 _BYTE = 8 * math.log(2)  # in nats
@@ -89,7 +89,7 @@ def _pixels(model: ist.VQVAE | ist.VAE, x: np.ndarray) -> float:
 
 def _size(content: bytes) -> float:
     """A file's streams in nats."""
-    return sum(map(len, unpack(content)[0].streams)) * _BYTE
+    return sum(map(len, read_coded(content)[0].streams)) * _BYTE
 
 
 def _ratio(name: str, value: float) -> Measure:

@@ -186,7 +186,7 @@ def _images(
 
     def make(path: Path, form: Form) -> tuple[bytes, int]:
         pixels = decoded(path, form)[None]
-        x = pixels if model.any_size else layout.inverse_transform(pixels)
+        x = layout.inverse_transform(pixels)
         return model.compress(x, **told), pixels.nbytes
 
     forms = [
@@ -279,7 +279,7 @@ def _picture(model: Any, examples: Any, ending: str) -> bytes:
     from isthmus._cli.pictures import image_bytes, white_of
 
     is_deep = examples.dtype.name == "uint16"
-    images = examples if model.any_size else model.preprocessor_.layout.transform(examples)
+    images = model.preprocessor_.layout.transform(examples)
     pixels = images[0]  # (c, h, w)
     if pixels.dtype.kind == "u":
         pixels = pixels / (65535 if is_deep else 255)

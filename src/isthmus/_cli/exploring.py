@@ -24,7 +24,9 @@ from isthmus.errors import InputError
 
 
 def explore_command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="trained runs of images")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN…", help="trained runs of images or of sounds")
+    ],
     data: Source,
     out: Annotated[
         Path | None,

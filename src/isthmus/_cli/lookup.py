@@ -41,7 +41,8 @@ def data_command(as_json: Json = False) -> None:
     known = {name: described(DATA, name) for name in DATA}
     say(
         listing(known)
-        + "\nor a path: .npy, .npz, .h5, .zarr, .csv, .tsv, .parquet, or a folder of images",
+        + "\nor a path: .npy, .npz, .h5, .zarr, .csv, .tsv, .parquet, a sound, or a folder of"
+        " images or of sounds",
         known,
         as_json,
     )

@@ -179,7 +179,7 @@ def _train(model: Any, data: Data, out: Path, as_json: bool) -> None:
     if is_told:
         require_labels(data.train.y, data.name)
     x, labels = with_names(data.train, data)
-    model.fit(x, labels if is_told else None)
+    model.fit(x, labels)
     if not is_main():  # torchrun's first process writes
         return
     model.source_ = data.source

@@ -183,7 +183,7 @@ def denoise_command(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Write cleaned examples, by a denoising member; of a folder of images, every one.
+    """Write cleaned examples, by a denoising member; of a folder of images or of sounds, every one.
 
     With --tiles photographs keep their size, whatever that is.
     """

@@ -6,7 +6,15 @@ is what they are made of.
 
 from __future__ import annotations
 
-from isthmus.compression.container import Coded, Form, Identity, pack, unpack
+from isthmus.compression.container import Coded, ExampleForm, Identity, coded_bytes, read_coded
 from isthmus.compression.matching import decompress, identity_of
 
-__all__ = ["Coded", "Form", "Identity", "decompress", "identity_of", "pack", "unpack"]
+__all__ = [
+    "Coded",
+    "ExampleForm",
+    "Identity",
+    "coded_bytes",
+    "decompress",
+    "identity_of",
+    "read_coded",
+]

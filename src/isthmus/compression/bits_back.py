@@ -12,9 +12,9 @@ from torch import Tensor
 
 from isthmus.compression.coder import Stack, ends
 from isthmus.compression.frequencies import SCALES, scale_steps
-from isthmus.compression.rounding import choices_of, notes_of, resolved, rounded
+from isthmus.compression.rounding import choices_of, notes_of, rounded, rounded_as
 from isthmus.compression.values import ValueCoder
-from isthmus.compression.varints import damaged, read_varint, varint
+from isthmus.compression.varints import damaged_data, read_varint, varint
 
 STEP = 2.0**-7
 """The grid on which codes are drawn, in standard deviations of the prior."""
@@ -89,7 +89,7 @@ class BitsBack:
             means, scales = self._resolved(x[rows], rows, own)
             drawn = z - means
             if (np.abs(drawn) > ends(scales.reshape(-1)).reshape(scales.shape)).any():
-                raise damaged()
+                raise damaged_data()
             stack.give_back(drawn.reshape(-1), scales.reshape(-1))
         return x
 
@@ -100,7 +100,7 @@ class BitsBack:
         return whole[0], whole[1].clip(0, SCALES - 1), notes
 
     def _resolved(self, x: np.ndarray, rows: slice, notes: bytes) -> tuple[np.ndarray, np.ndarray]:
-        whole = resolved(self._steps(x, rows), *choices_of(notes))
+        whole = rounded_as(self._steps(x, rows), *choices_of(notes))
         return whole[0], whole[1].clip(0, SCALES - 1)
 
     def _steps(self, x: np.ndarray, rows: slice) -> np.ndarray:
@@ -127,6 +127,6 @@ def _parts(notes: bytes, count: int) -> Iterator[tuple[bytes, bytes]]:
             length, start = read_varint(notes, place)
             place = start + length
             if place > len(notes):
-                raise damaged()
+                raise damaged_data()
             pair.append(notes[start:place])
         yield pair[0], pair[1]

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.compression.frequencies import gaussian, reach
-from isthmus.compression.varints import damaged
+from isthmus.compression.frequencies import gaussian, gaussian_reach
+from isthmus.compression.varints import damaged_data
 from isthmus.errors import missing_extra
 
 _LARGEST = 2**16  # values of a uniform distribution that are coded at once
@@ -70,7 +70,7 @@ class Writer:
         value beyond the reach of its Gaussian takes 48 bits more.
         """
         for index in np.unique(scales).tolist():
-            end, some = reach(index), values[scales == index]
+            end, some = gaussian_reach(index), values[scales == index]
             self.write(some.clip(-end, end) + end, gaussian(index))
         excess = values[np.abs(values) >= ends(scales)] + _MIDDLE
         for shift in _SHIFTS:
@@ -82,7 +82,7 @@ class Writer:
         return words.astype("<u4").tobytes()
 
 
-class Source:
+class SymbolSource:
     """Gives symbols, by their frequencies."""
 
     def __init__(self, coder: Any) -> None:
@@ -103,7 +103,7 @@ class Source:
             high = self.read_uniform(count, -(-size // _LARGEST))
             found = high * _LARGEST + self.read_uniform(count, _LARGEST)
             if found.size and found.max() >= size:
-                raise damaged()
+                raise damaged_data()
             return found
         if size == 1:
             return np.zeros(count, dtype=np.int64)
@@ -114,7 +114,7 @@ class Source:
         found = np.zeros(len(scales), dtype=np.int64)
         for index in np.unique(scales).tolist():
             some = scales == index
-            found[some] = self.read(gaussian(index), int(some.sum())) - reach(index)
+            found[some] = self.read(gaussian(index), int(some.sum())) - gaussian_reach(index)
         beyond = np.abs(found) >= ends(scales)
         excess = np.zeros(int(beyond.sum()), dtype=np.int64)
         for shift in _SHIFTS:
@@ -128,11 +128,11 @@ class Source:
         try:
             found: np.ndarray = self._coder.decode(model, given)
         except (AssertionError, ValueError) as error:
-            raise damaged() from error
+            raise damaged_data() from error
         return found.astype(np.int64)
 
 
-class Reader(Source):
+class Reader(SymbolSource):
     """Gives the symbols that a :class:`Writer` was given, in their order.
 
     Args:
@@ -143,7 +143,7 @@ class Reader(Source):
         super().__init__(_stream().queue.RangeDecoder(_words(content)))
 
 
-class Stack(Source):
+class Stack(SymbolSource):
     """An ANS coder: what was pushed last is read first, and bits of any origin can be read.
 
     Args:
@@ -153,7 +153,7 @@ class Stack(Source):
     def __init__(self, content: bytes) -> None:
         words = _words(content)
         if len(words) and words[-1] == 0:  # which no coder leaves behind
-            raise damaged()
+            raise damaged_data()
         super().__init__(_stream().stack.AnsCoder(words))
 
     @property
@@ -181,14 +181,14 @@ class Stack(Source):
         for index in np.unique(scales).tolist():
             some, order = scales == index, _scattered(index)
             symbols = self.read(gaussian(index)[order], int(some.sum()))
-            found[some] = order[symbols] - reach(index)
+            found[some] = order[symbols] - gaussian_reach(index)
         return found
 
     def give_back(self, values: np.ndarray, scales: np.ndarray) -> None:
         """Put back what :meth:`draw` took from the stack."""
         for index in np.unique(scales)[::-1].tolist():
             order = _scattered(index)
-            places = np.argsort(order)[values[scales == index] + reach(index)]
+            places = np.argsort(order)[values[scales == index] + gaussian_reach(index)]
             self.push(places, gaussian(index)[order])
 
     def push_gaussian(self, values: np.ndarray, scales: np.ndarray) -> None:
@@ -200,8 +200,8 @@ class Stack(Source):
             if len(symbols):
                 self._coder.encode_reverse(symbols, self._models.Uniform(_LARGEST))
         for index in np.unique(scales)[::-1].tolist():
-            some = values[scales == index].clip(-reach(index), reach(index))
-            self.push(some + reach(index), gaussian(index))
+            some = values[scales == index].clip(-gaussian_reach(index), gaussian_reach(index))
+            self.push(some + gaussian_reach(index), gaussian(index))
 
     def content(self) -> bytes:
         """All that is on it."""
@@ -212,7 +212,7 @@ class Stack(Source):
 @cache
 def _scattered(index: int) -> np.ndarray:
     """The places of the values of a Gaussian in an order in which neighbours lie far apart."""
-    size = 2 * reach(index) + 1
+    size = 2 * gaussian_reach(index) + 1
     step = round(_GOLDEN * size)
     while math.gcd(step, size) > 1:
         step += 1
@@ -221,11 +221,11 @@ def _scattered(index: int) -> np.ndarray:
 
 def _words(content: bytes) -> np.ndarray:
     if len(content) % 4:
-        raise damaged()
+        raise damaged_data()
     return np.frombuffer(content, "<u4").astype(np.uint32)
 
 
 def ends(scales: np.ndarray) -> np.ndarray:
     """The reach of the Gaussian of each value, ``(m,)``."""
-    known = {index: reach(index) for index in np.unique(scales).tolist()}
+    known = {index: gaussian_reach(index) for index in np.unique(scales).tolist()}
     return np.array([known[index] for index in scales.tolist()], dtype=np.int64)

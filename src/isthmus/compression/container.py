@@ -21,7 +21,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from isthmus.compression.varints import damaged, read_varint, varint
+from isthmus.compression.varints import damaged_data, read_varint, varint
 from isthmus.core.example import Shape
 from isthmus.errors import InputError
 
@@ -57,7 +57,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Form:
+class ExampleForm:
     """How many examples were handed in, and what they looked like.
 
     Attributes:
@@ -82,13 +82,13 @@ class Coded:
         by_prior: whether the model's fitted prior is needed to read them.
     """
 
-    form: Form
+    form: ExampleForm
     streams: tuple[bytes, ...]
     method: Method = "codes"
     by_prior: bool = False
 
 
-def pack(coded: Coded, identity: Identity) -> bytes:
+def coded_bytes(coded: Coded, identity: Identity) -> bytes:
     """Compressed data as bytes, with a head that says of which model they are."""
     form, name = coded.form, identity.member.encode()
     dtype = f"{form.dtype.kind}{form.dtype.itemsize}" if form.dtype.kind != "O" else "O"
@@ -107,8 +107,8 @@ def pack(coded: Coded, identity: Identity) -> bytes:
     return content + zlib.crc32(content).to_bytes(4, "little")
 
 
-def unpack(content: bytes) -> tuple[Coded, Identity]:
-    """The inverse of :func:`pack`.
+def read_coded(content: bytes) -> tuple[Coded, Identity]:
+    """The inverse of :func:`coded_bytes`.
 
     Raises:
         InputError: for what is foreign, of a later version, or damaged.
@@ -135,7 +135,7 @@ def unpack(content: bytes) -> tuple[Coded, Identity]:
 
 
 class _Head:
-    """Reads what :func:`pack` wrote, of which nothing is believed."""
+    """Reads what :func:`coded_bytes` wrote, of which nothing is believed."""
 
     def __init__(self, content: bytes) -> None:
         self.content, self.place = content, len(MAGIC) + 1
@@ -144,19 +144,19 @@ class _Head:
         model, prior = self.taken(_CHECKSUM), self.taken(_CHECKSUM)
         name = self.taken(self.number(_LONGEST_NAME))
         if not (name.isascii() and name.decode("ascii").isprintable()):
-            raise damaged()
+            raise damaged_data()
         method, dtype = self.taken(2)
         if method >= len(METHODS) or dtype >= len(_TYPES):
-            raise damaged()
+            raise damaged_data()
         n = self.number(2**48)
         shape = tuple(self.number(2**40) for _ in range(self.number(_MOST_AXES)))
         if n == 0 or 0 in shape or _product(shape) > _MOST_NUMBERS:
-            raise damaged()
+            raise damaged_data()
         lengths = [self.number(len(self.content)) for _ in range(self.number(len(self.content)))]
         streams = tuple(self.taken(length) for length in lengths)
         if self.place != len(self.content):
-            raise damaged()
-        form = Form(n, shape, np.dtype(_TYPES[dtype]))
+            raise damaged_data()
+        form = ExampleForm(n, shape, np.dtype(_TYPES[dtype]))
         return Coded(form, streams, METHODS[method], any(prior)), Identity(
             name.decode(), model, prior
         )
@@ -165,14 +165,14 @@ class _Head:
         """A number of at most so much."""
         value, self.place = read_varint(self.content, self.place)
         if value > most:
-            raise damaged()
+            raise damaged_data()
         return value
 
     def taken(self, size: int) -> bytes:
         """The next bytes."""
         found = self.content[self.place : self.place + size]
         if len(found) != size:
-            raise damaged()
+            raise damaged_data()
         self.place += size
         return found
 

@@ -106,7 +106,7 @@ def inverse_scales() -> np.ndarray:
         return np.array([int(2**20 * (-x * octave).exp()) for x in exponents], dtype=np.int64)
 
 
-def reach(index: int) -> int:
+def gaussian_reach(index: int) -> int:
     """L, the greatest value that :func:`gaussian` knows."""
     return len(gaussian(index)) // 2
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from isthmus.compression.coder import Reader, Writer
 from isthmus.compression.frequencies import STEPS, frequencies
-from isthmus.compression.rounding import choices_of, notes_of, resolved, rounded
-from isthmus.compression.varints import damaged, read_varint, varint
+from isthmus.compression.rounding import choices_of, notes_of, rounded, rounded_as
+from isthmus.compression.varints import damaged_data, read_varint, varint
 from isthmus.core.forward import Level
 from isthmus.errors import InputError
 
@@ -37,7 +37,7 @@ _FARTHEST = 2**15 - 1  # steps below the likeliest: everything from there on is 
 Accept: TypeAlias = Callable[[np.ndarray], None]
 
 
-class Stepper(Protocol):
+class IndexStepper(Protocol):
     """Answers a prior's questions place by place, through all levels, for several examples."""
 
     def logits(self) -> Tensor:
@@ -56,7 +56,7 @@ class Conditionals(Protocol):
         """Logits of every place ``(n, places, size)`` of each level, given all before it."""
         ...
 
-    def stepper(self, n: int, condition: Tensor | None) -> Stepper:
+    def stepper(self, n: int, condition: Tensor | None) -> IndexStepper:
         """The same place by place, for n examples under the condition of each ``(n, c)``."""
         ...
 
@@ -107,7 +107,7 @@ class IndexCoder:
             InputError: where they are not those that were encoded.
         """
         if len(streams) != 1 + math.ceil(n / self.group):
-            raise damaged()
+            raise damaged_data()
         found = [
             self._decoded(
                 stream, some.stop - some.start, None if condition is None else condition[some]
@@ -178,14 +178,14 @@ class IndexCoder:
             return np.concatenate(parts, axis=1)
         length, start = read_varint(stream, 0)
         if length > len(stream) - start:
-            raise damaged()
+            raise damaged_data()
         places, odd = choices_of(stream[start : start + length])
         reader = Reader(stream[start + length :])
         indices = np.empty((n, sum(self.places)), dtype=np.int64)
         first = 0
         for at, (values, accept) in enumerate(self._stepped(self.prior, n, condition)):
             low, high = np.searchsorted(places, (first, first + values.size))
-            whole = resolved(values, places[low:high] - first, odd[low:high])
+            whole = rounded_as(values, places[low:high] - first, odd[low:high])
             indices[:, at] = reader.read(frequencies(_below(whole)))
             accept(indices[:, at])
             first += values.size

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from isthmus.compression.container import Identity, unpack
+from isthmus.compression.container import Identity, read_coded
 from isthmus.core.files import content_of
 from isthmus.errors import InputError
 from isthmus.io.runs import load_run
@@ -36,7 +36,7 @@ def decompress(data: bytes | str | Path, model: Any = None) -> Any:
             names the one that they need.
     """
     content = data if isinstance(data, bytes) else content_of(Path(data), "restore it from a copy")
-    coded, identity = unpack(content)
+    coded, identity = read_coded(content)
     given = model if isinstance(model, list | tuple) else [] if model is None else [model]
     for one in given:
         member = load_run(one) if isinstance(one, str | Path) else one

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from isthmus.compression.indices import Conditionals, Stepper
+from isthmus.compression.indices import Conditionals, IndexStepper
 
 
 class ClassMixture:
@@ -69,7 +69,7 @@ class MixtureStepper:
         seen: log p(y) of each class and example, ``(Y, n)``.
     """
 
-    def __init__(self, each: Stepper, seen: Tensor) -> None:
+    def __init__(self, each: IndexStepper, seen: Tensor) -> None:
         self.each, self.seen = each, seen
         self.under: Tensor | None = None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isthmus.compression.varints import damaged, read_varint, varint
+from isthmus.compression.varints import damaged_data, read_varint, varint
 from isthmus.errors import InputError
 
 MARGIN = 2.0**-20
@@ -55,7 +55,7 @@ def choices_of(notes: bytes) -> tuple[np.ndarray, np.ndarray]:
     return np.cumsum(given >> 1), given & 1
 
 
-def resolved(values: np.ndarray, places: np.ndarray, odd: np.ndarray) -> np.ndarray:
+def rounded_as(values: np.ndarray, places: np.ndarray, odd: np.ndarray) -> np.ndarray:
     """The whole numbers next to values, int64; at some places the odd one, or the even.
 
     ``places`` are of the flat array.
@@ -63,7 +63,7 @@ def resolved(values: np.ndarray, places: np.ndarray, odd: np.ndarray) -> np.ndar
     whole, _ = rounded(values)
     flat, given = whole.reshape(-1), values.reshape(-1)
     if places.size and (places[0] < 0 or places[-1] >= flat.size):
-        raise damaged()
+        raise damaged_data()
     near = flat[places]
     away = near + np.where(given[places] > near, 1, -1)
     flat[places] = np.where(near % 2 == odd, near, away)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.compression.coder import Reader, Source, Stack, Writer
+from isthmus.compression.coder import Reader, Stack, SymbolSource, Writer
 from isthmus.compression.frequencies import (
     STEPS,
     TOTAL,
@@ -23,8 +23,8 @@ from isthmus.compression.frequencies import (
     inverse_scales,
     logistic,
 )
-from isthmus.compression.rounding import choices_of, notes_of, resolved, rounded
-from isthmus.compression.varints import damaged, read_varint, varint
+from isthmus.compression.rounding import choices_of, notes_of, rounded, rounded_as
+from isthmus.compression.varints import damaged_data, read_varint, varint
 from isthmus.errors import InputError
 from isthmus.likelihoods.base import Likelihood
 from isthmus.likelihoods.bernoulli import BernoulliLikelihood
@@ -55,7 +55,7 @@ class ValueCoder(ABC):
 
     def resolved(self, parameters: Tensor, notes: bytes) -> np.ndarray:
         """The same of parameters that may differ in their last digits, by what was noted."""
-        return resolved(self._steps(parameters), *choices_of(notes))
+        return rounded_as(self._steps(parameters), *choices_of(notes))
 
     def push(self, coder: Stack, values: np.ndarray, whole: np.ndarray) -> None:
         """Put values ``(m,)`` on a stack."""
@@ -69,7 +69,7 @@ class ValueCoder(ABC):
             for answers, weights in self._asked(values[some], whole[some]):
                 coder.write(answers, weights)
 
-    def read(self, coder: Source, whole: np.ndarray) -> np.ndarray:
+    def read(self, coder: SymbolSource, whole: np.ndarray) -> np.ndarray:
         """The values ``(m,)`` that were pushed, or written."""
         found = []
         for some in _blocks(whole):
@@ -79,7 +79,7 @@ class ValueCoder(ABC):
             found.append(halving.low)
         values = np.concatenate(found)
         if values.max(initial=0) >= self.size:
-            raise damaged()
+            raise damaged_data()
         return values
 
     def _asked(

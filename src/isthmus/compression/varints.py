@@ -26,9 +26,9 @@ def read_varint(content: bytes, start: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << 7 * place
         if byte < 0x80 and value < 2**63:
             return value, start + place + 1
-    raise damaged()
+    raise damaged_data()
 
 
-def damaged() -> InputError:
+def damaged_data() -> InputError:
     """The error for what cannot have been written by us."""
     return InputError("the compressed data are damaged: restore them from a copy.")

@@ -72,16 +72,31 @@ class Layout:
             raise unusable("data.layout.shape", list(self.shape), wanted)
 
     def transform(self, x: np.ndarray) -> np.ndarray:
-        """``(n, *outer)`` to ``(n, *shape)``, without a copy where the memory allows it."""
-        if self.channels == "last":
-            return np.moveaxis(x, -1, 1)
-        return x.reshape(len(x), *self.shape)
+        """``(n, *outer)`` to ``(n, *shape)``, without a copy where the memory allows it.
+
+        Images that are not flat may have any size, here and on the way back.
+        """
+        match self.channels:
+            case "first":
+                return x
+            case "last":
+                return np.moveaxis(x, -1, 1)
+            case "none":
+                return x[:, None]
+            case _:
+                return x.reshape(len(x), *self.shape)
 
     def inverse_transform(self, x: np.ndarray) -> np.ndarray:
         """``(n, *shape)`` back to ``(n, *outer)``."""
-        if self.channels == "last":
-            return np.moveaxis(x, 1, -1)
-        return x if self.channels == "table" else x.reshape(len(x), *self.outer)
+        match self.channels:
+            case "first" | "table":
+                return x
+            case "last":
+                return np.moveaxis(x, 1, -1)
+            case "none":
+                return x[:, 0]
+            case _:
+                return x.reshape(len(x), *self.outer)
 
 
 def layout_of(

@@ -12,7 +12,7 @@ from isthmus.compression.coder import Reader, Writer
 from isthmus.compression.frequencies import proportional
 from isthmus.compression.indices import GROUP, IndexCoder
 from isthmus.compression.mixtures import ClassMixture
-from isthmus.compression.varints import damaged
+from isthmus.compression.varints import damaged_data
 from isthmus.data.conditions import LabelCondition
 from isthmus.data.labels import LabelSet
 from isthmus.errors import InputError
@@ -100,7 +100,7 @@ class CodingMixin(SamplingMixin):
             return None
         if not isinstance(known, LabelCondition):
             if len(stream) != 4 * n * known.size:
-                raise damaged()
+                raise damaged_data()
             numbers = np.frombuffer(stream, "<f4").astype(np.float32)
             return torch.from_numpy(numbers.reshape(n, known.size))
         classes = Reader(stream).read(proportional(known.labels.shares), n)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from isthmus.compression.bits_back import BitsBack
-from isthmus.compression.container import Coded, Form
+from isthmus.compression.container import Coded, ExampleForm
 from isthmus.compression.values import ValueCoder, value_coder
-from isthmus.compression.varints import damaged, read_varint, varint
+from isthmus.compression.varints import damaged_data, read_varint, varint
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
@@ -24,7 +24,7 @@ _SLACK = 0.01  # of a step: what float32 may be off
 _WHITES = (1, 255, 65535)  # what 1 inside a model may be in whole numbers outside
 
 
-class Whole(NamedTuple):
+class WholeValues(NamedTuple):
     """Examples as numbers of steps of a grid.
 
     Attributes:
@@ -63,7 +63,7 @@ class LosslessMixin(CodingMixin):
                 known = torch.from_numpy(codes)
                 notes, content = values.encode(x, lambda rows: ways.at(known[rows], rows))
         streams = (self._condition_stream(given), varint(white), _checksum(x), notes, content)
-        form = Form(n, self.preprocessor_.layout.outer, dtype)
+        form = ExampleForm(n, self.preprocessor_.layout.outer, dtype)
         by_prior = self.prior_ is not None and not is_gaussian
         return Coded(form, (*streams, *indices), "everything", by_prior)
 
@@ -71,7 +71,7 @@ class LosslessMixin(CodingMixin):
         """The examples of what :meth:`_coded_whole` gave."""
         form, values = coded.form, value_coder(self.module_.likelihood)
         if len(coded.streams) < 5 or form.shape != self.preprocessor_.layout.outer:
-            raise damaged()
+            raise damaged_data()
         self._require_room(2 * form.n)  # whole numbers take twice as many bytes
         told, white, checksum, notes, content, *indices = coded.streams
         given = self._condition_of(told, form.n)
@@ -90,7 +90,7 @@ class LosslessMixin(CodingMixin):
             )
         return self._outside(x, read_varint(white, 0)[0], values.size, form.dtype)
 
-    def _whole_values(self, X: Any, condition: Any, bins: int) -> Whole:
+    def _whole_values(self, X: Any, condition: Any, bins: int) -> WholeValues:
         """Examples as whole numbers, from which they can be made again.
 
         Raises:
@@ -109,7 +109,7 @@ class LosslessMixin(CodingMixin):
             raise self._inexact(given.dtype, bins)
         for white in _WHITES:
             if np.array_equal(self._outside(x, white, bins, given.dtype), given):
-                return Whole(x, white, given.dtype)
+                return WholeValues(x, white, given.dtype)
         raise self._inexact(given.dtype, bins)
 
     def _inexact(self, dtype: np.dtype[Any], bins: int) -> InputError:

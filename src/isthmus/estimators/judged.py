@@ -24,6 +24,7 @@ from isthmus.training.runtimes import Runtime
 
 _CODE = 64  # of the autoencoder below the classifier
 _PREFIX = "loss_function.perception.encoder."
+_SHARED = ("likelihood", "kind", "scaling", "image_shape", "device", "verbose")
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -67,8 +68,8 @@ class Judged(TrainingMixin, ABC):
         if labels is None:
             raise InputError(
                 f"judge={self.judge!r} looks through the eyes of a classifier, which learns from"
-                " labels, but there are none: pass fit(X, y) or a part of a data set that has"
-                " labels, or take judge='patch'."
+                " labels, but there are none: give y, or data that have labels, or take"
+                " judge='patch'."
             )
         below = MEMBERS["ae"](
             latent_dim=_CODE,
@@ -76,6 +77,7 @@ class Judged(TrainingMixin, ABC):
             epochs=1,
             batch_size=self.batch_size,
             random_state=seed,
+            channels=self._colours,
             **{name: getattr(self, name) for name in _SHARED},
         )
         classifier = AutoencoderClassifier(
@@ -88,6 +90,3 @@ class Judged(TrainingMixin, ABC):
         ).fit(incoming(X), labels, runtime=runtime)
         weights = classifier.module_.encoder.state_dict()
         return {_PREFIX + name: value for name, value in weights.items()}
-
-
-_SHARED = ("likelihood", "kind", "scaling", "image_shape", "device", "verbose", "channels")

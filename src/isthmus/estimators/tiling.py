@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from isthmus.core.batch import Batch
+from isthmus.core.tiles import Window, in_cells, inside, ramp, starts, windows
 from isthmus.errors import InputError
 from isthmus.estimators._sizes import for_shape
 from isthmus.estimators.base import Estimator
@@ -24,15 +25,6 @@ _TOGETHER = 64  # tiles that are blended at once
 
 Made = Callable[[Any, np.ndarray], Any]
 """From a member and images ``(n, *outer)`` to what it makes of them."""
-
-
-class Window(NamedTuple):
-    """A stretch of a side, ``start`` to ``stop``, of which ``low`` to ``high`` is kept."""
-
-    start: int
-    stop: int
-    low: int
-    high: int
 
 
 class Reach(NamedTuple):
@@ -131,13 +123,16 @@ class Tiled:
     @cached_property
     def reach(self) -> Reach | None:
         """How far a value of an image is seen where the member only convolves; None elsewhere."""
-        cell = self._cell
-        if cell is None:
+        coarse = _coarsest(self.model)
+        if coarse is None:
             return None
+        cell = 2 ** math.ceil(math.log2(self.model._settled.spec.shape[1] / coarse))
         sides = cell * _CELLS
         try:
             member = for_shape(self.model, self.model._settled.layout.sized(sides, sides).outer)
         except InputError:
+            return None
+        if _coarsest(member) != _CELLS:  # its cells are no powers of two
             return None
         middle = slice(sides // 2, sides // 2 + cell)
         with member._inference() as module:
@@ -152,16 +147,6 @@ class Tiled:
         margin = max(middle.start - low, high + 1 - middle.stop)
         return Reach(cell, math.ceil(margin / cell) * cell)
 
-    @property
-    def _cell(self) -> int | None:
-        """The pixels of a cell of the coarsest grid of the code; None where it has none."""
-        code = self.model.module_.bottleneck
-        grids = [level.grid for level in code.levels] or [code.code_shape[1:]]
-        if len(grids[0]) != 2:
-            return None
-        height, coarse = self.model.preprocessor_.spec.shape[1], min(grid[0] for grid in grids)
-        return 2 ** math.ceil(math.log2(height / coarse))
-
     def _each(self, X: Any, make: Made) -> Any:
         images, give_back = self._images(X)
         return give_back([self._made(image, make) for image in images])
@@ -175,7 +160,7 @@ class Tiled:
             made = np.asarray(make(member, tile[None]))[0]
             if found is None:
                 found = np.empty(image.shape, made.dtype)
-            kept = self._at(_inside(rows), _inside(columns))
+            kept = self._at(inside(rows), inside(columns))
             found[self._at(slice(*rows[2:]), slice(*columns[2:]))] = made[kept]
         assert found is not None
         return found
@@ -188,8 +173,8 @@ class Tiled:
         for rows, columns, member, tile in self._tiles(image, self.reach):
             posterior = member.encode(tile[None], **_told(condition))
             parts = posterior if isinstance(posterior, tuple) else (posterior,)
-            place = tuple(_in_cells(slice(*window[2:]), cell) for window in (rows, columns))
-            kept = tuple(_in_cells(_inside(window), cell) for window in (rows, columns))
+            place = tuple(in_cells(slice(*window[2:]), cell) for window in (rows, columns))
+            kept = tuple(in_cells(inside(window), cell) for window in (rows, columns))
             before = self._before(parts[0])
             for i, part in enumerate(parts):
                 if len(found) == i:
@@ -292,41 +277,11 @@ class Tiled:
         return images, give_back
 
 
-def windows(size: int, side: int, margin: int) -> Iterator[Window]:
-    """Stretches of a side of ``size`` pixels, each at most ``side`` long, that overlap so that what
-    is kept of each lies ``margin`` away from its ends, but where these are the image's.
-    """
-    start = 0
-    while True:
-        stop = min(start + side, size)
-        low = 0 if start == 0 else start + margin
-        high = size if stop == size else stop - margin
-        yield Window(start, stop, low, high)
-        if stop == size:
-            return
-        start = high - margin
-
-
-def starts(size: int, side: int, overlap: int) -> list[int]:
-    """Where tiles begin, evenly, so that neighbours share ``overlap`` pixels or more."""
-    count = 1 if size <= side else math.ceil((size - overlap) / (side - overlap))
-    return [round(place) for place in np.linspace(0, size - side, count)]
-
-
-def ramp(side: int, overlap: int) -> np.ndarray:
-    """The weights along a side of a tile, ``(side,)``: a squared sine over the overlap."""
-    rising = np.sin(np.pi / 2 * (np.arange(overlap) + 0.5) / max(1, overlap)) ** 2
-    return np.concatenate([rising, np.ones(side - 2 * overlap), rising[::-1]])
-
-
-def _inside(window: Window) -> slice:
-    """What is kept of a tile, counted from its start."""
-    return slice(window.low - window.start, window.high - window.start)
-
-
-def _in_cells(pixels: slice, cell: int) -> slice:
-    """A stretch of pixels as cells of the code; the last one may be cut."""
-    return slice(pixels.start // cell, math.ceil(pixels.stop / cell))
+def _coarsest(member: Any) -> int | None:
+    """The height of the coarsest grid of a code; None where it has none."""
+    code = member.module_.bottleneck
+    grids = [level.grid for level in code.levels] or [code.code_shape[1:]]
+    return min(grid[0] for grid in grids) if len(grids[0]) == 2 else None
 
 
 def _told(condition: Any) -> dict[str, Any]:

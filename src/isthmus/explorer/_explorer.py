@@ -17,7 +17,9 @@ from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 from isthmus.explorer._front import script, style
 from isthmus.explorer._given import given, shown_examples
-from isthmus.explorer._shown import Shown
+from isthmus.explorer._shown import Shown, lack_of
+from isthmus.explorer._sounds import rate_of
+from isthmus.explorer._still import Still
 from isthmus.explorer._widget import widget_of
 
 if TYPE_CHECKING:
@@ -133,14 +135,15 @@ def explore(
     know, or that are too large for it, answer from Python, in a notebook or served.
 
     Args:
-        models: one trained member or several, of images of one shape; a mapping names them.
+        models: one trained member or several, of images of one shape, or of sounds, which are
+            shown as spectrograms and can be heard; a mapping names them.
         data: whose test part is shown: up to 10,000 examples as dots, up to 2,000 with pictures.
 
     Returns:
         What a notebook shows as it is, and ``save(path)`` writes as one page.
 
     Raises:
-        InputError: for members of other data than images.
+        InputError: for members of other data than images and sounds.
 
     >>> import isthmus as ist
     >>> data = ist.data.load("digits")
@@ -148,8 +151,9 @@ def explore(
     'VAE on digits'
     """
     shown, part = _shown(_named(models), data)
-    served = [one.label for one in shown if one.lack is not None]
-    return Explorer(_title(shown, data), given(shown, part, data, served), shown)
+    live = [one for one in shown if isinstance(one, Shown)]
+    served = [one.label for one in live if one.lack is not None]
+    return Explorer(_title(shown, data), given(shown, part, data, served), live)
 
 
 def _alone(one: Shown) -> str:
@@ -159,7 +163,7 @@ def _alone(one: Shown) -> str:
     )
 
 
-def _shown(models: Mapping[str, Estimator], data: Data) -> tuple[list[Shown], Part]:
+def _shown(models: Mapping[str, Estimator], data: Data) -> tuple[list[Shown | Still], Part]:
     require_data(data)
     if len(data.test) == 0 or not models:
         raise InputError(
@@ -173,10 +177,17 @@ def _shown(models: Mapping[str, Estimator], data: Data) -> tuple[list[Shown], Pa
                 " ist.load."
             )
     part = shown_examples(data, list(models.values()))
-    return [Shown(label, model, part) for label, model in models.items()], part
+    return [_one(label, model, part, data) for label, model in models.items()], part
 
 
-def _title(shown: Sequence[Shown], data: Data) -> str:
+def _one(label: str, model: Estimator, part: Part, data: Data) -> Shown | Still:
+    """A member that answers; one of sounds shows spectrograms, and lets them be heard."""
+    if rate_of(model) is not None:
+        return Still(label, model, part, data, f"{lack_of(model)}.")
+    return Shown(label, model, part)
+
+
+def _title(shown: Sequence[Shown | Still], data: Data) -> str:
     return f"{' and '.join(one.label for one in shown)} on {data.name}"
 
 

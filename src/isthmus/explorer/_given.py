@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 
 from isthmus.data.datasets import Data, Part
 from isthmus.errors import InputError
+from isthmus.explorer import _sounds as sounds
 from isthmus.explorer._packing import packed_halves, packed_pixels, packed_weights
 from isthmus.explorer._parts import parts_of, training_of
 from isthmus.explorer._plane import Moment, evenly, plane_of
@@ -58,13 +59,22 @@ def given(
         "colours": [to_hex(c) for c in classes.colours] if has_classes else [PALETTE[0]],
         "drawn": None if pictures is None else _drawn(pictures[:pictured]),
         "models": [
-            _still(one, pictured)
+            _still(one, pictured, len(shown))
             if isinstance(one, Still)
             else _live(one, place if one.label in served else None, part, data, pictured)
             for place, one in enumerate(shown)
         ],
         "training": training_of(shown, data),
+        **_heard(shown, part),
     }
+
+
+def _heard(shown: Sequence[Shown | Still], part: Part) -> dict[str, Any]:
+    """The examples that can be heard; nothing where they are no sounds."""
+    if sounds.rate_of(shown[0].model) is None:
+        return {}
+    some = part.take(slice(sounds.count_heard(part, len(shown))))
+    return {"sounds": sounds.heard(some.x, shown[0].model)}
 
 
 def _pictures(shown: Sequence[Shown | Still]) -> tuple[list[int] | None, np.ndarray | None]:
@@ -101,7 +111,7 @@ def _drawn(pictures: np.ndarray) -> dict[str, Any]:
     return {"fill": float(np.median(sides)) / max(height, width), "centre": middle.tolist()}
 
 
-def _still(one: Still, pictured: int) -> dict[str, Any]:
+def _still(one: Still, pictured: int, models: int) -> dict[str, Any]:
     """What is shown of a model that does not answer in the page."""
     known: dict[str, Any] = {"label": one.label, "why": one.why}
     known |= plane_of(one.moments, one.space, pictured, one.part.y)
@@ -109,6 +119,8 @@ def _still(one: Still, pictured: int) -> dict[str, Any]:
         known["map"] = packed_pixels(tiles)
     if (rebuilt := one.rebuilt(pictured)) is not None:
         known["rebuilt"] = packed_pixels(rebuilt)
+    if sounds.rate_of(one.model) is not None:
+        known["sounds"] = one.heard(sounds.count_heard(one.part, models))
     return known
 
 

@@ -204,6 +204,8 @@ def _together(inputs: Tensor, conditions: Tensor | None) -> Iterator[tuple[Tenso
 def lack_of(model: Explorable) -> str | None:
     """Why a trained member cannot be explored; None where it can."""
     spec = model.preprocessor_.spec
+    if spec.sample_rate is not None:
+        return "it was trained on sounds, which are played"
     if spec.kind != "image" or spec.shape[0] not in (1, 3):
         return f"it was trained on examples of shape {spec.shape}, and only images are shown"
     if not model.preprocessor_.scaling.is_straight:

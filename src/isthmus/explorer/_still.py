@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.data.datasets import Data, Part, known_of, named_for
 from isthmus.data.frames import Values
 from isthmus.errors import InputError
+from isthmus.explorer import _sounds as sounds
 from isthmus.explorer._plane import Moment, axes_of, view_of
 from isthmus.figures._codes import codes_of, decoded_by
 from isthmus.figures._images import as_images
@@ -18,6 +19,7 @@ from isthmus.figures._tiles import Pictures, tiles_for
 
 SIDE = 15
 """Tiles along a side of the map."""
+_LOOKED_AT = 500  # sounds that say how loud the loudest is
 
 
 class Still:
@@ -59,6 +61,10 @@ class Still:
         )
         return images_of(made, self.model, self.data)
 
+    def heard(self, count: int) -> list[str]:
+        """What is made of the first sounds, to be played."""
+        return sounds.heard_again(self.model, self.part.take(slice(count)), self.data)
+
     def tiles(self) -> np.ndarray | None:
         """What the decoder makes of the middles of ``SIDE`` × ``SIDE`` squares of the plane that is
         shown, row by row from the top left; None where it makes no images, or nothing of them.
@@ -88,7 +94,12 @@ def lattice_of(view: Sequence[float]) -> np.ndarray:
 
 
 def images_of(x: Values, model: Any, data: Data) -> np.ndarray | None:
-    """Examples as images ``(n, c, h, w)`` in [0, 1]; None for what is none."""
+    """Examples as images ``(n, c, h, w)`` in [0, 1], sounds as spectrograms beside the loudest of
+    the test part; None for what is none.
+    """
+    if sounds.rate_of(model) is not None:
+        loudest = sounds.loudest_of(data.test.take(slice(_LOOKED_AT)).x, model)
+        return sounds.spectrogram_pictures(x, model, loudest)
     tiles = tiles_for(model, data)
     if not isinstance(tiles, Pictures):
         return None

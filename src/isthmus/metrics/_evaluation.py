@@ -120,8 +120,9 @@ def _likelihood(model: Any, test: Any, x: Values, known: Mapping[str, Any]) -> d
         return {}
     terms, normalised = model.terms(test, **known), model.module_.likelihood.normalised
     distortion = likelihood.distortion(terms["distortion"], normalised)
+    written = _written(model, terms)
     if not normalised or "rate" not in terms:
-        return {"distortion": distortion}
+        return {"distortion": distortion, **written}
     found = {"neg_elbo": likelihood.neg_elbo(terms["distortion"], terms["rate"])}
     # the bits of a density depend on the units of the data, and are none that one could send
     inside = model.preprocessor_.transform(x)
@@ -130,7 +131,16 @@ def _likelihood(model: Any, test: Any, x: Values, known: Mapping[str, Any]) -> d
         found["bits_per_dim"] = likelihood.bits_per_dim(
             terms["distortion"], terms["rate"], observed
         )
-    return {**found, "distortion": distortion, "rate": likelihood.rate(terms["rate"])}
+    rate = likelihood.rate(terms["rate"])
+    return {**found, "distortion": distortion, "rate": rate, **written}
+
+
+def _written(model: Any, terms: Mapping[str, np.ndarray]) -> dict[str, Measure]:
+    """The bits per pixel of a member whose rate is the size of a file of an image."""
+    if not model.any_size or model.preprocessor_.spec.kind != "image":
+        return {}
+    pixels = math.prod(model.preprocessor_.spec.shape[1:])
+    return {"bits_per_pixel": likelihood.bits_per_pixel(terms["rate"], pixels)}
 
 
 def _has_masses(model: Any, inside: Store) -> bool:

@@ -41,6 +41,18 @@ def bits_per_dim(distortion: np.ndarray, rate: np.ndarray, dimensions: int | np.
     )
 
 
+def bits_per_pixel(rate: np.ndarray, pixels: int) -> Measure:
+    """The bits that the code of an image takes in a file, shared out over its pixels."""
+    return average(
+        "Bits per pixel",
+        rate / (pixels * math.log(2)),
+        "bits per pixel",
+        None,
+        "The size of the code in a file: its rate in bits (nats divided by ln 2), divided by the"
+        " number of pixels.",
+    )
+
+
 def distortion(values: np.ndarray, normalised: bool = True) -> Measure:
     """−log p(x | z), or the squared error where the member has no normalised likelihood."""
     if not normalised:

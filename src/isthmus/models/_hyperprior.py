@@ -146,12 +146,12 @@ class HyperpriorBottleneck(Bottleneck):
     def _rounded(self, features: Tensor) -> RatedCode:
         y, z, scale = self.posterior(features)
         y_nats = _nats(gaussian_mass(y, scale.log()))
-        weights = self.weights[self.quality].expand(len(y))
+        weights = self.weights[self.quality].expand(y.shape[0])
         return rated(self.expand(y), y_nats, _nats(self.density.mass(z)), weights)
 
     def _scaled(self, features: Tensor, log_gains: Tensor) -> Tensor:
         """y before it is rounded, ``(n, channels, h, w)``."""
-        y = full(self.project(features.reshape(len(features), -1, *self._grid_sides(features))))
+        y = full(self.project(features.reshape(features.shape[0], -1, *self._grid_sides(features))))
         return y * log_gains.exp()[..., None, None]
 
     def _unscaled(self, y: Tensor, log_gains: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from torch import Tensor
 from isthmus.compression.coder import Reader, Writer
 from isthmus.compression.frequencies import SCALES, STEPS, frequencies
 from isthmus.compression.indices import CHECKSUM, checksum, require_same_codes
-from isthmus.compression.rounding import choices_of, notes_of, resolved, rounded
-from isthmus.compression.varints import damaged, read_varint, varint
+from isthmus.compression.rounding import choices_of, notes_of, rounded, rounded_as
+from isthmus.compression.varints import damaged_data, read_varint, varint
 from isthmus.errors import InputError
 from isthmus.models._hyperprior import HyperpriorBottleneck
 
@@ -69,13 +69,13 @@ def read(bottleneck: HyperpriorBottleneck, file: Written, n: int) -> np.ndarray:
     ``bottleneck`` has the quality that :func:`quality_of` reads, and the size of the examples.
     """
     low, reach = _bounds(file.head)
-    steps = resolved(_steps(bottleneck, low, low + reach), *choices_of(file.notes_z))
+    steps = rounded_as(_steps(bottleneck, low, low + reach), *choices_of(file.notes_z))
     reader = Reader(file.content)
     shape = bottleneck.hyper_shape(n)
     count = n * shape[2] * shape[3]
     channels = [reader.read(table, count) for table in frequencies(_below(steps))]
     z = np.stack(channels).reshape(shape[1], n, *shape[2:]).swapaxes(0, 1) + low
-    places = resolved(_places(bottleneck, z), *choices_of(file.notes_y))
+    places = rounded_as(_places(bottleneck, z), *choices_of(file.notes_y))
     y = reader.read_gaussian(_indices(places)).reshape(places.shape)
     require_same_codes(y, file.head[1 : 1 + CHECKSUM])
     return y
@@ -84,7 +84,7 @@ def read(bottleneck: HyperpriorBottleneck, file: Written, n: int) -> np.ndarray:
 def quality_of(head: bytes, count: int) -> int:
     """Which of ``count`` weights codes were made for."""
     if len(head) < 1 + CHECKSUM or head[0] >= count:
-        raise damaged()
+        raise damaged_data()
     return head[0]
 
 
@@ -140,5 +140,5 @@ def _bounds(head: bytes) -> tuple[int, int]:
     low, place = read_varint(head, 1 + CHECKSUM)
     reach, end = read_varint(head, place)
     if end != len(head) or max(low, reach) > _MOST or reach < 1:
-        raise damaged()
+        raise damaged_data()
     return (low >> 1) if low % 2 == 0 else -((low + 1) >> 1), reach

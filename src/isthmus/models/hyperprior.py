@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isthmus.compression.container import Coded, Form
-from isthmus.compression.varints import damaged
+from isthmus.compression.container import Coded, ExampleForm
+from isthmus.compression.varints import damaged_data
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
@@ -166,16 +166,16 @@ class Hyperprior(Estimator):
 
     def _coded(self, X: Any, condition: Any) -> Coded:
         member = self._suiting(X)
-        y, z, _ = member._posterior(X)
+        y, z, _ = member._posterior(X, condition)
         grid = y.reshape(*y.shape[:2], *member._bottleneck_in_float64().grid)
         file = written(member._bottleneck_in_float64(), grid, z)
-        form = Form(len(y), member.preprocessor_.layout.outer, dtype_of(X))
+        form = ExampleForm(len(y), member.preprocessor_.layout.outer, dtype_of(X))
         return Coded(form, tuple(file))
 
     def _uncoded(self, coded: Coded) -> Any:
         form, file = coded.form, Written(*coded.streams) if len(coded.streams) == 4 else None
         if file is None:
-            raise damaged()
+            raise damaged_data()
         quality = quality_of(file.head, len(self.distortion_weights))
         member = for_shape(self, form.shape)._with(quality=quality)
         member._require_room(form.n)

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from isthmus.priors._noising import Waypoint
     from isthmus.priors.base import Prior, fitted, resolved
     from isthmus.priors.diffusion import Diffusion
     from isthmus.priors.flow import Flow
@@ -26,6 +27,7 @@ __all__ = [
     "PixelCNN",
     "Prior",
     "Transformer",
+    "Waypoint",
     "fitted",
     "resolved",
 ]
@@ -38,6 +40,7 @@ _HOMES = {
     "PixelCNN": "pixelcnn",
     "Prior": "base",
     "Transformer": "transformer",
+    "Waypoint": "_noising",
     "fitted": "base",
     "resolved": "base",
 }

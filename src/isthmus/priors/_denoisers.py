@@ -13,7 +13,7 @@ from isthmus.core.example import Shape
 
 _FREQUENCIES, _FASTEST = 32, 1000.0
 _COARSEST = 8  # a side below which a map is not made coarser
-_GROUP, _HEAD = 8, 32  # channels of a group that is normalised, of a head of attention
+_GROUP, _HEAD = 8, 16  # channels of a group that is normalised, of a head of attention
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv1d | nn.Conv2d)
 
@@ -124,7 +124,9 @@ class MapDenoiser(nn.Module):
 
 
 class Floor(nn.Module):
-    """One grid of a U-Net, and inside of it the next coarser one; attention on the coarsest.
+    """One grid of a U-Net, and inside of it the next coarser one.
+
+    On the coarsest every block is followed by attention, which costs little there.
 
     Args:
         grid: its sides.
@@ -141,7 +143,7 @@ class Floor(nn.Module):
         self.up = nn.ModuleList(MapBlock(axes, channels, around) for _ in range(blocks))
         self.is_coarsest = min(grid) < 2 * _COARSEST
         if self.is_coarsest:
-            self.inside: nn.Module = MapAttention(channels)
+            self.looks = nn.ModuleList(MapAttention(channels) for _ in range(2 * blocks))
             return
         convolution = _CONVOLUTIONS[axes]
         self.coarser = convolution(channels, below, 3, stride=2, padding=1)
@@ -149,13 +151,15 @@ class Floor(nn.Module):
         self.finer = convolution(below, channels, 3, padding=1)
 
     def forward(self, h: Tensor, around: Tensor) -> Tensor:
+        if self.is_coarsest:
+            for block, look in zip((*self.down, *self.up), self.looks, strict=True):
+                h = block(h, around)
+                h = h + look(h)
+            return h
         for block in self.down:
             h = block(h, around)
-        if self.is_coarsest:
-            h = h + self.inside(h)
-        else:
-            coarse = self.inside(self.coarser(h), around)
-            h = h + self.finer(functional.interpolate(coarse, h.shape[2:]))
+        coarse = self.inside(self.coarser(h), around)
+        h = h + self.finer(functional.interpolate(coarse, h.shape[2:]))
         for block in self.up:
             h = block(h, around)
         return h

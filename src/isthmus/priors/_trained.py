@@ -25,7 +25,7 @@ from isthmus.registry import SCHEDULES
 from isthmus.training.callbacks import assembled
 from isthmus.training.history import History
 from isthmus.training.loop import Trainer
-from isthmus.training.runtimes import SingleProcess, tuned, useful_threads
+from isthmus.training.runtimes import SingleProcess, multiplying, tuned, useful_threads
 from isthmus.training.schedules import Schedule
 from isthmus.training.settings import TrainingSettings
 
@@ -112,7 +112,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
     def _draw(self, n: int, classes: Tensor | None, temperature: float) -> Tensor:
         device, condition = next(self.module_.parameters()).device, self._one_hot(classes)
         drawn = []
-        with torch.inference_mode():
+        with torch.inference_mode(), multiplying():
             for rows in torch.arange(n).split(self._rows):
                 given = None if condition is None else condition[rows].to(device)
                 drawn.append(self.module_.draw(len(rows), given, temperature).cpu())
@@ -123,7 +123,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         assert isinstance(density, Density)
         device = next(density.parameters()).device
         batches = StoreBatches(ArrayStore(codes.numpy()), device, condition=self._one_hot(classes))
-        with torch.inference_mode():
+        with torch.inference_mode(), multiplying():
             found = [
                 density.log_prob(batch.x, batch.condition).cpu()
                 for batch in batches.chunks(self._rows)

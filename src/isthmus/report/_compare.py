@@ -202,7 +202,7 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
         warnings.simplefilter("always", LearningWarning)
         model.fit(
             examples_of(data.train, data.columns),
-            data.train.labels if is_told else None,
+            data.train.labels,
             probes=(probes, first.labels) if is_told else probes,
         )
     for warning in caught:

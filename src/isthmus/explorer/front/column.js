@@ -27,6 +27,7 @@ export class Column {
     this.plane = new Plane(element("canvas", "explorer-plane", this.box), this.model, given);
     this.describe(one.label);
     if (given.shape) this.addPictures();
+    if (given.sounds) this.addPlayers(one);
     if (this.model.answers || one.map) this.map = new PlaneMap(this, given.shape);
     listen(this);
     if (this.model.answers) addParts(this, this.box);
@@ -61,6 +62,29 @@ export class Column {
     this.original = labelled(row, "○ example");
     if (this.model.answers || this.model.rebuilt) this.rebuilt = labelled(row, "rebuilt");
     this.near = element("div", "explorer-near", this.box);
+  }
+
+  /** Players of the marked example and of what is made of it. */
+  addPlayers(one) {
+    const row = element("div", "explorer-players", this.box);
+    this.players = [["example", this.given.sounds], ["rebuilt", one.sounds ?? []]].map(([name, sounds]) => {
+      const box = element("figure", "", row);
+      const audio = element("audio", "", box);
+      audio.controls = true;
+      audio.preload = "none";
+      audio.setAttribute("aria-label", `${name}, ${one.label}`);
+      element("figcaption", "", box).textContent = name;
+      return { box, audio, sounds };
+    });
+  }
+
+  /** Let the marked example be heard, where the page holds its sound. */
+  cue() {
+    for (const { box, audio, sounds } of this.players ?? []) {
+      const sound = sounds[this.marked];
+      box.style.visibility = sound ? "" : "hidden";
+      if (sound && audio.src !== sound) audio.src = sound;
+    }
   }
 
   /** The pointer is at a place; over an example every plane marks it. Gives back the example, or null. */
@@ -129,6 +153,7 @@ export class Column {
   mark(row) {
     this.plane.marked = row;
     this.paintExample();
+    this.cue();
     this.show();
     this.changed("marked");
   }

@@ -178,7 +178,8 @@ def portable(model: Estimator, part: str) -> Portable:
     """
     if part not in PARTS:
         raise unknown("part", part, PARTS)
-    network = model._fitted()
+    with model._inference() as network:  # set as the fields ask for it, such as a quality
+        pass
     preprocessor = model.preprocessor_
     require_numbers(preprocessor)
     condition = preprocessor.condition
