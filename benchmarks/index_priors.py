@@ -1,14 +1,15 @@
 """Priors over the indices of MNIST in one table: python -m benchmarks.index_priors.
 
 The codes are those of ``pretrained:vqvae-mnist``, 7×7 indices out of 128. Each prior learns those
-of the training images with their labels, for about ``--seconds``, and is measured on 10,000 draws,
-a thousand of every digit, with and without guidance: the share that a classifier of the digits
+of the training images with their labels, for about ``--seconds`` or for ``--epochs``; the PixelCNN
+that comes with the model is the first. It is measured on ``--draws``, as many of every digit, with
+and without guidance: the share that a classifier of the digits
 (:mod:`benchmarks.recognised`) names as they were asked for, how much the draws of a digit differ as
 a share of how much real ones do, the Fréchet distance of its last hidden layer to that of the test
 images, and the time a thousand draws take. Bits are those of the codes of the test images given
-their label, per dimension of the image: of the masked transformer a bound. Training images, and
-reconstructions of the test images, stand beside. Lines are added to
-benchmarks/results/index_priors.jsonl.
+their label, per dimension of the image: of the masked transformer a bound. As many training
+images and their reconstructions stand beside: of few images the distance is not small. Lines are
+added to benchmarks/results/index_priors.jsonl; ``--page`` writes them into docs/priors.md.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,32 +26,35 @@ import torch
 from torch import Tensor, nn
 
 import isthmus as ist
-from benchmarks.pages import rounded, surroundings
+from benchmarks.pages import DOCS, rounded, surroundings
 from benchmarks.recognised import named, pixels, spread, trained
 from isthmus.core.randomness import own_draws
 from isthmus.metrics.generation import frechet_distance
-from isthmus.priors import Masked, PixelCNN, Prior, Transformer
+from isthmus.priors import Masked, PixelCNN, Transformer
 
 RESULTS = Path(__file__).parent / "results" / "index_priors.jsonl"
-PIXELS, BOUNDS, BATCH = 784, 16, 256
-ATTENTION = {"channels": 128, "layers": 4, "heads": 4, "dropout": 0.1}
-PRIORS: dict[str, Callable[..., Prior]] = {
-    "pixelcnn": lambda **how: PixelCNN(channels=64, layers=5, dropout=0.1, **how),
-    "transformer": lambda **how: Transformer(**ATTENTION, **how),
-    "masked": lambda **how: Masked(**ATTENTION, **how),
+PIXELS, BOUNDS, BATCH = 784, 4, 128
+MARK, END = "<!-- index priors: -->", "<!-- :index priors -->"
+OWN = "prepared"  # the prior that comes with the model
+PRIORS: dict[str, type[Any]] = {
+    "pixelcnn": PixelCNN,
+    "transformer": Transformer,
+    "masked": Masked,
 }
-GUIDED = {"pixelcnn": 1.2, "transformer": 1.2, "masked": 1.0}
+GUIDED = {OWN: 1.2, "pixelcnn": 1.2, "transformer": 1.2, "masked": 1.0}
 
 
-def learnt(name: str, codes: Tensor, labels: np.ndarray, levels: Any, args: Any) -> Prior:
+def learnt(name: str, codes: Tensor, labels: np.ndarray, levels: Any, args: Any) -> Any:
     """A prior that was trained for about so many seconds, by what an epoch takes."""
-    rest = {"learning_rate": 2e-3, "batch_size": BATCH, "random_state": 0}
+    rest = {"channels": args.channels, "layers": args.layers, "batch_size": BATCH}
 
     def fitted(epochs: int, *, is_compiled: bool) -> Any:
-        prior = PRIORS[name](
-            epochs=epochs, compile=is_compiled, device=args.device, verbose=0, **rest
-        )
+        how = {"compile": is_compiled, "device": args.device, "random_state": 0, "verbose": 2}
+        prior = PRIORS[name](epochs=epochs, **rest, **how)
         return prior.fit(codes, labels, levels)
+
+    if args.epochs and not args.compile:
+        return fitted(args.epochs, is_compiled=False)
 
     is_compiled = args.compile
     try:
@@ -115,6 +118,38 @@ def written(found: dict[str, Any], device: str) -> None:
         lines.write(json.dumps(rounded(found)) + "\n")
 
 
+def table(lines: list[dict[str, Any]]) -> str:
+    """The last measurement of each prior, guidance and device, as a table for the page."""
+    last = {(line["prior"], line.get("guidance"), line["device"]): line for line in lines}
+    rows = [
+        "| | trained on | bits | recognised | spread | Fréchet distance | s / 1,000 |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for line in last.values():
+        name = {OWN: "`pixelcnn`, prepared"}.get(line["prior"], f"`{line['prior']}`")
+        name = name if "guidance" in line else line["prior"]
+        name += f", guidance {line['guidance']:g}" if line.get("guidance") else ""
+        name += "" if line["device"] == "CPU" else f" ({line['device']})"
+        most = "≤ " if line.get("is_bound") else ""
+        bits = f"{most}{line['bits_per_dim']:.4f}" if "bits_per_dim" in line else ""
+        shown = f"{line['images']:,}, {line['epochs']} epochs" if "images" in line else ""
+        seconds = f"{line['seconds_per_1000']:.1f}" if "seconds_per_1000" in line else ""
+        rows.append(
+            f"| {name} | {shown} | {bits} | {line['recognised']:.1%} | {line['spread']:.1%} |"
+            f" {line['frechet']:.1f} | {seconds} |"
+        )
+    return "\n".join(rows)
+
+
+def fill_page() -> None:
+    """Put the table between its marks in docs/priors.md."""
+    page = DOCS / "priors.md"
+    before, mark, rest = page.read_text(encoding="utf-8").partition(MARK)
+    _, end, after = rest.partition(END)
+    lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+    page.write_text(f"{before}{mark}\n{table(lines)}\n{end}{after}", encoding="utf-8")
+
+
 def main(args: argparse.Namespace) -> None:
     """Train, measure, print, and add lines to the results."""
     data, model = ist.data.load("mnist"), ist.load("pretrained:vqvae-mnist")
@@ -122,39 +157,48 @@ def main(args: argparse.Namespace) -> None:
     network, test = trained(data), data.test
     codes, held_out = (model._codes_for_prior(part.x) for part in (data.train, test))
     beside = {
-        "training images": (data.train.x[: args.draws], data.train.y[: args.draws]),
-        "reconstructions of test images": (model.reconstruct(test.x), test.y),
+        "training images": data.train.x[: args.draws],
+        "their reconstructions": model.reconstruct(data.train.x[: args.draws]),
     }
-    for name, (x, asked) in beside.items():
-        written({"prior": name, **judged(network, x, asked, test)}, device)
+    for name, x in beside.items():
+        asked = data.train.y[: args.draws]
+        written({"prior": name, "draws": len(x), **judged(network, x, asked, test)}, device)
+    own: Any = model.prior_
     for name in args.priors:
         start = time.perf_counter()
         shown, labels = codes[: args.images], data.train.y[: args.images]
-        prior: Any = learnt(name, shown, labels, model._levels, args)
+        prior = own if name == OWN else learnt(name, shown, labels, model._levels, args)
         taken = time.perf_counter() - start
         model.prior_ = prior
         found = {
             "prior": name,
             "parameters": sum(weights.numel() for weights in prior.module_.parameters()),
-            "images": len(shown),
-            "epochs": prior.epochs,
-            "training_seconds": taken,
             "bits_per_dim": bits(prior, held_out, test.y),
             "is_bound": not prior.has_log_prob,
+            "draws": args.draws,
         }
+        if name != OWN:
+            found |= {"images": len(shown), "epochs": prior.epochs, "training_seconds": taken}
         for guidance in (0.0, GUIDED[name]):
-            prior.module_.guidance = prior.guidance = guidance
+            prior.set_params(guidance=guidance)
             measured = sampled(network, model, test, args.draws)
             written({**found, "guidance": guidance, **measured}, device)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("priors", nargs="*", default=list(PRIORS))
+    parser.add_argument("priors", nargs="*", default=[OWN, *PRIORS])
     parser.add_argument("--seconds", type=float, default=60, help="of training, for each prior")
     parser.add_argument("--epochs", type=int, help="in place of --seconds")
     parser.add_argument("--images", type=int, default=60_000, help="training images")
     parser.add_argument("--draws", type=int, default=10_000)
+    parser.add_argument("--channels", type=int, default=128, help="of every layer")
+    parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--compile", action="store_true")
-    main(parser.parse_args())
+    parser.add_argument("--page", action="store_true", help="only write the table into the page")
+    given = parser.parse_args()
+    if given.page:
+        fill_page()
+    else:
+        main(given)

@@ -74,7 +74,7 @@ def measured(network: nn.Module, model: Any, data: Data) -> dict[str, Any]:
     """What is recognised of draws, as the prior makes them and without its guidance."""
     accuracy = float((named(network, data.test.x) == data.test.y).mean())
     found = {"classifier": accuracy, "draws": DRAWS} | _of_draws(network, model, data)
-    model.prior_.module_.guidance = 0.0
+    model.prior_.set_params(guidance=0.0)
     plain = _of_draws(network, model, data)
     return found | {f"{key}_unguided": value for key, value in plain.items()}
 

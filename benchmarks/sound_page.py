@@ -27,7 +27,8 @@ from isthmus.metrics import sound
 HOME = DOCS / "images" / "course" / "sound"
 NUMBERS = HOME / "numbers.json"
 PAGES = tuple(DOCS / "course" / language / "sound.md" for language in ("en", "zh-Hant"))
-HOPS, DEPTHS = (8, 32, 128), (1, 2, 4, 8)
+HOPS, DEPTHS = (8, 32, 128), (1, 2, 4)
+SHOWN = "vm-nomore.wav"
 RATE = sounds.RECIPES["voice"].sample_rate
 # what is drawn: a name, a label, seconds, and the seed
 DRAWN = (
@@ -37,19 +38,13 @@ DRAWN = (
     ("digits-2", "digits", 1.2, 2),
     ("letters", "letters", 1.2, 1),
 )
-_SECONDS = 1.6, 2.6  # seconds of the prompt that is reconstructed
 _DEPTH = 70  # dB below the loudest that a picture shows
 
 
-def prompt(source: Path) -> tuple[str, np.ndarray]:
-    """A prompt that training did not see, ``(1, 1, time)``, and its name: the first in the order of
-    the names that is about two seconds long.
-    """
+def prompt(source: Path) -> np.ndarray:
+    """The prompt that is played, of those that training did not see, ``(1, 1, time)``."""
     test = sounds.files_of(sounds.RECIPES["voice"], source)[1]
-    seconds = test.steps / RATE
-    fits = [i for i, s in enumerate(seconds) if _SECONDS[0] < s < _SECONDS[1]]
-    place = min(fits, key=lambda i: test.files[i])
-    return test.files[place], sounds.wave_of(test, place)[None, None]
+    return sounds.wave_of(test, test.files.index(SHOWN))[None, None]
 
 
 def write(name: str, x: np.ndarray) -> None:
@@ -128,9 +123,9 @@ def picture(original: np.ndarray, heard: dict[str, np.ndarray]) -> None:
     """Mel spectrograms of what is heard, one below another."""
     rows = {
         "the prompt": original,
-        "hop 8, 64 kbit/s": heard["hop-8-8"],
-        "hop 32, 16 kbit/s": heard["hop-32-8"],
-        "hop 128, 4 kbit/s": heard["hop-128-8"],
+        "hop 8, 32 kbit/s": heard["hop-8-4"],
+        "hop 32, 8 kbit/s": heard["hop-32-4"],
+        "hop 128, 2 kbit/s": heard["hop-128-4"],
         "hop 128, 0.5 kbit/s": heard["hop-128-1"],
     }
     figure, panels = plt.subplots(len(rows), 1, figsize=(7, 7.2), layout="constrained")
@@ -156,11 +151,11 @@ def main() -> None:
     options = parser.parse_args()
     numbers: dict[str, Any] = json.loads(NUMBERS.read_text()) if NUMBERS.exists() else {}
     if options.speech is not None:
-        name, x = prompt(options.sounds)
+        x = prompt(options.sounds)
         write("original", x[0, 0])
         found, heard = reconstructed(options.speech, x)
         picture(x[0, 0], heard)
-        numbers |= {"prompt": name, **found}
+        numbers |= found
     if options.voice is not None:
         numbers |= drawn(options.voice, options.sounds)[0]
     NUMBERS.write_text(json.dumps(rounded(numbers), indent=1) + "\n", encoding="utf-8")

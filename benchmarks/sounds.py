@@ -8,14 +8,14 @@ asterisk-core-sounds-en-wav: one speaker, 8 kHz) with a transformer over its ind
 of a prompt; ``instruments`` the same of sonic-pi-samples at 16 kHz, by the first word of a file's
 name. What is measured on files that training did not see goes to benchmarks/results/sounds.jsonl.
 ``--seconds`` says how long the networks are trained, ``--prior-seconds`` how long the priors; a
-trial of two epochs finds out how many epochs that is. Where soundfile is missing, ``--sounds``
-takes what ``python -m benchmarks.sounds voice --pack prompts.npz`` wrote elsewhere.
+trial on an eighth of the sounds finds out how many epochs that is. Where soundfile is missing,
+``--sounds`` takes what ``python -m benchmarks.sounds voice --pack prompts.npz`` wrote elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -32,8 +32,9 @@ from isthmus.metrics import sound
 PROMPTS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
 SAMPLES = Path("/usr/share/sonic-pi/samples")
 RESULTS = Path(__file__).parent / "results" / "sounds.jsonl"
-WIDTHS = (24, 32, 64, 96, 96, 96, 96)  # of a hop of 128; a shorter one has the last of them
+WIDTHS = (16, 32, 32, 64, 64, 64, 64)  # of a hop of 128; a shorter one has the first of them
 _FULL = 2**15 - 1  # the loudest of 16 bits
+_TRIAL = 8  # the share of the examples by which a training is timed
 _SILENT = 2e-3  # root mean square of a window that is left out
 
 
@@ -59,7 +60,7 @@ class Recipe:
 
 
 RECIPES = {
-    "voice": Recipe(PROMPTS, 8000, 16384),
+    "voice": Recipe(PROMPTS, 8000, 8192, dropout=0.5),
     "instruments": Recipe(SAMPLES, 16000, 16384),
 }
 
@@ -164,13 +165,13 @@ def codec(recipe: Recipe) -> ist.VQVAE:
     """A quantised autoencoder with an index of every codebook for each hop."""
     halvings = recipe.hop.bit_length() - 1
     return ist.VQVAE(
-        network=ist.networks.Dilated(widths=WIDTHS[-halvings:], blocks=2),
+        network=ist.networks.Dilated(widths=WIDTHS[:halvings], blocks=2),
         likelihood="spectral",
         quantizer=ist.quantizers.ResidualVQ(
             codebook_size=256, depth=recipe.depth, quantizer_dropout=recipe.dropout
         ),
         latent_dim=64,
-        batch_size=32,
+        batch_size=16,
         learning_rate=2e-3,
         schedule="cosine",
         random_state=0,
@@ -178,13 +179,14 @@ def codec(recipe: Recipe) -> ist.VQVAE:
     )
 
 
-def lasting(model: Any, fit: Any, seconds: float) -> Any:
-    """A copy that is trained for about so many seconds: a trial of two epochs says how many epochs
-    that is.
+def lasting(model: Any, fit: Callable[[Any, Sounds], Any], part: Sounds, seconds: float) -> Any:
+    """A copy that is trained on ``part`` for about so many seconds: a trial with an eighth of it
+    says how many epochs that is.
     """
-    trial = fit(clone(model).set_params(epochs=2))
-    epochs = max(2, round(seconds / max(trial.history_[-1]["seconds"], 1e-3)))
-    return fit(clone(model).set_params(epochs=epochs))
+    few = part.take(slice(0, None, _TRIAL))
+    trial = fit(clone(model).set_params(epochs=2), few)
+    epochs = round(seconds / max(_TRIAL * trial.history_[-1]["seconds"], 1e-3))
+    return fit(clone(model).set_params(epochs=max(2, epochs)), part)
 
 
 def measured(model: ist.VQVAE, part: Sounds, depth: int | None = None) -> dict[str, float]:
@@ -199,32 +201,35 @@ def measured(model: ist.VQVAE, part: Sounds, depth: int | None = None) -> dict[s
 
 def made(name: str, recipe: Recipe, options: Any, kept: KeptRows) -> None:
     """Train the member of a recipe and its prior, measure them, and save them."""
-    data = sounds(recipe, options.sounds or recipe.folder, stride=recipe.window // 4)
-    apart = cast(
-        "Sounds", sounds(recipe, options.sounds or recipe.folder, stride=recipe.window).test
-    )
-    model = lasting(codec(recipe), lambda each: each.fit(data.train), options.seconds)
+    source = options.sounds or recipe.folder
+    train = cast("Sounds", sounds(recipe, source, stride=recipe.window // 2).train)
+    apart = cast("Sounds", sounds(recipe, source, stride=recipe.window).test)
+    if options.codec is None:
+        model = lasting(codec(recipe), ist.VQVAE.fit, train, options.seconds)
+    else:
+        model = ist.load(options.codec)
     model.save(options.out)  # before what may still fail
     for depth in range(1, recipe.depth + 1):
         found = measured(model, apart, depth)
         kept.put((name, depth), {**found, **trained(model)})
         print(f"{name}, {depth} of {recipe.depth}:", _shown(found), flush=True)
-    _fit_prior(model, data, options.prior_seconds)
+    _fit_prior(model, train, options.prior_seconds)
     model.save(options.out)
     nats = -model.score_prior(apart, apart.labels)
     bits = nats / np.log(2) * recipe.sample_rate / recipe.window / 1000
     kept.put((name, 0), {"kbit_s_by_prior": float(bits), "epochs": len(model.prior_.history_)})
 
 
-def _fit_prior(model: ist.VQVAE, data: ist.data.Data, seconds: float) -> None:
+def _fit_prior(model: ist.VQVAE, part: Sounds, seconds: float) -> None:
     """A transformer over the indices, by label."""
-    name = "transformer" if "transformer" in ist.PRIORS else "pixelcnn"
-    prior = ist.PRIORS[name](channels=64, layers=4, batch_size=64, random_state=0, verbose=1)
+    prior = ist.priors.Transformer(
+        channels=64, layers=4, heads=4, dropout=0.1, batch_size=32, random_state=0, verbose=1
+    )
 
-    def fit(each: ist.priors.Prior) -> Any:
-        return model.fit_prior(data.train, data.train.labels, prior=each).prior_
+    def fit(each: ist.priors.Prior, some: Sounds) -> Any:
+        return model.fit_prior(some, some.labels, prior=each).prior_
 
-    lasting(prior, fit, seconds)
+    lasting(prior, fit, part, seconds)
 
 
 def trained(model: ist.VQVAE) -> dict[str, Any]:
@@ -244,6 +249,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sounds")
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("--out", type=Path, help="the folder of the run")
+    parser.add_argument(
+        "--codec", type=Path, help="a trained run, to which a prior is fitted alone"
+    )
     parser.add_argument("--pack", type=Path, help="write the sounds as this .npz, and no more")
     parser.add_argument("--sounds", type=Path, help="where the sounds lie, if not in the package")
     parser.add_argument("--seconds", type=float, default=1800, help="of training the networks")

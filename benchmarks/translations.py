@@ -26,6 +26,7 @@ PAIRS = {
     "README.zh-TW.md": "README.md",
     "docs/course/zh-Hant/unit.md": "docs/course/en/unit.md",
     "docs/course/zh-Hant/family.md": "docs/course/en/family.md",
+    "docs/course/zh-Hant/sound.md": "docs/course/en/sound.md",
     "docs/course/zh-Hant/diffusion.md": "docs/course/en/diffusion.md",
 }
 _HEADING = re.compile(r"^(#+) (.*)$", re.MULTILINE)

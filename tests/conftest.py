@@ -56,9 +56,9 @@ def mnist() -> ist.data.Data:
 
 
 @pytest.fixture(scope="session")
-def warm() -> Warm:
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Warm:
     """Starts processes of their own that need not import the package anew."""
-    return Warm()
+    return Warm(tmp_path_factory.mktemp("warm"))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
@@ -36,9 +35,14 @@ _SCRIPT = "import runpy; runpy.run_path({name!r}, run_name='__main__')"
 
 
 class Warm:
-    """One process that has imported everything, from which others are forked."""
+    """One process that has imported everything, from which others are forked.
 
-    def __init__(self) -> None:
+    Args:
+        home: the folder in which what they print is kept.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._count = home, 0
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(
             [
@@ -54,7 +58,9 @@ class Warm:
         first, *rest = map(str, words)
         name = rest.pop(0) if first in ("-m", "-c") else first
         act = {"-m": _MODULE.format(name=name), "-c": f"exec({name!r}, {{}})"}
-        home = Path(mkdtemp())
+        self._count += 1
+        home = self._home / str(self._count)
+        home.mkdir()
         code = _BEGIN.format(
             environment={**os.environ, **(environment or {})},
             out=str(home / "out"),

@@ -119,6 +119,10 @@ def test_guidance_is_for_draws_of_a_class_alone() -> None:
     )
     assert torch.equal(plain.log_prob(codes, labels), guided.log_prob(codes, labels))
     assert not torch.equal(*(drawn(p, 50, 1) for p in (plain, guided)))
+    anew = drawn(plain.set_params(guidance=2.0), 50, 1)  # on the fitted prior
+    assert torch.equal(anew, drawn(guided, 50, 1))
+    with pytest.raises(ist.InputError, match=r"top_p=0 is not usable: give a number, above 0"):
+        plain.set_params(top_p=0).sample(3)
     unlabelled = [
         drawn(PixelCNN(**SMALL, epochs=1, guidance=w).fit(codes, None, level), 9)
         for w in (0.0, 2.0)

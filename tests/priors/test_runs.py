@@ -167,6 +167,25 @@ def test_a_bound_is_shown_as_one_for_the_first_codes(run: Path, isthmus: Command
     assert f"{score:.4g} nats on the test part" in printed
 
 
+@pytest.mark.parametrize("name", ["transformer", "masked"])
+def test_a_prior_over_indices_is_fitted_saved_and_drawn_from(
+    name: str, isthmus: Command, tmp_path: Path
+) -> None:
+    out, options = tmp_path / "run", ("--epochs", 1, "--channels", 16, "--layers", 1)
+    assert isthmus("train", "vqvae", "--data", "digits", "--epochs", 1, "--out", out)[0] == 0
+    status, printed, _ = isthmus("fit-prior", out, "--prior", name, *options, "--top-p", 0.9)
+    known = {"transformer": "-log p of a code is", "masked": "fitted; it knows no log p of a code"}
+    assert (status, known[name] in printed) == (0, True)
+    assert (
+        isthmus("sample", out, "-n", 5, "--label", 3, "--seed", 1, "--out", tmp_path / "x.npy")[0]
+        == 0
+    )
+    model = ist.load(out)
+    assert (model.prior_.channels, model.prior_.top_p) == (16, 0.9)
+    again = model.sample(5, label=3, random_state=1)
+    assert np.array_equal(np.load(tmp_path / "x.npy"), again)
+
+
 def test_every_setting_of_every_prior_is_offered(
     isthmus: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

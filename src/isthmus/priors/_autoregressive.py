@@ -34,6 +34,7 @@ class AutoregressivePrior(IndexPrior, ABC):
 
     def complete(self, known: Tensor, *, label: Any = None, temperature: float = 1.0) -> Tensor:
         check_is_fitted(self, "code_shape_")
+        self._set_anew()
         device = next(self.module_.parameters()).device
         condition, density = self._one_hot(self._classes_of(len(known), label)), self.module_
         assert isinstance(density, Autoregressive)

@@ -6,11 +6,13 @@ from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isthmus.core import fields
 from isthmus.core.fields import field
 from isthmus.core.forward import Level
 from isthmus.errors import InputError
@@ -25,6 +27,8 @@ class IndexPrior(TrainedPrior, ABC):
     """A network over a quantised member's indices, on grids of one or two axes."""
 
     takes_indices = True
+    for_draws: ClassVar[tuple[str, ...]] = ("guidance", "top_p")
+    """The fields that concern draws alone, and may be set anew on a fitted prior."""
 
     dropout: float = field(
         0.1, "share of the channels that is left out at random in training", low=0, below=1
@@ -55,6 +59,16 @@ class IndexPrior(TrainedPrior, ABC):
                     f"an index of {int(indices.max())} does not stand in a level of {level.size}"
                     " entries."
                 )
+
+    def _draw(self, n: int, classes: Tensor | None, temperature: float) -> Tensor:
+        self._set_anew()
+        return super()._draw(n, classes, temperature)
+
+    def _set_anew(self) -> None:
+        """Let the network draw as the fields say now."""
+        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        for name in self.for_draws:
+            setattr(self.module_, name, getattr(self, name))
 
     @property
     def _rows(self) -> int:

@@ -72,6 +72,7 @@ class Masked(IndexPrior):
     """
 
     has_log_prob = False
+    for_draws = ("guidance", "top_p", "steps", "choice_temperature")
 
     channels: int = field(128, "channels of every layer", low=1)
     layers: int = field(4, "layers of attention of each level's network", low=1)
@@ -175,7 +176,7 @@ class MaskedSampler(Sampler):
         super().__init__()
         self.levels = tuple(network.level for network in networks)
         self.networks = nn.ModuleList(networks)
-        self.draw_steps, self.choice_temperature = steps, choice_temperature
+        self.steps, self.choice_temperature = steps, choice_temperature
         self.guidance, self.top_p = guidance, top_p
 
     def loss(self, batch: Batch) -> Loss:
@@ -251,7 +252,7 @@ class MaskedSampler(Sampler):
         count = places(network.level)
         indices = torch.zeros(n, count, dtype=torch.int64, device=network.hidden.device)
         is_hidden = torch.ones_like(indices, dtype=torch.bool)
-        steps = min(self.draw_steps, count)
+        steps = min(self.steps, count)
         for step in range(1, steps + 1):
             with drawing_nothing():
                 logits = self._guided(network, indices, is_hidden, above, condition)

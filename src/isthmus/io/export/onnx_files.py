@@ -20,7 +20,7 @@ from isthmus.data.licences import LICENCES
 from isthmus.errors import InputError, RunError, missing_extra
 from isthmus.io._configuration import data_of, settings_of
 from isthmus.io.export.modules import PARTS, Port, Portable, portable
-from isthmus.io.export.units import columns_of
+from isthmus.io.export.units import seen_columns
 from isthmus.registry import MEMBERS
 from isthmus.version import __version__
 
@@ -95,7 +95,7 @@ def metadata(model: Estimator, module: Portable, part: str, opset: int) -> dict[
         "licence of the data": LICENCES.get(data_of(model), "not known"),
     }
     if known.table is not None:
-        found["columns"] = columns_of(known)
+        found["columns"] = seen_columns(known)
     if isinstance(known.condition, LabelCondition):
         found["classes"] = known.condition.labels.names
     if module.is_quantised:

@@ -37,7 +37,7 @@ def require_numbers(preprocessor: Preprocessor) -> None:
             )
 
 
-def columns_of(preprocessor: Preprocessor) -> list[str]:
+def seen_columns(preprocessor: Preprocessor) -> list[str]:
     """The names of the columns that a model of a table sees, in the order of the table."""
     table = preprocessor.table
     if table is None:
@@ -69,7 +69,7 @@ class Inward(nn.Module):
         super().__init__()
         spec, scaling = preprocessor.spec, preprocessor.scaling
         self.layout, self.scaling = preprocessor.layout, scaling
-        names = columns_of(preprocessor)
+        names = seen_columns(preprocessor)
         self.outer = (len(names),) if names else self.layout.outer
         self.has_time = spec.has_time
         self.masks = spec.kind == "sequence" or (spec.may_lack_values and spec.missing > 0)
@@ -174,7 +174,7 @@ def _on_first(x: Tensor, columns: int | None, change: Callable[[Tensor], Tensor]
 
 def _order(preprocessor: Preprocessor) -> list[int]:
     """Where each number inside stands among the columns of a table that a model sees."""
-    names = columns_of(preprocessor)
+    names = seen_columns(preprocessor)
     table = preprocessor.table
     return [] if table is None else [names.index(str(code.name)) for code in table.codes]
 
