@@ -56,7 +56,8 @@ def curves(rows: Sequence[Row]) -> Figure:
     _lines(third, small, "psnr", "PSNR in dB", "CIFAR-10, with headers")
     third.set_xlim(0, 12)
     first.legend(frameon=False, fontsize=SMALL)
-    third.legend(frameon=False, fontsize=SMALL)
+    last = [line for line in third.get_lines() if line.get_label() == f"{OWN}, one file"]
+    third.legend(handles=last, frameon=False, fontsize=SMALL, loc=(0.22, 0.16))
     return figure
 
 
@@ -102,14 +103,12 @@ def numbers(rows: Sequence[Row]) -> dict[str, float]:
         some = [row for row in own if row["setting"] == place]
         ratios = [row["bytes"] / row["rate_bytes"] for row in some]
         found[f"{place}.excess"] = float(np.mean(ratios)) - 1
-    for name, coded, network in (
-        ("encode", "encoded_per_second", "network_encodes"),
-        ("decode", "decoded_per_second", "network_decodes"),
-    ):
-        area = sum(8 * row["bytes"] / row["bits_per_pixel"] / 1e6 for row in own)
-        seconds = sum(8 * r["bytes"] / r["bits_per_pixel"] / 1e6 / r[coded] for r in own)
-        found[name] = area / seconds
-        found[f"{name}.coder"] = 1 - sum(row[network] for row in own) / seconds
+    areas = [8 * row["bytes"] / row["bits_per_pixel"] / 1e6 for row in own]
+    for name in ("encode", "decode"):
+        speeds = [row[f"{name}d_per_second"] for row in own]
+        found[name] = sum(areas) / sum(np.divide(areas, speeds))
+    networks = sum(row["network_encodes"] for row in own)
+    found["encode.coder"] = 1 - networks * found["encode"] / sum(areas)
     for row in rows:
         if row["image"] in ("held-out patches", "cifar10"):
             key = f"{row['image']}.{row['codec']}.{row['setting']}".replace(" ", "-")

@@ -116,7 +116,7 @@ def sections() -> tuple[Section, ...]:
             "measured",
             "Results",
             "What is measured: against published numbers, against other packages, under attack.",
-            ("results", "performance", "reliability"),
+            ("results", "rate-distortion", "performance", "reliability"),
         ),
         Section(
             "project",

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    pages,
     rate_distortion,
     rate_distortion_pictures,
     rate_distortion_training,
 )
+from benchmarks.kept import KeptRows
 
 
 def row(codec: str, setting: int, bits: float, psnr: float, image: str = "coffee") -> dict:
@@ -25,7 +27,6 @@ def row(codec: str, setting: int, bits: float, psnr: float, image: str = "coffee
         "encoded_per_second": 2.0,
         "decoded_per_second": 4.0,
         "network_encodes": 0.003,
-        "network_decodes": 0.001,
     }
 
 
@@ -77,3 +78,10 @@ def test_patches_are_turned_so_that_all_four_differ() -> None:
     assert all(
         sorted(each.ravel()) == sorted(x[place % 2].ravel()) for place, each in enumerate(found)
     )
+
+
+def test_the_page_has_the_numbers_that_were_measured() -> None:
+    text = rate_distortion.PAGE.read_text(encoding="utf-8")
+    rows = KeptRows(rate_distortion_pictures.RESULTS, rate_distortion_pictures.KEYS).rows()
+    assert pages.filled(text, rate_distortion_pictures.numbers(rows)) == text
+    assert len(pages.MARKED.findall(text)) > 40

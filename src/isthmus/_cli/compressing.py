@@ -71,7 +71,7 @@ def compress_command(
     """
     from isthmus._cli import exports, pictures
     from isthmus.core.files import write_bytes
-    from isthmus.data._loading import holds_images, holds_sounds
+    from isthmus.data._reading import holds_images, holds_sounds
 
     is_folder, are_sounds = out.suffix.lower() != ENDING, holds_sounds(data)
     is_source = Path(data).expanduser().is_dir()
@@ -179,7 +179,7 @@ def _images(
     model: Any, data: str, told: dict[str, Any], options: dict[str, Any]
 ) -> list[tuple[str, Made]]:
     """Images, each read when its turn comes."""
-    from isthmus.data._loading import open_images
+    from isthmus.data._reading import open_images
     from isthmus.data._sources.pixels import decoded
 
     images, layout = open_images(data, like=model, **options), model.preprocessor_.layout

@@ -46,7 +46,7 @@ def target_of(source: str, out: Path) -> Target:
     """Whether images are to be written one by one into a folder, one photograph as another, or a
     single file for all examples.
     """
-    from isthmus.data._loading import holds_images
+    from isthmus.data._reading import holds_images
 
     ending = out.suffix.lower()
     if not holds_images(source) or (ending in (ARRAY, *TABLES) and not out.is_dir()):
@@ -58,7 +58,7 @@ def target_of(source: str, out: Path) -> Target:
 
 def tiled(model: Any, source: str, out: Path, *, tiles: bool, overlap: int | None) -> Tiled | None:
     """The member in tiles, where they are asked for."""
-    from isthmus.data._loading import holds_images
+    from isthmus.data._reading import holds_images
     from isthmus.estimators.tiling import Tiled
 
     if overlap is not None and not tiles:
@@ -89,7 +89,7 @@ def restore_images(
     where photographs are ``tiled``, about one at a time, which keeps its own size.
     Gives how many were written, and the names of what could not be read.
     """
-    from isthmus.data._loading import open_images
+    from isthmus.data._reading import open_images
 
     _require_pixels(model)
     is_folder = target_of(source, out) == "folder"

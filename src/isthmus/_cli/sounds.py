@@ -25,7 +25,7 @@ def target_of(source: str, out: Path) -> Target:
     """Whether sounds are to be written one by one into a folder, or one as another; None where no
     sounds are.
     """
-    from isthmus.data._loading import holds_sounds
+    from isthmus.data._reading import holds_sounds
     from isthmus.data._sources.sound_files import is_sound
 
     if not holds_sounds(source) or (out.suffix and not is_sound(out) and not out.is_dir()):

@@ -148,7 +148,7 @@ def _untrained(member: str, start: Path | None, values: dict[str, Any]) -> Any:
 
 def _cut(source: str | None, kind: str, window: str | None, stride: str | None) -> dict[str, Any]:
     """How a series or sounds are to be cut, as arguments of ``load``; what is given alone."""
-    from isthmus.data._loading import holds_sounds
+    from isthmus.data._reading import holds_sounds
 
     length, every = steps_or_seconds(window, "--window"), steps_or_seconds(stride, "--stride")
     are_sounds = source is not None and holds_sounds(source)

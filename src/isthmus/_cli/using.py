@@ -278,7 +278,7 @@ def _restore_sounds(
 def _checked_target(data: str, out: Path, columns: int | None, overwrite: bool) -> Target:
     """What is to be written; refused where it cannot be, or where an option says nothing of it."""
     from isthmus._cli import exports, pictures
-    from isthmus.data._loading import require_source
+    from isthmus.data._reading import require_source
 
     target = pictures.target_of(data, out)
     if target == "file":

@@ -3,81 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from isthmus.core.declarations import first_paragraph
 from isthmus.core.memory import limited
-from isthmus.core.paths import as_path, require_regular
-from isthmus.data._sound_loading import SoundOptions, load_sounds, read_sounds
-from isthmus.data._sources.arrays import read_npy, read_npz
-from isthmus.data._sources.containers import is_zarr, read_hdf5, read_zarr
+from isthmus.core.paths import as_path
+from isthmus.data._reading import (
+    OF_SOUNDS,
+    Location,
+    ReadOptions,
+    Size,
+    existing,
+    holds_images,
+    holds_sounds,
+    read_path,
+    refuse_idle,
+)
+from isthmus.data._sound_loading import load_sounds
 from isthmus.data._sources.door import entering
-from isthmus.data._sources.folders import SOUND_FILES, SOUNDS, SUFFIXES, first_file, is_image
-from isthmus.data._sources.images import Images, looked_at, read_images, wanted_for
-from isthmus.data._sources.lazy import open_stream
 from isthmus.data._sources.patches import read_patches
 from isthmus.data._sources.series import read_series
-from isthmus.data._sources.tables import PARQUET, read_delimited, read_parquet
 from isthmus.data._splitting import check_fraction, split
 from isthmus.data.datasets import Data
 from isthmus.data.frames import joined
 from isthmus.data.rows import Rows
 from isthmus.data.series import TimeKind, load_windows
-from isthmus.errors import InputError, unknown
+from isthmus.errors import InputError
 from isthmus.registry import DATA
-
-Location: TypeAlias = str | os.PathLike[str]
-Size: TypeAlias = int | Sequence[int]
-
-_ARRAYS: dict[str, Callable[[Path], Rows]] = {
-    ".npy": read_npy,
-    ".npz": read_npz,
-    ".h5": read_hdf5,
-    ".hdf5": read_hdf5,
-    ".zarr": read_zarr,
-}
-_TABLES: dict[str, Callable[[Path, str | None], Rows]] = {
-    ".csv": read_delimited,
-    ".csv.gz": read_delimited,
-    ".tsv": read_delimited,
-    ".tsv.gz": read_delimited,
-    **dict.fromkeys(PARQUET, read_parquet),
-}
-
-_OF_SOUNDS = ("sample_rate", "mono")
-
-
-@dataclass(frozen=True)
-class _Options:
-    """How a source is read; what is None was not given."""
-
-    data_dir: Location | None = None
-    label: str | None = None
-    size: Size | None = None
-    like: Any = None
-    skip_unreadable: bool | None = None
-    strict: bool = True
-    stream: bool | None = None
-    patch: int | None = None
-    sample_rate: int | None = None
-    mono: bool | None = None
-
-    def of_sounds(self, **cut: Any) -> SoundOptions:
-        """The same, of sounds."""
-        return SoundOptions(
-            sample_rate=self.sample_rate,
-            mono=self.mono,
-            skip_unreadable=bool(self.skip_unreadable),
-            stream=bool(self.stream),
-            like=self.like,
-            **cut,
-        )
 
 
 def load_data(
@@ -137,7 +92,7 @@ def load_data(
         InputError: what cannot be used, with the place and the remedy.
     """
     check_fraction(test_fraction)
-    options = _Options(
+    options = ReadOptions(
         data_dir,
         label,
         size,
@@ -155,11 +110,11 @@ def load_data(
     if patch is not None:
         return _load_patches(source, patch, test_fraction, options)
     if isinstance(source, str) and source in DATA:
-        _refuse_idle(source, "a known data set", options, "stream", *_OF_SOUNDS)
+        refuse_idle(source, "a known data set", options, "stream", *OF_SOUNDS)
         return replace(_known(source, options), source={"source": source})
-    name = _existing(source).resolve().name
+    name = existing(source).resolve().name
     with limited(f"reading {os.fspath(source)}", "split it, or read it with stream=True"):
-        data = split(name, _read_path(source, options), test_fraction)
+        data = split(name, read_path(source, options), test_fraction)
     given = {
         "source": os.fspath(source),
         "label": label,
@@ -171,17 +126,17 @@ def load_data(
     return replace(data, source={name: value for name, value in given.items() if value is not None})
 
 
-def _load_patches(source: Location, patch: int, test_fraction: float, options: _Options) -> Data:
+def _load_patches(source: Location, patch: int, test_fraction: float, options: ReadOptions) -> Data:
     """Patches of a folder of images, as a data set."""
-    _refuse_idle(
-        str(source), "cut into patches", options, "data_dir", "label", "size", "stream", *_OF_SOUNDS
+    refuse_idle(
+        str(source), "cut into patches", options, "data_dir", "label", "size", "stream", *OF_SOUNDS
     )
     if not holds_images(source):
         raise InputError(
             f"patch={patch!r} means nothing for {str(source)!r}, which is no folder of images:"
             " leave it out."
         )
-    path = _existing(source)
+    path = existing(source)
     skip = bool(options.skip_unreadable)
     with limited(f"reading {os.fspath(source)}", "give a smaller patch"), entering(path):
         rows = read_patches(path, patch, test_fraction, skip_unreadable=skip)
@@ -197,20 +152,20 @@ def _load_patches(source: Location, patch: int, test_fraction: float, options: _
 
 def _load_sounds(
     source: Location,
-    options: _Options,
+    options: ReadOptions,
     window: float | None,
     stride: float | None,
     kind: TimeKind,
     test_fraction: float,
 ) -> Data:
     """Sounds in two parts."""
-    _refuse_idle(str(source), "sound", options, "data_dir", "label", "size", "patch")
+    refuse_idle(str(source), "sound", options, "data_dir", "label", "size", "patch")
     if kind != "signal":
         raise InputError(
             f"kind={kind!r} does not fit {str(source)!r}, which is sound: leave it out, as sounds"
             " are signals."
         )
-    path = _existing(source)
+    path = existing(source)
     with entering(path):
         data = load_sounds(path, options.of_sounds(window=window, stride=stride), test_fraction)
     return replace(data, source={"source": os.fspath(source), **(data.source or {})})
@@ -218,15 +173,15 @@ def _load_sounds(
 
 def _load_series(
     source: Location,
-    options: _Options,
+    options: ReadOptions,
     window: float,
     stride: float | None,
     kind: TimeKind,
     test_fraction: float,
 ) -> Data:
     """One long series in windows, in two parts."""
-    idle = ("data_dir", "size", "skip_unreadable", "stream", "patch", *_OF_SOUNDS)
-    _refuse_idle(str(source), "one long series", options, *idle)
+    idle = ("data_dir", "size", "skip_unreadable", "stream", "patch", *OF_SOUNDS)
+    refuse_idle(str(source), "one long series", options, *idle)
     steps = {"window": window, "stride": 1 if stride is None else stride}
     for name, value in steps.items():
         if isinstance(value, float):
@@ -235,7 +190,7 @@ def _load_series(
                 " whole number from 1 up."
             )
     length, every = int(steps["window"]), int(steps["stride"])
-    path, label = _existing(source), options.label
+    path, label = existing(source), options.label
     series = read_series_of(path, label=label)
     loaded = load_windows(
         path.resolve().name, series, length, every, kind=kind, test_fraction=test_fraction
@@ -271,7 +226,7 @@ def read_rows(
     Where the source has a split of its own, the training rows come first. The arguments are those
     of :func:`isthmus.data.load`; with ``like``, images need not lie in folders of classes.
     """
-    options = _Options(
+    options = ReadOptions(
         data_dir,
         label,
         size,
@@ -284,47 +239,7 @@ def read_rows(
     if isinstance(source, str) and source in DATA:
         return _together(_known(source, options))
     with limited(f"reading {os.fspath(source)}", "split it"):
-        return _read_path(source, options)
-
-
-def holds_sounds(source: Location) -> bool:
-    """Whether a source is a sound, or a folder that is read as one of sounds."""
-    if isinstance(source, str) and source in DATA:
-        return False
-    path = as_path(source, "source")
-    if path.is_dir():
-        has_others = is_zarr(path) or first_file(path, SUFFIXES) is not None
-        return not has_others and first_file(path, SOUNDS) is not None
-    return path.is_file() and SOUND_FILES.has(path.name)
-
-
-def holds_images(source: Location) -> bool:
-    """Whether a source is an image, or a folder that is read as one of images."""
-    if isinstance(source, str) and source in DATA:
-        return False
-    path = as_path(source, "source")
-    if path.is_dir():
-        return not is_zarr(path) and first_file(path, SUFFIXES) is not None
-    return path.is_file() and is_image(path.name)
-
-
-def open_images(
-    source: Location,
-    *,
-    like: Any,
-    data_dir: Location | None = None,
-    label: str | None = None,
-    size: Size | None = None,
-    skip_unreadable: bool = False,
-) -> Images:
-    """The images of a path, looked at but not yet read, as :func:`read_rows` would read them."""
-    path = as_path(source, "source")
-    options = _Options(data_dir, label, size, like, skip_unreadable)
-    kind = "a folder of images" if path.is_dir() else "an image"
-    _refuse_idle(str(source), kind, options, "data_dir", "label")
-    wanted = wanted_for(like, size)
-    with entering(path):
-        return looked_at(path, wanted, skip_unreadable, strict=False)
+        return read_path(source, options)
 
 
 def read_series_of(source: Location, *, label: str | None = None) -> Any:
@@ -337,7 +252,7 @@ def read_series_of(source: Location, *, label: str | None = None) -> Any:
         source: a ``.csv``, ``.parquet`` or ``.npy`` file.
         label: a column that is left out.
     """
-    path = _existing(source)
+    path = existing(source)
     with entering(path):
         return read_series(path, label)
 
@@ -347,9 +262,9 @@ def known_names() -> dict[str, str]:
     return {name: first_paragraph(DATA[name].__doc__) for name in DATA}
 
 
-def _known(name: str, options: _Options) -> Data:
-    idle = ("label", "size", "skip_unreadable", *_OF_SOUNDS)
-    _refuse_idle(name, "a known data set", options, *idle)
+def _known(name: str, options: ReadOptions) -> Data:
+    idle = ("label", "size", "skip_unreadable", *OF_SOUNDS)
+    refuse_idle(name, "a known data set", options, *idle)
     folder = options.data_dir
     data: Data = DATA[name](None if folder is None else as_path(folder, "data_dir"))
     return data
@@ -363,103 +278,3 @@ def _together(data: Data) -> Rows:
         else np.concatenate([data.train.y, data.test.y])
     )
     return Rows(x, y, data.classes, data.columns, train_rows=len(data.train))
-
-
-def _read_path(source: Location, options: _Options) -> Rows:
-    path = _existing(source)
-    _refuse_idle(str(source), "a path", options, "data_dir")
-    reader = partial(_open_stream, path, options) if options.stream else _reader(path, options)
-    with entering(path):
-        return reader()
-
-
-def _reader(path: Path, options: _Options) -> Callable[[], Rows]:
-    if holds_sounds(path):
-        _refuse_idle(str(path), "sound", options, "label", "size")
-        return partial(_read_sounds, path, options)
-    _refuse_idle(str(path), "no sound", options, *_OF_SOUNDS)
-    if path.is_dir() and (is_zarr(path) or path.suffix.lower() == ".zarr"):
-        _refuse_idle(str(path), "a file of arrays", options, "label", "size", "skip_unreadable")
-        return partial(read_zarr, path)
-    if path.is_dir() and first_file(path, SUFFIXES) is None and first_file(path, PARQUET):
-        _refuse_idle(str(path), "a table", options, "size", "skip_unreadable")
-        return partial(read_parquet, path, options.label)
-    if path.is_dir() or is_image(path.name):
-        kind = "a folder of images" if path.is_dir() else "an image"
-        _refuse_idle(str(path), kind, options, "label")
-        return partial(_read_images, path, options)
-    if ending := _ending(path, _TABLES):
-        _refuse_idle(str(path), "a table", options, "size", "skip_unreadable")
-        return partial(_TABLES[ending], path, options.label)
-    if ending := _ending(path, _ARRAYS):
-        _refuse_idle(str(path), "a file of arrays", options, "label", "size", "skip_unreadable")
-        return partial(_ARRAYS[ending], path)
-    raise InputError(
-        f"{path} cannot be read: give {', '.join((*_ARRAYS, *_TABLES))}, an image, a sound"
-        f" ({', '.join(SOUNDS)}), or a folder of images or of sounds."
-    )
-
-
-def _read_sounds(path: Path, options: _Options) -> Rows:
-    sounds, found = read_sounds(path, options.of_sounds())
-    return Rows(
-        sounds.x,
-        sounds.y,
-        sounds.classes,
-        files=sounds.names,
-        unread=found.unread,
-        notes=found.notes,
-        sounds=sounds,
-    )
-
-
-def _open_stream(path: Path, options: _Options) -> Rows:
-    idle = ("like", "skip_unreadable", *_OF_SOUNDS)
-    _refuse_idle(str(path), "read as a stream", options, *idle)
-    return open_stream(path, options.label, options.size)
-
-
-def _read_images(path: Path, options: _Options) -> Rows:
-    wanted = wanted_for(options.like, options.size)
-    skip = bool(options.skip_unreadable)
-    rows = read_images(path, wanted, skip_unreadable=skip, strict=options.strict)
-    if options.like is None or wanted.channels is None:
-        return rows
-    return replace(rows, x=options.like.preprocessor_.layout.inverse_transform(rows.x))
-
-
-def _ending(path: Path, known: dict[str, Any]) -> str | None:
-    """The ending of a name that is known, such as ``.csv`` or ``.csv.gz``."""
-    return next((ending for ending in known if path.name.lower().endswith(ending)), None)
-
-
-def require_source(source: str) -> None:
-    """Refuse what is neither the name of a known set nor a path that is there."""
-    if source not in DATA:
-        _existing(source)
-
-
-def _existing(source: Location) -> Path:
-    path = as_path(source, "source")
-    if not path.exists():
-        raise _missing(str(source), path)
-    require_regular(path)
-    return path
-
-
-def _missing(source: str, path: Path) -> InputError:
-    if path.suffix or len(path.parts) > 1:
-        return InputError(
-            f"{source!r} does not exist (looked for {path.absolute()}): check the path."
-        )
-    return unknown("data set or path", source, DATA)
-
-
-def _refuse_idle(source: str, kind: str, options: _Options, *names: str) -> None:
-    """An argument that would change nothing is a mistake, not a wish to be ignored."""
-    for name in names:
-        value = getattr(options, name)
-        if value is not None:
-            raise InputError(
-                f"{name}={value!r} means nothing for {source!r}, which is {kind}: leave it out."
-            )
