@@ -26,7 +26,7 @@ import isthmus as ist
 from benchmarks import sounds
 from benchmarks.kept import KeptRows
 from benchmarks.pages import DOCS
-from isthmus.data._sources.sounds import listed_sounds, read_whole, resampled
+from isthmus.data._sources.sounds import listed_sounds, read_sound, resampled
 from isthmus.metrics import sound
 
 RESULTS = Path(__file__).parent / "results" / "opus.jsonl"
@@ -95,7 +95,7 @@ def by_opus(waves: Sequence[np.ndarray], rate: int, kbit: int) -> tuple[list[np.
         size = Path(coded).stat().st_size
         subprocess.run(["opusdec", "--quiet", "--rate", str(_INSIDE), coded, after], check=True)
         clips, _ = listed_sounds(Path(after))
-        decoded = read_whole(clips[0])[:, 0]
+        decoded = read_sound(clips[0])[:, 0]
     aligned = _aligned(decoded, joined, rate)
     starts = np.cumsum([0, *(len(wave) + _PAUSE for wave in waves)])
     found = [aligned[s : s + len(wave)] for s, wave in zip(starts, waves, strict=False)]

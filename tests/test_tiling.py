@@ -11,7 +11,7 @@ import torch
 from sklearn.datasets import load_sample_image
 
 import isthmus as ist
-from isthmus.core.tiles import ramp, starts, windows
+from isthmus.core.tiles import ramp, tile_starts, tile_windows
 from isthmus.estimators._sizes import for_shape
 from isthmus.estimators.tiling import Reach, Tiled
 
@@ -110,7 +110,7 @@ def test_no_seam_is_measurable(on_vectors: Any, photograph: np.ndarray) -> None:
         tiled = Tiled(on_vectors, overlap)
         found = tiled.reconstruct(whole)
         slope = np.abs(np.diff(found.astype(np.float64), axis=0)).mean(axis=(1, 2))
-        first = starts(len(whole), 16, overlap)[1:]
+        first = tile_starts(len(whole), 16, overlap)[1:]
         borders = np.zeros(len(slope), bool)
         borders[[place - 1 for place in first]] = True
         return float(slope[borders].mean() / slope[~borders].mean())
@@ -146,12 +146,12 @@ def test_windows_keep_every_pixel_once() -> None:
     for size in (1, 15, 16, 17, 40, 100, 123):
         kept = [
             pixel
-            for window in windows(size, 16, 4)
+            for window in tile_windows(size, 16, 4)
             for pixel in range(window.low, window.high)
             if window.start <= pixel < window.stop and window.stop - window.start <= 16
         ]
         assert kept == list(range(size))
-        for window in windows(size, 16, 4):
+        for window in tile_windows(size, 16, 4):
             assert window.start % 4 == 0
             assert window.start == 0 or window.low - window.start == 4
             assert window.stop == size or window.stop - window.high == 4
@@ -159,7 +159,7 @@ def test_windows_keep_every_pixel_once() -> None:
 
 def test_tiles_cover_a_side_and_share_what_was_asked_for() -> None:
     for size in (16, 17, 24, 99):
-        found = starts(size, 16, 8)
+        found = tile_starts(size, 16, 8)
         assert (found[0], found[-1]) == (0, size - 16)
         assert all(b - a <= 8 for a, b in itertools.pairwise(found))
     np.testing.assert_allclose(ramp(16, 8)[:8] + ramp(16, 8)[8:], 1)

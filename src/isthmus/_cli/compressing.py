@@ -204,13 +204,13 @@ def _sounds(
 ) -> list[tuple[str, Made]]:
     """Sounds, each read when its turn comes."""
     from isthmus.core.paths import as_path
-    from isthmus.data._sources.sounds import listed_sounds, read_whole
+    from isthmus.data._sources.sounds import listed_sounds, read_sound
     from isthmus.estimators.sounds import compress_sound
 
     clips, _ = listed_sounds(as_path(data, "source"), skip_unreadable=skip_unreadable)
 
     def make(clip: Clip) -> tuple[bytes, int]:
-        x = read_whole(clip)
+        x = read_sound(clip)
         return compress_sound(model, x, clip.head.sample_rate, **told), x.nbytes
 
     return [(clip.file.name, partial(make, clip)) for clip in clips]

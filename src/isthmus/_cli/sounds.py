@@ -21,7 +21,7 @@ _FEW = 8  # new sounds; more are not listened to
 Target: TypeAlias = Literal["folder", "sound"] | None
 
 
-def target_of(source: str, out: Path) -> Target:
+def sound_target(source: str, out: Path) -> Target:
     """Whether sounds are to be written one by one into a folder, or one as another; None where no
     sounds are.
     """
@@ -58,14 +58,14 @@ def restore_sounds(
     from isthmus.core.paths import as_path
     from isthmus.data._sources.sounds import listed_sounds
 
-    is_folder = target_of(source, out) == "folder"
+    is_folder = sound_target(source, out) == "folder"
     if is_folder:
         pictures.require_target(source, out, command, overwrite)
     else:
         exports.refuse_existing(out, overwrite)
     path = as_path(source, "source")
     clips, unread = listed_sounds(path, skip_unreadable=skip_unreadable)
-    made = Restoration(model, source, command, told, skip_unreadable, unread)
+    made = SoundRestoration(model, source, command, told, skip_unreadable, unread)
     if is_folder:
         names = [clip.file.name for clip in clips]
         with pictures.filling(out, source, names, command=command, overwrite=overwrite) as new:
@@ -79,7 +79,7 @@ def restore_sounds(
     made.tell(out, as_json)
 
 
-class Restoration:
+class SoundRestoration:
     """What a member makes of sounds, one after the other.
 
     Args:
@@ -112,7 +112,7 @@ class Restoration:
         from isthmus.data._sources.images import say_unread
         from isthmus.data._sources.progress import track
         from isthmus.data._sources.sound_files import sound_bytes
-        from isthmus.data._sources.sounds import read_whole
+        from isthmus.data._sources.sounds import read_sound
         from isthmus.data.datasets import condition_of
         from isthmus.estimators.sounds import restore_sound
 
@@ -123,7 +123,7 @@ class Restoration:
             if is_conditional and not self.told:
                 require_labels(label, str(clip.file.path))
             try:
-                x = read_whole(clip)
+                x = read_sound(clip)
             except InputError:
                 if not self.skip_unreadable:
                     raise

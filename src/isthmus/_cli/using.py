@@ -133,7 +133,7 @@ def reconstruct_command(
     if series.windows_of(model):
         series.rebuild(model, data, label, out, overwrite, as_json)
         return
-    if sounds.target_of(data, out) is not None:
+    if sounds.sound_target(data, out) is not None:
         told = condition_from(model, condition)
         _restore_sounds(model, data, out, "reconstruct", told, options, overwrite, as_json)
         return
@@ -190,7 +190,7 @@ def denoise_command(
     from isthmus._cli import exports, pictures
     from isthmus.data.rows import with_columns
 
-    are_sounds = sounds.target_of(data, out) is not None
+    are_sounds = sounds.sound_target(data, out) is not None
     target = "folder" if are_sounds else _checked_target(data, out, None, overwrite)
     model, options = open_run(run), options_of(data_dir, label, size, skip_unreadable)
     tiled = pictures.tiled(model, data, out, tiles=tiles, overlap=overlap)

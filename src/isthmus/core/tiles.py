@@ -18,7 +18,7 @@ class Window(NamedTuple):
     high: int
 
 
-def windows(size: int, side: int, margin: int) -> Iterator[Window]:
+def tile_windows(size: int, side: int, margin: int) -> Iterator[Window]:
     """Stretches of a side of ``size`` pixels, each at most ``side`` long, that overlap so that what
     is kept of each lies ``margin`` away from its ends, but where these are the image's.
     """
@@ -33,7 +33,7 @@ def windows(size: int, side: int, margin: int) -> Iterator[Window]:
         start = high - margin
 
 
-def starts(size: int, side: int, overlap: int) -> list[int]:
+def tile_starts(size: int, side: int, overlap: int) -> list[int]:
     """Where tiles begin, evenly, so that neighbours share ``overlap`` pixels or more."""
     count = 1 if size <= side else math.ceil((size - overlap) / (side - overlap))
     return [round(place) for place in np.linspace(0, size - side, count)]

@@ -17,7 +17,7 @@ from isthmus.core.wording import listed
 from isthmus.data._sources.folders import SOUND_FILES, labels_of
 from isthmus.data._sources.images import say_unread
 from isthmus.data._sources.lazy_sounds import SoundWindows
-from isthmus.data._sources.sounds import Clip, Clips, looked_at
+from isthmus.data._sources.sounds import Clip, Clips, looked_at_sounds
 from isthmus.data._splitting import selections
 from isthmus.data.datasets import Data
 from isthmus.data.rows import Rows
@@ -143,7 +143,7 @@ def _refuse_other(options: SoundOptions, name: str, fits: bool) -> None:
 
 
 def _looked_at(path: Path, options: SoundOptions) -> Clips:
-    return looked_at(
+    return looked_at_sounds(
         path,
         sample_rate=options.sample_rate,
         mono=bool(options.mono),

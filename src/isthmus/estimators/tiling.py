@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from isthmus.core.batch import Batch
-from isthmus.core.tiles import Window, in_cells, inside, ramp, starts, windows
+from isthmus.core.tiles import Window, in_cells, inside, ramp, tile_starts, tile_windows
 from isthmus.errors import InputError
 from isthmus.estimators._sizes import for_shape
 from isthmus.estimators.base import Estimator
@@ -197,7 +197,7 @@ class Tiled:
         """Overlapping tiles of an image, each with the member for its size."""
         side = max(self.side // reach.cell * reach.cell, _MARGINS * reach.margin)
         members: dict[tuple[int, ...], Estimator] = {}
-        sides = (windows(size, side, reach.margin) for size in self._size(image))
+        sides = (tile_windows(size, side, reach.margin) for size in self._size(image))
         for rows, columns in product(*sides):
             tile = image[self._at(slice(*rows[:2]), slice(*columns[:2]))]
             if tile.shape not in members:
@@ -216,7 +216,7 @@ class Tiled:
         places, ramps = [], []
         for side, size in zip(sides, self._size(padded), strict=True):
             overlap = side // 2 if self.overlap is None else self.overlap
-            places.append(starts(size, side, overlap))
+            places.append(tile_starts(size, side, overlap))
             ramps.append(ramp(side, overlap))
         weight = np.expand_dims(np.outer(*ramps), self._beside)  # of a tile, in the layout
         total = np.zeros(padded.shape, np.float64)

@@ -18,9 +18,9 @@ from isthmus.estimators.base import Estimator
 from isthmus.explorer._front import script, style
 from isthmus.explorer._given import given, shown_examples
 from isthmus.explorer._shown import Shown, lack_of
-from isthmus.explorer._sounds import rate_of
 from isthmus.explorer._still import Still
 from isthmus.explorer._widget import widget_of
+from isthmus.figures._sounds import rate_of
 
 if TYPE_CHECKING:
     from isthmus.explorer._widget import ExplorerWidget

@@ -19,6 +19,7 @@ from isthmus.explorer._plane import Moment, evenly, plane_of
 from isthmus.explorer._shown import Shown
 from isthmus.explorer._still import Still
 from isthmus.figures._classes import classes_of
+from isthmus.figures._sounds import rate_of
 from isthmus.figures._style import PALETTE, unescaped
 
 PICTURES = 2000
@@ -71,10 +72,10 @@ def given(
 
 def _heard(shown: Sequence[Shown | Still], part: Part) -> dict[str, Any]:
     """The examples that can be heard; nothing where they are no sounds."""
-    if sounds.rate_of(shown[0].model) is None:
+    if rate_of(shown[0].model) is None:
         return {}
     some = part.take(slice(sounds.count_heard(part, len(shown))))
-    return {"sounds": sounds.heard(some.x, shown[0].model)}
+    return {"sounds": sounds.playable(some.x, shown[0].model)}
 
 
 def _pictures(shown: Sequence[Shown | Still]) -> tuple[list[int] | None, np.ndarray | None]:
@@ -119,7 +120,7 @@ def _still(one: Still, pictured: int, models: int) -> dict[str, Any]:
         known["map"] = packed_pixels(tiles)
     if (rebuilt := one.rebuilt(pictured)) is not None:
         known["rebuilt"] = packed_pixels(rebuilt)
-    if sounds.rate_of(one.model) is not None:
+    if rate_of(one.model) is not None:
         known["sounds"] = one.heard(sounds.count_heard(one.part, models))
     return known
 

@@ -17,12 +17,6 @@ _BYTES = 2_000_000  # of all sounds of a page, of two bytes a step
 _HEARD = 60  # examples that can be heard, at the most
 
 
-def rate_of(model: Any) -> int | None:
-    """Steps a second of the sounds that a model was trained on; None of any other model."""
-    rate: int | None = model.preprocessor_.spec.sample_rate
-    return rate
-
-
 def spectrogram_pictures(x: Any, model: Any, loudest: float | None = None) -> np.ndarray:
     """Sounds ``(n, …)`` as pictures in [0, 1], ``(n, 1, bands, frames)``, low tones below."""
     spec = model.preprocessor_.spec
@@ -46,7 +40,7 @@ def count_heard(part: Part, models: int) -> int:
     return min(len(part), _HEARD, max(1, _BYTES // each))
 
 
-def heard(x: Any, model: Any) -> list[str]:
+def playable(x: Any, model: Any) -> list[str]:
     """Sounds ``(n, …)`` as addresses of data, which a page can play."""
     spec = model.preprocessor_.spec
     sounds = np.asarray(x).reshape(len(x), *spec.shape)
@@ -55,6 +49,6 @@ def heard(x: Any, model: Any) -> list[str]:
 
 
 def heard_again(model: Any, part: Part, data: Data) -> list[str]:
-    """What a model makes of sounds, as :func:`heard`."""
+    """What a model makes of sounds, as :func:`playable`."""
     made = model.reconstruct(named_for(model, part.x, data), **known_of(model, part))
-    return heard(made, model)
+    return playable(made, model)

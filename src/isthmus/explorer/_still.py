@@ -15,6 +15,7 @@ from isthmus.explorer import _sounds as sounds
 from isthmus.explorer._plane import Moment, axes_of, view_of
 from isthmus.figures._codes import codes_of, decoded_by
 from isthmus.figures._images import as_images
+from isthmus.figures._sounds import rate_of
 from isthmus.figures._tiles import Pictures, tiles_for
 
 SIDE = 15
@@ -97,7 +98,7 @@ def images_of(x: Values, model: Any, data: Data) -> np.ndarray | None:
     """Examples as images ``(n, c, h, w)`` in [0, 1], sounds as spectrograms beside the loudest of
     the test part; None for what is none.
     """
-    if sounds.rate_of(model) is not None:
+    if rate_of(model) is not None:
         loudest = sounds.loudest_of(data.test.take(slice(_LOOKED_AT)).x, model)
         return sounds.spectrogram_pictures(x, model, loudest)
     tiles = tiles_for(model, data)

@@ -17,7 +17,7 @@ from isthmus.core.reductions import squared_error
 from isthmus.data.batches import StoreBatches
 from isthmus.errors import MissingExtraError, missing_extra
 from isthmus.metrics._measure import Better, Measure, average
-from isthmus.metrics.reconstruction import decibels
+from isthmus.metrics.reconstruction import psnr_of
 
 _WINDOW, _SIGMA = 11, 1.5  # of Wang et al.
 _LEAST_WINDOW = 3  # a smaller one has no structure to compare
@@ -25,7 +25,7 @@ _LEAST_WINDOW = 3  # a smaller one has no structure to compare
 
 def psnr(images: Tensor, targets: Tensor) -> np.ndarray:
     """Each image's peak signal-to-noise ratio in dB, ``(n,)``; ``(n, c, h, w)`` in [0, 1]."""
-    return decibels((squared_error(images, targets) / targets[0].numel()).cpu().numpy())
+    return psnr_of((squared_error(images, targets) / targets[0].numel()).cpu().numpy())
 
 
 def ssim(images: Tensor, targets: Tensor) -> np.ndarray:

@@ -40,7 +40,7 @@ def mean_psnr(errors: np.ndarray, dimensions: int) -> Measure:
     """The peak signal-to-noise ratio of images in [0, 1], averaged over images."""
     return average(
         "PSNR",
-        decibels(errors / dimensions),
+        psnr_of(errors / dimensions),
         "dB",
         "higher",
         "How far the brightest possible pixel stands above the error of a reconstruction: 10 dB"
@@ -48,6 +48,6 @@ def mean_psnr(errors: np.ndarray, dimensions: int) -> Measure:
     )
 
 
-def decibels(mse: np.ndarray) -> np.ndarray:
+def psnr_of(mse: np.ndarray) -> np.ndarray:
     """Mean squared errors of images in [0, 1] as peak signal-to-noise ratios."""
     return np.asarray(-10 * np.log10(np.maximum(mse, _LEAST_MSE)))

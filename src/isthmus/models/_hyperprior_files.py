@@ -63,7 +63,7 @@ def written(bottleneck: HyperpriorBottleneck, y: np.ndarray, z: np.ndarray) -> W
     return Written(b"".join(head), notes_z, notes_y, writer.content())
 
 
-def read(bottleneck: HyperpriorBottleneck, file: Written, n: int) -> np.ndarray:
+def read_back(bottleneck: HyperpriorBottleneck, file: Written, n: int) -> np.ndarray:
     """The inverse of :func:`written`: y ``(n, channels, h, w)``, int64.
 
     ``bottleneck`` has the quality that :func:`quality_of` reads, and the size of the examples.

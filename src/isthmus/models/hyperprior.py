@@ -23,7 +23,7 @@ from isthmus.estimators.base import Estimator
 from isthmus.estimators.precision import dtype_of
 from isthmus.likelihoods import LikelihoodPart, SquaredError
 from isthmus.models._hyperprior import HyperpriorBottleneck, RateDistortion
-from isthmus.models._hyperprior_files import Written, quality_of, read, written
+from isthmus.models._hyperprior_files import Written, quality_of, read_back, written
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -179,7 +179,7 @@ class Hyperprior(Estimator):
         quality = quality_of(file.head, len(self.distortion_weights))
         member = for_shape(self, form.shape)._with(quality=quality)
         member._require_room(form.n)
-        grid = read(member._bottleneck_in_float64(), file, form.n)
+        grid = read_back(member._bottleneck_in_float64(), file, form.n)
         y = grid.astype(np.float32).reshape(form.n, *member.module_.bottleneck.code_shape)
         return member._decoded(torch.from_numpy(y), np.empty(0, form.dtype))
 

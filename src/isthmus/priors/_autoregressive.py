@@ -17,7 +17,7 @@ from isthmus.core.fields import field
 from isthmus.core.forward import Level
 from isthmus.core.objectives import Loss
 from isthmus.core.randomness import drawing_nothing
-from isthmus.priors._indices import IndexPrior, LevelNetwork, chosen, places, split
+from isthmus.priors._indices import IndexPrior, LevelNetwork, chosen, places, split_levels
 from isthmus.priors._trained import Density
 from isthmus.training.runtimes import multiplying
 
@@ -110,7 +110,7 @@ class Autoregressive(Density):
         Those of each level are ``(n, places, size)``; their log-softmax at the indices sums up to
         :meth:`log_prob`.
         """
-        grids = split(indices, self.levels)
+        grids = split_levels(indices, self.levels)
         return [
             network(grid, grids[:i], condition)
             for i, (network, grid) in enumerate(zip(self.networks, grids, strict=True))
@@ -133,7 +133,7 @@ class Autoregressive(Density):
         return [
             -functional.cross_entropy(logits.mT, grid, reduction="none").sum(1)
             for logits, grid in zip(
-                self.conditionals(codes, condition), split(codes, self.levels), strict=True
+                self.conditionals(codes, condition), split_levels(codes, self.levels), strict=True
             )
         ]
 

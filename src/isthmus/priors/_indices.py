@@ -53,7 +53,7 @@ class IndexPrior(TrainedPrior, ABC):
                 f"codes of {tuple(codes.shape)} {codes.dtype} are not usable: give whole numbers,"
                 f" (n, {total})."
             )
-        for level, indices in zip(levels, split(codes, levels), strict=True):
+        for level, indices in zip(levels, split_levels(codes, levels), strict=True):
             if indices.min() < 0 or indices.max() >= level.size:
                 raise InputError(
                     f"an index of {int(indices.max())} does not stand in a level of {level.size}"
@@ -152,7 +152,7 @@ def require_heads(channels: int, heads: int) -> None:
         )
 
 
-def split(codes: Tensor, levels: Sequence[Level]) -> list[Tensor]:
+def split_levels(codes: Tensor, levels: Sequence[Level]) -> list[Tensor]:
     """The indices ``(n, places)`` of each level of flat codes ``(n, total)``."""
     return list(codes.split([places(level) for level in levels], 1))
 

@@ -22,7 +22,7 @@ from isthmus.priors._indices import (
     chosen,
     places,
     require_heads,
-    split,
+    split_levels,
     start_small,
 )
 from isthmus.priors._trained import Sampler
@@ -231,7 +231,7 @@ class MaskedSampler(Sampler):
         self, codes: Tensor, condition: Tensor | None, counts: Sequence[Tensor]
     ) -> list[Tensor]:
         """−log p of the hidden indices of each level, ``(n,)``; ``counts`` ``(n,)`` are hidden."""
-        grids, found = split(codes, self.levels), []
+        grids, found = split_levels(codes, self.levels), []
         for i, (network, grid, count) in enumerate(zip(self.networks, grids, counts, strict=True)):
             ranks = torch.rand(grid.shape, device=grid.device).argsort(1).argsort(1)
             is_hidden = ranks < count[:, None]

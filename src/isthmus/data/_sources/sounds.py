@@ -92,7 +92,7 @@ class Clips:
     notes: tuple[str, ...] = ()
 
 
-def looked_at(
+def looked_at_sounds(
     path: Path,
     *,
     sample_rate: int | None = None,
@@ -127,7 +127,7 @@ def listed_sounds(path: Path, *, skip_unreadable: bool = False) -> tuple[list[Cl
     return [Clip(file, head, 0, head.steps) for file, head in kept], unread
 
 
-def read_whole(clip: Clip) -> np.ndarray:
+def read_sound(clip: Clip) -> np.ndarray:
     """All steps of a sound as they are stored, ``(time, channels)``, float32."""
     form = SoundForm(clip.head.sample_rate, clip.head.channels)
     return _between(clip, form, clip.start, clip.stop).T
@@ -140,7 +140,7 @@ def _inspected(
     kept, unread = [], []
     for file in track(listing.files, "looking at sounds"):
         try:
-            kept.append((file, inspected(file.path)))
+            kept.append((file, sound_head(file.path)))
         except InputError as error:
             if not skip_unreadable or isinstance(error, ImportError):
                 raise
@@ -163,7 +163,7 @@ def _listed(path: Path) -> tuple[Listing, tuple[str, ...]]:
     return listing, (note,)
 
 
-def inspected(path: Path) -> SoundHead:
+def sound_head(path: Path) -> SoundHead:
     """What the head of a sound file says.
 
     Raises:
