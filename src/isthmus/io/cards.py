@@ -24,7 +24,7 @@ UNKNOWN = "unknown"
 """The licence of a model whose owner says none; a hub knows this word."""
 
 
-def card(model: Estimator, name: str, licence: str, measured: Mapping[str, str]) -> str:
+def hub_card(model: Estimator, name: str, licence: str, measured: Mapping[str, str]) -> str:
     """The card of a trained member as Markdown, with the head that a hub reads.
 
     Args:

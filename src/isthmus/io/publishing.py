@@ -31,7 +31,7 @@ def publish(
     model._fitted()
     with tempfile.TemporaryDirectory() as home:
         folder = runs.save(_without_places(model), Path(home) / "run")
-        text = cards.card(model, address.name, licence, measured)
+        text = cards.hub_card(model, address.name, licence, measured)
         write_bytes(folder / hub.CARD, text.encode())
         return hub.push(folder, name, private=private, token=token, message=message)
 

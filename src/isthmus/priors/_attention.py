@@ -13,7 +13,7 @@ Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From queries, keys and values, each ``(n, heads, positions, size)``, to what was attended to."""
 
 
-class Block(nn.Module):
+class AttentionBlock(nn.Module):
     """Attention and two linear layers, each behind a normalisation and added to what it sees.
 
     Args:

@@ -90,8 +90,8 @@ class LevelNetwork(nn.Module, ABC):
         self, level: Level, above: Sequence[Level], condition_size: int, channels: int
     ) -> None:
         super().__init__()
-        self.level, self.shape = level, plane(level)
-        self.planes = [plane(upper) for upper in above]
+        self.level, self.shape = level, plane_shape(level)
+        self.planes = [plane_shape(upper) for upper in above]
         self.entries = nn.Embedding(level.size, channels)
         self.place = nn.Parameter(torch.zeros(1, channels, *self.shape))
         self.condition: nn.Linear | None = None
@@ -133,7 +133,7 @@ def embedded(entries: nn.Module, grid: Tensor) -> Tensor:
     return vectors.permute(0, 3, 1, 2)
 
 
-def plane(level: Level) -> tuple[int, int]:
+def plane_shape(level: Level) -> tuple[int, int]:
     """Height and width of a level; one axis is a single row."""
     return (1, level.grid[0]) if len(level.grid) == 1 else (level.grid[0], level.grid[1])
 

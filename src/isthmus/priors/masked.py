@@ -15,7 +15,7 @@ from isthmus.core.fields import field
 from isthmus.core.forward import Level
 from isthmus.core.objectives import Loss
 from isthmus.core.randomness import drawing_nothing
-from isthmus.priors._attention import Block, Rotary, everywhere
+from isthmus.priors._attention import AttentionBlock, Rotary, everywhere
 from isthmus.priors._indices import (
     IndexPrior,
     LevelNetwork,
@@ -135,7 +135,7 @@ class HiddenTransformer(LevelNetwork):
         start_small(self)
         self.hidden = nn.Parameter(torch.zeros(channels))
         self.turns = Rotary(self.shape, channels // heads)
-        self.blocks = nn.ModuleList(Block(channels, heads, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(AttentionBlock(channels, heads, dropout) for _ in range(layers))
         self.logits = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, level.size))
         self.dropout = nn.Dropout(dropout)
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from isthmus.core.fields import field
 from isthmus.core.forward import Level
-from isthmus.priors._attention import Block, Rotary, backwards
+from isthmus.priors._attention import AttentionBlock, Rotary, backwards
 from isthmus.priors._autoregressive import AutoregressivePrior, CausalNetwork
 from isthmus.priors._indices import places, require_heads, start_small
 
@@ -104,7 +104,7 @@ class CausalTransformer(CausalNetwork):
         self.window = min(context, places(level))
         self.start = nn.Parameter(torch.zeros(channels))
         self.turns = Rotary(self.shape, channels // heads)
-        self.blocks = nn.ModuleList(Block(channels, heads, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(AttentionBlock(channels, heads, dropout) for _ in range(layers))
         self.logits = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, level.size))
         self.dropout = nn.Dropout(dropout)
 
@@ -137,7 +137,7 @@ class CachedSteps:
 
     def __init__(self, network: CausalTransformer, n: int, told: Tensor) -> None:
         self._network, self._told, self._place = network, told, 0
-        self._blocks = list(cast("Iterable[Block]", network.blocks))
+        self._blocks = list(cast("Iterable[AttentionBlock]", network.blocks))
         # Twice the window, so that what is out of sight is dropped seldom.
         capacity = min(told.shape[1], 2 * network.window)
         heads, size = self._blocks[0].heads, told.shape[2] // self._blocks[0].heads

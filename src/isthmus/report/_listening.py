@@ -35,7 +35,7 @@ class Heard:
     cells: tuple[Markup, ...]
 
 
-def listening(rows: Sequence[Row], data: Data) -> list[Heard]:
+def heard_in(rows: Sequence[Row], data: Data) -> list[Heard]:
     """The table of sounds: one original a line, and new sounds; none of models of other things."""
     rates = {rate_of(row.model) for row in rows}
     if len(rates) != 1 or (rate := rates.pop()) is None:

@@ -24,7 +24,7 @@ from isthmus.registry import FIGURES
 from isthmus.report import _verdict as verdict
 from isthmus.report._commands import Request
 from isthmus.report._entrants import unusual
-from isthmus.report._listening import listening
+from isthmus.report._listening import heard_in
 from isthmus.report._pictures import POINTS, figure_data
 from isthmus.report._table import Row, lines_of
 
@@ -122,7 +122,7 @@ class Section:
 def page_of(rows: Sequence[Row], data: Data, request: Request, versions: dict[str, str]) -> str:
     """The HTML of a comparison."""
     planes = _planes(rows, data)
-    heard = listening(rows, data)
+    heard = heard_in(rows, data)
     left_out = _MOVING | (_LIVE if planes["shape"] else set()) | (_ALIKE if heard else set())
     return rendered(
         "page.jinja",
