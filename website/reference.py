@@ -22,7 +22,10 @@ _GROUPS = {  # of the first page; what is in none of them is a test's failure
         *("isthmus.priors", "isthmus.corruptions", "isthmus.divergences", "isthmus.judges"),
     ),
     "Training": tuple(f"isthmus.{name}" for name in public.OTHERS),
-    "Around it": (*("isthmus.report", "isthmus.explorer", "isthmus.registry", "isthmus.errors"),),
+    "Around it": (
+        *("isthmus.report", "isthmus.explorer", "isthmus.compression"),
+        *("isthmus.registry", "isthmus.errors"),
+    ),
 }
 
 _MANY = 15  # fields in a signature
