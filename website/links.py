@@ -12,14 +12,23 @@ from urllib.parse import urlsplit
 
 from website.sections import DOCS, ROOT, address
 
-_CODE = re.compile(r"^(```|~~~).*?^\1\s*?$|(`+)[^`].*?\2", re.DOTALL | re.MULTILINE)
-_LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\(([^)\s]+)\)")
+_SHOWN = r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]"
+_LINK = re.compile(rf"({_SHOWN})\(([^)\s]+)\)")
+# code between fences, code in a line, and links, whose text may hold code
+_CODE = re.compile(
+    rf"^(```|~~~).*?^\1\s*?$|(?P<link>{_SHOWN}\([^)\s]+\))|(`+)[^`].*?\3",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Change what stands between the code of a page, and leave the code as it is."""
+    """Change what stands between the code of a page, and leave the code as it is; a link whose text
+    holds code is no code.
+    """
     parts, at = [], 0
     for code in _CODE.finditer(text):
+        if code["link"]:
+            continue
         parts += [change(text[at : code.start()]), code.group()]
         at = code.end()
     return "".join([*parts, change(text[at:])])
@@ -68,7 +77,7 @@ def code_page(path: Path) -> str:
 
 def external(text: str) -> Iterator[str]:
     """The addresses in the net to which a page links."""
-    prose = _CODE.sub("", text)
+    prose = _CODE.sub(lambda found: found["link"] or "", text)
     yield from (link for _, link in _LINK.findall(prose) if "://" in link)
     yield from re.findall(r"<(https?://[^>\s]+)>", prose)
 

@@ -39,13 +39,13 @@ def test_a_page_keeps_its_place_in_the_site(source: str, place: str) -> None:
 
 def test_links_of_the_repository_become_links_of_the_site() -> None:
     text = (
-        "[a](../training.md#callbacks) ![b](../images/styles.png) [c](../../CONTRIBUTING.md)"
+        "[a](../training.md#callbacks) ![b](../images/styles.png) [`c` d](../../CONTRIBUTING.md)"
         " [d](../../benchmarks/members.py) [e](https://example.org/x.md) [f](#here)"
         " `[g](data.md)`\n```\n[h](data.md)\n```\n"
     )
     source, wanted = DOCS / "members" / "vae.md", set[Path]()
     assert links.relinked(text, source, links.in_site(source, wanted)) == (
-        "[a](../training.md#callbacks) ![b](../images/styles.png) [c](../contributing.md)"
+        "[a](../training.md#callbacks) ![b](../images/styles.png) [`c` d](../contributing.md)"
         " [d](../code/benchmarks/members.py.md) [e](https://example.org/x.md) [f](#here)"
         " `[g](data.md)`\n```\n[h](data.md)\n```\n"
     )
