@@ -41,7 +41,7 @@ from isthmus.training.callbacks import assembled
 from isthmus.training.distributed import choose_runtime
 from isthmus.training.history import History
 from isthmus.training.loop import Trainer
-from isthmus.training.runtimes import Runtime, tuned, useful_threads
+from isthmus.training.runtimes import Runtime, multiplying, tuned, useful_threads
 from isthmus.training.settings import TrainingSettings, seed_of
 
 UNLABELLED = -1
@@ -210,7 +210,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         batches = self.member_._batches(X)
         is_exact = batches.dtype == torch.float64
         module = in_float64(module) if is_exact else evaluating(module)
-        with torch.inference_mode():
+        with torch.inference_mode(), multiplying():
             computed = ((compute(module, batch),) for batch in batches.chunks())
             found = collected(computed, len(batches))[0]
         return torch.from_numpy(require_finite(found, "code"))
