@@ -190,6 +190,26 @@ def test_fsq_refuses_levels_that_make_no_entries_or_too_many() -> None:
             FSQ(levels=levels).build(4, epochs=1)
 
 
+def test_the_numbers_of_fsq_start_with_deviation_1_over_the_data() -> None:
+    torch.manual_seed(0)
+    quantizer = FSQ(levels=(8, 5, 5)).build(16, epochs=1)
+    proposed = 3 + 0.05 * torch.randn(8, 16, 6, 6)
+    few = quantizer(proposed).indices.unique().numel()
+    quantizer.start(proposed)
+    numbers = quantizer.numbers(proposed).flatten(0, -2)
+    torch.testing.assert_close(numbers.mean(0), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(numbers.std(0), torch.ones(3), atol=1e-4, rtol=0)
+    assert few < 10 < 100 < quantizer(proposed).indices.unique().numel()
+
+
+def test_numbers_that_are_the_vectors_themselves_are_left_alone() -> None:
+    quantizer = FSQ(levels=(8, 5, 5)).build(3, epochs=1)
+    assert quantizer.vectors_to_start == 0
+    before = quantizer.numbers(torch.ones(1, 3, 2))
+    quantizer.start(torch.zeros(4, 3, 2))
+    assert torch.equal(quantizer.numbers(torch.ones(1, 3, 2)), before)
+
+
 # --- lookup-free quantization
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus.core.fields import field
 from isthmus.errors import InputError
@@ -14,6 +14,8 @@ from isthmus.quantizers._scalars import ScalarQuantizer
 from isthmus.quantizers.base import Quantized, QuantizerPart
 
 _MARGIN = 1e-3  # keeps the shift of two levels finite
+_LEAST = 1e-6  # of a deviation by which is divided
+_SEEN = 4096  # vectors from which the numbers are scaled at the start
 
 
 @dataclass(repr=False)
@@ -25,7 +27,9 @@ class FSQ(QuantizerPart):
 
     where number j takes :math:`L_j` values between -1 and 1. For an even :math:`L_j` the offset
     :math:`o_j` is ½, else 0; the shift :math:`s_j` takes 0 to 0. The gradient passes the rounding
-    as if it were not there. There is no codebook, so nothing collapses and nothing is charged.
+    as if it were not there. There is no codebook, so nothing collapses and nothing is charged. W
+    and b start so that each :math:`u_j` has mean 0 and deviation 1 over vectors of the data, which
+    reaches all values: as networks start, it would be near 0 everywhere, and few values in use.
 
     The member's ``latent_dim`` is the size of the vectors h that the encoder makes and the decoder
     gets: linear maps lead from it to the ``len(levels)`` numbers and back. There are none where the
@@ -69,6 +73,20 @@ class FiniteScalarQuantizer(ScalarQuantizer):
         """Numbers ``(*, d)`` squeezed to the range of the whole numbers that they round to."""
         reach = (1 + _MARGIN) * (self.halves - self.offset)
         return (numbers + torch.atanh(self.offset / reach)).tanh() * reach - self.offset
+
+    @property
+    def vectors_to_start(self) -> int:
+        return _SEEN if isinstance(self.inward, nn.Linear) else 0
+
+    @torch.no_grad()
+    def start(self, proposed: Tensor) -> None:
+        """Scale and shift the numbers to mean 0 and deviation 1 over some vectors."""
+        if not isinstance(self.inward, nn.Linear):
+            return
+        deviation, mean = torch.std_mean(self.numbers(proposed).flatten(0, -2), 0)
+        scale = 1 / deviation.clamp(min=_LEAST)
+        self.inward.weight.mul_(scale[:, None])
+        self.inward.bias.sub_(mean).mul_(scale)
 
     def forward(self, proposed: Tensor) -> Quantized:
         bounded = self.bounded(self.numbers(proposed))  # (n, *grid, d)
