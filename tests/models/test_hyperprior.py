@@ -270,6 +270,7 @@ def test_what_is_refused_says_what_to_do(model: Any) -> None:
 
 @pytest.mark.parametrize("quality", [-1, "0", 1.0, True, 7])
 def test_a_quality_that_is_refused_does_not_stay(model: Any, quality: Any) -> None:
+    kept = model.quality
     message = "does not exist: this Hyp" if quality == 7 else "is not usable: give a whole number"
     for way in (
         lambda: setattr(model, "quality", quality),
@@ -277,7 +278,7 @@ def test_a_quality_that_is_refused_does_not_stay(model: Any, quality: Any) -> No
     ):
         with pytest.raises(ist.InputError, match=f"quality={quality!r} {message}"):
             way()
-    assert model.quality is None
+    assert model.quality == kept
 
 
 # ------------------------------------------------------------------ files
