@@ -151,7 +151,7 @@ def test_settings_of_other_weights_are_not_saved(few: np.ndarray, tmp_path: Path
     model.set_params(epochs=5, patience=2).save(tmp_path / "run")  # for another training
     going = ist.load(tmp_path / "run")
     assert (going.epochs, going.patience) == (5, 2)
-    model.set_params(epochs=1, latent_dim=3).fit(few).save(tmp_path / "run")
+    model.set_params(epochs=1, patience=None, latent_dim=3).fit(few).save(tmp_path / "run")
     assert ist.load(tmp_path / "run").transform(few).shape == (len(few), 3)
 
 
