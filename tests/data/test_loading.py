@@ -113,6 +113,12 @@ def test_a_bad_fraction_is_refused_before_anything_is_read():
         load("nothing.npy", test_fraction=2)
 
 
+@pytest.mark.parametrize("name", ["skip_unreadable", "stream", "mono"])
+def test_a_flag_is_true_or_false(array, name):
+    with pytest.raises(InputError, match=rf"^{name}='no' is not usable: give True or False\.$"):
+        load(array, **{name: "no"})
+
+
 def test_importing_takes_nothing_heavy():
     code = "import sys, isthmus.data; isthmus.data.names(); print(*sys.modules)"
     loaded = subprocess.run(
