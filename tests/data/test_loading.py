@@ -104,6 +104,7 @@ def test_an_unknown_kind_of_file_is_refused(tmp_path):
 def test_an_argument_that_means_nothing_is_refused(array, monkeypatch, source, arguments, message):
     monkeypatch.chdir(array.parent)
     Path("x.csv").write_text("a\n1\n")
+    Path("x.png").touch()  # by its name, the folder is one of images
     with pytest.raises(InputError, match=message):
         load(source, **arguments)
 
