@@ -55,7 +55,7 @@ def check_target(
 def fitting(model: Any) -> tuple[str, ...]:
     """How names of files end that hold the examples of a member, as arrays and otherwise."""
     spec, layout = model.preprocessor_.spec, model.preprocessor_.layout
-    found = (*SOUNDS, ARRAY) if spec.sample_rate is not None else (ARRAY,)
+    found: tuple[str, ...] = (*SOUNDS, ARRAY) if spec.sample_rate is not None else (ARRAY,)
     found += (PICTURE,) if spec.kind == "image" else ()
     return found + (TABLES if len(layout.outer) == 1 else ())
 
