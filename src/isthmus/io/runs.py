@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from isthmus.core import claims, editions, fields, files, tensor_files
 from isthmus.core.editions import Edition, edition
+from isthmus.core.flags import require_flags
 from isthmus.core.parts import from_plain
 from isthmus.core.paths import as_path
 from isthmus.core.records import Record, items, unusable
@@ -23,7 +24,7 @@ from isthmus.core.weights import not_finite
 from isthmus.data._column import column_name
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, RunWarning
-from isthmus.io._configuration import configuration_of, own_networks
+from isthmus.io._configuration import configuration_of, own_networks, require_readable
 from isthmus.io.manifests import (
     CHECKPOINT,
     CONFIG,
@@ -60,6 +61,7 @@ def save(model: Estimator, path: Path, *, is_end: bool = False) -> Path:
             f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
             " saved: train it again, with a smaller learning_rate."
         )
+    require_readable(model)
     config = configuration_of(model) | {"format": FORMAT}
     claims.refuse_foreign(path, (CONFIG, CHECKPOINT), FILES)
     with claims.claimed(path), edition(path, FILES) as new:
@@ -98,6 +100,7 @@ def load_run(
         RunError: for a folder that is missing, foreign, damaged, changed by hand, or of another
             format.
     """
+    require_flags(trust=trust)
     if trust and is_on_hub(path):
         raise InputError(
             f"trust=True would run code that {path} names, and of a hub nothing is trusted but"
