@@ -14,7 +14,7 @@ import pytest
 import isthmus as ist
 from isthmus.core.players import player, wav_bytes
 from isthmus.report import _listening
-from isthmus.report._listening import listening
+from isthmus.report._listening import heard_in
 from isthmus.report._reference import PCAReference
 from isthmus.report._table import Row
 
@@ -74,7 +74,7 @@ def rows_of(data: ist.data.Data) -> list[Row]:
 
 def test_the_page_lets_sounds_be_heard(data: ist.data.Data) -> None:
     rows = rows_of(data)
-    lines = listening(rows, data)
+    lines = heard_in(rows, data)
     # the first window of every file comes before the second ones
     names = [line.name for line in lines]
     assert names[-3:] == ["new sound 1", "new sound 2", "new sound 3"]
@@ -92,7 +92,7 @@ def test_the_page_lets_sounds_be_heard(data: ist.data.Data) -> None:
 
 def test_a_page_stays_small(data: ist.data.Data, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_listening, "_BYTES", 10_000)
-    lines = listening(rows_of(data), data)
+    lines = heard_in(rows_of(data), data)
     size = sum(len(cell) for line in lines for cell in line.cells)
     assert size < 4 / 3 * 10_000 + 24 * 250  # base64, and the words of each player
 
@@ -100,7 +100,7 @@ def test_a_page_stays_small(data: ist.data.Data, monkeypatch: pytest.MonkeyPatch
 def test_pages_of_other_things_have_no_players() -> None:
     digits = ist.data.load("digits")
     model = ist.AE(network="mlp", hidden=(4,), epochs=1).fit(digits.train.x[:64])
-    assert listening([Row("AE", "ae", model, {}, {})], digits) == []
+    assert heard_in([Row("AE", "ae", model, {}, {})], digits) == []
 
 
 def test_a_notebook_lets_sounds_be_heard(data: ist.data.Data) -> None:
