@@ -111,10 +111,9 @@ def full_scale(x: np.ndarray, name: str = "x") -> np.ndarray:
         [-1.0, 0.0, 0.5]
     """
     if x.dtype == np.uint8:
-        return (x.astype(np.float32) - 128) / 128
+        return (np.asarray(x, np.float64) - 128) / 128
     if x.dtype.kind == "i" and x.dtype.itemsize <= _WHOLE:
-        kind = np.float32 if x.dtype.itemsize < _WHOLE else np.float64
-        return (x.astype(kind) / -float(np.iinfo(x.dtype).min)).astype(kind)
+        return np.asarray(x, np.float64) / -float(np.iinfo(x.dtype).min)
     if x.dtype.kind != "f":
         raise InputError(
             f"{name} is {x.dtype}, whose full scale nobody knows as sound: give floats in [-1, 1],"
