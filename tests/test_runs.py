@@ -164,6 +164,8 @@ def test_an_importable_network_is_imported_only_with_trust(
         ist.RunError, match=r"networks=\{'encoder': \.\.\.}\), or trust=True to import mine:linear"
     ):
         ist.load(tmp_path / "run")
+    with pytest.raises(ist.InputError, match=r"^trust='no' is not usable: give True or False\.$"):
+        ist.load(tmp_path / "run", trust="no")
     again = ist.load(tmp_path / "run", trust=True)
     assert np.array_equal(again.transform(few), model.transform(few))
 

@@ -197,6 +197,11 @@ def test_what_cannot_be_tiled_is_refused(on_vectors: Any, few: np.ndarray) -> No
         ),
         (lambda: Tiled(on_vectors, 0.5), r"overlap=0\.5 is not usable for tiles of 16"),  # type: ignore[arg-type]
         (lambda: Tiled(on_vectors, side=0), r"side=0 is not usable: give a whole number from 1"),
+        (lambda: Tiled("runs/map"), r"model='runs/map' is no trained member: give one that was"),
+        (lambda: Tiled(ist.AE), r"model=<class .* is no trained member"),
+        (lambda: tiled.reconstruct("x.png"), r"X='x.png' holds no examples: give an array, or"),
+        (lambda: tiled.reconstruct(["x.png"]), r"X='x.png' holds no examples"),
+        (lambda: tiled.reconstruct(None), r"X=None holds no examples"),
         (lambda: Tiled(rows), r"tiles are cut from images, but this AE was trained on images"),
     ):
         with pytest.raises(ist.InputError, match=message):

@@ -109,6 +109,23 @@ def test_damage_is_refused_and_nothing_is_written(
         assert not out.exists()
 
 
+def test_a_folder_that_fails_late_leaves_nothing(
+    isthmus: Command, run: Path, photographs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "small"
+    assert isthmus("compress", run, photographs, folder)[0] == 0
+    last = folder / "b/9.png.isth"
+    last.write_bytes(b"GIF89a")
+    kept = tmp_path / "back/b/mine.txt"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    for out, left in ((tmp_path / "new", []), (tmp_path / "back", ["b", "b/mine.txt"])):
+        status, _, diagnostic = isthmus("decompress", run, folder, out, "--overwrite")
+        assert (status, diagnostic.startswith(f"isthmus: {last}: these")) == (2, True)
+        assert sorted(str(path.relative_to(out)) for path in out.rglob("*")) == left
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_file_of_another_run_names_it(
     isthmus: Command, run: Path, photographs: Path, tmp_path: Path
 ) -> None:
@@ -133,9 +150,18 @@ def test_what_cannot_be_written_is_refused_first(
     assert (status, "means nothing to VQVAE" in diagnostic) == (2, True)
     status, _, diagnostic = isthmus("compress", run, photographs, photographs / "a")
     assert (status, "lie in each other" in diagnostic) == (2, True)
-    status, _, diagnostic = isthmus("decompress", run, tmp_path / "no.isth", tmp_path / "x.png")
-    assert (status, "no.isth is missing: name a file that" in diagnostic) == (2, True)
+    for out in ("x.png", "x"):
+        status, _, diagnostic = isthmus("decompress", run, tmp_path / "no.isth", tmp_path / out)
+        assert (status, "no.isth is missing: name a file that" in diagnostic) == (2, True)
+    status, _, diagnostic = isthmus("compress", run, tmp_path / "no", tmp_path / "x")
+    assert (status, "does not exist (looked for" in diagnostic) == (2, True)
     (tmp_path / "empty").mkdir()
+    for out in ("x.isth", "x"):
+        status, _, diagnostic = isthmus("compress", run, tmp_path / "empty", tmp_path / out)
+        assert (status, "empty holds no images (.bmp, " in diagnostic) == (2, True)
+        assert ".webp) and no sounds (.flac, " in diagnostic
+    status, _, diagnostic = isthmus("compress", run, source, tmp_path / "empty")
+    assert (status, "empty is a folder: give the name of a file (.isth)" in diagnostic) == (2, True)
     status, _, diagnostic = isthmus("decompress", run, tmp_path / "empty", tmp_path / "back")
     assert (status, "holds no file that ends in .isth" in diagnostic) == (2, True)
 
@@ -176,3 +202,28 @@ def test_sounds_come_back_in_their_length(
     one = (run, small / "low.wav.isth", tmp_path / "one.flac")
     assert isthmus("decompress", *one)[0] == 0
     assert soundfile.info(tmp_path / "one.flac").frames == 1000
+    for ending, fit in ((".png", ".wav, .flac, .npy"), (".csv", ".wav, .flac, .npy")):
+        out = tmp_path / f"one{ending}"
+        status, _, diagnostic = isthmus("decompress", run, small / "low.wav.isth", out)
+        assert (status, f"give a name that ends in {fit}." in diagnostic) == (2, True)
+        assert not out.exists()
+
+
+def test_a_sound_that_cannot_be_used_is_named(
+    isthmus: Command, spoken: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folder, (_, run) = tmp_path / "mixed", spoken
+    folder.mkdir()
+    tone = 0.5 * np.sin(np.arange(500) / 4)
+    ist.data.write_sound(folder / "a.wav", tone, 8000)
+    soundfile.write(folder / "b.wav", np.stack([tone, tone], 1), 8000)
+    status, _, diagnostic = isthmus("compress", run, folder, tmp_path / "small")
+    assert (status, diagnostic.count("b.wav")) == (2, 1)
+    assert diagnostic.startswith(f"isthmus: {folder / 'b.wav'}: x has 2 channels, but VQVAE")
+    tone[7] = np.nan
+    soundfile.write(folder / "b.wav", tone, 8000, subtype="FLOAT")
+    for command in ("compress", "reconstruct"):
+        status, _, diagnostic = isthmus(command, run, folder, tmp_path / command)
+        assert status == 2
+        assert diagnostic.startswith(f"isthmus: {folder / 'b.wav'}: ")
+        assert not (tmp_path / command).exists()

@@ -17,6 +17,7 @@ from isthmus.compression.bits_back import STEP, BitsBack, batches
 from isthmus.compression.coder import Stack
 from isthmus.compression.frequencies import TOTAL, logistic
 from isthmus.compression.values import BlackOrWhite, OnGrid, value_coder
+from isthmus.estimators._lossless import fewest_bins
 from isthmus.likelihoods.bernoulli import BernoulliLikelihood
 from isthmus.likelihoods.gaussian import GaussianLikelihood
 from isthmus.likelihoods.logistic_mixture import LogisticMixtureLikelihood
@@ -176,8 +177,27 @@ def test_conditional_members_and_black_and_white(digits: ist.data.Data) -> None:
 @pytest.mark.filterwarnings("ignore::isthmus.errors.LearningWarning")
 def test_what_would_not_come_back_is_refused(digits: ist.data.Data) -> None:
     model = trained(ist.VAE, digits.train.x[:100])
-    with pytest.raises(ist.InputError, match=r"does not come back exactly from the 17 values"):
-        model.compress(digits.test.x[:5] * np.float32(0.99), lossless=True)
+    x = digits.test.x[:5]  # of 17 values, sixteenths
+    for given, message in (
+        (x * np.float32(0.99), r"in \[0, 0.99\], and .* the 17 evenly .*: give such"),
+        (
+            (x * 16).astype(np.uint8),
+            r"X of uint8 holds 17 .* in \[0, 16\], .* of training, or",
+        ),
+    ):
+        with pytest.raises(ist.InputError, match=message):
+            model.compress(given, lossless=True)
+    for told in ("no", 1, None):
+        with pytest.raises(ist.InputError, match=f"lossless={told!r} is not usable: give True or"):
+            model.compress(x, lossless=told)
+    drawn = ist.VAE(likelihood="bernoulli", epochs=1, verbose=0).fit(digits.train.x[:100])
+    with pytest.raises(
+        ist.InputError,
+        match=r"X of float32 holds 17 different values in \[0, 1\], and not all are among the 2"
+        r" evenly .* of this VAE knows: train with likelihood=ist.likelihoods.LogisticMixture\(bins"
+        r"=17\), or leave lossless=True out\.$",
+    ):
+        drawn.compress(x, lossless=True)
     plain = ist.AE(likelihood="bernoulli", epochs=1, verbose=0).fit(digits.train.x[:100])
     with pytest.raises(ist.InputError, match=r"AE has no prior .* train 'vae' or 'vqvae'"):
         plain.compress(digits.test.x[:5], lossless=True)
@@ -199,3 +219,12 @@ def test_bytes_that_were_changed_on_purpose_do_no_harm(digits: ist.data.Data, me
         except ist.InputError:
             continue
         assert found.shape[1:] == x.shape[1:]
+
+
+def test_the_fewest_values_of_a_grid_that_hold_all() -> None:
+    for bins in (2, 5, 17, 255, 256):
+        assert fewest_bins(np.arange(bins) / (bins - 1)) == bins
+    assert fewest_bins(np.array([0, 3 / 16, 0.5], np.float32)) == 17
+    assert fewest_bins(np.array([0.0])) == 2
+    for outside in ([-0.5, 0, 1], [0, 2.0], [0, 1 / np.pi]):
+        assert fewest_bins(np.array(outside)) is None

@@ -162,6 +162,14 @@ def test_a_model_that_is_not_the_one_names_it(
         other.decompress(content)
     with pytest.raises(ist.InputError, match=f"compressed by a {name}, which is none of the 2"):
         ist.decompress(content, [other, other])
+    for data, model, message in (
+        (other, content, r"data is of type VQVAE: give the bytes .*ist.decompress\(data, model\)"),
+        (3, other, r"data is of type int: give the bytes that compress made, or the path"),
+        (content, content, r"model is of type bytes: give a trained member, the folder of a run"),
+        (content, [3, other], r"model is of type int: give a trained member"),
+    ):
+        with pytest.raises(ist.InputError, match=message):
+            ist.decompress(data, model)
     with pytest.raises(ist.InputError, match=f"compressed by a {name}: pass that member"):
         ist.decompress(content)
     with pytest.raises(ist.InputError, match="under another prior of this VQVAE"):

@@ -141,8 +141,11 @@ def test_a_truncated_image_is_named(tmp_path):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"holds no images \(.bmp, .*\): name another folder"):
-        read(tmp_path)
+    (tmp_path / "below").mkdir()
+    message = r"holds no images \(.bmp, .*\) and no sounds \(.flac, .*\): name another folder"
+    for reader in (read, load):
+        with pytest.raises(InputError, match=message):
+            reader(tmp_path)
 
 
 def test_a_class_without_images_is_refused(tmp_path):

@@ -104,6 +104,7 @@ def test_an_unknown_kind_of_file_is_refused(tmp_path):
 def test_an_argument_that_means_nothing_is_refused(array, monkeypatch, source, arguments, message):
     monkeypatch.chdir(array.parent)
     Path("x.csv").write_text("a\n1\n")
+    Path("x.png").touch()  # by its name, the folder is one of images
     with pytest.raises(InputError, match=message):
         load(source, **arguments)
 
@@ -111,6 +112,12 @@ def test_an_argument_that_means_nothing_is_refused(array, monkeypatch, source, a
 def test_a_bad_fraction_is_refused_before_anything_is_read():
     with pytest.raises(InputError, match=r"test_fraction=2 must be a number"):
         load("nothing.npy", test_fraction=2)
+
+
+@pytest.mark.parametrize("name", ["skip_unreadable", "stream", "mono"])
+def test_a_flag_is_true_or_false(array, name):
+    with pytest.raises(InputError, match=rf"^{name}='no' is not usable: give True or False\.$"):
+        load(array, **{name: "no"})
 
 
 def test_importing_takes_nothing_heavy():

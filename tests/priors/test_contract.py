@@ -149,7 +149,7 @@ def test_codes_that_cannot_be_used(name: str) -> None:
     prior = make(name)
     codes, levels = codes_for(prior)
     with pytest.raises(
-        ist.InputError, match=r"does not fit codes that are (vectors|indices): pass prior='"
+        ist.InputError, match=r"does not fit codes that are (maps|vectors|indices): pass prior='"
     ):
         prior.fit(codes, None, () if levels else LEVELS)
     with pytest.raises(ist.InputError, match="give at least one, as"):
@@ -161,6 +161,28 @@ def test_codes_that_cannot_be_used(name: str) -> None:
     refused = "codes" if prior.has_log_prob else "knows no log p of a code: fit a prior that does"
     with pytest.raises(ist.InputError, match=refused):
         prior.log_prob(codes[:, :2])
+
+
+def test_codes_of_three_axes_or_more_are_called_maps() -> None:
+    for axes in (1, 2):
+        codes = torch.zeros(5, 2, *[4] * axes)
+        with pytest.raises(
+            ist.InputError,
+            match=r"^PixelCNN does not fit codes that are maps: pass prior='mixture' or 'flow' or",
+        ):
+            make("pixelcnn").fit(codes)
+
+
+@every_prior
+def test_who_cannot_go_on_names_who_can(name: str) -> None:
+    prior = make(name)
+    if not prior.continues:
+        with pytest.raises(
+            ist.InputError,
+            match=rf"^{type(prior).__name__} draws a code as a whole: fit prior='pixelcnn' or"
+            r" 'transformer' to go on from indices that are known\.$",
+        ):
+            prior.complete(torch.tensor([[-1]]))
 
 
 def test_what_is_no_prior_is_refused() -> None:

@@ -39,7 +39,6 @@ Made: TypeAlias = Callable[[], tuple[bytes, int]]
 
 ENDING = ".isth"
 _PICTURES = (".bmp", ".tif", ".tiff", ".webp")  # what pixels are written as unchanged, beside .png
-_SOUNDS = (".wav", ".flac")
 _WORTH_A_BAR = 2
 _RESTORE = "restore it from a copy"
 
@@ -71,8 +70,9 @@ def compress_command(
     """
     from isthmus._cli import exports, pictures
     from isthmus.core.files import write_bytes
-    from isthmus.data._reading import holds_images, holds_sounds
+    from isthmus.data._reading import holds_images, holds_sounds, require_source
 
+    require_source(data)
     is_folder, are_sounds = out.suffix.lower() != ENDING, holds_sounds(data)
     is_source = Path(data).expanduser().is_dir()
     if not is_folder or not is_source or not (are_sounds or holds_images(data)):
@@ -93,7 +93,8 @@ def compress_command(
         if are_sounds
         else _images(model, data, told, options)
     )
-    made = Compression(parts)
+    place = Path(data).expanduser()
+    made = Compression(parts, place if is_source else place.parent)
     if is_folder:
         names = [name + ENDING for name, _ in parts]
         with pictures.filling(out, data, names, command="compress", overwrite=overwrite) as new:
@@ -129,18 +130,19 @@ def decompress_command(
     from isthmus._cli import exports, pictures
     from isthmus.core.files import content_of, reading, write_bytes
 
+    if not data.exists():
+        raise InputError(f"{data} is missing: name a file that isthmus compress wrote.")
     if data.is_dir():
         pictures.require_target(str(data), out, "decompress", overwrite)
         _restore_folder(open_run(run), data, out, overwrite, as_json)
         return
-    endings = (exports.ARRAY, exports.PICTURE, *_SOUNDS, *exports.TABLES)
+    endings = (exports.ARRAY, exports.PICTURE, *exports.SOUNDS, *exports.TABLES)
     exports.check_target(out, endings, overwrite)
-    if not data.exists():
-        raise InputError(f"{data} is missing: name a file that isthmus compress wrote.")
     model = open_run(run)
+    exports.check_target(out, exports.fitting(model), overwrite)
     with reading(data, _RESTORE):
         content = content_of(data, _RESTORE)
-        if out.suffix.lower() in _SOUNDS:
+        if out.suffix.lower() in exports.SOUNDS:
             write_bytes(out, _sound(model, content, out.suffix))
             say(str(out), {"out": out}, as_json)
             return
@@ -158,18 +160,21 @@ class Compression:
 
     Args:
         parts: the name of each, and what makes its bytes, and how many there were in memory.
+        source: the folder in which they are.
     """
 
-    def __init__(self, parts: Sequence[tuple[str, Made]]) -> None:
-        self.parts = parts
+    def __init__(self, parts: Sequence[tuple[str, Made]], source: Path) -> None:
+        self.parts, self.source = parts, source
         self.count = self.before = self.after = 0
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """The name of each file, and its bytes."""
+        from isthmus.core.files import speaking_of
         from isthmus.data._sources.progress import track
 
         for name, make in track(self.parts, "compressing", _WORTH_A_BAR):
-            content, before = make()
+            with speaking_of(self.source / name):
+                content, before = make()
             self.count, self.before = self.count + 1, self.before + before
             self.after += len(content)
             yield name, content
@@ -237,7 +242,7 @@ def _restore_folder(model: Any, data: Path, out: Path, overwrite: bool, as_json:
 
 def _plain_name(model: Any, name: str) -> str:
     """What a file is called that holds the same, as pixels or as an array."""
-    from isthmus._cli.exports import ARRAY, PICTURE
+    from isthmus._cli.exports import ARRAY, PICTURE, SOUNDS
 
     name = name.removesuffix(ENDING)
     spec = model.preprocessor_.spec
@@ -245,7 +250,7 @@ def _plain_name(model: Any, name: str) -> str:
     if spec.kind == "image":
         endings = (PICTURE, *_PICTURES)
     elif spec.sample_rate is not None:
-        endings = _SOUNDS
+        endings = SOUNDS
     return name if name.lower().endswith(endings) else name + endings[0]
 
 
@@ -253,7 +258,7 @@ def _plain_bytes(model: Any, content: bytes, ending: str) -> bytes:
     """What compressed data hold, as the bytes of a file: an image, a sound, or an array."""
     from isthmus._cli import exports
 
-    if ending.lower() in _SOUNDS:
+    if ending.lower() in exports.SOUNDS:
         return _sound(model, content, ending)
     examples = model.decompress(content)
     if ending == exports.ARRAY:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from isthmus.metrics import TableQuality
 
 ARRAY, TABLES, PICTURE = ".npy", (".csv", ".parquet"), ".png"
+SOUNDS = (".wav", ".flac")  # as which samples are written unchanged
 FIGURES, REPORTS = (PICTURE, ".svg", ".pdf"), (".html", ".json")
 
 
@@ -38,6 +39,8 @@ def check_target(
     One that is there already may be replaced where that is asked for. ``or_folder`` where images
     from files could go into a folder.
     """
+    if path.is_dir() and not or_folder:
+        raise InputError(f"{path} is a folder: give the name of a file ({', '.join(endings)}).")
     if path.suffix.lower() not in endings:
         folder = "; or, for images from files, a folder" if or_folder else ""
         raise InputError(
@@ -47,6 +50,14 @@ def check_target(
         raise InputError(f"{path} is a folder: give the name of a file.")
     refuse_existing(path, overwrite)
     remove_parts(path)
+
+
+def fitting(model: Any) -> tuple[str, ...]:
+    """How names of files end that hold the examples of a member, as arrays and otherwise."""
+    spec, layout = model.preprocessor_.spec, model.preprocessor_.layout
+    found: tuple[str, ...] = (*SOUNDS, ARRAY) if spec.sample_rate is not None else (ARRAY,)
+    found += (PICTURE,) if spec.kind == "image" else ()
+    return found + (TABLES if len(layout.outer) == 1 else ())
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

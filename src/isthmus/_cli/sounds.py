@@ -108,6 +108,7 @@ class SoundRestoration:
 
     def of(self, clips: Sequence[Clip], ending: str | None = None) -> Iterator[tuple[str, bytes]]:
         """The name and the file of each sound, in its own format or that of an ``ending``."""
+        from isthmus.core.files import speaking_of
         from isthmus.data._sources.folders import SOUND_FILES
         from isthmus.data._sources.images import say_unread
         from isthmus.data._sources.progress import track
@@ -130,9 +131,10 @@ class SoundRestoration:
                 damaged.append(clip.file.name)
                 continue
             label = label or self.told.get("condition")
-            restored = restore_sound(
-                self.model, x, head.sample_rate, label=label, restore=self.restore, **self.told
-            )
+            with speaking_of(clip.file.path):
+                restored = restore_sound(
+                    self.model, x, head.sample_rate, label=label, restore=self.restore, **self.told
+                )
             stored = None if ending else (head.form, head.subtype)
             content, factor = sound_bytes(ending or "", restored, head.sample_rate, stored)
             self.peaks.add(clip.file.name, factor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from isthmus.compression.container import Identity, read_coded
 from isthmus.core.files import content_of
-from isthmus.errors import InputError
+from isthmus.core.paths import as_path
+from isthmus.errors import InputError, InputTypeError
 from isthmus.io.runs import load_run
 
 if TYPE_CHECKING:
@@ -35,11 +37,11 @@ def decompress(data: bytes | str | Path, model: Any = None) -> Any:
         InputError: for data that are damaged or foreign, and where no model fits: the message
             names the one that they need.
     """
-    content = data if isinstance(data, bytes) else content_of(Path(data), "restore it from a copy")
+    content = _content(data)
     coded, identity = read_coded(content)
     given = model if isinstance(model, list | tuple) else [] if model is None else [model]
     for one in given:
-        member = load_run(one) if isinstance(one, str | Path) else one
+        member = _member(one)
         if identity_of(member, with_prior=coded.by_prior) == identity:
             return member.decompress(content)
     if len(given) == 1:
@@ -58,6 +60,31 @@ def identity_of(model: Estimator, *, with_prior: bool = False) -> Identity:
     if not with_prior or model.prior_ is None:
         return Identity(type(model).__name__, checksum)
     return Identity(type(model).__name__, checksum, _prior_digest(model.prior_))
+
+
+def _content(data: object) -> bytes:
+    """The bytes that are meant by data, or by the path of a file of them."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    if not isinstance(data, str | PathLike):
+        raise InputTypeError(
+            f"data is of type {type(data).__name__}: give the bytes that compress made, or the"
+            " path of a file of them, as ist.decompress(data, model)."
+        )
+    return content_of(as_path(data, "data"), "restore it from a copy")
+
+
+def _member(model: Any) -> Estimator:
+    """A member, or that of a run."""
+    if isinstance(model, str | PathLike):
+        return load_run(Path(model))
+    if not hasattr(model, "decompress"):
+        raise InputTypeError(
+            f"model is of type {type(model).__name__}: give a trained member, the folder of a run,"
+            " or a list of them, as ist.decompress(data, model)."
+        )
+    member: Estimator = model
+    return member
 
 
 def require_same(wanted: Identity, model: Identity) -> None:

@@ -50,6 +50,7 @@ class Edition:
         self.manifest = manifest
         self.synced = synced
         self.entries: dict[str, dict[str, Any]] = {}
+        self.made: list[Path] = []  # folders within
         self.ended: dict[str, str] = {}
 
     def write(self, name: str, content: bytes) -> None:
@@ -63,6 +64,8 @@ class Edition:
         if not _matches(self.folder / name, entry):
             path = self.folder / name
             waiting = _next(self.folder, name, entry)
+            above = (self.folder / place for place in Path(name).parents)
+            self.made += [place for place in above if not place.exists()]
             files.write_bytes(waiting, content, synced=self.synced, named=path)
         self.entries[name] = entry
 
@@ -111,6 +114,9 @@ def edition(
         with suppress(InputError):
             settle(folder, (), manifest)
             _clean(folder, new.entries)
+        for made in sorted(new.made, reverse=True):  # the deepest first
+            with suppress(OSError):  # it is not empty
+                made.rmdir()
         if not was_there and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         raise

@@ -137,6 +137,19 @@ def reading(path: Path, remedy: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def speaking_of(path: Path) -> Iterator[None]:
+    """Let errors of ours about what a file holds say which file it is."""
+    try:
+        yield
+    except MissingExtraError:
+        raise
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
+
+
 def readable(text: str) -> str:
     """A text of another library's, or of a file, on one line and in signs that can be printed."""
     line = " ".join(text.split())[:200]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.declarations import first_paragraph
+from isthmus.core.flags import require_flags
 from isthmus.core.memory import limited
 from isthmus.core.paths import as_path
 from isthmus.data._reading import (
@@ -92,6 +93,7 @@ def load_data(
         InputError: what cannot be used, with the place and the remedy.
     """
     check_fraction(test_fraction)
+    require_flags(skip_unreadable=skip_unreadable, stream=stream, mono=mono)
     options = ReadOptions(
         data_dir,
         label,
@@ -226,6 +228,7 @@ def read_rows(
     Where the source has a split of its own, the training rows come first. The arguments are those
     of :func:`isthmus.data.load`; with ``like``, images need not lie in folders of classes.
     """
+    require_flags(skip_unreadable=skip_unreadable, mono=mono)
     options = ReadOptions(
         data_dir,
         label,

@@ -191,7 +191,19 @@ def existing(source: Location) -> Path:
     if not path.exists():
         raise _missing(str(source), path)
     require_regular(path)
+    _require_content(path)
     return path
+
+
+def _require_content(path: Path) -> None:
+    """Refuse a folder in which there is nothing that a folder is read for."""
+    if not path.is_dir() or is_zarr(path) or path.suffix.lower() == ".zarr":
+        return
+    if first_file(path, (*SUFFIXES, *SOUNDS, *PARQUET)) is None:
+        raise InputError(
+            f"{path} holds no images ({', '.join(SUFFIXES)}) and no sounds ({', '.join(SOUNDS)}):"
+            " name another folder."
+        )
 
 
 def _missing(source: str, path: Path) -> InputError:

@@ -9,6 +9,7 @@ import numpy as np
 from isthmus.compression.container import Coded, ExampleForm, coded_bytes, read_coded
 from isthmus.compression.matching import identity_of, require_same
 from isthmus.compression.varints import damaged_data
+from isthmus.core.flags import require_flags
 from isthmus.data._sequences import as_list, lacks_steps
 from isthmus.data.incoming import incoming
 from isthmus.estimators._lossless import LosslessMixin
@@ -40,9 +41,11 @@ class CompressionMixin(VectorCodingMixin, LosslessMixin):
 
         Raises:
             InputError: for a prior under which codes cannot be coded, for vectors without a prior,
-                and, where it is lossless, for a likelihood without masses.
+                and, where it is lossless, for a likelihood without masses, or for values that it
+                does not know.
         """
         self._fitted()
+        require_flags(lossless=lossless)
         X = incoming(X)
         coded = self._coded_whole(X, condition) if lossless else self._coded(X, condition)
         return coded_bytes(coded, identity_of(cast(Any, self), with_prior=coded.by_prior))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from isthmus.core.forward import Level
 from isthmus.errors import InputError
-from isthmus.priors.base import Prior
+from isthmus.priors.base import Prior, continuing
 
 
 def continued_codes(
@@ -37,7 +37,7 @@ def continued_codes(
     if not sizes or (is_longer and not prior.continues):
         raise InputError(
             f"seconds need a prior over indices that goes on from those before, which"
-            f" {type(prior).__name__} does not: call fit_prior(X, prior='transformer') of a"
+            f" {type(prior).__name__} does not: fit prior={continuing()} over the codes of a"
             " quantised member, or leave seconds out."
         )
     if label is None and prior.classes_ is not None:

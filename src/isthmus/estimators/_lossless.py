@@ -21,6 +21,8 @@ from isthmus.errors import InputError
 from isthmus.estimators._coding import CodingMixin
 
 _SLACK = 0.01  # of a step: what float32 may be off
+_ROUNDING = 1e-4  # the same, where few values could seem to lie on a grid by chance
+_MOST_BINS = 256
 _WHITES = (1, 255, 65535)  # what 1 inside a model may be in whole numbers outside
 
 
@@ -101,21 +103,39 @@ class LosslessMixin(CodingMixin):
         found = []
         for batch in batches.chunks():
             steps = batch.x.flatten(1).double().cpu().numpy() * (bins - 1)
-            if batch.mask is not None or (np.abs(steps - np.rint(steps)) > _SLACK).any():
-                raise self._inexact(given.dtype, bins)
-            found.append(np.rint(steps).astype(np.int64))
-        x = np.concatenate(found)
-        if not isinstance(given, np.ndarray) or x.min() < 0 or x.max() >= bins:
-            raise self._inexact(given.dtype, bins)
+            if batch.mask is not None or not isinstance(given, np.ndarray):
+                raise InputError(
+                    "X lacks values, or holds columns of its own kinds, which do not come back"
+                    " exactly: give an array without NaN, or leave lossless=True out."
+                )
+            found.append(steps)
+        steps = np.concatenate(found)
+        x = np.rint(steps).astype(np.int64)
+        if (np.abs(steps - x) > _SLACK).any() or x.min() < 0 or x.max() >= bins:
+            raise self._off_grid(given, steps / (bins - 1), bins)
         for white in _WHITES:
             if np.array_equal(self._outside(x, white, bins, given.dtype), given):
                 return WholeValues(x, white, given.dtype)
-        raise self._inexact(given.dtype, bins)
+        raise InputError(
+            f"X of {given.dtype} lies on the grid of {bins} values that the likelihood of this"
+            f" {type(self).__name__} knows only up to rounding: give whole numbers, as uint8, or"
+            " leave lossless=True out."
+        )
 
-    def _inexact(self, dtype: np.dtype[Any], bins: int) -> InputError:
+    def _off_grid(self, given: np.ndarray, inside: np.ndarray, bins: int) -> InputError:
+        """The error for examples whose values inside the likelihood does not know."""
+        values, known = np.unique(inside), np.unique(given)
+        needed = fewest_bins(values)
+        ways = ["give such values in the units of training"] if len(known) <= bins else []
+        if needed is not None:
+            likelihood = f"ist.likelihoods.LogisticMixture(bins={needed})"
+            named = "'bernoulli'" if needed == 2 else likelihood
+            ways.append(f"train with likelihood={named}")
+        ways.append("leave lossless=True out")
         return InputError(
-            f"X of {dtype} does not come back exactly from the {bins} values that the likelihood"
-            f" of this {type(self).__name__} knows: give uint8 pixels, or leave lossless=True out."
+            f"X of {given.dtype} holds {len(known)} different value{'s' * (len(known) != 1)} in"
+            f" [{known[0]:g}, {known[-1]:g}], and not all are among the {bins} evenly spaced ones"
+            f" that the likelihood of this {type(self).__name__} knows: {', or '.join(ways)}."
         )
 
     def _outside(self, x: np.ndarray, white: int, bins: int, dtype: np.dtype[Any]) -> np.ndarray:
@@ -162,6 +182,22 @@ class Networks:
 
     def _told(self, rows: slice) -> Tensor | None:
         return None if self.given is None else self.given[rows]
+
+
+def fewest_bins(values: np.ndarray) -> int | None:
+    """How many evenly spaced values from 0 to 1 hold all of some; None for more than 256.
+
+    Example:
+        >>> fewest_bins(np.array([0, 0.25, 0.5])), fewest_bins(np.array([0.5, 0.123456]))
+        (5, None)
+    """
+    if values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING:
+        return None
+    for bins in range(2, _MOST_BINS + 1):
+        steps = values * (bins - 1)
+        if (np.abs(steps - np.rint(steps)) <= _ROUNDING).all():
+            return bins
+    return None
 
 
 def _checksum(x: np.ndarray) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,9 @@ import torch
 from isthmus.core.batch import Batch
 from isthmus.core.counts import require_count
 from isthmus.core.tiles import Window, in_cells, inside, ramp, tile_starts, tile_windows
-from isthmus.errors import InputError
+from isthmus.data.datasets import Part
+from isthmus.data.incoming import incoming
+from isthmus.errors import InputError, InputTypeError
 from isthmus.estimators._sizes import for_shape
 from isthmus.estimators.base import Estimator
 
@@ -81,6 +84,11 @@ class Tiled:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be tiled."""
+        if not isinstance(self.model, Estimator):
+            raise InputTypeError(
+                f"model={reprlib.repr(self.model)} is no trained member: give one that was fitted,"
+                " or that ist.load reads from a folder."
+            )
         spec, layout = self.model._settled.spec, self.model._settled.layout
         if spec.kind != "image" or layout.channels == "flat":
             raise InputError(
@@ -261,11 +269,11 @@ class Tiled:
         outer = self.model._settled.layout.outer
         give_back: Callable[[list[Any]], Any] = list
         if isinstance(X, list | tuple):
-            images = [np.asarray(image) for image in X]
-        elif np.ndim(X) == len(outer):
-            images, give_back = [np.asarray(X)], _first
+            images = [_pixels(image) for image in X]
+        elif np.ndim(x := _pixels(X)) == len(outer):
+            images, give_back = [x], _first
         else:
-            images, give_back = list(np.asarray(X)), np.stack
+            images, give_back = list(x), np.stack
         kept = [axis for axis in range(len(outer)) if axis not in self._axes]
         for image in images:
             fits = image.ndim == len(outer) and all(image.shape[a] == outer[a] for a in kept)
@@ -290,6 +298,17 @@ def _is_up_to(value: Any, most: int) -> bool:
     """Whether a value is a whole number from 0 to another."""
     is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     return is_whole and 0 <= value <= most
+
+
+def _pixels(X: Any) -> np.ndarray:
+    """One image or several, as an array."""
+    x = incoming(X)
+    x = x.x if isinstance(x, Part) else x
+    if not isinstance(x, np.ndarray) or x.ndim == 0:
+        raise InputTypeError(
+            f"X is a {type(X).__name__}, no images: give an array of them, or a list of arrays."
+        )
+    return x
 
 
 def _told(condition: Any) -> dict[str, Any]:

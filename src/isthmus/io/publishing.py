@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.core.files import write_bytes
+from isthmus.core.flags import require_flags
 from isthmus.io import cards, hub, runs
 from isthmus.registry import DATA
 
@@ -27,6 +28,7 @@ def publish(
     message: str = "A run of isthmus",
 ) -> str:
     """Send a trained member to a hub as ``user/name``; gives the address of what was sent."""
+    require_flags(private=private)
     address = hub.Address.of(name)
     model._fitted()
     with tempfile.TemporaryDirectory() as home:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from isthmus.core import claims, editions, fields, files, tensor_files
 from isthmus.core.editions import Edition, edition
+from isthmus.core.flags import require_flags
 from isthmus.core.parts import from_plain
 from isthmus.core.paths import as_path
 from isthmus.core.records import Record, items, unusable
@@ -98,6 +99,7 @@ def load_run(
         RunError: for a folder that is missing, foreign, damaged, changed by hand, or of another
             format.
     """
+    require_flags(trust=trust)
     if trust and is_on_hub(path):
         raise InputError(
             f"trust=True would run code that {path} names, and of a hub nothing is trusted but"

@@ -93,7 +93,7 @@ class Prior(SlotPart, ABC):
         true of.
         """
         raise InputError(
-            f"{type(self).__name__} draws a code as a whole: fit prior='pixelcnn' to go on from"
+            f"{type(self).__name__} draws a code as a whole: fit prior={continuing()} to go on from"
             " indices that are known."
         )
 
@@ -185,7 +185,7 @@ class Prior(SlotPart, ABC):
     def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
         """Refuse codes of the wrong kind."""
         if self.takes_indices != bool(levels):
-            held = "indices" if levels else "vectors"
+            held = "indices" if levels else "maps" if codes.ndim > 2 else "vectors"
             raise InputError(
                 f"{type(self).__name__} does not fit codes that are {held}: pass"
                 f" prior={' or '.join(map(repr, fitting(levels)))}."
@@ -238,6 +238,12 @@ def fitting(levels: Sequence[Level], *, has_log_prob: bool = False) -> list[str]
         and PRIORS[name].takes_indices == bool(levels)
         and (PRIORS[name].has_log_prob or not has_log_prob)
     ]
+
+
+def continuing() -> str:
+    """The names of the priors that go on from indices that are known, for a message."""
+    own = (name for name in PRIORS if PRIORS.is_own(name))
+    return " or ".join(repr(name) for name in own if PRIORS[name].continues)
 
 
 def resolved(prior: str, levels: Sequence[Level]) -> str:
