@@ -134,6 +134,27 @@ def test_an_unfitted_member_cannot_be_saved(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_settings_of_other_weights_are_not_saved(few: np.ndarray, tmp_path: Path) -> None:
+    model = ist.VAE(epochs=1, verbose=0, random_state=0).fit(few)
+    for values, message in (
+        ({"latent_dim": 3}, "latent_dim=3 was set after training, which went by latent_dim=None"),
+        ({"beta": 2.0}, "beta=2.0 was set after training, which went by beta=1.0: fit again"),
+    ):
+        before = {name: getattr(model, name) for name in values}
+        with pytest.raises(ist.InputError, match=message):
+            model.set_params(**values).save(tmp_path / "run")
+        model.set_params(**before)
+    with pytest.raises(ist.InputError, match="latent_dim=0 is not usable"):
+        model.latent_dim = 0
+    assert model.latent_dim is None
+    assert not (tmp_path / "run").exists()
+    model.set_params(epochs=5, patience=2).save(tmp_path / "run")  # for another training
+    going = ist.load(tmp_path / "run")
+    assert (going.epochs, going.patience) == (5, 2)
+    model.set_params(epochs=1, patience=None, latent_dim=3).fit(few).save(tmp_path / "run")
+    assert ist.load(tmp_path / "run").transform(few).shape == (len(few), 3)
+
+
 def test_the_scaling_is_saved_with_the_model(tmp_path: Path) -> None:
     wine = load_wine().data
     model = ist.AE(epochs=5, random_state=0, latent_dim=4).fit(wine)

@@ -270,10 +270,19 @@ def test_what_is_refused_says_what_to_do(model: Any) -> None:
         ist.Hyperprior(epochs=1, verbose=0, network="mlp").fit(
             np.random.default_rng(0).random((20, 8, 8))
         ).reconstruct(np.zeros((2, 9, 9)))
-    model.quality = 7
-    with pytest.raises(ist.InputError, match="quality=7 does not exist"):
-        model.transform(pictures(2))
-    model.quality = None
+
+
+@pytest.mark.parametrize("quality", [-1, "0", 1.0, True, 7])
+def test_a_quality_that_is_refused_does_not_stay(model: Any, quality: Any) -> None:
+    kept = model.quality
+    message = "does not exist: this Hyp" if quality == 7 else "is not usable: give a whole number"
+    for way in (
+        lambda: setattr(model, "quality", quality),
+        lambda: model.set_params(quality=quality),
+    ):
+        with pytest.raises(ist.InputError, match=f"quality={quality!r} {message}"):
+            way()
+    assert model.quality == kept
 
 
 # ------------------------------------------------------------------ files

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from torch import Tensor, nn
 
 import isthmus as ist
@@ -269,11 +270,33 @@ def test_what_cannot_be_done_is_said() -> None:
         Diffusion(**SMALL, objective="noise").fit(torch.randn(4, 2))
     codes, places = clusters(40)
     prior = Diffusion(**SMALL, epochs=1, label_dropout=0.0).fit(codes, places)
-    prior.set_params(guidance=1.0)
-    with pytest.raises(
-        ist.InputError,
-        match=r"guidance=1.0 needs a network that has seen codes without labels: fit the prior",
+    message = r"guidance=1.0 needs a network that has seen codes without labels: fit the prior"
+    with pytest.raises(ist.InputError, match=message):
+        prior.set_params(guidance=1.0)
+    unguided = Diffusion(**SMALL, epochs=1, label_dropout=0.0, guidance=1.0).fit(codes, places)
+    with pytest.raises(ist.InputError, match=message):
+        unguided.sample(2, label=1)
+
+
+def test_on_a_fitted_prior_what_is_refused_does_not_stay() -> None:
+    prior = Diffusion(**SMALL, epochs=1).fit(clusters(40)[0])
+    torch.manual_seed(0)
+    settings, drawn = prior.get_params(), prior.sample(3)
+    for values, message in (
+        ({"steps": 3, "guidance": -3}, "guidance=-3 is not usable: give a number, at least 0"),
+        ({"epochs": -5}, "epochs=-5 is not usable: give a whole number or None, at least 1"),
+        ({"sampler": "euler"}, "unknown value of sampler 'euler'"),
+        ({"schedule__warmup": -1}, "warmup=-1 is not usable: give a number, at least 0"),
+        ({"width": 99}, r"width=99 cannot be set .* under width=32: fit again, with Diffusion\("),
+        ({"objective": "flow"}, "objective='flow' cannot be set on a fitted Diffusion, which has"),
     ):
-        prior.sample(2, label=1)
-    with pytest.raises(ist.InputError, match="steps=0 is not usable"):
-        prior.set_params(steps=0).sample(2)
+        with pytest.raises(ist.InputError, match=message):
+            prior.set_params(**values)
+        assert prior.get_params() == settings
+    with pytest.raises(ist.InputError, match="steps=-1 is not usable: give a whole number"):
+        prior.steps = -1
+    torch.manual_seed(0)
+    assert torch.equal(prior.sample(3), drawn)
+    prior.set_params(steps=4, epochs=7, width=32, schedule__final=0.5)
+    assert (prior.steps, prior.epochs, prior.schedule.final) == (4, 7, 0.5)
+    assert clone(prior).set_params(width=99).width == 99  # which is not fitted

@@ -122,7 +122,8 @@ def test_guidance_is_for_draws_of_a_class_alone() -> None:
     anew = drawn(plain.set_params(guidance=2.0), 50, 1)  # on the fitted prior
     assert torch.equal(anew, drawn(guided, 50, 1))
     with pytest.raises(ist.InputError, match=r"top_p=0 is not usable: give a number, above 0"):
-        plain.set_params(top_p=0).sample(3)
+        plain.set_params(top_p=0)
+    assert plain.top_p == 1
     unlabelled = [
         drawn(PixelCNN(**SMALL, epochs=1, guidance=w).fit(codes, None, level), 9)
         for w in (0.0, 2.0)

@@ -56,6 +56,22 @@ def test_a_run_without_prior_is_as_before_and_a_refit_replaces_it(
     assert json.loads((with_prior / "config.json").read_text())["prior"] is None
 
 
+def test_a_prior_that_could_not_be_read_again_is_not_written(
+    with_prior: Path, tmp_path: Path
+) -> None:
+    model = ist.load(with_prior)
+    model.prior_.__dict__["components"] = 0  # behind the field's back
+    with pytest.raises(ist.InputError, match="components=0 is not usable: give a whole number"):
+        model.save(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(ist.InputError, match="components=0 is not usable: give a whole number"):
+        runs.save_prior(model, with_prior)
+    again = ist.load(with_prior).prior_
+    assert again.components == 2
+    with pytest.raises(ist.InputError, match="components=3 cannot be set on a fitted Mixture"):
+        again.components = 3
+
+
 @pytest.mark.parametrize("damage", ["cut", "gone", "noise", "flip"])
 def test_a_damaged_prior_is_named(damage: str, with_prior: Path) -> None:
     file = with_prior / "prior.safetensors"

@@ -28,7 +28,9 @@ _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 @dataclass(frozen=True)
 class Field:
-    """A declared hyper-parameter: its name, its type as written, its default, help and limits."""
+    """A declared hyper-parameter: its name, its type as written, its default, help and limits, and
+    whether it says how what is fitted is used, so that it may be set ``afterwards``.
+    """
 
     name: str
     type: str
@@ -41,6 +43,7 @@ class Field:
     choices: tuple[str, ...] | None = None
     registry: Registry | None = None
     owner: str = ""
+    afterwards: bool = False
 
     def __post_init__(self) -> None:
         """Read the choices of an annotation: ``Literal["full", "diag"]`` is a str with choices."""
@@ -168,7 +171,8 @@ def field(default: Any, help: str, **limits: Any) -> Any:
         default: the value that the constructor takes when none is given; a literal.
         help: one line for the docstring, the command line and the reference.
         limits: ``low``, ``above``, ``high``, ``below`` (numbers) and ``choices`` (names), which
-            may stand in the annotation instead: ``Literal["full", "diag"]``.
+            may stand in the annotation instead: ``Literal["full", "diag"]``. ``afterwards=True``
+            declares what shapes nothing that is learnt, and may be set on what is fitted.
     """
     return dataclasses.field(default=default, metadata={"help": help, **limits})
 
@@ -199,6 +203,12 @@ def declared(cls: type) -> dict[str, Field]:
         for f in dataclasses.fields(cls)
         if "help" in f.metadata
     }
+
+
+def declaration(cls: type, name: str) -> Field | None:
+    """The declaration of one name; None where it is no hyper-parameter."""
+    found = getattr(cls, "__dataclass_fields__", {}).get(name)
+    return declared(cls)[name] if found is not None and "help" in found.metadata else None
 
 
 def validate(values: Mapping[str, Any], fields: Mapping[str, Field]) -> None:

@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from typing import Any, Self, TypeVar
 
 from sklearn import get_config
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from isthmus.core import fields
 from isthmus.core.fields import Field
@@ -31,7 +31,12 @@ class Configurable(BaseEstimator):
 
     A slot that holds a name has the parameters of the part that the name stands for, so that
     ``set_params(likelihood__scale=0.2)`` works for ``likelihood="gaussian"`` too.
+
+    Fields are stored as they are given until it is fitted; from then on they are checked when they
+    are set, and what is refused does not stay.
     """
+
+    _is_fitted = False
 
     def __new__(cls, *args: Any, **values: Any) -> Self:
         """A name that no field has is refused with the nearest one, before the fields are set."""
@@ -42,6 +47,16 @@ class Configurable(BaseEstimator):
                     names = [each for each in known if each != "self"]
                     raise InputTypeError(str(unknown("field", name, names, cls.__name__)))
         return super().__new__(cls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A field of what is fitted is checked first."""
+        if self._is_fitted and (known := fields.declaration(type(self), name)) is not None:
+            self._check_anew(known, value)
+        super().__setattr__(name, value)
+
+    def _check_anew(self, declaration: Field, value: Any) -> None:
+        """Refuse a value that a field cannot be given now that all is fitted."""
+        declaration.check(value)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook shows, in place of scikit-learn's diagram of 45 kB, which
@@ -76,9 +91,18 @@ class Configurable(BaseEstimator):
         """Set fields, and ``slot__field`` of the parts in its slots; a name becomes its part first.
 
         Raises:
-            InputError: for a name that is no field, and for a field of a part where the slot holds
-                none.
+            InputError: for a name that is no field, for a field of a part where the slot holds
+                none, and, on what is fitted, for a value that cannot be used; nothing is set then.
         """
+        before = dict(self.__dict__)
+        try:
+            self._set(params)
+        except InputError:
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _set(self, params: Mapping[str, Any]) -> None:
         held, declared = self.get_params(deep=False), fields.declared(type(self))
         for key in params:
             self._require_field(key, held, declared)
@@ -97,8 +121,12 @@ class Configurable(BaseEstimator):
                     f"{key} is a field of a part, but {name}={part!r} is none: set {name} to the"
                     f" part that has it ({', '.join(slots[name].registry or ())}) first."
                 )
+            elif self._is_fitted:  # its own part is changed once the copy has been checked
+                self.__dict__[name] = clone(part)
         super().set_params(**nested)
-        return self
+        if self._is_fitted:
+            for name in inside & set(slots):
+                self._check_anew(slots[name], getattr(self, name))
 
     def _require_field(
         self, key: str, held: Mapping[str, Any], declared: Mapping[str, Field]

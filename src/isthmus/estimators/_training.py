@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import Tensor
 
-from isthmus.core import allocations, files
+from isthmus.core import allocations, fields, files
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.example import ExampleSpec
 from isthmus.core.latent_grid import LatentGrid, latent_grid
@@ -41,7 +41,7 @@ from isthmus.training.distributed import choose_runtime
 from isthmus.training.history import History
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import Runtime, SingleProcess, tuned, useful_threads
-from isthmus.training.settings import seed_of
+from isthmus.training.settings import is_learnt_under, seed_of
 
 _PROBES = 1000
 
@@ -298,6 +298,11 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             prints["weights at the start"] = earlier.fingerprint
         return {"member": type(self).__name__, **kept, **brought_by(self), **prints}
 
+    def _settings_of_weights(self) -> dict[str, Any]:
+        """The fields, as JSON, that the weights depend on for good."""
+        declared, values = fields.declared(type(self)), plain_values(self)
+        return {name: value for name, value in values.items() if is_learnt_under(declared[name])}
+
     def _keep(
         self,
         preprocessor: Preprocessor,
@@ -308,7 +313,8 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         """What is learnt, also where training ended early; ``before``, snapshots of the training
         that this one went on from.
         """
-        self._is_loaded = False
+        self._is_loaded, self._is_fitted = False, True
+        self._learnt_under = self._settings_of_weights()
         self.preprocessor_ = preprocessor
         self.module_ = module.eval()
         self.prior_ = None

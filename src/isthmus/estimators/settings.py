@@ -113,18 +113,26 @@ class Settings(TrainingSettings):
         "share of the examples that is set aside and measured after every epoch",
         low=0,
         below=1,
+        afterwards=True,
     )
     patience: int | None = field(
-        None, "epochs without a better validation objective before training stops", low=1
+        None,
+        "epochs without a better validation objective before training stops",
+        low=1,
+        afterwards=True,
     )
     snapshots: int = field(
-        0, "moments of training at which codes and decoded plane are kept", low=0
+        0, "moments of training at which codes and decoded plane are kept", low=0, afterwards=True
     )
     warm_start: bool = field(
-        False, "whether fit goes on from the weights that are there, with the same scaling"
+        False,
+        "whether fit goes on from the weights that are there, with the same scaling",
+        afterwards=True,
     )
     checkpoint_dir: str | None = field(
-        None, "folder in which an interrupted training is kept, and taken up again"
+        None,
+        "folder in which an interrupted training is kept, and taken up again",
+        afterwards=True,
     )
 
     @property

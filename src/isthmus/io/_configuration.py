@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from isthmus.core import fields
 from isthmus.core.parts import SlotPart, plain_values
 from isthmus.errors import InputError, RunError
 from isthmus.registry import MEMBERS
@@ -16,6 +17,18 @@ from isthmus.version import __version__
 
 if TYPE_CHECKING:
     from isthmus.estimators.base import Estimator
+
+
+def require_readable(model: Estimator) -> None:
+    """Refuse fields that a run could not be read with, or that give the weights another meaning."""
+    fields.validate(model.get_params(deep=False), fields.declared(type(model)))
+    now = model._settings_of_weights()
+    for name, value in getattr(model, "_learnt_under", now).items():  # a pickle may lack them
+        if now[name] != value:
+            raise InputError(
+                f"{name}={now[name]!r} was set after training, which went by {name}={value!r}: fit"
+                " again, or set it back, and then save."
+            )
 
 
 def configuration_of(model: Estimator) -> dict[str, Any]:

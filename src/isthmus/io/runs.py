@@ -24,7 +24,7 @@ from isthmus.core.weights import not_finite
 from isthmus.data._column import column_name
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError, RunError, RunWarning
-from isthmus.io._configuration import configuration_of, own_networks
+from isthmus.io._configuration import configuration_of, own_networks, require_readable
 from isthmus.io.manifests import (
     CHECKPOINT,
     CONFIG,
@@ -61,6 +61,7 @@ def save(model: Estimator, path: Path, *, is_end: bool = False) -> Path:
             f"this {type(model).__name__} has weights that are not finite ({bad!r}), and is not"
             " saved: train it again, with a smaller learning_rate."
         )
+    require_readable(model)
     config = configuration_of(model) | {"format": FORMAT}
     claims.refuse_foreign(path, (CONFIG, CHECKPOINT), FILES)
     with claims.claimed(path), edition(path, FILES) as new:

@@ -16,7 +16,7 @@ from isthmus.compression.varints import damaged_data
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction
 from isthmus.core.counts import require_count
 from isthmus.core.example import ExampleSpec, Shape
-from isthmus.core.fields import field
+from isthmus.core.fields import Field, field
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators._sizes import for_shape, shape_given
@@ -45,7 +45,8 @@ class Hyperprior(Estimator):
     One model serves several rates: in training each example is given one of the weights λ by
     chance, and each λ has a gain a channel (Cui et al. 2021). ``quality`` chooses one afterwards.
     The weights published for low to high rates, of 255² times the mean squared error beside bits
-    per pixel, are 0.0018, …, 0.18: multiply by 255² log(2) / 3, which is 15,024, for the λ here.
+    per pixel, are 0.0018, …, 0.18: multiply by 255² log(2) / 3, which is 15,024, and round, for the
+    λ here: 27, …, 2704.
 
     ``x: (n, channels, height, width)``; a code is a grid of sides a sixteenth of these, rounded up.
     The networks only convolve, so images of any size can be handed in afterwards (:meth:`for_size`
@@ -89,6 +90,7 @@ class Hyperprior(Estimator):
         "which of distortion_weights codes are made for after training, counted from 0; none: the"
         " last",
         low=0,
+        afterwards=True,
     )
 
     def for_size(self, height: int, width: int) -> Self:
@@ -129,15 +131,22 @@ class Hyperprior(Estimator):
     @property
     def _quality(self) -> int:
         """The place of the chosen weight."""
+        self._require_quality(self.quality)
+        return len(self.distortion_weights) - 1 if self.quality is None else self.quality
+
+    def _check_anew(self, declaration: Field, value: Any) -> None:
+        super()._check_anew(declaration, value)
+        if declaration.name == "quality":
+            self._require_quality(value)
+
+    def _require_quality(self, quality: int | None) -> None:
+        """Refuse the place of a weight that there is not."""
         count = len(self.distortion_weights)
-        if self.quality is None:
-            return count - 1
-        if self.quality >= count:
+        if quality is not None and quality >= count:
             raise InputError(
-                f"quality={self.quality} does not exist: this Hyperprior has {count}"
+                f"quality={quality} does not exist: this Hyperprior has {count}"
                 f" distortion_weights, so give a number from 0 to {count - 1}."
             )
-        return self.quality
 
     def _likelihood(self, spec: ExampleSpec) -> LikelihoodPart:
         if self.likelihood == "auto" and spec.columns is None:

@@ -27,7 +27,10 @@ class AutoregressivePrior(IndexPrior, ABC):
     """A network over indices in which each depends on those before it alone."""
 
     guidance: float = field(
-        0.0, "how strongly draws of a class avoid what other classes would draw too", low=0
+        0.0,
+        "how strongly draws of a class avoid what other classes would draw too",
+        low=0,
+        afterwards=True,
     )
 
     continues = True

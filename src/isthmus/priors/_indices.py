@@ -6,7 +6,6 @@ from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +26,6 @@ class IndexPrior(TrainedPrior, ABC):
     """A network over a quantised member's indices, on grids of one or two axes."""
 
     takes_indices = True
-    for_draws: ClassVar[tuple[str, ...]] = ("guidance", "top_p")
-    """The fields that concern draws alone, and may be set anew on a fitted prior."""
 
     dropout: float = field(
         0.1, "share of the channels that is left out at random in training", low=0, below=1
@@ -38,6 +35,7 @@ class IndexPrior(TrainedPrior, ABC):
         "draws take only the likeliest entries that have this probability together; 1: all",
         above=0,
         high=1,
+        afterwards=True,
     )
 
     def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
@@ -66,9 +64,10 @@ class IndexPrior(TrainedPrior, ABC):
 
     def _set_anew(self) -> None:
         """Let the network draw as the fields say now."""
-        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
-        for name in self.for_draws:
-            setattr(self.module_, name, getattr(self, name))
+        self.validate()
+        for name, declaration in fields.declared(type(self)).items():
+            if declaration.afterwards:
+                setattr(self.module_, name, getattr(self, name))
 
     @property
     def _rows(self) -> int:

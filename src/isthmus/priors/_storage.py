@@ -19,9 +19,14 @@ FILE = "prior.safetensors"
 
 
 def write_prior(prior: Prior | None, new: Edition) -> dict[str, Any] | None:
-    """Write a prior into the next edition of its run; gives its configuration."""
+    """Write a prior into the next edition of its run; gives its configuration.
+
+    Raises:
+        InputError: for fields that could not be read again.
+    """
     if prior is None:
         return None
+    prior.validate()
     name, values = PRIORS.name_of(type(prior)), plain_values(prior)
     if isinstance(values["random_state"], str):  # a generator is no seed that could be written down
         values["random_state"] = None

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from isthmus.core import fields
 from isthmus.core.example import Shape
-from isthmus.core.fields import field
+from isthmus.core.fields import Field, field
 from isthmus.core.forward import Level
 from isthmus.core.parts import SlotPart
 from isthmus.core.records import Record, shape, whole
 from isthmus.data.labels import LabelSet
 from isthmus.errors import InputError
 from isthmus.registry import PRIORS
-from isthmus.training.settings import TrainingSettings, seed_of
+from isthmus.training.settings import TrainingSettings, is_learnt_under, seed_of
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -34,6 +34,9 @@ class Prior(SlotPart, ABC):
     .. math:: p(z) = \sum_y p(y) \, p(z \mid y)
 
     where p(y) is the share of the class among the examples of :meth:`fit`.
+
+    On a fitted prior, fields declared with ``afterwards=True`` may be set, which say how codes are
+    drawn, and those of another training, such as ``epochs``; the others are refused.
     """
 
     takes_indices: ClassVar[bool] = False
@@ -64,8 +67,9 @@ class Prior(SlotPart, ABC):
         Raises:
             InputError: for codes, labels or levels that cannot be used.
         """
-        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
+        self.validate()
         self._admit(codes, levels)
+        self._is_fitted = False
         self.code_shape_: Shape = tuple(codes.shape[1:])
         self.levels_ = tuple(levels)
         self.classes_: LabelSet | None = None
@@ -75,6 +79,7 @@ class Prior(SlotPart, ABC):
         self._learn(
             codes, classes, seed if self.random_state is None else seed_of(self.random_state)
         )
+        self._is_fitted = True
         return self
 
     def sample(self, n: int, *, label: Any = None, temperature: float = 1.0) -> Tensor:
@@ -160,7 +165,19 @@ class Prior(SlotPart, ABC):
         )
         self.classes_ = given.optional("classes", lambda key: LabelSet.from_json(given.record(key)))
         self._restore(tensors, values)
+        self._is_fitted = True
         return self
+
+    def _check_anew(self, declaration: Field, value: Any) -> None:
+        """Only what draws, or another training, go by may be set; the rest is in the weights."""
+        super()._check_anew(declaration, value)
+        name, kind = declaration.name, type(self).__name__
+        learnt = getattr(self, name)
+        if is_learnt_under(declaration) and value != learnt:
+            raise InputError(
+                f"{name}={value!r} cannot be set on a fitted {kind}, which has learnt under"
+                f" {name}={learnt!r}: fit again, with {kind}({name}={value!r})."
+            )
 
     @abstractmethod
     def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:

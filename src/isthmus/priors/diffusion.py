@@ -11,10 +11,10 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from isthmus.core import fields, sharding
+from isthmus.core import sharding
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
-from isthmus.core.fields import field
+from isthmus.core.fields import Field, field
 from isthmus.core.forward import Level
 from isthmus.core.objectives import Loss
 from isthmus.core.randomness import drawing_nothing
@@ -87,11 +87,16 @@ class Diffusion(TrainedPrior):
         0.1, "share of the labels that is left out in training, which guidance needs", low=0, high=1
     )
     sampler: Literal["ddim", "heun"] = field(
-        "ddim", "how a step is made; heun looks twice, and is nearer to the limit of many steps"
+        "ddim",
+        "how a step is made; heun looks twice, and is nearer to the limit of many steps",
+        afterwards=True,
     )
-    steps: int = field(25, "steps from noise to a code", low=1)
+    steps: int = field(25, "steps from noise to a code", low=1, afterwards=True)
     guidance: float = field(
-        0.0, "how strongly draws of a class avoid what other classes would draw too", low=0
+        0.0,
+        "how strongly draws of a class avoid what other classes would draw too",
+        low=0,
+        afterwards=True,
     )
     epochs: int | None = field(
         None,
@@ -147,15 +152,24 @@ class Diffusion(TrainedPrior):
 
     def _set_anew(self) -> DiffusionDensity:
         """The fitted density, which draws as the fields say now."""
-        fields.validate(self.get_params(deep=False), fields.declared(type(self)))
-        if self.guidance > 0 and self.classes_ is not None and self.label_dropout == 0:
-            raise InputError(
-                f"guidance={self.guidance!r} needs a network that has seen codes without labels:"
-                " fit the prior with label_dropout=0.1."
-            )
+        self.validate()
+        self._require_guidable(self.guidance)
         assert isinstance(self.module_, DiffusionDensity)
         self.module_.drawing = Drawing(self.steps, self.sampler == "heun", self.guidance)
         return self.module_
+
+    def _check_anew(self, declaration: Field, value: Any) -> None:
+        super()._check_anew(declaration, value)
+        if declaration.name == "guidance":
+            self._require_guidable(value)
+
+    def _require_guidable(self, guidance: float) -> None:
+        """Refuse to lead draws away from what the network has not learnt."""
+        if guidance > 0 and self.classes_ is not None and self.label_dropout == 0:
+            raise InputError(
+                f"guidance={guidance!r} needs a network that has seen codes without labels:"
+                " fit the prior with label_dropout=0.1."
+            )
 
 
 @dataclass(frozen=True)

@@ -72,17 +72,24 @@ class Masked(IndexPrior):
     """
 
     has_log_prob = False
-    for_draws = ("guidance", "top_p", "steps", "choice_temperature")
 
     channels: int = field(128, "channels of every layer", low=1)
     layers: int = field(4, "layers of attention of each level's network", low=1)
     heads: int = field(4, "attentions side by side in a layer, which share its channels", low=1)
-    steps: int = field(12, "steps in which the indices of a level are drawn", low=1)
+    steps: int = field(
+        12, "steps in which the indices of a level are drawn", low=1, afterwards=True
+    )
     choice_temperature: float = field(
-        4.5, "noise in the choice of the indices that a step keeps; it falls to 0", low=0
+        4.5,
+        "noise in the choice of the indices that a step keeps; it falls to 0",
+        low=0,
+        afterwards=True,
     )
     guidance: float = field(
-        0.0, "how strongly draws of a class avoid what would be drawn without it", low=0
+        0.0,
+        "how strongly draws of a class avoid what would be drawn without it",
+        low=0,
+        afterwards=True,
     )
 
     def _density(self) -> MaskedSampler:

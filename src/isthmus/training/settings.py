@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from isthmus.core.fields import field, slot
+from isthmus.core.fields import Field, declared, field, slot
 from isthmus.errors import InputError
 from isthmus.registry import OPTIMIZERS, SCHEDULES
 
@@ -72,6 +72,16 @@ class TrainingSettings:
     def _epochs(self) -> int:
         """How often training goes through the data, where these do not say it."""
         return _EPOCHS if self.epochs is None else self.epochs
+
+
+_OF_TRAINING = frozenset(declared(TrainingSettings))
+
+
+def is_learnt_under(declaration: Field) -> bool:
+    """Whether what is learnt depends on a field for good, so that it cannot be set afterwards;
+    those of training may be, for the next one.
+    """
+    return not declaration.afterwards and declaration.name not in _OF_TRAINING
 
 
 def seed_of(random_state: Any) -> int:
