@@ -38,7 +38,7 @@ def measure(latent_dim: int, seed: int) -> dict[str, dict[str, float]]:
         found[name] = {
             "nll": plain,
             "nll_by_class": -model.score_prior(data.test.x),
-            "nll_given_label": -model.score_prior(data.test.x, data.test.y),
+            "nll_given_label": -model.score_prior(data.test.x, data.test.labels),
         }
     return found
 

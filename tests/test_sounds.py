@@ -123,6 +123,49 @@ def test_members_of_other_things_are_refused(member: ist.AE) -> None:
         ist.restore_sound(3, chirp(1.0), RATE)  # type: ignore[arg-type]
     with pytest.raises(ist.InputError, match=r"sample_rate=0 is not usable"):
         ist.restore_sound(member, chirp(1.0), 0)
+    with pytest.raises(ist.InputError, match=r"sample_rate=10+ is not .* one from 80 to 800000\."):
+        ist.restore_sound(member, chirp(1.0), 10**9)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.uint8])
+def test_whole_numbers_are_shares_of_full_scale(
+    member: ist.AE, kind: type[Any], tmp_path: Path
+) -> None:
+    bits = 8 * np.dtype(kind).itemsize
+    silence = 128 if kind is np.uint8 else 0
+    share = np.array([-1.0, -0.5, 0.0, 0.5])
+    x = (share * 2 ** (bits - 1) + silence).astype(kind)
+    assert ist.data.write_sound(tmp_path / "a.wav", x, RATE) == 1
+    np.testing.assert_allclose(soundfile.read(tmp_path / "a.wav")[0], share, atol=1e-4)
+    np.testing.assert_allclose(
+        ist.restore_sound(member, x, RATE), ist.restore_sound(member, share, RATE), atol=1e-6
+    )
+
+
+def test_what_has_no_full_scale_is_refused_or_said(member: ist.AE, tmp_path: Path) -> None:
+    x = (16384 * chirp(0.1)).astype(np.int64)
+    with pytest.raises(ist.InputError, match=r"x is int64, whose full scale nobody knows as sound"):
+        ist.restore_sound(member, x, RATE)
+    with pytest.raises(ist.InputError, match=r"give floats in \[-1, 1\], or int16\."):
+        ist.data.write_sound(tmp_path / "a.wav", x.tolist(), RATE)
+    with pytest.warns(ist.DataWarning, match=r"x reaches 8\d\d\d, but .* divide by full scale"):
+        ist.restore_sound(member, x.astype(np.float32), RATE)
+    with pytest.warns(ist.DataWarning, match=r"x reaches 8\d\d\d, but sound lies in"):
+        assert ist.data.write_sound(tmp_path / "a.wav", x.astype(float), RATE) < 2e-4
+
+
+def test_places_and_rates_that_are_none_are_named(tmp_path: Path) -> None:
+    x = tone(440, 0.1)
+    for rate in (0, 8000.5):
+        with pytest.raises(
+            ist.InputError, match=rf"sample_rate={rate} is not usable: give a whole"
+        ):
+            ist.data.write_sound(tmp_path / "a.wav", x, rate)  # type: ignore[arg-type]
+    with pytest.raises(ist.InputError, match=r" is a folder: give the name of a sound in it"):
+        ist.data.write_sound(tmp_path, x, RATE)
+    with pytest.raises(ist.InputError, match=r"WAV \(PCM_16: .*\): write fewer channels"):
+        ist.data.write_sound(tmp_path / "a.wav", np.zeros((4, 2000)), RATE)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_would_clip_is_made_quieter(tmp_path: Path) -> None:

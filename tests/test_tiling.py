@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any
 
@@ -120,22 +121,17 @@ def test_no_seam_is_measurable(on_vectors: Any, photograph: np.ndarray) -> None:
     assert seam(8) < 1.05
 
 
-class Constant:
-    """A member that makes one value of a whole image: its place in the batch."""
-
-    def __init__(self, like: Any) -> None:
-        self._settled, self.module_ = like._settled, like.module_
-        self.count = 0
-
-    def reconstruct(self, x: np.ndarray) -> np.ndarray:
-        values = np.arange(self.count, self.count + len(x), dtype=np.float32)
-        self.count += len(x)
-        return np.ones_like(x, np.float32) * values[:, None, None, None]
+def places(x: np.ndarray) -> np.ndarray:
+    """One value for the whole of each image: its place in the batch."""
+    values = np.arange(len(x), dtype=np.float32)
+    return np.ones_like(x, np.float32) * values[:, None, None, None]
 
 
 def test_what_overlaps_is_the_weighted_mean(on_vectors: Any) -> None:
     """Of two tiles that are 0 and 1 and share half, what is kept rises as a squared sine."""
-    tiled = Tiled(Constant(on_vectors))
+    member = copy.copy(on_vectors)
+    member.reconstruct = places
+    tiled = Tiled(member)
     found = tiled.reconstruct(np.zeros((16, 24, 3), np.uint8))
     rising = np.sin(np.pi / 2 * (np.arange(8) + 0.5) / 8) ** 2
     expected = np.concatenate([np.zeros(8), rising, np.ones(8)])
@@ -195,6 +191,8 @@ def test_what_cannot_be_tiled_is_refused(on_vectors: Any, few: np.ndarray) -> No
             lambda: Tiled(on_vectors, 9),
             r"overlap=9 is not usable for tiles of 16 pixels",
         ),
+        (lambda: Tiled(on_vectors, 0.5), r"overlap=0\.5 is not usable for tiles of 16"),  # type: ignore[arg-type]
+        (lambda: Tiled(on_vectors, side=0), r"side=0 is not usable: give a whole number from 1"),
         (lambda: Tiled("runs/map"), r"model='runs/map' is no trained member: give one that was"),
         (lambda: Tiled(ist.AE), r"model=<class .* is no trained member"),
         (lambda: tiled.reconstruct("x.png"), r"X='x.png' holds no examples: give an array, or"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,8 @@ def test_silent_and_loud_sounds_are_named(folder: Path) -> None:
         ({"window": True}, r"window=True is not usable"),
         ({"stride": -1.0}, r"stride=-1\.0 is not usable"),
         ({"sample_rate": 8000.0}, r"sample_rate=8000\.0 is not usable: give a whole number"),
+        ({"sample_rate": 10**9}, r"sample_rate=10+ .* 8000 steps .* one from 80 to 800000\."),
+        ({"sample_rate": 79}, r"sample_rate=79 is not usable beside sounds of 8000"),
         ({"size": 8}, r"size=8 means nothing for .*, which is sound"),
         ({"label": "a"}, r"label='a' means nothing for .*, which is sound"),
         ({"kind": "sequence"}, r"kind='sequence' does not fit .* sounds are signals"),
@@ -286,12 +289,41 @@ def test_other_sounds_are_brought_to_what_a_model_knows(folder: Path, tmp_path: 
     other = write(tmp_path / "other" / "a.wav", np.stack(2 * [tone(440, 1.0, 44100)], 1), 44100)
     found = ist.data.read(other, like=model).sounds
     assert found is not None and (found.sample_rate, found.x.shape) == (RATE, (16, 1, 500))
+    for notes in (ist.data.read(other, like=model).notes, ist.data.load(other, like=model).notes):
+        assert notes == (
+            "1 sound is resampled from 44,100 to 8,000 steps a second, and 1 sound is mixed down to"
+            " one channel, which AE was trained on.",
+        )
+    assert ist.data.load(folder, like=model).notes == ()
+    assert ist.data.read(other, like=model, sample_rate=RATE, mono=True).notes == ()
     with pytest.raises(ist.InputError, match=r"X has 44100 .* trained on 8000: load it with"):
         model.transform(ist.data.read(other, mono=True).sounds)
     with pytest.raises(ist.InputError, match=r"window=400 does not fit this AE, .* leave it out"):
         ist.data.load(other, like=model, window=400)
     with pytest.raises(ist.InputError, match=r"sample_rate=44100 does not fit this AE"):
         ist.data.load(other, like=model, sample_rate=44100)
+
+
+def test_windows_of_padding_are_said(folder: Path) -> None:
+    with pytest.warns(ist.DataWarning, match=r"window=1\.0 is 8,000 steps .* longest .* has 3,200"):
+        data = ist.data.load(folder, window=1.0)
+    assert data.shape == (1, 8000)
+    model = fitted(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ist.data.load(folder, like=model)
+        ist.data.load(folder, window=6400)
+
+
+def test_a_command_says_what_it_resampled(isthmus: Command, folder: Path, tmp_path: Path) -> None:
+    run = fitted(ist.data.load(folder, window=500)).save(tmp_path / "run")
+    for label in ("low", "high"):
+        for place in range(2):
+            path = tmp_path / "other" / label / f"{place}.wav"
+            write(path, tone(440, 0.3, 16000), 16000)
+    status, _, said = isthmus("evaluate", run, "--data", tmp_path / "other")
+    assert status == 0
+    assert "isthmus: 4 sounds are resampled from 16,000 to 8,000 steps a second, which AE" in said
 
 
 def test_streams_train_as_arrays_do(folder: Path) -> None:

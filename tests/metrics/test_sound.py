@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,42 @@ def test_si_sdr_is_that_of_torchmetrics() -> None:
         torch.from_numpy((x + y)[:, 0]), torch.from_numpy(x[:, 0])
     )
     np.testing.assert_allclose(sound.si_sdr(x + y, x), other.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda x, y: sound.spectral_convergence(x, y, RATE),
+        lambda x, y: sound.log_mel_distance(x, y, RATE),
+        sound.si_sdr,
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    measure: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 1, 500))
+    gap = x.copy()
+    gap[1, 0, 7] = np.nan
+    for found, wanted, message in (
+        (x, x[:, :, :100], r"sounds of shape \(2, 1, 500\) .* targets of shape \(2, 1, 100\)"),
+        (x, x[:1], r"targets of shape \(1, 1, 500\): give both as \(n, channels, time\)"),
+        (x[0, 0], x[0, 0], r"sounds of shape \(500,\) cannot be compared"),
+        (x[:0], x[:0], r"sounds of shape \(0, 1, 500\) cannot be compared"),
+        (gap, x, r"sounds hold NaN, inf or no numbers \(float64\): give finite values"),
+        (x, gap, r"targets hold NaN"),
+    ):
+        with pytest.raises(ist.InputError, match=message):
+            measure(found, wanted)
+
+
+def test_rates_that_are_none_are_refused() -> None:
+    x = np.zeros((1, 1, 500))
+    for measure in (sound.spectral_convergence, sound.log_mel_distance):
+        for rate in (0, 8000.5):
+            with pytest.raises(ist.InputError, match=rf"sample_rate={rate} is not usable: give a"):
+                measure(x, x, rate)  # type: ignore[arg-type]
+        with pytest.raises(ist.InputError, match=r"spectrograms at sample_rate=10+ .*give fewer"):
+            measure(x, x, 10**14)
 
 
 def test_bits_a_second_count_every_index() -> None:

@@ -234,6 +234,10 @@ def test_colours_last_come_back_last() -> None:
     other = np.moveaxis(pictures(2, 50, 40), 1, -1)
     assert model.reconstruct(other).shape == other.shape
     assert model.for_size(50, 40).preprocessor_.spec.shape == (3, 50, 40)
+    with pytest.raises(ist.InputError, match=r"height=0 is not usable: give a whole number from 1"):
+        model.for_size(0, 40)
+    with pytest.raises(ist.InputError, match=r"width=8\.5 is not usable: give a whole number"):
+        model.for_size(8, 8.5)
 
 
 def test_samples_are_drawn_from_both_levels(model: Any) -> None:

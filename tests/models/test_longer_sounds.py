@@ -42,7 +42,7 @@ def model(tones: ist.data.Data) -> ist.VQVAE:
     prior = ist.priors.PixelCNN(
         channels=16, layers=2, epochs=40, batch_size=8, random_state=0, verbose=0
     )
-    return member.fit_prior(tones.train, tones.train.labels, prior=prior)
+    return member.fit_prior(tones.train, prior=prior)
 
 
 def test_indices_go_on_from_window_to_window() -> None:
@@ -81,6 +81,9 @@ def test_sounds_of_any_length_are_drawn_by_label(model: ist.VQVAE) -> None:
     for seconds, steps in ((1.0, 2000), (0.05, 100), (0.128, 256)):
         drawn = model.sample(3, label="high", seconds=seconds, random_state=0)
         assert drawn.shape == (3, 1, steps)
+    assert model.prior_ is not None and model.prior_.classes_.names == ("high", "low")
+    with pytest.raises(ist.InputError, match=r"unknown label '0'.*high, low"):
+        model.sample(1, label=0)
     low, high = (
         model.sample(4, label=name, seconds=1.0, random_state=0)[:, 0] for name in ("low", "high")
     )
@@ -101,6 +104,17 @@ def test_what_cannot_be_longer_says_so(model: ist.VQVAE, tones: ist.data.Data) -
         vector.sample(2, seconds=1.0)
     with pytest.raises(ist.InputError, match=r"seconds=0 is not usable: give a number above 0"):
         model.sample(2, seconds=0)
+    for seconds, message in (
+        (np.nan, r"seconds=nan is not usable: give a number above 0"),
+        (True, r"seconds=True is not usable"),
+        (1e-9, r"seconds=1e-09 is shorter than one step at 2000 Hz: give at least 0\.0005\."),
+        (1e12, r"seconds=1000000000000\.0 is too long at 2000 Hz: give less than 1\.07e\+06\."),
+    ):
+        with pytest.raises(ist.InputError, match=message):
+            model.sample(2, seconds=seconds)
+    for steps in (0, 1.5, True):
+        with pytest.raises(ist.InputError, match=rf"steps={steps} is not usable: give a whole"):
+            model.for_length(steps)
     rows = ist.VAE(**settings).fit(np.random.default_rng(0).random((20, 6)))
     with pytest.raises(ist.InputError, match=r"seconds=1.0 is for members of sound, but this VAE"):
         rows.sample(2, seconds=1.0)

@@ -49,7 +49,7 @@ def sample_command(
         float, typer.Option(help="below 1: closer to what is most likely", min=0)
     ] = 1.0,
     seconds: Annotated[
-        float | None, typer.Option(help="how long new sounds are; a window if not given", min=0)
+        float | None, typer.Option(help="how long new sounds are; a window if not given")
     ] = None,
     seed: Annotated[int, typer.Option(help="the same seed gives the same samples", min=0)] = SEED,
     report: Annotated[

@@ -26,6 +26,7 @@ from isthmus.data.sounds import Sounds
 from isthmus.data.streams import Stream
 from isthmus.errors import DataWarning, InputError
 
+_PADDED = 2  # longest sounds to a window, beyond which most of it is padding
 _LARGE = 2**30  # bytes of windows beyond which files are read when they are needed
 _SILENT = 1e-4  # what no step of a silent file reaches: 80 dB below the greatest
 _LOUD = 1.1  # and what a file that was scaled as sound does not
@@ -129,7 +130,26 @@ def _settled(path: Path, options: SoundOptions) -> tuple[SoundOptions, Clips]:
             f"{found.clips[0].file.path} has {found.form.channels} channels, but this"
             f" {type(options.like).__name__} was trained on {channels}: give sounds with as many."
         )
-    return wanted, found
+    return wanted, replace(found, notes=(*found.notes, *_changes(found, options)))
+
+
+def _changes(found: Clips, options: SoundOptions) -> tuple[str, ...]:
+    """What is done to files so that they are what ``like`` was trained on, where nobody asked."""
+    form, heads = found.form, [clip.head for clip in found.clips]
+    other = sorted({head.sample_rate for head in heads} - {form.sample_rate})
+    more = sum(head.channels != form.channels for head in heads)
+    said = []
+    if other and options.sample_rate is None:
+        count = sum(head.sample_rate != form.sample_rate for head in heads)
+        least, most = f"{other[0]:,}", f"{other[-1]:,}"
+        rates = least if len(other) == 1 else f"rates between {least} and {most}"
+        said.append(
+            f"{_sounds_are(count)} resampled from {rates} to {form.sample_rate:,} steps a second"
+        )
+    if more and options.mono is None:
+        said.append(f"{_sounds_are(more)} mixed down to one channel")
+    trained = f"which {type(options.like).__name__} was trained on"
+    return (f"{', and '.join(said)}, {trained}.",) if said else ()
 
 
 def _refuse_other(options: SoundOptions, name: str, fits: bool) -> None:
@@ -163,8 +183,20 @@ def _windows(found: Clips, options: SoundOptions) -> tuple[int, int]:
         length = min(longest, 2 ** round(math.log2(rate)))
     else:
         length = steps_in(options.window, rate, "window")
+        _say_if_long(length, longest, rate, options)
     stride = length if options.stride is None else steps_in(options.stride, rate, "stride")
     return length, stride
+
+
+def _say_if_long(length: int, longest: int, rate: int, options: SoundOptions) -> None:
+    """Say that windows are mostly padding, unless they are those that a member was trained on."""
+    if options.like is None and length > _PADDED * longest:
+        warnings.warn(
+            f"window={options.window!r} is {length:,} steps at {rate:,} Hz, but the longest sound"
+            f" has {longest:,}: most of each example is padding, so give a shorter window.",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _parts(found: Clips, test_fraction: float, length: int) -> list[tuple[Clip, ...]]:
@@ -269,5 +301,12 @@ def _say_levels(sounds: Sounds, clips: Sequence[Clip]) -> None:
     ):
         names = [sounds.files[place] for place in np.flatnonzero(chosen)]
         if names:
-            count = "1 sound is" if len(names) == 1 else f"{len(names)} sounds are"
-            warnings.warn(f"{count} {what} ({listed(names)}): {remedy}.", DataWarning, stacklevel=3)
+            warnings.warn(
+                f"{_sounds_are(len(names))} {what} ({listed(names)}): {remedy}.",
+                DataWarning,
+                stacklevel=3,
+            )
+
+
+def _sounds_are(count: int) -> str:
+    return "1 sound is" if count == 1 else f"{count} sounds are"

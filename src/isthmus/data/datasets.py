@@ -62,7 +62,7 @@ class Data:
         source: the arguments with which :func:`isthmus.data.load` gives it again, where it came
             from there; no folder that only this machine has.
         unread: the files of a folder that were left out because they cannot be read.
-        notes: what was recognised in a text whose form is not the usual one, a sentence each.
+        notes: what was recognised or decided while reading that nobody asked for, a sentence each.
     """
 
     name: str

@@ -29,7 +29,7 @@ class Rows:
         train_rows: where the source has a split of its own, how many rows at the front are its
             training part.
         unread: the files that were left out because they cannot be read.
-        notes: what was recognised in a text whose form is not the usual one, a sentence each.
+        notes: what was recognised or decided while reading that nobody asked for, a sentence each.
         sounds: the windows of sound that the rows are, or None.
     """
 

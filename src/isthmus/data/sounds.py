@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,10 @@ import numpy as np
 
 from isthmus.data.series import Cut
 from isthmus.data.streams import Stream
+from isthmus.errors import DataWarning, InputError
+
+_LOUD = 16.0  # no sound goes so far beyond 1; whole numbers that were read as floats do
+_WHOLE = 4  # bytes of the longest whole numbers that sounds are stored as
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -86,3 +91,39 @@ class Sounds(Cut):
             self._folded(steps, place, int(time), fade) for place, time in enumerate(self.steps)
         ]
         return folded if is_whole else [one[:, 0] for one in folded]
+
+
+def full_scale(x: np.ndarray, name: str = "x") -> np.ndarray:
+    """Steps in [-1, 1]: floats as they are, whole numbers as shares of the greatest of their type.
+
+    Args:
+        x: steps of any shape; float, int8, int16, int32, or uint8, in which 128 is silence.
+        name: what they are called in messages.
+
+    Raises:
+        InputError: for other types, of which nobody knows what 1 is.
+
+    Warns:
+        DataWarning: for floats so far beyond 1 that they look like whole numbers.
+
+    Example:
+        >>> full_scale(np.array([-32768, 0, 16384], np.int16)).tolist()
+        [-1.0, 0.0, 0.5]
+    """
+    if x.dtype == np.uint8:
+        return (np.asarray(x, np.float64) - 128) / 128
+    if x.dtype.kind == "i" and x.dtype.itemsize <= _WHOLE:
+        return np.asarray(x, np.float64) / -float(np.iinfo(x.dtype).min)
+    if x.dtype.kind != "f":
+        raise InputError(
+            f"{name} is {x.dtype}, whose full scale nobody knows as sound: give floats in [-1, 1],"
+            " or int16."
+        )
+    if x.size and (peak := float(np.nanmax(np.abs(x), initial=0))) > _LOUD:
+        warnings.warn(
+            f"{name} reaches {peak:.4g}, but sound lies in [-1, 1]: divide by full scale, 32768 for"
+            " values of 16 bits.",
+            DataWarning,
+            stacklevel=3,
+        )
+    return x

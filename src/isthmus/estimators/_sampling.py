@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isthmus.core.counts import require_count
 from isthmus.core.memory import require
 from isthmus.core.randomness import own_draws
 from isthmus.data.conditions import LabelCondition
@@ -79,7 +80,7 @@ class SamplingMixin(InferenceMixin):
                 ``seconds`` where weights depend on the length, or the prior cannot go on.
         """
         self._fitted()
-        _require_count(n, temperature)
+        _require_draws(n, temperature)
         longer = self if seconds is None else self._lasting(seconds)
         longer._require_room(int(n))
         cells = self._cells_of(condition, label)
@@ -103,10 +104,17 @@ class SamplingMixin(InferenceMixin):
                 f"seconds={seconds!r} is for members of sound, but this {type(self).__name__} was"
                 f" trained on {spec}: leave it out."
             )
-        steps = round(seconds * rate) if isinstance(seconds, float | int | np.number) else 0
-        if not 1 <= steps < _LONGEST:
+        is_number = isinstance(seconds, float | int | np.number) and not isinstance(seconds, bool)
+        if not is_number or not 0 < seconds < math.inf:
             raise InputError(f"seconds={seconds!r} is not usable: give a number above 0.")
-        return self.for_length(steps)
+        steps = seconds * rate
+        if not 0.5 < steps < _LONGEST:
+            bound = f"less than {_LONGEST / rate:.3g}" if steps > 1 else f"at least {1 / rate:.3g}"
+            raise InputError(
+                f"seconds={seconds!r} is {'too long' if steps > 1 else 'shorter than one step'} at"
+                f" {rate} Hz: give {bound}."
+            )
+        return self.for_length(round(steps))
 
     def for_length(self, steps: int) -> Self:
         """The same trained member, the same weights, for signals of ``steps`` steps.
@@ -118,8 +126,9 @@ class SamplingMixin(InferenceMixin):
             InputError: where the weights depend on the length, and for what is no signal.
         """
         self._fitted()
+        require_count("steps", steps)
         outer = self.preprocessor_.layout.outer
-        member: Self = for_shape(cast("Any", self), (*outer[:-1], steps))
+        member: Self = for_shape(cast("Any", self), (*outer[:-1], int(steps)))
         return member
 
     def _drawn_on(self, n: int, label: Any, given: Tensor | None, temperature: float) -> Tensor:
@@ -233,7 +242,7 @@ class SamplingMixin(InferenceMixin):
         return codes[torch.multinomial(weights, n, replacement=True)]
 
 
-def _require_count(n: Any, temperature: Any) -> None:
+def _require_draws(n: Any, temperature: Any) -> None:
     numbers = isinstance(n, int | np.integer) and isinstance(temperature, float | int | np.number)
     if not numbers or isinstance(n, bool) or n < 1 or not 0 <= temperature < math.inf:
         raise InputError(

@@ -191,7 +191,8 @@ class FittedEstimator(
         it is saved with the run.
 
         Args:
-            X: examples, as for :meth:`fit`; or a part of a data set, whose labels are used.
+            X: examples, as for :meth:`fit`; or a part of a data set, whose labels are used,
+                by the names of its classes.
             y: labels ``(n,)``, for priors that can draw a class at a time; what a conditional
                 member is told of each example.
             prior: a name in :data:`isthmus.registry.PRIORS`, a prior with settings of your own, or
@@ -207,8 +208,7 @@ class FittedEstimator(
                 " to fit: call sample(n)."
             )
         known, X = self._fitted() and self.preprocessor_.condition, incoming(X)
-        brought = (X.y if known is None else X.labels) if isinstance(X, Part) else None
-        labels = brought if y is None else y
+        labels = X.labels if y is None and isinstance(X, Part) else y
         codes, levels = self._codes_for_prior(X, labels if known else None), self._levels
         seed = seed_of(self.random_state)
         by_class = labels if known is None or isinstance(known, LabelCondition) else None

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.core.counts import require_count
-from isthmus.data._sources.sounds import resampled
+from isthmus.data._sources.sounds import require_rate, resampled
 from isthmus.data.series import series_values, window_starts
-from isthmus.data.sounds import Sounds
+from isthmus.data.sounds import Sounds, full_scale
 from isthmus.errors import InputError
 from isthmus.estimators.base import Estimator
 
@@ -36,7 +35,8 @@ def restore_sound(
 
     Args:
         member: a trained member of sounds.
-        x: ``(time,)`` or ``(time, channels)``, in [-1, 1].
+        x: ``(time,)`` or ``(time, channels)``, in [-1, 1]; whole numbers, such as int16, count as
+            shares of their full scale.
         sample_rate: steps a second of x.
         label: what a conditional member is told of the sound.
         condition: what it is told while it decodes; ``label`` if not given.
@@ -48,7 +48,8 @@ def restore_sound(
         :func:`isthmus.data.write_sound` makes it quieter.
 
     Raises:
-        InputError: for a member that was not trained on sounds, and for other channels.
+        InputError: for a member that was not trained on sounds, for other channels, and for a rate
+            more than 100 times as high or as low as that of training.
 
     Example:
         >>> import numpy as np
@@ -63,8 +64,8 @@ def restore_sound(
         (4000, 2)
     """
     spec = _spec_of(member)
-    require_count("sample_rate", sample_rate)
-    values = series_values(x, "x")  # (time, channels)
+    require_rate(sample_rate, spec.sample_rate)
+    values = series_values(_scaled(x), "x")  # (time, channels)
     channels, length = spec.shape
     if channels not in (1, values.shape[1]):
         raise InputError(
@@ -87,16 +88,18 @@ def compress_sound(member: Estimator, x: Any, sample_rate: int, **told: Any) -> 
 
     Args:
         member: a trained member of sounds that compresses.
-        x: ``(time,)`` or ``(time, channels)``, in [-1, 1], with the channels of training.
+        x: ``(time,)`` or ``(time, channels)``, in [-1, 1], with the channels of training;
+            whole numbers, such as int16, count as shares of their full scale.
         sample_rate: steps a second of x.
         told: what else :meth:`~isthmus.Estimator.compress` is told.
 
     Raises:
-        InputError: for a member that was not trained on sounds, and for other channels.
+        InputError: for a member that was not trained on sounds, for other channels, and for a rate
+            more than 100 times as high or as low as that of training.
     """
     spec = _spec_of(member)
-    require_count("sample_rate", sample_rate)
-    values = series_values(x, "x")  # (time, channels)
+    require_rate(sample_rate, spec.sample_rate)
+    values = series_values(_scaled(x), "x")  # (time, channels)
     channels, length = spec.shape
     if channels != values.shape[1]:
         raise InputError(
@@ -149,6 +152,12 @@ def _spec_of(member: Estimator) -> Any:
             " ist.data.load makes of a folder of sounds."
         )
     return spec
+
+
+def _scaled(x: Any) -> Any:
+    """A sound as floats in [-1, 1]; what holds no numbers is left to be refused."""
+    values = np.asarray(x)
+    return full_scale(values) if values.dtype.kind in "iuf" else x
 
 
 def _cut(parts: np.ndarray, length: int, sample_rate: int, label: Any) -> Sounds:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from isthmus.core.batch import Batch
+from isthmus.core.counts import require_count
 from isthmus.core.tiles import Window, in_cells, inside, ramp, tile_starts, tile_windows
 from isthmus.data.datasets import Part
 from isthmus.data.incoming import incoming
@@ -95,8 +96,9 @@ class Tiled:
                 f" {spec}, an example of shape {layout.outer}: train it on (n, height, width) or"
                 " that with channels."
             )
+        require_count("side", self.side)
         shortest = min(spec.shape[1:])
-        if self.overlap is not None and not 0 <= self.overlap <= shortest // 2:
+        if self.overlap is not None and not _is_up_to(self.overlap, shortest // 2):
             raise InputError(
                 f"overlap={self.overlap!r} is not usable for tiles of {shortest} pixels: give a"
                 f" whole number from 0 to {shortest // 2}."
@@ -290,6 +292,12 @@ def _coarsest(member: Any) -> int | None:
     code = member.module_.bottleneck
     grids = [level.grid for level in code.levels] or [code.code_shape[1:]]
     return min(grid[0] for grid in grids) if len(grids[0]) == 2 else None
+
+
+def _is_up_to(value: Any, most: int) -> bool:
+    """Whether a value is a whole number from 0 to another."""
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return is_whole and 0 <= value <= most
 
 
 def _pixels(X: Any) -> np.ndarray:

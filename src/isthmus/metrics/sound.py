@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.counts import require_count
 from isthmus.core.forward import Level
-from isthmus.data.spectra import decibels, mel_spectrogram, spectrogram
+from isthmus.core.memory import require
+from isthmus.data.spectra import decibels, hop_steps, mel_spectrogram, spectrogram, window_steps
+from isthmus.errors import InputError
 from isthmus.metrics._measure import Measure, average
 
 _SILENT = 1e-4  # what no step of silence reaches
 _DEPTH = 1e-8  # 80 dB below its loudest band is as good as silent
+_BYTES = 16  # of a value of a window: itself, and its part of a complex spectrum
 _LEAST = 1e-12  # what keeps a ratio finite
 
 
@@ -25,14 +29,18 @@ def spectral_convergence(sounds: np.ndarray, targets: np.ndarray, sample_rate: i
     Phases do not count. Channels are parts of one spectrogram.
 
     Args:
-        sounds, targets: ``(n, channels, time)``.
+        sounds, targets: ``(n, channels, time)``, of one shape and finite.
         sample_rate: steps a second.
+
+    Raises:
+        InputError: for sounds and targets that cannot be compared.
 
     Reference:
         S. Ö. Arık, H. Jun and G. Diamos, Fast spectrogram inversion using multi-head convolutional
         neural networks, IEEE Signal Processing Letters 2019.
     """
-    found, wanted = (spectrogram(x, sample_rate) for x in (sounds, targets))
+    pair = _compared(sounds, targets, sample_rate)
+    found, wanted = (spectrogram(x, sample_rate) for x in pair)
     apart = np.sqrt(np.square(found - wanted).sum(axis=(1, 2, 3)))
     return np.asarray(apart / np.maximum(np.sqrt(np.square(wanted).sum(axis=(1, 2, 3))), _LEAST))
 
@@ -46,10 +54,14 @@ def log_mel_distance(sounds: np.ndarray, targets: np.ndarray, sample_rate: int) 
     counts as that.
 
     Args:
-        sounds, targets: ``(n, channels, time)``.
+        sounds, targets: ``(n, channels, time)``, of one shape and finite.
         sample_rate: steps a second.
+
+    Raises:
+        InputError: for sounds and targets that cannot be compared.
     """
-    found, wanted = (mel_spectrogram(x, sample_rate) for x in (sounds, targets))
+    pair = _compared(sounds, targets, sample_rate)
+    found, wanted = (mel_spectrogram(x, sample_rate) for x in pair)
     loudest = wanted.max(axis=(1, 2, 3), keepdims=True)
     floor = np.maximum(loudest * _DEPTH, _LEAST**2)
     apart = np.abs(decibels(found, floor) - decibels(wanted, floor))
@@ -66,13 +78,16 @@ def si_sdr(sounds: np.ndarray, targets: np.ndarray) -> np.ndarray:
     ratio below 0 dB. Channels are parts of one wave.
 
     Args:
-        sounds, targets: ``(n, channels, time)``.
+        sounds, targets: ``(n, channels, time)``, of one shape and finite.
+
+    Raises:
+        InputError: for sounds and targets that cannot be compared.
 
     Reference:
         J. Le Roux, S. Wisdom, H. Erdogan and J. R. Hershey, SDR: half-baked or well done?, ICASSP
         2019.
     """
-    found, wanted = (np.asarray(x, np.float64).reshape(len(x), -1) for x in (sounds, targets))
+    found, wanted = (x.reshape(len(x), -1) for x in _compared(sounds, targets))
     power = np.maximum(np.square(wanted).sum(1), _LEAST)
     aligned = ((found * wanted).sum(1) / power)[:, None] * wanted
     signal, distortion = np.square(aligned).sum(1), np.square(aligned - found).sum(1)
@@ -142,3 +157,26 @@ def size_of_codes(model: Any) -> dict[str, Measure]:
     value = bits_a_second(levels, spec.shape[-1], spec.sample_rate)
     help = "What the indices of a second take, log2 K bits each; a fitted prior takes less."
     return {"bits_a_second": Measure("Bits a second", value, "bit/s", None, "lower", help)}
+
+
+def _compared(
+    sounds: np.ndarray, targets: np.ndarray, sample_rate: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sounds and targets as float64, which are refused where no measure can compare them."""
+    if sample_rate is not None:
+        require_count("sample_rate", sample_rate)
+    found, wanted = np.asarray(sounds), np.asarray(targets)
+    if found.shape != wanted.shape or found.ndim != 3 or found.size == 0:
+        raise InputError(
+            f"sounds of shape {found.shape} cannot be compared with targets of shape"
+            f" {wanted.shape}: give both as (n, channels, time), of one shape."
+        )
+    for name, x in {"sounds": found, "targets": wanted}.items():
+        if x.dtype.kind not in "iuf" or not np.isfinite(x).all():
+            raise InputError(f"{name} hold NaN, inf or no numbers ({x.dtype}): give finite values.")
+    if sample_rate is not None:
+        size = window_steps(sample_rate)
+        frames = found.shape[0] * found.shape[1] * (found.shape[2] // hop_steps(sample_rate) + 1)
+        remedy = "give fewer sounds at a time, or the steps a second that they have"
+        require(frames * size * _BYTES, f"spectrograms at sample_rate={sample_rate}", remedy)
+    return found.astype(np.float64), wanted.astype(np.float64)

@@ -14,6 +14,7 @@ from torch import Tensor
 from isthmus.compression.container import Coded, ExampleForm
 from isthmus.compression.varints import damaged_data
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, LossFunction
+from isthmus.core.counts import require_count
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import Field, field
 from isthmus.data.incoming import incoming
@@ -93,10 +94,17 @@ class Hyperprior(Estimator):
     )
 
     def for_size(self, height: int, width: int) -> Self:
-        """The same trained model, with the same weights, for images of another size."""
+        """The same trained model, with the same weights, for images of another size.
+
+        Args:
+            height, width: pixels, from 1 up.
+        """
+        for name, value in {"height": height, "width": width}.items():
+            require_count(name, value)
         known = self._settled.layout
         last = known.channels == "last"
-        sizes = (height, width, known.outer[-1]) if last else (*known.outer[:-2], height, width)
+        sides = int(height), int(width)
+        sizes = (*sides, known.outer[-1]) if last else (*known.outer[:-2], *sides)
         return for_shape(self, sizes)
 
     def squared_error(self, X: Any, condition: Any = None) -> np.ndarray:

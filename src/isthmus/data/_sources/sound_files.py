@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.counts import require_count
 from isthmus.core.files import write_bytes
 from isthmus.core.paths import as_path
 from isthmus.data._sources.folders import SOUNDS
+from isthmus.data.sounds import full_scale
 from isthmus.errors import InputError, missing_extra
 
 _BLOCK = 1 << 15  # steps that are handed over at once; the encoder of Vorbis dies of too many
@@ -25,22 +27,30 @@ _FORMATS = {
     ".wav": ("WAV", "PCM_16"),
 }
 
+_REMEDIES = {
+    "FLAC": "write .wav, or fewer channels at a lower rate",
+    "WAV": "write fewer channels, or at a lower rate",
+}
+
 
 def write_sound(path: str | os.PathLike[str], x: Any, sample_rate: int) -> float:
     """Write a sound; one that goes beyond [-1, 1] is made quieter as a whole, and does not clip.
 
     Args:
         path: a name that ends in .wav, .flac, .ogg, .opus or .mp3.
-        x: ``(time,)``, or ``(time, channels)``, in [-1, 1].
+        x: ``(time,)``, or ``(time, channels)``, in [-1, 1]; whole numbers, such as int16, count as
+            shares of their full scale.
         sample_rate: steps a second.
 
     Returns:
         what x was multiplied by: 1, or less where it had to be made quieter.
 
     Raises:
-        InputError: for another ending or shape, and values that are not finite.
+        InputError: for another ending, shape or rate, and values that are not finite.
     """
     target = as_path(path, "path")
+    if target.is_dir():
+        raise InputError(f"{target} is a folder: give the name of a sound in it, such as a.wav.")
     content, factor = sound_bytes(target.suffix, x, sample_rate)
     write_bytes(target, content)
     return factor
@@ -56,6 +66,7 @@ def sound_bytes(
         import soundfile
     except ImportError as error:
         raise missing_extra("soundfile", "sound", "writing sounds") from error
+    require_count("sample_rate", sample_rate)
     values = _checked(x)
     form, subtype = stored or format_of(ending)
     peak = float(np.abs(values).max())
@@ -72,7 +83,7 @@ def sound_bytes(
         said = str(getattr(error, "error_string", error)).strip().rstrip(".")
         raise InputError(
             f"sample_rate={sample_rate!r} with {values.shape[1]} channels cannot be written as"
-            f" {form} ({subtype}: {said}): write .wav or .flac."
+            f" {form} ({subtype}: {said}): {_REMEDIES.get(form, 'write .wav or .flac')}."
         ) from error
     return buffer.getvalue(), factor
 
@@ -106,8 +117,7 @@ def _checked(x: Any) -> np.ndarray:
             f"x is {values.dtype} of shape {values.shape}, which is no sound: give (time,) or"
             " (time, channels)."
         )
-    values = values.reshape(len(values), -1).astype(np.float64)
     if not np.isfinite(values).all():
-        step = int((~np.isfinite(values)).any(1).argmax())
+        step = int((~np.isfinite(values.reshape(len(values), -1))).any(1).argmax())
         raise InputError(f"x holds NaN or inf at step {step} (counted from 0): fill it in.")
-    return values
+    return full_scale(values.reshape(len(values), -1)).astype(np.float64)

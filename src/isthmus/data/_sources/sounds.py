@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, gcd
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from isthmus.data._sources.progress import track
 from isthmus.errors import InputError, missing_extra
 
 _REACH = 10  # scipy's polyphase filter reaches so many steps of the slower rate to either side
+_FARTHEST = 100  # times as fast or slow as another rate, beyond which one is a slip
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,9 @@ def looked_at_sounds(
         require_count("sample_rate", sample_rate)
     listing, notes = _listed(path)
     kept, unread = _inspected(path, listing, skip_unreadable)
+    if sample_rate is not None:
+        for known in sorted({head.sample_rate for _, head in kept}):
+            require_rate(sample_rate, known)
     form = _form(kept, sample_rate, mono)
     clips = [Clip(file, head, 0, _steps_at(head, form.sample_rate)) for file, head in kept]
     front = set(listing.files[: listing.train])
@@ -207,6 +211,23 @@ def resampled(x: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     up, down = _ratio(rate, wanted)
     found: np.ndarray = resample_poly(x.astype(np.float64), up, down, axis=-1)
     return found.astype(np.float32)
+
+
+def require_rate(sample_rate: object, known: int) -> None:
+    """Refuse to bring steps to a rate, or from one, that is out of all proportion to another: the
+    filter would be longer than any sound.
+
+    Args:
+        sample_rate: the rate that was asked for.
+        known: the other one.
+    """
+    require_count("sample_rate", sample_rate)
+    least, most = ceil(known / _FARTHEST), known * _FARTHEST
+    if not least <= cast("int", sample_rate) <= most:
+        raise InputError(
+            f"sample_rate={sample_rate!r} is not usable beside sounds of {known} steps a second:"
+            f" give one from {least} to {most}."
+        )
 
 
 def _between(clip: Clip, form: SoundForm, start: int, stop: int) -> np.ndarray:
