@@ -128,10 +128,10 @@ def _scalars_use_all(values: Values) -> bool:
     data="Fashion-MNIST",
     wanted=Wanted("usage of FSQ at least 0.99 and not below that of VQ", _scalars_use_all),
     note=(
-        "The other way round than in the paper. VQ uses every entry here, because k-means starts"
-        " its entries and unused ones are renewed. FSQ uses a quarter of its 1,000 after 940 steps:"
-        " nothing draws its numbers to the outer values but the distortion, which is 7% larger than"
-        " that of VQ."
+        "VQ uses every entry here, because k-means starts its entries and unused ones are renewed."
+        " FSQ uses half of its 1,000 after 940 steps, and its error is the smaller one by a"
+        " hundredth all the same. Until its numbers started at the deviation of the data they began"
+        " near 0, used a quarter, and the error was 6.34."
     ),
 )
 def fsq_vq(bench: Bench) -> Mapping[str, Measure]:
