@@ -23,7 +23,6 @@ BRIEF: dict[str, Any] = {
     "hidden": (8,),
 }
 _SHAPES = {"recurrent": (8, 2)}
-_OWN_PRIOR = {"nvae"}  # it learns one in training
 _PRIORS: dict[str, Any] = {
     "vae": ist.priors.Flow(epochs=1),
     "vqvae": ist.priors.PixelCNN(epochs=1),
@@ -56,7 +55,7 @@ def with_everything(name: str, seed: int = 0) -> Any:
     It is made once: use a copy, or a loaded one, where it is to change.
     """
     model = brief(name, random_state=seed, snapshots=2).fit(examples(name))
-    if name in _OWN_PRIOR:
+    if model.learns_prior:
         return model
     return model.fit_prior(examples(name), prior=_PRIORS.get(name, "auto"))
 
