@@ -52,7 +52,7 @@ def curves(rows: Sequence[Row]) -> Figure:
     large = [row for row in rows if row["image"] in PHOTOGRAPHS]
     small = [row for row in rows if row["image"] == "cifar10"]
     _lines(first, large, "psnr", "PSNR in dB", "Photographs")
-    _lines(second, large, "ms_ssim", "MS-SSIM in dB, −10 log₁₀(1 − s)", "Photographs")
+    _lines(second, large, "ms_ssim", "MS-SSIM in dB", "Photographs")
     _lines(third, small, "psnr", "PSNR in dB", "CIFAR-10, with headers")
     third.set_xlim(0, 12)
     first.legend(frameon=False, fontsize=SMALL)

@@ -139,7 +139,7 @@ def decompress_command(
     endings = (exports.ARRAY, exports.PICTURE, *exports.SOUNDS, *exports.TABLES)
     exports.check_target(out, endings, overwrite)
     model = open_run(run)
-    exports.check_target(out, exports.fitting(model), overwrite)
+    exports.check_target(out, exports.endings_of(model), overwrite)
     with reading(data, _RESTORE):
         content = content_of(data, _RESTORE)
         if out.suffix.lower() in exports.SOUNDS:

@@ -52,7 +52,7 @@ def check_target(
     remove_parts(path)
 
 
-def fitting(model: Any) -> tuple[str, ...]:
+def endings_of(model: Any) -> tuple[str, ...]:
     """How names of files end that hold the examples of a member, as arrays and otherwise."""
     spec, layout = model.preprocessor_.spec, model.preprocessor_.layout
     found: tuple[str, ...] = (*SOUNDS, ARRAY) if spec.sample_rate is not None else (ARRAY,)
