@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from isthmus.core.parts import plain_values
+from isthmus.errors import InputError
 from isthmus.metrics._measure import Better, Measure
 
 if TYPE_CHECKING:
@@ -103,7 +104,12 @@ class Bench:
             checkpoint_dir=str(self.folder / re.sub(r"\W+", "-", name)),
             compile=self.has_accelerator,  # small steps wait for Python otherwise
         )
-        model.fit(self.data.train if x is None else x)
+        try:
+            model.fit(self.data.train if x is None else x)
+        except InputError:
+            if not model.compile:
+                raise
+            model.set_params(compile=False).fit(self.data.train if x is None else x)
         fields = {
             key: value for key, value in plain_values(model).items() if key not in _KEPT_ELSEWHERE
         }

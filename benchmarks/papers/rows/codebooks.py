@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,6 @@ import isthmus as ist
 from benchmarks.papers.data import cifar10, fashion_mnist
 from benchmarks.papers.judge import distance, judge
 from benchmarks.papers.row import Bench, Values, Wanted, row
-from isthmus.errors import InputError
 from isthmus.metrics import reconstruction
 from isthmus.metrics._measure import Measure
 from isthmus.quantizers.base import counts_of, use_of
@@ -43,14 +41,6 @@ def _perplexity(values: list[float]) -> Measure:
         "higher",
         "So many entries, used equally often, would say as much.",
     )
-
-
-def _trained(bench: Bench, name: str, model: ist.VQVAE, x: Any) -> ist.VQVAE:
-    """A member that was trained, by compiled steps on an accelerator that can do that."""
-    try:
-        return bench.train(name, model.set_params(compile=bench.has_accelerator), x)
-    except InputError:
-        return bench.train(name, model.set_params(compile=False), x)
 
 
 def _near_and_alive(values: Values) -> bool:
@@ -91,7 +81,7 @@ def vqvae_cifar10(bench: Bench) -> Mapping[str, Measure]:
         batch_size=BATCH,
         random_state=0,
     )
-    model = _trained(bench, "VQ-VAE", model, train)
+    model = bench.train("VQ-VAE", model, train)
     variance = float((test / 255).var())
     error = reconstruction.sse(model.squared_error(test) / (test[0].size * variance))
     indices = model.encode(test)
@@ -152,7 +142,7 @@ def fsq_vq(bench: Bench) -> Mapping[str, Measure]:
             schedule="cosine",
             random_state=0,
         )
-        model = _trained(bench, name, model, train)
+        model = bench.train(name, model, train)
         uses = used(model.encode(data.test.x), 1000)
         found[f"{name}: usage"] = _share(uses["usage"])
         found[f"{name}: perplexity"] = _perplexity([uses["perplexity"]])
@@ -200,7 +190,7 @@ def vqgan(bench: Bench) -> Mapping[str, Measure]:
             schedule="cosine",
             random_state=0,
         )
-        model = _trained(bench, name, model, train)
+        model = bench.train(name, model, train)
         found[f"{name}: Fréchet"] = distance(looks, model.reconstruct(test.x), test.x)
         found[f"{name}: squared error"] = reconstruction.sse(model.squared_error(test))
     return found

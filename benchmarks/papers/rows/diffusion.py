@@ -50,12 +50,7 @@ def _beside_the_mixture(
         settings: its other fields.
     """
     data = bench.data
-    model = _fast(
-        bench,
-        lambda fast: bench.train(
-            "VAE", ist.VAE(**vae, schedule="cosine", random_state=0, compile=fast)
-        ),
-    )
+    model = bench.train("VAE", ist.VAE(**vae, schedule="cosine", random_state=0))
     names, size = judge(bench), min(SAMPLES, len(data.test))
     kinds = len(np.unique(data.train.y))
     labels = np.arange(size) % kinds
