@@ -52,8 +52,7 @@ def _beside_the_mixture(
     data = bench.data
     model = bench.train("VAE", ist.VAE(**vae, schedule="cosine", random_state=0))
     names, size = judge(bench), min(SAMPLES, len(data.test))
-    kinds = len(np.unique(data.train.y))
-    labels = np.arange(size) % kinds
+    labels = np.resize(np.unique(data.train.labels), size)
     priors: dict[str, Any] = {
         "mixture": ist.priors.Mixture(random_state=0),
         "diffusion": ist.priors.Diffusion(
