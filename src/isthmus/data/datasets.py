@@ -44,10 +44,10 @@ class Part:
 
     @property
     def labels(self) -> np.ndarray | None:
-        """The class of each example, by its name where classes have names."""
+        """The class of each example, by its name where classes have names; −1 has no class."""
         if self.y is None or self.classes is None:
             return self.y
-        return np.asarray(self.classes)[self.y]
+        return np.where(self.y < 0, "-1", np.asarray(self.classes)[self.y])
 
 
 @dataclass(frozen=True)
