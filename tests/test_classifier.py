@@ -181,14 +181,3 @@ def test_amounts_are_no_classes() -> None:
     x = np.random.default_rng(0).normal(size=(20, 3))
     with pytest.raises(ist.InputError, match=r"1\.5.* are amounts and no classes: give"):
         ist.AutoencoderClassifier(ist.AE(epochs=1)).fit(x, [1.5, 2.5] * 10)
-
-
-def test_a_part_brings_the_names_of_its_classes(digits: ist.data.Data) -> None:
-    y = np.where(digits.train.y == 3, 0, 1)[:200]
-    y[:5] = -1
-    part = ist.data.Part(digits.train.x[:200], y, classes=("three", "other"))
-    assert part.labels is not None
-    assert list(part.labels[:5]) == ["-1"] * 5
-    model = ist.AutoencoderClassifier(ist.AE(epochs=1), epochs=10, random_state=0).fit(part)
-    assert list(model.classes_) == ["other", "three"]
-    assert model.score(part.x[5:], part.labels[5:]) > 0.8

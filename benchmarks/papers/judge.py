@@ -19,7 +19,7 @@ def judge(bench: Bench) -> ist.AutoencoderClassifier:
         model = ist.AutoencoderClassifier(member, epochs=8, schedule="cosine", random_state=0).fit(
             bench.data.train
         )
-    wrong = float(np.mean(model.predict(bench.data.test.x) != bench.data.test.labels))
+    wrong = float(np.mean(model.predict(bench.data.test.x) != bench.data.test.y))
     bench.settings["judge"] = {
         "member": "AE 784-512-256-64",
         "epochs": 8,

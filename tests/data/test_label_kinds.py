@@ -110,3 +110,9 @@ def test_measures_take_labels_that_are_text(model: ist.AE) -> None:
         assert named[name].value == numbered[name].value
     with pytest.raises(ist.InputError, match=r"^data is a ndarray, but a data set with its parts"):
         ist.evaluate(model, X)
+
+
+def test_an_example_without_a_class_is_not_named_after_the_last_one() -> None:
+    part = ist.data.Part(np.zeros((3, 2)), np.array([1, -1, 0]), classes=("three", "other"))
+    assert part.labels is not None
+    assert list(part.labels) == ["other", "-1", "three"]

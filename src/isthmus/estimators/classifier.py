@@ -88,13 +88,13 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
 
     def fit(self, X: Any, y: Any = None, *, runtime: Runtime | None = None) -> Self:
         """Pretrain on all examples, fine-tune on those whose label is not −1; a part of a data set
-        brings its labels, by the names of classes where these have names. ``runtime`` is where both are trained, as for a member's ``fit``.
+        brings its labels. ``runtime`` is where both are trained, as for a member's ``fit``.
         """
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         runtime = runtime or choose_runtime(self.device, self.precision)
         seed = int(runtime.agreed([seed_of(self.random_state)])[0])
         X = incoming(X)
-        known, labels, gaps = labelled(X.labels if y is None and isinstance(X, Part) else y)
+        known, labels, gaps = labelled(X.y if y is None and isinstance(X, Part) else y)
         self.classes_, y_known = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
