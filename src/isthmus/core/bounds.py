@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 
-def bounded(x: Tensor, low: float = -math.inf, high: float = math.inf) -> Tensor:
-    """x within bounds; of what lies beyond one, a gradient passes that descends towards it.
+def bounded(x: Tensor, low: float | Tensor = -math.inf, high: float | Tensor = math.inf) -> Tensor:
+    """x within bounds, which are both numbers or both tensors; of what lies beyond one, a gradient
+    passes that descends towards it.
 
     ``clamp`` stops all gradients out there, so that what once got there stays.
     """
@@ -22,7 +23,7 @@ def bounded(x: Tensor, low: float = -math.inf, high: float = math.inf) -> Tensor
 
 class _Bounded(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, low: Any, high: Any) -> Tensor:
         ctx.save_for_backward(x)
         ctx.low, ctx.high = low, high
         return x.clamp(low, high)
