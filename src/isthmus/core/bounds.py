@@ -16,7 +16,7 @@ def bounded(x: Tensor, low: float | Tensor = -math.inf, high: float | Tensor = m
     ``clamp`` stops all gradients out there, so that what once got there stays.
     """
     if not torch.is_grad_enabled():
-        return x.clamp(low, high)
+        return x.clamp(low, high)  # type: ignore[arg-type]  # both are of one kind
     found: Tensor = _Bounded.apply(x, low, high)
     return found
 

@@ -55,10 +55,14 @@ class GaussianMixturePrior(LatentPrior):
         self.mu = nn.Parameter(torch.randn(components, *code_shape))
         self.log_var = nn.Parameter(torch.zeros(components, *code_shape))
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def log_joint(self, z: Tensor) -> Tensor:
+        """log p(z, k) of codes ``(..., *code_shape)`` and every Gaussian, ``(..., K)``."""
         axis = -len(self.code_shape)
         each = log_normal(z.unsqueeze(axis - 1), self.mu, self.log_var)  # (..., K, *code_shape)
-        return (each.flatten(axis).sum(-1) + self.logits.log_softmax(0)).logsumexp(-1)
+        return each.flatten(axis).sum(-1) + self.logits.log_softmax(0)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return self.log_joint(z).logsumexp(-1)
 
     def sample(self, n: int, temperature: float = 1.0) -> Tensor:
         chosen = torch.multinomial(self.logits.softmax(0), n, replacement=True)

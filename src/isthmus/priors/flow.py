@@ -55,7 +55,7 @@ class Flow(TrainedPrior):
     def _density(self) -> Density:
         size = prod(self.code_shape_)
         # A map that depends on nothing has bare parameters, which learn far more slowly.
-        context = max(1, self._condition_size)
+        context = max(1, self.condition_size)
         plan = FlowPlan(self.kind, self.transforms, self.hidden, self.bins)
         return StandardisedFlow(plan.build(size, context, "the prior Flow"), size, self.noise)
 
