@@ -110,7 +110,9 @@ def test_a_wrapped_normal_is_a_density_of_the_ball(curvature: float) -> None:
     for density in (log_q, 0.0 * log_q + log_p):
         assert float((density.exp() * volume).sum()) == pytest.approx(1, abs=0.02)
     z, drawn_q = family.draw(chosen, torch.randn(20_000, 1, 2).double())
-    torch.testing.assert_close(drawn_q[:, 0], family.log_prob(chosen, z[:, 0]), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        drawn_q[:, 0], family.log_prob(chosen, z[:, 0]), rtol=1e-6, atol=1e-6
+    )
     rate = (log_q.exp() * (log_q - log_p) * volume).sum()
     drawn = (drawn_q[:, 0] - prior.log_prob(z[:, 0])).mean()
     torch.testing.assert_close(drawn, rate, rtol=0.05, atol=0.03)

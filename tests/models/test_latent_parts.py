@@ -47,7 +47,7 @@ def test_a_run_gives_the_same_numbers_once_it_is_loaded(
     assert drawn[0].shape == (3, 1, 8, 8)
     # one draw gives the bound itself
     many = np.mean([model.nll(few, samples=1, random_state=seed).mean() for seed in range(30)])
-    assert many == pytest.approx(-model.score(few), abs=0.1)
+    assert many == pytest.approx(-model.score(few), rel=0.01)
 
 
 @every_part
