@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_heights_have_their_distribution_and_density(d: int, kappa: float) -> No
 
     reach = min(math.pi, 12 / math.sqrt(kappa))
     ticks = np.linspace(0, reach, 400)
-    masses = [quad(density, a, b)[0] for a, b in zip(ticks, ticks[1:], strict=False)]
+    masses = [quad(density, a, b)[0] for a, b in pairwise(ticks)]
     ends = np.concatenate([[0], np.cumsum(masses)]) / np.sum(masses)
     assert kstest(angle, lambda t: np.interp(t, ticks, ends)).pvalue > 1e-3
 
@@ -110,9 +111,8 @@ def test_a_wrapped_normal_is_a_density_of_the_ball(curvature: float) -> None:
     for density in (log_q, 0.0 * log_q + log_p):
         assert float((density.exp() * volume).sum()) == pytest.approx(1, abs=0.02)
     z, drawn_q = family.draw(chosen, torch.randn(20_000, 1, 2).double())
-    torch.testing.assert_close(
-        drawn_q[:, 0], family.log_prob(chosen, z[:, 0]), rtol=1e-6, atol=1e-6
-    )
+    of_any = family.log_prob(chosen, z[:, 0])
+    torch.testing.assert_close(drawn_q[:, 0], of_any, rtol=1e-6, atol=1e-6)
     rate = (log_q.exp() * (log_q - log_p) * volume).sum()
     drawn = (drawn_q[:, 0] - prior.log_prob(z[:, 0])).mean()
     torch.testing.assert_close(drawn, rate, rtol=0.05, atol=0.03)

@@ -49,8 +49,8 @@ class LosslessMixin(CodingMixin):
         is_gaussian = self.module_.bottleneck.is_gaussian
         if self.module_.bottleneck.is_random and not (is_gaussian or self._levels):
             raise InputError(
-                f"lossless=True draws the codes of this {type(self).__name__} with bits that it gets"
-                " back, and bits back needs Gaussians of independent numbers for it: train 'vae'"
+                f"lossless=True codes by bits back, and bits back needs codes that are Gaussians"
+                f" beside N(0, I), which those of this {type(self).__name__} are not: train 'vae'"
                 " with posterior='diagonal', latent_prior='standard' and geometry='euclidean', or"
                 " 'vqvae'."
             )
