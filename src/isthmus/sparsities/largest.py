@@ -11,7 +11,7 @@ from isthmus.core import sharding
 from isthmus.core.fields import field
 from isthmus.sparsities.base import SparseUnits, Sparsity, SparsityPart, keep_largest
 
-_REMEMBERED = 100  # batches that the threshold for single examples is a mean of
+_REMEMBERED = 20  # batches that the threshold for single examples is a mean of
 
 
 @dataclass(repr=False)
@@ -57,8 +57,8 @@ class BatchTopK(SparsityPart):
     .. math:: z_{ij} = a_{ij} \, [a_{ij} \ge \tau_B], \quad a = \max(0, W x + b)
 
     where :math:`\tau_B` is the (k n)-th largest activation of the batch. Outside of training an
-    example stands for itself: the threshold is then the mean of :math:`\tau_B` over the last
-    hundred batches of training.
+    example stands for itself: the threshold is then a mean of :math:`\tau_B` that forgets all
+    but some twenty batches of training.
 
     Reference:
         B. Bussmann, P. Leask and N. Nanda, BatchTopK sparse autoencoders, 2024.
