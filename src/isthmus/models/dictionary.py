@@ -114,7 +114,7 @@ class DictionaryAE(Estimator):
         is_shared = type(part_of(self.sparsity, SPARSITIES)) is SPARSITIES[name]
         return "the threshold of its units" if is_shared else None
 
-    def predict(self, X: Any) -> np.ndarray:
+    def transcode(self, X: Any) -> np.ndarray:
         """What a transcoder predicts, ``(n, outputs)``, from its inputs, ``(n, inputs)``, or from
         whole rows, ``(n, columns)``, in the units of the data.
 

@@ -77,9 +77,9 @@ class JumpReLU(SparsityPart):
     """
 
     weight: float = field(1.0, "weight of the number of active units (lambda)", low=0)
-    threshold: float = field(0.1, "where every threshold starts (theta)", above=0)
+    threshold: float = field(0.3, "where every threshold starts (theta)", above=0)
     bandwidth: float = field(
-        0.1, "reach of what a threshold learns from, in units of activations (epsilon)", above=0
+        0.5, "reach of what a threshold learns from, in units of activations (epsilon)", above=0
     )
 
     def _module(self, units: int) -> JumpingUnits:
