@@ -36,8 +36,8 @@ class Registry(Mapping[str, Any]):
 
     def __init__(self, kind: str, targets: Mapping[str, str], base: str = "") -> None:
         self.kind, self.base = kind, base
-        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
-        self.group = f"isthmus.{plural.replace(' ', '_')}"
+        self._plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        self.group = f"isthmus.{self._plural.replace(' ', '_')}"
         self._targets = dict(targets)
 
     __hash__ = object.__hash__
@@ -100,7 +100,7 @@ class Registry(Mapping[str, Any]):
                 return name
         raise InputError(
             f"{cls.__qualname__} is not registered, so a run of it could not be loaded: call"
-            f" isthmus.registry.{self.group.partition('.')[2].upper()}.add('{cls.__name__.lower()}', '{wanted}')"
+            f" isthmus.registry.{self._plural.upper()}.add('{cls.__name__.lower()}', '{wanted}')"
             " first."
         )
 

@@ -70,9 +70,7 @@ def loss_of(module: Any, x: Tensor) -> tuple[Loss, dict[str, Tensor]]:
 def compared(module: Any, x: Tensor, by_hand: Any) -> None:
     """The objective and all its gradients are those of a function of plain tensors."""
     loss, gradients = loss_of(module, x)
-    own = {
-        name: each.detach().clone().requires_grad_() for name, each in module.named_parameters()
-    }
+    own = {name: each.detach().clone().requires_grad_() for name, each in module.named_parameters()}
     wanted = by_hand(own, x)
     wanted.mean().backward()
     torch.testing.assert_close(loss.objective, wanted)

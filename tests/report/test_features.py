@@ -25,9 +25,7 @@ def model(digits: ist.data.Data) -> Any:
     ).fit(digits.train)
 
 
-def test_the_page_says_what_was_counted(
-    model: Any, digits: ist.data.Data, tmp_path: Path
-) -> None:
+def test_the_page_says_what_was_counted(model: Any, digits: ist.data.Data, tmp_path: Path) -> None:
     found = write_features(tmp_path / "features.html", model, digits.test)
     page = (tmp_path / "features.html").read_text()
     again = features(model, digits.test.x)
@@ -57,7 +55,7 @@ def test_activations_are_shown_by_their_names(model: Any, tmp_path: Path) -> Non
     page = (tmp_path / "page.html").read_text()
     assert re.findall(r'id="unit-(\d+)"', page) == ["7", "2"]
     first, strongest = found.top[7][0], found.strongest[7][0]
-    assert f"<span>&lt;w{first}&gt;</span><span class=\"number\">{strongest:.2f}</span>" in page
+    assert f'<span>&lt;w{first}&gt;</span><span class="number">{strongest:.2f}</span>' in page
     assert "data:image" not in page
 
 

@@ -206,9 +206,7 @@ def _coded(model: FittedEstimator, X: Any) -> Iterable[tuple[int, np.ndarray]]:
         yield start, z
 
 
-def _largest(
-    values: np.ndarray, rows: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _largest(values: np.ndarray, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The largest values of each row, so many, and the places that belong to them."""
     order = np.argsort(-values, axis=1, kind="stable")[:, :count]
     return np.take_along_axis(values, order, 1), np.take_along_axis(rows, order, 1)

@@ -210,9 +210,7 @@ class DictionaryLoss:
         if self.inputs == 0:
             return module.likelihood.nll(parameters, batch.x, batch.mask)
         mask = None if batch.mask is None else batch.mask[:, self.inputs :]
-        return module.likelihood.nll(
-            parameters[:, self.inputs :], batch.x[:, self.inputs :], mask
-        )
+        return module.likelihood.nll(parameters[:, self.inputs :], batch.x[:, self.inputs :], mask)
 
 
 class DictionaryModule(Autoencoder):

@@ -22,7 +22,14 @@ from isthmus.likelihoods.gaussian import (
     SquaredError,
     SquaredErrorLikelihood,
 )
-from isthmus.models._dictionary import Atoms, Centred, DictionaryLoss, DictionaryModule, First, Units
+from isthmus.models._dictionary import (
+    Atoms,
+    Centred,
+    DictionaryLoss,
+    DictionaryModule,
+    First,
+    Units,
+)
 from isthmus.models._folded import FoldedDictionary, folded
 from isthmus.networks.base import Features
 from isthmus.registry import NETWORKS, SPARSITIES
@@ -195,9 +202,7 @@ class DictionaryAE(Estimator):
                 f"prefixes={self.prefixes} must rise and stay below latent_dim={self.latent_dim}:"
                 " give such numbers."
             )
-        return DictionaryLoss(
-            sizes, self.auxiliary_weight, self.auxiliary_units, self.inputs or 0
-        )
+        return DictionaryLoss(sizes, self.auxiliary_weight, self.auxiliary_units, self.inputs or 0)
 
 
 def _is_own_mean(likelihood: Likelihood) -> bool:

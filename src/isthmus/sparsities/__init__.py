@@ -1,4 +1,4 @@
-"""Which units of a wide code an example uses; :data:`isthmus.registry.SPARSITIES` lists the ways."""
+"""Which units an example uses: :data:`isthmus.registry.SPARSITIES` lists the ways."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Sparsity(nn.Module, ABC):
 
     @abstractmethod
     def codes(self, pre: Tensor, bias: Tensor) -> Tensor:
-        """The activations ``(n, units)``, of each example by itself, as ``transform`` gives them."""
+        """The activations ``(n, units)`` of each example by itself, which ``transform`` gives."""
 
     def forward(self, pre: Tensor, bias: Tensor) -> SparseUnits:
         """The same for training, where examples of a batch may compete, with the charge."""

@@ -52,7 +52,7 @@ class LargestUnits(Sparsity):
 
 @dataclass(repr=False)
 class BatchTopK(SparsityPart):
-    r"""The k n largest of all units of a batch of n examples, so that one may use more than another.
+    r"""The k n largest units of a batch of n examples, of which one may use more than another.
 
     .. math:: z_{ij} = a_{ij} \, [a_{ij} \ge \tau_B], \quad a = \max(0, W x + b)
 
