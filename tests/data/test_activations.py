@@ -55,8 +55,8 @@ def test_every_token_is_a_row_and_the_network_stays_as_it_was(network: Small) ->
 def test_places_of_two_layers_stand_beside_each_other(network: Small) -> None:
     rows = ist.data.activations(network, ("embed", "block.0"), [tokens(4)])
     x = network.embed(tokens(4)).flatten(0, 1)
-    np.testing.assert_array_equal(rows[:, :6], x.detach().numpy())
-    np.testing.assert_allclose(rows[:, 6:], network.block[0](x).detach().numpy(), rtol=1e-6)
+    np.testing.assert_array_equal(rows[:][:, :6], x.detach().numpy())
+    np.testing.assert_allclose(rows[:][:, 6:], network.block[0](x).detach().numpy(), rtol=1e-6)
 
 
 def test_what_an_attention_mask_leaves_out_is_no_row(network: Small) -> None:
