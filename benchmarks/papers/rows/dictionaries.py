@@ -7,8 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.dictionaries import BATCH, COUNTS, UNITS, WIDTH_OF_LAYER, at, curves
-from benchmarks.dictionaries import layer_of_classifier
+from benchmarks.dictionaries import (
+    BATCH,
+    COUNTS,
+    UNITS,
+    WIDTH_OF_LAYER,
+    at,
+    curves,
+    layer_of_classifier,
+)
 from benchmarks.papers.row import Bench, Values, Wanted, row
 from isthmus.metrics._measure import Measure
 
@@ -24,11 +31,11 @@ def _is_lower(values: Values) -> bool:
     what="Dictionaries: the error of TopK, BatchTopK, JumpReLU, gated and L1 at equal active units",
     setting=(
         f"The {WIDTH_OF_LAYER} activations of the hidden layer of a classifier of MNIST for"
-        f" {{images}} training images and all test images; dictionaries of {UNITS:,} units, {{epochs}}"
-        f" epochs in batches of {BATCH}, Adam at 0.002 with a cosine. TopK and BatchTopK with"
-        f" {', '.join(map(str, COUNTS))} units; the others with four to six weights, and their error"
-        " at these numbers between the points of their curves, in logarithms. k-sparse is the"
-        " SparseAE: without atoms of length 1, and without what dead units learn."
+        f" {{images}} training images and all test images; dictionaries of {UNITS:,} units,"
+        f" {{epochs}} epochs in batches of {BATCH}, Adam at 0.002 with a cosine. TopK and BatchTopK"
+        f" with {', '.join(map(str, COUNTS))} units; the others with four to six weights, and their"
+        " error at these numbers between the points of their curves, in logarithms. k-sparse is"
+        " the SparseAE: without atoms of length 1, and without what dead units learn."
     ),
     metric="squared error by the variance of the test activations",
     unit="share of the variance",
