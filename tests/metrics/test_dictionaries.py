@@ -139,5 +139,6 @@ def test_what_is_recovered_is_that_of_the_formula() -> None:
     )
     assert found["recovered"].value == pytest.approx((ablated - restored) / (ablated - clean))
     with pytest.raises(ist.InputError, match="layer '0' does not lower the loss: with 0 in its"):
-        cross_entropy_recovered(half, network, "0", [(x, 2 - y * 0 - network(x).argmin(1) // 3)],
-                                lambda output, batch: output.square().sum(1))  # fmt: skip
+        cross_entropy_recovered(
+            half, network, "0", [(x, y)], lambda output, batch: output.square().sum(1)
+        )
