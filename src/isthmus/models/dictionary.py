@@ -130,7 +130,8 @@ class DictionaryAE(Estimator):
         """
         if self.inputs is None:
             raise InputError("inputs=None makes no transcoder: call reconstruct(X), or set inputs.")
-        x, columns = np.asarray(incoming(X)), int(self._fitted() and self.n_features_in_)
+        self._fitted()
+        x, columns = np.asarray(incoming(X)), self.n_features_in_
         if x.ndim != 2 or x.shape[1] not in (self.inputs, columns):
             raise InputError(
                 f"X has the shape {x.shape}, but this transcoder reads {self.inputs} columns: give"
