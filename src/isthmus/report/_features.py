@@ -152,7 +152,7 @@ def _frequencies(found: Features) -> Bars:
     alive = np.log10(found.frequency[found.frequency > 0])
     low = np.floor(alive.min(initial=-1.0))
     counts = np.histogram(alive, _BINS, (low, 0.0))[0]
-    return Bars(_heights(counts), f"{10**low:.4%}".rstrip("0").rstrip(".%") + "%", "100%")
+    return Bars(_heights(counts), f"{100 * 10**low:g}%", "100%")
 
 
 def _similarities(found: Features) -> Bars:
