@@ -100,6 +100,7 @@ def sections() -> tuple[Section, ...]:
                     "maps",
                     "judges",
                     "posteriors",
+                    "dictionaries",
                     "priors",
                     "outliers",
                     "tables",

@@ -205,6 +205,7 @@ MEMBERS = Registry(
         "vqvae": "isthmus.models.vqvae:VQVAE",
         "vqvae2": "isthmus.models.vqvae2:VQVAE2",
         "hyperprior": "isthmus.models.hyperprior:Hyperprior",
+        "dictionary": "isthmus.models.dictionary:DictionaryAE",
     },
 )
 
@@ -288,6 +289,18 @@ GEOMETRIES = Registry(
         "poincare": "isthmus.geometries.poincare:Poincare",
     },
     base="isthmus.geometries.base:Geometry",
+)
+
+SPARSITIES = Registry(
+    "sparsity",
+    {
+        "topk": "isthmus.sparsities.largest:TopK",
+        "batch-topk": "isthmus.sparsities.largest:BatchTopK",
+        "jumprelu": "isthmus.sparsities.penalised:JumpReLU",
+        "gated": "isthmus.sparsities.penalised:Gated",
+        "l1": "isthmus.sparsities.penalised:L1",
+    },
+    base="isthmus.sparsities.base:SparsityPart",
 )
 
 CORRUPTIONS = Registry(
