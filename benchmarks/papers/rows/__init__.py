@@ -13,3 +13,4 @@ from benchmarks.papers.rows import hierarchy
 from benchmarks.papers.rows import sound
 from benchmarks.papers.rows import files
 from benchmarks.papers.rows import diffusion
+from benchmarks.papers.rows import dictionaries
