@@ -24,8 +24,8 @@ PICTURE = Path(__file__).parents[1] / "docs" / "images" / "dictionaries.png"
 WIDTH_OF_LAYER, UNITS, BATCH = 256, 1024, 256
 COUNTS = (4, 8, 16, 32)
 WEIGHTS = {
-    "JumpReLU": (0.1, 0.3, 1.0, 3.0),
-    "gated": (1.0, 3.0, 10.0, 30.0),
+    "JumpReLU": (0.003, 0.01, 0.05, 0.3),
+    "gated": (1.5, 3.0, 8.0, 20.0),
     "L1": (0.5, 1.0, 2.0, 4.0, 8.0),
 }
 Point = tuple[float, float]
@@ -122,7 +122,7 @@ def draw(found: Mapping[str, list[Point]]) -> Figure:
 
 def main(words: list[str]) -> None:
     """Train all of them, and draw their curves."""
-    epochs, examples = (int(words[0]) if words else 20, int(words[1]) if len(words) > 1 else 20_000)
+    epochs, examples = (int(words[0]) if words else 10, int(words[1]) if len(words) > 1 else 20_000)
     data = ist.data.load("mnist")
     train, test, wrong = layer_of_classifier(data.train.take(slice(examples)), data.test)
 

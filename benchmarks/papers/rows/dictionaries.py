@@ -44,7 +44,7 @@ def _is_lower(values: Values) -> bool:
     unit="share of the variance",
     published={},
     source=f"{GAO}, who find the error of TopK below that of ReLU with L1 at every sparsity",
-    epochs=(20, 60),
+    epochs=(10, 60),
     error="no error: one seed",
     wanted=Wanted("TopK below L1 at 4, 8, 16 and 32 active units", _is_lower),
 )
