@@ -76,31 +76,23 @@ def features(model: FittedEstimator, X: Any, *, count: int = 8) -> Features:
     directions = _directions(model)
     units = len(directions)
     fired, total = np.zeros(units), np.zeros(units)
-    strongest = np.zeros((units, 0), dtype=np.float32)
-    top = np.zeros((units, 0), dtype=np.int64)
+    strongest, top = np.zeros((units, 0), dtype=np.float32), np.zeros((units, 0), dtype=np.int64)
     for start, z in _coded(model, X):
         fired += (z > 0).sum(0)
         total += z.sum(0, dtype=np.float64)
         rows = np.broadcast_to(np.arange(start, start + len(z)), (units, len(z)))
         strongest, top = _largest(np.hstack([strongest, z.T]), np.hstack([top, rows]), count)
-    n = len(X)
-    highest = np.where(strongest[:, 0] > 0, strongest[:, 0], 1.0)
-    histogram = np.zeros((units, BINS), dtype=np.int64)
-    for _, z in _coded(model, X):
-        place = np.minimum((z / highest * BINS).astype(np.int64), BINS - 1)
-        rows, columns = np.nonzero(z > 0)
-        np.add.at(histogram, (columns, place[rows, columns]), 1)
     nearest, similarity = _neighbours(directions)
     return Features(
-        frequency=fired / n,
+        frequency=fired / len(X),
         mean=total / np.maximum(fired, 1),
         top=top,
         strongest=strongest,
-        histogram=histogram,
+        histogram=_histograms(model, X, strongest[:, 0]),
         directions=directions,
         nearest=nearest,
         similarity=similarity,
-        active=float(fired.sum() / n),
+        active=float(fired.sum() / len(X)),
     )
 
 
@@ -204,6 +196,17 @@ def _coded(model: FittedEstimator, X: Any) -> Iterable[tuple[int, np.ndarray]]:
                 " DictionaryAE or a SparseAE."
             )
         yield start, z
+
+
+def _histograms(model: FittedEstimator, X: Any, highest: np.ndarray) -> np.ndarray:
+    """How many examples use each unit how much, up to its ``highest``, ``(units, bins)``."""
+    width = np.where(highest > 0, highest, 1.0) / BINS
+    found = np.zeros((len(highest), BINS), dtype=np.int64)
+    for _, z in _coded(model, X):
+        rows, units = np.nonzero(z > 0)
+        place = np.minimum((z[rows, units] / width[units]).astype(np.int64), BINS - 1)
+        np.add.at(found, (units, place), 1)
+    return found
 
 
 def _largest(values: np.ndarray, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
