@@ -18,6 +18,11 @@ from isthmus.metrics._measure import Measure, Measures, average
 
 _ROWS = 4096  # examples at a time
 BINS = 20
+_PLACES = {
+    "clean": "The cross-entropy of the network as it is.",
+    "reconstructed": "The cross-entropy with the reconstruction in the place of the layer.",
+    "ablated": "The cross-entropy with 0 in the place of the layer.",
+}
 
 
 @dataclass(frozen=True)
@@ -141,14 +146,9 @@ def cross_entropy_recovered(
             f"layer {layer!r} does not lower the loss: with 0 in its place it is {ablated:.4g},"
             f" as it is {clean:.4g}; name a layer that the network needs."
         )
-    said = {
-        "clean": "The cross-entropy of the network as it is.",
-        "reconstructed": "The cross-entropy with the reconstruction in the place of the layer.",
-        "ablated": "The cross-entropy with 0 in the place of the layer.",
-    }
     measures = Measures(
         (name, average(f"Cross-entropy, {name}", found[name], "nats", "lower", text))
-        for name, text in said.items()
+        for name, text in _PLACES.items()
     )
     measures["recovered"] = Measure(
         "Cross-entropy recovered",
