@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from isthmus.core.hooks import called, evaluating, replacing
+from isthmus.core.hooks import evaluating
 from isthmus.errors import InputError
 from isthmus.estimators.fitted import FittedEstimator
-from isthmus.metrics._measure import Measure, Measures, average
 
 _ROWS = 4096  # examples at a time
 BINS = 20
-_PLACES = {
-    "clean": "The cross-entropy of the network as it is.",
-    "reconstructed": "The cross-entropy with the reconstruction in the place of the layer.",
-    "ablated": "The cross-entropy with 0 in the place of the layer.",
-}
 
 
 @dataclass(frozen=True)
@@ -99,91 +91,6 @@ def features(model: FittedEstimator, X: Any, *, count: int = 8) -> Features:
         similarity=similarity,
         active=float(fired.sum() / len(X)),
     )
-
-
-def cross_entropy_recovered(
-    dictionary: nn.Module,
-    module: nn.Module,
-    layer: str,
-    batches: Iterable[Any],
-    loss: Callable[[Any, Any], Tensor] | None = None,
-) -> Measures:
-    r"""How much of what a network knows survives when a layer's output is its reconstruction.
-
-    .. math:: \frac{H_0 - H_{\hat x}}{H_0 - H}
-
-    with the cross-entropy H of the network as it is, :math:`H_{\hat x}` with the reconstruction put
-    back, and :math:`H_0` with 0 in its place. 1 is all of it; a mean over all examples.
-
-    Args:
-        dictionary: from activations ``(*, columns)`` to what stands for them, such as
-            ``model.folded()``.
-        module: the network; it is in evaluation mode meanwhile.
-        layer: the name of the layer whose output is replaced.
-        batches: what the network takes, as for :func:`isthmus.data.activations`.
-        loss: from what the network gives and the batch to the losses of its examples, of any shape;
-            that of the next token, of logits ``(n, tokens, words)``, if none is given.
-
-    Raises:
-        InputError: for a layer that there is not, and where 0 in its place costs nothing.
-
-    Reference:
-        S. Rajamanoharan et al., Improving dictionary learning with gated sparse autoencoders,
-        NeurIPS 2024.
-    """
-    made: dict[str, Callable[[Tensor], Tensor]] = {
-        "clean": lambda x: x,
-        "reconstructed": dictionary,
-        "ablated": torch.zeros_like,
-    }
-    found = {
-        name: _losses(module, layer, replace, batches, loss or _next_token)
-        for name, replace in made.items()
-    }
-    clean, restored, ablated = (float(values.mean()) for values in found.values())
-    if ablated <= clean:
-        raise InputError(
-            f"layer {layer!r} does not lower the loss: with 0 in its place it is {ablated:.4g},"
-            f" as it is {clean:.4g}; name a layer that the network needs."
-        )
-    measures = Measures(
-        (name, average(f"Cross-entropy, {name}", found[name], "nats", "lower", text))
-        for name, text in _PLACES.items()
-    )
-    measures["recovered"] = Measure(
-        "Cross-entropy recovered",
-        (ablated - restored) / (ablated - clean),
-        "share, 1 is all",
-        None,
-        "higher",
-        "How much of what the layer adds is still there with its reconstruction.",
-    )
-    return measures
-
-
-def _losses(
-    module: nn.Module,
-    layer: str,
-    replace: Callable[[Tensor], Tensor],
-    batches: Iterable[Any],
-    loss: Callable[[Any, Any], Tensor],
-) -> np.ndarray:
-    """The loss of every example, ``(n,)``, with a layer's output replaced."""
-    with evaluating(module), replacing(module, layer, replace):
-        found = [loss(called(module, batch), batch).flatten() for batch in batches]
-    values: np.ndarray = torch.cat(found).float().cpu().numpy()
-    return values
-
-
-def _next_token(output: Any, batch: Any) -> Tensor:
-    """The cross-entropy of every next token, ``(n, tokens - 1)``."""
-    logits = getattr(output, "logits", output)
-    given = batch["input_ids"] if isinstance(batch, dict) else batch
-    tokens = (given[0] if type(given) in (tuple, list) else given).to(logits.device)
-    losses: Tensor = F.cross_entropy(
-        logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
-    )
-    return losses
 
 
 def _coded(model: FittedEstimator, X: Any) -> Iterable[tuple[int, np.ndarray]]:
