@@ -331,6 +331,7 @@ DATA = Registry(
     "data set",
     {
         "digits": "isthmus.data._sources.embedded:digits",
+        "shapes": "isthmus.data._sources.shapes:shapes",
         "mnist": "isthmus.data._sources.downloads:mnist",
         "fashion-mnist": "isthmus.data._sources.downloads:fashion_mnist",
         "kmnist": "isthmus.data._sources.downloads:kmnist",
