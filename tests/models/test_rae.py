@@ -65,7 +65,7 @@ def test_a_spectral_norm_bounds_every_layer_and_survives_a_run(
     ).fit(few)
     layers = [part for part in model.module_.decoder.modules() if isinstance(part, nn.Linear)]
     greatest = [np.linalg.norm(layer.weight.detach().numpy(), 2) for layer in layers]
-    np.testing.assert_allclose(greatest, 1, atol=0.05)
+    np.testing.assert_allclose(greatest, 1, atol=0.1)
     again = ist.load(model.save(tmp_path / "run"))
     assert np.array_equal(again.reconstruct(few), model.reconstruct(few))
     wide = model.reconstruct(few.astype(np.float64))

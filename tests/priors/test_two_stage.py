@@ -52,4 +52,4 @@ def test_it_learns_what_one_gaussian_cannot_say() -> None:
     assert prior.log_prob(z).mean() > normal.log_prob(z).mean() + 0.4
     drawn = prior.sample(500)
     off = (drawn[:, 1] - drawn[:, 0].square()).abs().median()
-    assert off < 0.6  # of a normal: 1.3
+    assert off < 0.8  # of a normal: 1.3

@@ -220,8 +220,8 @@ def _disentangling(model: Any, data: Data, random: np.random.Generator) -> dict[
     """How codes follow the factors that examples were made by, over both parts of the data."""
     parts = [_some(data.train, _TRAINING_CODES, random), data.test]
     known = [part.factors for part in parts if part.factors is not None]
-    module: Any = getattr(model, "module_", None)
-    if len(known) < len(parts) or getattr(getattr(module, "bottleneck", None), "levels", ()):
+    bottleneck: Any = getattr(getattr(model, "module_", None), "bottleneck", None)
+    if len(known) < len(parts) or (bottleneck is not None and bottleneck.levels):
         return {}
     found = [_distribution(model, named_for(model, part.x, data), part) for part in parts]
     mu, var = (np.concatenate(each) for each in zip(*found, strict=True))

@@ -47,7 +47,7 @@ class TwoStage(TrainedPrior):
     learning_rate: float = field(1e-3, "step size of the optimiser", above=0)
 
     def _density(self) -> Density:
-        return SecondStage(prod(self.code_shape_), self._condition_size, self.hidden)
+        return SecondStage(prod(self.code_shape_), self.condition_size, self.hidden)
 
 
 class SecondStage(StandardisedDensity):
