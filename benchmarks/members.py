@@ -219,7 +219,7 @@ def slicedwae() -> list[Figure]:
     return [
         rings(
             ist.figures.plane(
-                trained("slicedwae", **PLANE | {"epochs": 20}, sliced_weight=w),
+                trained("slicedwae", **PLANE | {"epochs": 10}, sliced_weight=w),
                 DATA,
                 title=f"SlicedWAE on MNIST, sliced_weight={w:g}",
             )
