@@ -50,6 +50,7 @@ _SUBMODULES = (
     "quantizers",
     "registry",
     "report",
+    "sparsities",
 )
 
 __all__ = [
