@@ -203,7 +203,12 @@ def infovae() -> list[Figure]:
 def hvae() -> list[Figure]:
     """The bound of draws that move, beside that of draws that do not."""
     drawn = {}
-    settings: dict[str, Any] = {"latent_dim": 6, "epochs": 8, "batch_size": 200, "learning_rate": 2e-3}
+    settings: dict[str, Any] = {
+        "latent_dim": 6,
+        "epochs": 8,
+        "batch_size": 200,
+        "learning_rate": 2e-3,
+    }
     for name, model, colour in (
         ("VAE", trained("vae", **settings), QUIET),
         ("HamiltonianVAE, steps=3", trained("hvae", **settings), PALETTE[0]),
