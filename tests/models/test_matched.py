@@ -13,7 +13,7 @@ from sklearn.datasets import make_blobs
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.metrics.clustering import cluster_accuracy, cluster_nmi
-from isthmus.models.clustering import assignment, sharpened
+from isthmus.models._centres import assignment, sharpened
 
 
 def test_the_codes_of_an_aae_look_like_the_prior(digits: ist.data.Data) -> None:
