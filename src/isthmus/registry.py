@@ -263,6 +263,7 @@ CORRUPTIONS = Registry(
         "gaussian": "isthmus.corruptions:GaussianNoise",
         "masking": "isthmus.corruptions:Masking",
         "salt-and-pepper": "isthmus.corruptions:SaltAndPepper",
+        "affine": "isthmus.corruptions:RandomAffine",
     },
     base="isthmus.corruptions:Corruption",
 )
