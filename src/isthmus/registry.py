@@ -197,6 +197,7 @@ MEMBERS = Registry(
         "aae": "isthmus.models.aae:AAE",
         "wae": "isthmus.models.wae:WAE",
         "clustering": "isthmus.models.clustering:ClusteringAE",
+        "vade": "isthmus.models.vade:VaDE",
         "recurrent": "isthmus.models.recurrent:RecurrentAE",
         "vaegan": "isthmus.models.vaegan:VAEGAN",
         "deepsvdd": "isthmus.models.deepsvdd:DeepSVDD",

@@ -114,17 +114,19 @@ class Started(Estimator, ABC):
 
     def _require_same(self, member: Estimator) -> None:
         """Refuse networks that are others than those of the member that it starts from."""
-        own, given = plain_values(self), plain_values(member)
+        own, given = ({"condition": "none", **plain_values(each)} for each in (self, member))
         own["latent_dim"], given["latent_dim"] = (
             self._code_size,
             starting_bottleneck(member).code_shape[0],
         )
-        other = [name for name in ("latent_dim", *_OF_NETWORKS) if own[name] != given[name]]
+        other = [
+            name for name in ("latent_dim", "condition", *_OF_NETWORKS) if own[name] != given[name]
+        ]
         if other:
-            wanted = ", ".join(f"{name}={given[name]!r}" for name in other)
+            wanted = ", ".join(f"{name}={_written(given[name])}" for name in other)
             raise InputError(
                 f"start is trained with {wanted}, but this {type(self).__name__} has"
-                f" {other[0]}={own[other[0]]!r}: pass the same, or make it by"
+                f" {other[0]}={_written(own[other[0]])}: pass the same, or make it by"
                 f" {type(self).__name__}.starting_from(member)."
             )
 
@@ -153,3 +155,8 @@ def starting_bottleneck(member: Estimator) -> DeterministicBottleneck:
             " decoder of its own: give an AE, a DenoisingAE or a StackedAE with a linear code."
         )
     return bottleneck
+
+
+def _written(value: Any) -> str:
+    """A value of a field as one writes it."""
+    return repr(tuple(value) if isinstance(value, list) else value)

@@ -16,7 +16,7 @@ from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field, slot
 from isthmus.core.objectives import Objective, Stage
-from isthmus.core.parts import part_of
+from isthmus.corruptions import corruption_of
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
 from isthmus.estimators.precision import dtype_of, like
@@ -189,10 +189,10 @@ class ClusteringAE(ClusterMixin, Started):
     ) -> Autoencoder:
         assert isinstance(bottleneck, ClusteringBottleneck)
         bottleneck.anchor = Anchor(encoder, bottleneck)
-        corruption: Callable[[Tensor], Tensor] | None = (
-            None if self.corruption is None else part_of(self.corruption, CORRUPTIONS)
-        )
-        return Autoencoder(encoder, bottleneck, decoder, likelihood, corruption=corruption)
+        return Autoencoder(encoder, bottleneck, decoder, likelihood)
+
+    def _corruption(self, spec: ExampleSpec) -> Callable[[Tensor], Tensor] | None:
+        return None if self.corruption is None else corruption_of(self.corruption, spec)
 
     def _loss_function(self, spec: ExampleSpec) -> ClusteringLoss:
         in_batch, weight = self.target_interval == 0, self.clustering_weight
