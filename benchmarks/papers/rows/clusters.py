@@ -115,8 +115,8 @@ def dec_da(bench: Bench) -> Mapping[str, Measure]:
         "All 60,000 training images, five seeds; 784-500-250-10, {epochs} epochs as an autoencoder"
         " that rebuilds images (cross-entropy) from moved ones, then {together} epochs of VaDE,"
         " Adam at 0.002 with cosine, on images that move too. The paper has 784-500-500-2000-10,"
-        " batches of 100 and a rate that falls by a tenth every ten epochs, 70,000 images, and names the"
-        " best of ten."
+        " batches of 100, a rate that falls by a tenth every ten epochs, 70,000 images, and names"
+        " the best of ten."
     ),
     metric=SCORE,
     unit="%, of five seeds",

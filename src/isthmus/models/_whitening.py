@@ -52,10 +52,11 @@ def _first_layer(decoder: nn.Module, latent_dim: int) -> nn.Linear:
     for layer in decoder.modules():
         if next(layer.parameters(recurse=False), None) is None:
             continue
-        is_linear = isinstance(layer, nn.Linear) and layer.bias is not None
-        if is_linear and layer.in_features == latent_dim:
-            return layer
-        break
+        if not isinstance(layer, nn.Linear) or layer.in_features != latent_dim:
+            break
+        if layer.bias is None:
+            break
+        return layer
     raise InputError(
         "whiten=True folds a linear map into the first layer of the decoder, but this decoder"
         f" begins with no linear layer of {latent_dim} inputs with a bias: pass whiten=False."
