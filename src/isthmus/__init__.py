@@ -51,6 +51,7 @@ _SUBMODULES = (
     "quantizers",
     "registry",
     "report",
+    "sparsities",
 )
 
 __all__ = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -52,11 +54,10 @@ def _first_layer(decoder: nn.Module, latent_dim: int) -> nn.Linear:
     for layer in decoder.modules():
         if next(layer.parameters(recurse=False), None) is None:
             continue
-        if not isinstance(layer, nn.Linear) or layer.in_features != latent_dim:
-            break
-        if layer.bias is None:
-            break
-        return layer
+        fits = isinstance(layer, nn.Linear) and layer.in_features == latent_dim
+        if fits and layer.bias is not None:
+            return cast(nn.Linear, layer)
+        break
     raise InputError(
         "whiten=True folds a linear map into the first layer of the decoder, but this decoder"
         f" begins with no linear layer of {latent_dim} inputs with a bias: pass whiten=False."
