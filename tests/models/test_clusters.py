@@ -306,7 +306,7 @@ def test_a_vade_starts_from_a_mixture_of_codes(trained: Any, few: np.ndarray) ->
     with pytest.warns(UserWarning, match="converge"):
         found.fit(trained.codes(few).astype(np.float64))
     np.testing.assert_allclose(found.means_, bottleneck.means.detach(), atol=0.1)  # a fixed point
-    probabilities = model.predict_proba(few)
+    probabilities = model.responsibilities(few)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     assert np.array_equal(probabilities.argmax(1), model.labels_)
 
@@ -342,7 +342,7 @@ def test_a_manifold_is_divided_as_scikit_learn_divides_it(trained: Any, few: np.
     np.testing.assert_allclose(model.transform(few), places, rtol=1e-4, atol=1e-4)
     by_hand = model.mixture_.predict(model.projection_.embedding_)
     assert np.array_equal(model.labels_, by_hand)
-    np.testing.assert_allclose(model.predict_proba(few).sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(model.responsibilities(few).sum(1), 1, rtol=1e-5)
     assert model.predict(few).dtype == np.int64
 
 

@@ -34,7 +34,7 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
     as it is. UMAP needs the extra ``umap``; Isomap needs none, and memory for the distances between
     all pairs of examples.
 
-    ``predict`` gives clusters, ``predict_proba`` their probabilities ``(n, n_clusters)``,
+    ``predict`` gives clusters, ``responsibilities`` their probabilities ``(n, n_clusters)``,
     ``transform`` the places on the map; ``labels_`` are the clusters of the examples of ``fit``.
 
     Raises:
@@ -99,7 +99,7 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
         """The cluster of each example, ``(n,)``: whole numbers from 0."""
         return self._clusters(self.transform(X))
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def responsibilities(self, X: Any) -> np.ndarray:
         """The probability of each cluster, ``(n, n_clusters)``."""
         return np.asarray(self.mixture_.predict_proba(self.transform(X)))
 

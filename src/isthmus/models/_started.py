@@ -147,9 +147,13 @@ def starting_bottleneck(member: Estimator) -> DeterministicBottleneck:
         InputError: where the code is made in another way.
     """
     bottleneck = member._fitted().bottleneck
-    is_plain = type(bottleneck) is DeterministicBottleneck and len(bottleneck.code_shape) == 1
-    activation = getattr(member, "code_activation", "linear")
-    if not is_plain or activation != "linear" or getattr(member, "tied", False):
+    is_linear = getattr(member, "code_activation", "linear") == "linear"
+    if (
+        not isinstance(bottleneck, DeterministicBottleneck)
+        or len(bottleneck.code_shape) != 1
+        or not is_linear
+        or getattr(member, "tied", False)
+    ):
         raise InputError(
             f"start={type(member).__name__}(…) has no code that is a linear map of features, with a"
             " decoder of its own: give an AE, a DenoisingAE or a StackedAE with a linear code."

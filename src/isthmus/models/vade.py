@@ -54,7 +54,7 @@ class VaDE(ClusterMixin, Started, Variational):
     together for ``epochs``. The start decides, so compare several ``random_state``s by their
     objective, which is what the authors do.
 
-    ``predict`` gives clusters, ``predict_proba`` their probabilities ``(n, n_clusters)``,
+    ``predict`` gives clusters, ``responsibilities`` their probabilities ``(n, n_clusters)``,
     ``transform`` the codes ``(n, latent_dim)``; ``labels_`` are the clusters of the examples that
     it was last trained on. ``x: (n, *shape)``; the objective is in nats.
 
@@ -107,9 +107,9 @@ class VaDE(ClusterMixin, Started, Variational):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable cluster of each example, ``(n,)``: whole numbers from 0."""
-        return np.asarray(self.predict_proba(X).argmax(1).astype(np.int64))
+        return np.asarray(self.responsibilities(X).argmax(1).astype(np.int64))
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def responsibilities(self, X: Any) -> np.ndarray:
         """p(c | z) at the mean of each example's posterior, ``(n, n_clusters)``."""
         codes = torch.from_numpy(self.codes(X))
         bottleneck = self._fitted().bottleneck
