@@ -237,12 +237,13 @@ class AE(_AE):
     """Autoencoder: encode x to a code, decode the code, and make the reconstruction close to x.
 
     Args:
+        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
+            'tanh' into [-1, 1], 'relu' makes it at least 0.
+        tied: whether the decoder uses the encoder's weights, transposed.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
         judge: who judges reconstructions beside the likelihood: the features of a classifier
             (perceptual), an adversary that looks at patches (patch), or both (vqgan).
-        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
-            'tanh' into [-1, 1], 'relu' makes it at least 0.
     """
     def __init__(
         self,
@@ -281,9 +282,10 @@ class AE(_AE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        code_activation: _CodeActivation = "linear",
+        tied: bool = False,
         code: _Code = "vector",
         judge: _Judge | Judge | None = None,
-        code_activation: _CodeActivation = "linear",
     ) -> None: ...
 
 class AutoencoderClassifier(_AutoencoderClassifier):
@@ -442,6 +444,7 @@ class ContractiveAE(_ContractiveAE):
     """Contractive autoencoder: penalises the derivative of the code with respect to x.
 
     Args:
+        tied: whether the decoder uses the encoder's weights, transposed.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
         contraction: weight of the squared norm of the encoder's Jacobian (lambda).
@@ -485,6 +488,7 @@ class ContractiveAE(_ContractiveAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        tied: bool = False,
         code: _Code = "vector",
         contraction: float = 0.1,
         jacobian: _Jacobian = "auto",
@@ -547,12 +551,13 @@ class DenoisingAE(_DenoisingAE):
 
     Args:
         latent_dim: size of the code.
+        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
+            'tanh' into [-1, 1], 'relu' makes it at least 0.
+        tied: whether the decoder uses the encoder's weights, transposed.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
         judge: who judges reconstructions beside the likelihood: the features of a classifier
             (perceptual), an adversary that looks at patches (patch), or both (vqgan).
-        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
-            'tanh' into [-1, 1], 'relu' makes it at least 0.
         corruption: how examples are damaged; or, in Python, a function of your own from a batch
             (n, *shape) to a damaged one.
     """
@@ -593,9 +598,10 @@ class DenoisingAE(_DenoisingAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        code_activation: _CodeActivation = "linear",
+        tied: bool = False,
         code: _Code = "vector",
         judge: _Judge | Judge | None = None,
-        code_activation: _CodeActivation = "linear",
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] = "gaussian",
     ) -> None: ...
 
@@ -974,8 +980,13 @@ class StackedAE(_StackedAE):
     """Stacked (deep) autoencoder: greedy layer-wise pretraining, then fine-tuning of the whole.
 
     Args:
-        pretrain_epochs: epochs for which each layer is trained by itself first; 0 for none.
+        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
+            'tanh' into [-1, 1], 'relu' makes it at least 0.
         tied: whether the decoder uses the encoder's weights, transposed.
+        pretrain_epochs: epochs for which each layer is trained by itself first; 0 for none.
+        corruption: how the input of each layer is damaged while it is pretrained.
+        corruption_levels: level of the corruption in each layer, from the lowest; none: the
+            corruption's own.
     """
     def __init__(
         self,
@@ -1014,8 +1025,11 @@ class StackedAE(_StackedAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
-        pretrain_epochs: int = 5,
+        code_activation: _CodeActivation = "linear",
         tied: bool = False,
+        pretrain_epochs: int = 5,
+        corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
+        corruption_levels: tuple[float, ...] | None = None,
     ) -> None: ...
 
 class VAE(_VAE):
