@@ -155,8 +155,8 @@ def latent_diffusion_digits(bench: Bench) -> Mapping[str, Measure]:
     epochs=(3, 20),
     data="fashion-mnist",
     note=(
-        "On a CPU diffusion has not learnt enough after 14 epochs: the mixture is nearer. On MNIST a"
-        " hundred epochs on an accelerator made the difference, see the row latent-diffusion-map."
+        "On a CPU diffusion has not learnt enough after 14 epochs: the mixture is nearer. On MNIST"
+        " 100 epochs on an accelerator made the difference, see the row latent-diffusion-map."
     ),
     **SHARED,
 )
