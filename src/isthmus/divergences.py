@@ -118,8 +118,3 @@ def bernoulli_kl(target: float, rate: Tensor) -> Tensor:
     return target * (math.log(target) - rate.log()) + (1 - target) * (
         math.log1p(-target) - (-rate).log1p()
     )
-
-
-def log_normal(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
-    """log N(z; μ, σ²) of every dimension, in nats."""
-    return -0.5 * ((z - mu).square() * (-log_var).exp() + log_var + math.log(2 * math.pi))

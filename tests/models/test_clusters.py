@@ -230,14 +230,12 @@ def mixture() -> tuple[Any, Any]:
     """A bottleneck with a prior of its own, and the same prior by torch's distributions."""
     torch.manual_seed(0)
     module = ist.VaDE(latent_dim=2, n_clusters=3, hidden=(8,)).build((1, 4, 4))
-    bottleneck = module.bottleneck
+    own = module.bottleneck.prior
     with torch.no_grad():
-        bottleneck.logits.copy_(torch.tensor([0.3, -0.4, 1.0]))
-        bottleneck.log_vars.copy_(torch.randn(3, 2))
-    each = distributions.Independent(
-        distributions.Normal(bottleneck.means, (0.5 * bottleneck.log_vars).exp()), 1
-    )
-    shares = distributions.Categorical(logits=bottleneck.logits)
+        own.logits.copy_(torch.tensor([0.3, -0.4, 1.0]))
+        own.log_var.copy_(torch.randn(3, 2))
+    each = distributions.Independent(distributions.Normal(own.mu, (0.5 * own.log_var).exp()), 1)
+    shares = distributions.Categorical(logits=own.logits)
     return module, distributions.MixtureSameFamily(shares, each)
 
 
@@ -281,10 +279,10 @@ def test_draws_of_a_vade_are_weighed_by_its_prior() -> None:
 def test_samples_of_a_vade_have_the_moments_of_its_prior() -> None:
     module, prior = mixture()
     torch.manual_seed(1)
-    z = module.bottleneck.sample(40_000, 1.0)
+    z = module.bottleneck.prior.sample(40_000, 1.0)
     torch.testing.assert_close(z.mean(0), prior.mean, atol=0.03, rtol=0)
     torch.testing.assert_close(z.var(0), prior.variance, atol=0.1, rtol=0.03)
-    cold = module.bottleneck.sample(9, 0.0)
+    cold = module.bottleneck.prior.sample(9, 0.0)
     assert all(bool((row == prior.component_distribution.mean).all(1).any()) for row in cold)
 
 
@@ -293,19 +291,19 @@ def test_a_vade_starts_from_a_mixture_of_codes(trained: Any, few: np.ndarray) ->
         trained, n_clusters=3, epochs=1, learning_rate=1e-12, random_state=0, verbose=0
     ).fit(few)
     np.testing.assert_allclose(model.codes(few), trained.codes(few), atol=1e-5)
-    bottleneck = model.module_.bottleneck
-    shares = bottleneck.logits.detach().double().softmax(0).numpy()
+    own = model.module_.bottleneck.prior
+    shares = own.logits.detach().double().softmax(0).numpy()
     found = GaussianMixture(
         3,
         covariance_type="diag",
         weights_init=shares,
-        means_init=bottleneck.means.detach().double().numpy(),
-        precisions_init=(-bottleneck.log_vars).detach().double().exp().numpy(),
+        means_init=own.mu.detach().double().numpy(),
+        precisions_init=(-own.log_var).detach().double().exp().numpy(),
         max_iter=1,
     )
     with pytest.warns(UserWarning, match="converge"):
         found.fit(trained.codes(few).astype(np.float64))
-    np.testing.assert_allclose(found.means_, bottleneck.means.detach(), atol=0.1)  # a fixed point
+    np.testing.assert_allclose(found.means_, own.mu.detach(), atol=0.1)  # a fixed point
     probabilities = model.responsibilities(few)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     assert np.array_equal(probabilities.argmax(1), model.labels_)

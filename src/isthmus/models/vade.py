@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.base import ClusterMixin
 from sklearn.mixture import GaussianMixture
-from torch import Tensor, nn
+from torch import Tensor
 
 from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
@@ -23,6 +23,7 @@ from isthmus.corruptions import corruption_of
 from isthmus.data.incoming import incoming
 from isthmus.divergences import kl_between, log_normal
 from isthmus.errors import InputError
+from isthmus.latent_priors.gaussian import GaussianMixturePrior
 from isthmus.models._centres import codes_of, reconstruction
 from isthmus.models._started import Started
 from isthmus.models._variational import (
@@ -115,13 +116,13 @@ class VaDE(ClusterMixin, Started, Variational):
         bottleneck = self._fitted().bottleneck
         assert isinstance(bottleneck, MixtureBottleneck)
         with torch.no_grad():
-            joint = bottleneck.log_joint(codes.to(bottleneck.means))
+            joint = bottleneck.prior.log_joint(codes.to(bottleneck.prior.mu))
         return np.asarray(joint.softmax(1).cpu().numpy())
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         bottleneck = self.module_.bottleneck
         assert isinstance(bottleneck, MixtureBottleneck)
-        return bottleneck.sample(n, temperature)
+        return bottleneck.prior.sample(n, temperature)
 
     def _require_examples(self, n: int, measured: int | None, *, is_first: bool) -> None:
         super()._require_examples(n, measured, is_first=is_first)
@@ -140,7 +141,7 @@ class VaDE(ClusterMixin, Started, Variational):
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
         bottleneck = module.bottleneck
         assert isinstance(bottleneck, MixtureBottleneck)
-        clusters = {id(parameter) for parameter in bottleneck.clusters}
+        clusters = {id(parameter) for parameter in bottleneck.prior.parameters()}
         network = tuple(
             parameter
             for parameter in module.parameters()
@@ -171,24 +172,13 @@ class MixtureBottleneck(StochasticBottleneck):
         features: the shape of what the encoder makes.
         latent_dim: size of the code.
         n_clusters: how many Gaussians.
-
-    Attributes:
-        logits: log π up to a constant, ``(n_clusters,)``.
-        means, log_vars: of the Gaussians, each ``(n_clusters, latent_dim)``.
     """
 
     def __init__(self, features: Shape, latent_dim: int, n_clusters: int) -> None:
         super().__init__()
         self.inner = GaussianBottleneck(features, latent_dim)
         self.code_shape = self.inner.code_shape
-        self.logits = nn.Parameter(torch.zeros(n_clusters))
-        self.means = nn.Parameter(torch.randn(n_clusters, latent_dim))
-        self.log_vars = nn.Parameter(torch.zeros(n_clusters, latent_dim))
-
-    @property
-    def clusters(self) -> tuple[nn.Parameter, ...]:
-        """What describes the clusters."""
-        return self.logits, self.means, self.log_vars
+        self.prior = GaussianMixturePrior(self.code_shape, n_clusters)
 
     def posterior(self, features: Tensor) -> DiagonalGaussian:
         return self.inner.posterior(features)
@@ -196,44 +186,34 @@ class MixtureBottleneck(StochasticBottleneck):
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         mu, log_var = self.posterior(features)
         z = mu + (0.5 * log_var).exp() * (sharding.randn_like(mu) if noise is None else noise)
-        log_shares = self.log_joint(z).log_softmax(1)  # log γ, (n, n_clusters)
-        apart = kl_between(mu[:, None], log_var[:, None], self.means, self.log_vars).sum(2)
-        rate = (log_shares.exp() * (apart + log_shares - self.logits.log_softmax(0))).sum(1)
+        prior = self.prior
+        log_shares = prior.log_joint(z).log_softmax(1)  # log γ, (n, n_clusters)
+        apart = kl_between(mu[:, None], log_var[:, None], prior.mu, prior.log_var).sum(2)
+        rate = (log_shares.exp() * (apart + log_shares - prior.logits.log_softmax(0))).sum(1)
         return Code(z, rate, {"rate": rate})
 
     def draw(self, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         mu, log_var = self.posterior(features)
         z = mu + (0.5 * log_var).exp() * noise  # (s, n, latent_dim)
         proposed = log_normal(z, mu, log_var).sum(-1)  # (s, n)
-        return z.flatten(0, 1), self.log_joint(z).logsumexp(-1) - proposed
-
-    def log_joint(self, z: Tensor) -> Tensor:
-        """log p(z, c) of codes ``(…, latent_dim)``, ``(…, n_clusters)``."""
-        each = log_normal(z[..., None, :], self.means, self.log_vars).sum(-1)
-        return each + self.logits.log_softmax(0)
-
-    def sample(self, n: int, temperature: float) -> Tensor:
-        """n codes of the prior, ``(n, latent_dim)``; a ``temperature`` scales all deviations."""
-        chosen = torch.multinomial(self.logits.softmax(0), n, replacement=True)
-        noise = torch.randn(n, *self.code_shape).to(self.means)
-        return self.means[chosen] + temperature * (0.5 * self.log_vars[chosen]).exp() * noise
+        return z.flatten(0, 1), self.prior.log_prob(z) - proposed
 
     def start(self, module: Autoencoder, batches: Batches) -> None:
         """Start from the mixture that expectation maximisation finds among all codes."""
         codes = codes_of(module, batches).double().cpu().numpy()
         found = GaussianMixture(
-            len(self.logits),
+            len(self.prior.logits),
             covariance_type="diag",
             reg_covar=_LEAST_VARIANCE,
             random_state=int(torch.randint(2**31, ())),
         ).fit(codes)
-        self.logits.copy_(torch.from_numpy(found.weights_).clamp(min=1e-12).log())
-        self.means.copy_(torch.from_numpy(found.means_))
-        self.log_vars.copy_(torch.from_numpy(found.covariances_).log())
+        self.prior.logits.copy_(torch.from_numpy(found.weights_).clamp(min=1e-12).log())
+        self.prior.mu.copy_(torch.from_numpy(found.means_))
+        self.prior.log_var.copy_(torch.from_numpy(found.covariances_).log())
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
-        used = self.log_joint(posterior[0].to(self.means)).argmax(1).unique()
-        if len(used) > 1 or len(self.logits) == 1:
+        used = self.prior.log_joint(posterior[0].to(self.prior.mu)).argmax(1).unique()
+        if len(used) > 1 or len(self.prior.logits) == 1:
             return []
         return [
             "all examples ended in one cluster: pretrain for longer (pretrain_epochs), or lower"
