@@ -384,6 +384,19 @@ def clustering() -> list[Figure]:
     ]
 
 
+def vade() -> list[Figure]:
+    """New examples, each in the row of the cluster that it is taken for."""
+    model = trained("vade", n_clusters=10, latent_dim=10, pretrain_epochs=20, epochs=20)
+    new = model.sample(3000, random_state=0)
+    found = model.predict(new)
+    rows = {
+        f"{cluster} ({np.mean(found == cluster):.0%})": new[found == cluster][:14]
+        for cluster in range(10)
+        if np.count_nonzero(found == cluster) >= 14
+    }
+    return [sheet(rows, "VaDE on MNIST: samples by cluster (and its share)")]
+
+
 def waves(count: int, seed: int) -> list[np.ndarray]:
     """Sequences of 20 to 40 steps: oscillations that fade, each in its own way."""
     draw, made = np.random.default_rng(seed), []
@@ -542,6 +555,7 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         slicedwae,
         rae,
         clustering,
+        vade,
         deepsvdd,
         recurrent,
         vqvae,

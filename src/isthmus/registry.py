@@ -205,6 +205,7 @@ MEMBERS = Registry(
         "slicedwae": "isthmus.models.slicedwae:SlicedWAE",
         "rae": "isthmus.models.rae:RAE",
         "clustering": "isthmus.models.clustering:ClusteringAE",
+        "vade": "isthmus.models.vade:VaDE",
         "recurrent": "isthmus.models.recurrent:RecurrentAE",
         "vaegan": "isthmus.models.vaegan:VAEGAN",
         "deepsvdd": "isthmus.models.deepsvdd:DeepSVDD",
