@@ -20,7 +20,7 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     ),
     "matching": ("aae", "wae", "slicedwae", "vaegan"),
     "quantised": ("vqvae", "vqvae2", "hyperprior"),
-    "grouping": ("clustering", "deepsvdd"),
+    "grouping": ("clustering", "vade", "deepsvdd"),
 }
 """The names of each branch's members, the plainest first."""
 
