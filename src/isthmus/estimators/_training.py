@@ -358,5 +358,5 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             found += learnt_little(module, examples)
         if not self._is_moving:
             found += did_not_fall(self.history_, self.warm_epoch, self.learning_rate)
-        for sentence in found:
-            warnings.warn(f"{type(self).__name__}: {sentence}", LearningWarning, stacklevel=5)
+        for finding in found:
+            warnings.warn(f"{type(self).__name__}: {finding}", LearningWarning, stacklevel=5)

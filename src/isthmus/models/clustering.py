@@ -18,6 +18,7 @@ from isthmus.core.autoencoder import Autoencoder, Bottleneck, encoded
 from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Batches, Loss, Objective, Stage
 from isthmus.data.incoming import incoming
@@ -235,13 +236,20 @@ class ClusteringBottleneck(Bottleneck):
             ).sum(0)
         )
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         used = assignment(posterior[0], self.centres).argmax(1).unique()
         if len(used) > 1 or len(self.centres) == 1:
             return []
         return [
-            "all examples ended in one cluster: pretrain for longer (pretrain_epochs), or lower"
-            " learning_rate."
+            Finding(
+                "one-cluster",
+                "all examples ended in one cluster",
+                "pretrain for longer (pretrain_epochs), or lower learning_rate",
+                "clusters that hold an example",
+                len(used),
+                1,
+                "fault",
+            )
         ]
 
 
