@@ -29,7 +29,9 @@ _NAMES = {
     "load": "isthmus.io.runs:load_run",
     "decompress": "isthmus.compression",
     "Comparison": "isthmus.report",
+    "Diagnosis": "isthmus.diagnosis",
     "compare": "isthmus.report",
+    "diagnose": "isthmus.diagnosis",
     "evaluate": "isthmus.metrics",
     "explore": "isthmus.explorer",
 }
@@ -37,6 +39,7 @@ _SUBMODULES = (
     "compression",
     "corruptions",
     "data",
+    "diagnosis",
     "divergences",
     "errors",
     "explorer",

@@ -89,9 +89,14 @@ class Diagnosis(Sequence[Finding]):
     @property
     def summary(self) -> str:
         """In one sentence: how many findings, of how many checks."""
-        count, checks = len(self), len(_CHECKS) - len(self.skipped)
+        count = len(self)
         found = f"{count} finding{'s' * (count > 1)}" if count else "nothing found"
-        return f"{self.title}: {found} in {checks} checks."
+        return f"{self.title}: {found} in {self.checks} checks."
+
+    @property
+    def checks(self) -> int:
+        """How many checks apply to such a member."""
+        return len(_CHECKS) - len(self.skipped)
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain values."""

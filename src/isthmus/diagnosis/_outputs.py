@@ -76,9 +76,12 @@ def _is_unit(values: torch.Tensor) -> bool:
 def linear_map(seen: Examination) -> Findings:
     """Whether PCA with as many components as the code has numbers in use rebuilds better."""
     train, test = seen.train, seen.test
-    size = round(active_dimensions(seen))
-    is_comparable = train.is_whole and test.is_whole and not seen.bottleneck.levels
-    if not is_comparable or not 0 < size < min(train.x.shape):
+    size, is_whole = round(active_dimensions(seen)), train.is_whole and test.is_whole
+    # one that was trained on damaged examples has another task than PCA
+    is_rebuilding = seen.model._rebuilds and seen.module.corruption is None
+    if not is_rebuilding or not is_whole or seen.bottleneck.levels:
+        return None
+    if not 0 < size < min(train.x.shape):
         return None
     pca = PCA(size, random_state=0).set_output(transform="default").fit(train.x.numpy())
     rebuilt = torch.from_numpy(pca.inverse_transform(pca.transform(test.x.numpy())))

@@ -9,8 +9,8 @@ from isthmus.diagnosis._codes import Findings
 from isthmus.diagnosis._examination import Examination
 from isthmus.estimators._verdict import did_not_fall, settled_values
 
-_FEWEST = 4  # epochs of which a trend can be seen
-_FALLING = 0.1  # of the whole fall, in the last tenth of the epochs
+_FEWEST = 3  # epochs of which a trend can be seen
+_LATE, _LAST = 0.15, 0.01  # of the whole fall, in the second half and in the last tenth of epochs
 _RISEN = 0.05  # of the whole fall of the validation objective, since its least value
 _WINNING = 0.25  # nats: the loss of an adversary that is hardly ever wrong
 
@@ -29,21 +29,22 @@ def too_short(seen: Examination) -> Findings:
     if model._is_moving or not seen.history:
         return None
     values = settled_values(seen.history, model.warm_epoch)
-    whole, part = values[0] - values[-1] if values else 0.0, max(1, round(len(values) / 10))
-    if len(values) < _FEWEST or whole <= 0:
+    if len(values) < _FEWEST or (whole := values[0] - values[-1]) <= 0:
         return None
-    share = (fmean(values[-2 * part : -part]) - fmean(values[-part:])) / whole
-    if share <= _FALLING:
+    part = max(1, round(len(values) / 10))
+    late = (values[(len(values) - 1) // 2] - values[-1]) / whole
+    last = (fmean(values[-2 * part : -part]) - fmean(values[-part:])) / whole
+    if late <= _LATE or last <= _LAST:  # under a schedule that ends at 0, it stands still by then
         return []
     return [
         Finding(
             "stopped-too-early",
-            f"{share:.0%} of the fall of the objective came in the last tenth of the"
-            f" {len(values)} epochs, so it was still falling when training ended",
+            f"{late:.0%} of the fall of the objective came in the second half of the {len(values)}"
+            " epochs, so it was still falling when training ended",
             "train for more epochs, or raise learning_rate",
-            "share of the fall of the objective in the last tenth of the epochs",
-            share,
-            _FALLING,
+            "share of the fall of the objective in the second half of the epochs",
+            late,
+            _LATE,
         )
     ]
 
@@ -67,7 +68,7 @@ def too_long(seen: Examination) -> Findings:
             "trained-too-long",
             f"the validation objective was least after {best + 1} of {len(values)} epochs"
             f" ({values[best]:.4g}) and rose to {values[-1]:.4g}",
-            "pass patience=10, which keeps the weights of the best epoch, or train for fewer epochs",
+            "pass patience=10, which keeps the weights of the best epoch, or lower epochs",
             "rise of the validation objective from its least value, as a share of its fall",
             share,
             _RISEN,

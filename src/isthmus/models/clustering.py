@@ -148,6 +148,10 @@ class ClusteringAE(ClusterMixin, Estimator):
         return np.asarray(bottleneck.centres.detach().cpu().numpy())
 
     @property
+    def _rebuilds(self) -> bool:
+        return self.variant == "idec"
+
+    @property
     def _n_features_out(self) -> int:
         return self.n_clusters
 
