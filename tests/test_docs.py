@@ -166,6 +166,7 @@ RUN = pytest.mark.parametrize(
             for n in (
                 "compression",
                 "conditions",
+                "diagnose",
                 "export",
                 "judges",
                 "maps",

@@ -21,7 +21,7 @@ _UNUSED = 0.5  # of the dimensions: as many may lie idle
 _LEAST_TOLD = 0.1  # nats that draws of a code tell about their example
 _LEAST_GAIN = 0.05  # of the error, by an example's own code in place of another's
 _LEAST_RATE = 1.0  # nats: e of them can be told apart
-_MOST_RATE = 5.0  # nats a dimension: noise of a hundred and fiftieth of the prior's width
+_MOST_RATE = 4.0  # nats a dimension: the noise is then a fiftieth of the width of the prior
 _MOST_GAP = 0.5  # nats a dimension
 _DEAD, _DENSE = 0.25, 0.5  # of the units of a sparse code
 

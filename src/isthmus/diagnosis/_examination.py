@@ -77,9 +77,8 @@ class Examination:
         with self.model._inference(batches.dtype, charged=True) as module:
             sides = [side for side in module.objectives() if isinstance(side, Adversary)]
             made = module.loss(batches.spread()).made if sides else None
-            return (
-                [] if made is None else [float(each.loss(made).objective.mean()) for each in sides]
-            )
+            losses = [] if made is None else [side.loss(made).objective for side in sides]
+        return [float(loss.mean()) for loss in losses]
 
     @cached_property
     def samples(self) -> Tensor | None:

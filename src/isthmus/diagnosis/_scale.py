@@ -4,28 +4,32 @@ others vanish.
 
 from __future__ import annotations
 
+import numpy as np
+
 from isthmus.core.findings import Finding
 from isthmus.diagnosis._codes import Findings
 from isthmus.diagnosis._examination import Examination
 
 _LARGE, _SMALL = 20.0, 0.02  # in the model's units, in which examples should be about 1
-_FAR = 50.0  # deviations from the mean
+_FAR = 1000.0  # usual deviations from the middle
 _ALONE, _FEWEST = 0.9, 4  # of the variance, in one of so many columns
 _SHIFT = 3.0  # times the deviation of the training examples
 
 
 def scale(seen: Examination) -> Findings:
     """Whether values are about 1 in the model's units, and spread evenly."""
-    if seen.model.preprocessor_.counts:  # whose logarithms are encoded
-        return None
-    train = seen.train
+    train, preprocessor = seen.train, seen.model.preprocessor_
     values = train.x[train.known > 0].double()
-    if len(values) < 2 or float(values.std()) == 0:
+    # the logarithms of counts are encoded
+    if preprocessor.counts or len(values) < 2 or float(values.std()) == 0:
         return None
-    size, spread = (
-        float(values.square().mean().sqrt()),
-        float(train.variance.double().mean().sqrt()),
-    )
+    # a value far out makes all others seem small
+    return _outliers(seen) or _size(seen, float(values.square().mean().sqrt())) or _one_column(seen)
+
+
+def _size(seen: Examination, size: float) -> list[Finding]:
+    """Values or differences that are far from 1; ``size`` is the root mean square of the values."""
+    spread = float(seen.train.variance.double().mean().sqrt())
     how = f"(scaling is {seen.model.preprocessor_.scaling.kind!r})"
     remedy = f"pass scaling='standard' {how}, or bring the data to about 1"
     if size > _LARGE:
@@ -39,35 +43,37 @@ def scale(seen: Examination) -> Findings:
                 _LARGE,
             )
         ]
-    if spread < _SMALL:
-        return [
-            Finding(
-                "values-too-small",
-                f"examples differ by {spread:.2g} in the model's units, where networks expect"
-                " about 1",
-                remedy,
-                "standard deviation of the values in the model's units",
-                spread,
-                _SMALL,
-            )
-        ]
-    return _outliers(seen) or _one_column(seen)
+    if spread >= _SMALL:
+        return []
+    return [
+        Finding(
+            "values-too-small",
+            f"examples differ by {spread:.2g} in the model's units, where networks expect about 1",
+            remedy,
+            "standard deviation of the values in the model's units",
+            spread,
+            _SMALL,
+        )
+    ]
 
 
 def _outliers(seen: Examination) -> list[Finding]:
     """A value so far out that all others are one and the same beside it."""
-    train = seen.train
-    values = train.x[train.known > 0].double()
-    farthest = float(((values - values.mean()) / values.std()).abs().max())
+    if seen.model.preprocessor_.spec.unit_range:
+        return []
+    values = seen.train.x[seen.train.known > 0].double().numpy()
+    low, middle, high = np.quantile(values, (0.16, 0.5, 0.84))  # a deviation to both sides
+    usual = (high - low) / 2
+    farthest = float(np.abs(values - middle).max() / usual) if usual > 0 else 0.0
     if farthest <= _FAR:
         return []
     return [
         Finding(
             "values-far-out",
-            f"a value lies {farthest:.0f} standard deviations from the mean, beside which others"
-            " hardly count",
+            f"a value lies {farthest:,.0f} usual deviations from the middle, beside which all"
+            " others are one and the same",
             "correct it, or pass scaling='robust' or 'quantile'",
-            "distance of the farthest value from the mean, standard deviations",
+            "distance of the farthest value from the middle, usual deviations",
             farthest,
             _FAR,
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from statistics import fmean
+import math
+from itertools import pairwise
+from statistics import fmean, pstdev
 
 from isthmus.core.findings import Finding
 from isthmus.diagnosis._codes import Findings
@@ -11,6 +13,7 @@ from isthmus.estimators._verdict import did_not_fall, settled_values
 
 _FEWEST = 3  # epochs of which a trend can be seen
 _LATE, _LAST = 0.15, 0.01  # of the whole fall, in the second half and in the last tenth of epochs
+_NOISE = 3.0  # standard errors of what an epoch changes
 _RISEN = 0.05  # of the whole fall of the validation objective, since its least value
 _WINNING = 0.25  # nats: the loss of an adversary that is hardly ever wrong
 
@@ -31,10 +34,14 @@ def too_short(seen: Examination) -> Findings:
     values = settled_values(seen.history, model.warm_epoch)
     if len(values) < _FEWEST or (whole := values[0] - values[-1]) <= 0:
         return None
-    part = max(1, round(len(values) / 10))
-    late = (values[(len(values) - 1) // 2] - values[-1]) / whole
-    last = (fmean(values[-2 * part : -part]) - fmean(values[-part:])) / whole
-    if late <= _LATE or last <= _LAST:  # under a schedule that ends at 0, it stands still by then
+    part, middle = max(1, round(len(values) / 10)), (len(values) - 1) // 2
+    end = fmean(values[-part:])
+    late = (fmean(values[middle : middle + part]) - end) / whole
+    last = (fmean(values[-2 * part : -part]) - end) / whole
+    steps = [before - after for before, after in pairwise(values[middle:])]
+    noise = pstdev(steps) / math.sqrt(part) / whole
+    # under a schedule that ends at 0, it stands still by then
+    if late <= max(_LATE, _NOISE * noise) or last <= _LAST:
         return []
     return [
         Finding(
