@@ -27,7 +27,7 @@ HEALTHY = (
     "deepsvdd",
     "vqvae",
     "vqvae2",
-    "hyperprior",
+    pytest.param("hyperprior", marks=pytest.mark.slow),
 )
 
 
