@@ -53,6 +53,7 @@ _SUBMODULES = (
     "quantizers",
     "registry",
     "report",
+    "sparsities",
 )
 
 __all__ = [

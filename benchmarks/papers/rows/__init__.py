@@ -4,6 +4,7 @@
 from benchmarks.papers.rows import reconstruction
 from benchmarks.papers.rows import classification
 from benchmarks.papers.rows import clusters
+from benchmarks.papers.rows import one_class
 from benchmarks.papers.rows import likelihood
 from benchmarks.papers.rows import matching
 from benchmarks.papers.rows import quantised
@@ -12,3 +13,4 @@ from benchmarks.papers.rows import hierarchy
 from benchmarks.papers.rows import sound
 from benchmarks.papers.rows import files
 from benchmarks.papers.rows import diffusion
+from benchmarks.papers.rows import dictionaries

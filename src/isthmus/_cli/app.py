@@ -130,6 +130,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "outliers": filled(judging.outliers_command, judging.choices()),
             "evaluate": judging.evaluate_command,
             "diagnose": judging.diagnose_command,
+            "features": judging.features_command,
             "draw": drawing.draw_command,
             "explore": exploring.explore_command,
             "export": exporting.export_command,
