@@ -85,7 +85,7 @@ class Bottleneck(nn.Module, ABC):
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         """What went wrong in training, and the remedy, judged by the posterior of some examples."""
-        codes = posterior[0].flatten(1).float()  # indices are whole numbers
+        codes = posterior[0].detach().flatten(1).float()  # indices are whole numbers
         if len(codes) < 2:
             return []
         greatest = codes.abs().amax(0)

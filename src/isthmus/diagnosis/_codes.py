@@ -18,7 +18,7 @@ Findings = list[Finding] | None
 """What a check found; None where it does not apply to a member."""
 
 _UNUSED = 0.5  # of the dimensions: as many may lie idle
-_LEAST_TOLD = 0.1  # nats that draws of a code tell about their example
+_LEAST_TOLD = 0.2  # nats that draws of a code tell about their example
 _LEAST_GAIN = 0.05  # of the error, by an example's own code in place of another's
 _LEAST_RATE = 1.0  # nats: e of them can be told apart
 _MOST_RATE = 4.0  # nats a dimension: the noise is then a fiftieth of the width of the prior

@@ -180,7 +180,7 @@ class HierarchicalBottleneck(StochasticBottleneck):
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         sizes = [math.prod(shape) for shape in self.shapes]
-        rates = [float(kl.sum(1).mean()) for kl in posterior[2].split(sizes, 1)]
+        rates = [float(kl.sum(1).mean()) for kl in posterior[2].detach().split(sizes, 1)]
         dead = sum(rate < COLLAPSED for rate in rates)
         if dead == 0:
             return []

@@ -292,7 +292,7 @@ class GaussianBottleneck(StochasticBottleneck):
                 " (posterior collapse), so the decoder ignores the code",
                 self._remedy,
                 "rate of the dimension that carries most, nats",
-                float(rates.max()),
+                float(rates.detach().max()),
                 COLLAPSED,
                 "fault",
             )
