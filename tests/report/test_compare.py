@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import isthmus as ist
+from isthmus.branches import BRANCHES
 from isthmus.data import Data, Part
 from isthmus.errors import LearningWarning
 from isthmus.report import Comparison, compare
@@ -273,3 +274,19 @@ def test_the_page_has_the_diagnosis_of_every_model(comparison: Comparison) -> No
         for finding in row.diagnosis:
             assert escape(finding.statement) in section
     assert "stopped-too-early" in {one["name"] for one in kept[0]["findings"]}
+
+
+def test_a_branch_stands_for_its_members(table: Data, tmp_path: Path, monkeypatch: Any) -> None:
+    class AskedError(Exception):
+        pass
+
+    def entrants(members: list[str], *others: object) -> None:
+        raise AskedError(members)
+
+    monkeypatch.setattr(import_module("isthmus.report._compare"), "entrants", entrants)
+    with pytest.raises(AskedError) as found:
+        compare(["ae", "quantised"], table, tmp_path / "run")
+    assert found.value.args[0] == ["ae", *BRANCHES["quantised"]]
+    with pytest.raises(AskedError) as found:
+        compare("quantised", table, tmp_path / "run")
+    assert found.value.args[0] == "quantised"  # no list, which is refused

@@ -34,6 +34,7 @@ from isthmus._cli.shared import (
     steps_or_seconds,
     trained_on,
 )
+from isthmus.branches import BRANCHES
 from isthmus.core import declarations
 from isthmus.errors import InputError, unknown
 from isthmus.registry import MEMBERS, PRIORS
@@ -205,7 +206,8 @@ def compare_command(
         list[str],
         typer.Argument(
             metavar="MEMBER…",
-            help=f"which members: {', '.join(MEMBERS)}; or runs, which are shown as they are",
+            help=f"which members: {', '.join(MEMBERS)}; branches: {', '.join(BRANCHES)}; or runs,"
+            " which are shown as they are",
         ),
     ],
     *,
@@ -230,7 +232,7 @@ def compare_command(
     from isthmus.report._entrants import is_run
 
     for name in members:
-        if name not in MEMBERS and not is_run(name):
+        if name not in MEMBERS and name not in BRANCHES and not is_run(name):
             raise unknown("member", name, MEMBERS)
 
     given = options_of(data_dir, label, size, skip_unreadable) | sound_options(sample_rate, mono)

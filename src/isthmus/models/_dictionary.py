@@ -21,6 +21,8 @@ from isthmus.core.objectives import Loss
 from isthmus.core.reductions import full
 from isthmus.sparsities.base import SparseUnits, Sparsity, keep_largest
 
+_LEAST = 1e-24  # the square of a length by which is divided
+
 
 class Atoms(nn.Module):
     """A linear decoder whose rows, the atoms, have length 1: z ``(n, units)`` to ``(n, *shape)``.
@@ -45,7 +47,8 @@ class Atoms(nn.Module):
     @property
     def unit(self) -> Tensor:
         """The atoms, of length 1, ``(units, outputs)``."""
-        return F.normalize(self.weight, dim=1)
+        squared = self.weight.square().sum(1, keepdim=True)
+        return self.weight * squared.clamp(min=_LEAST).rsqrt()
 
     @torch.no_grad()
     def renormalise(self) -> None:
