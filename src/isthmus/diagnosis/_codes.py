@@ -167,10 +167,11 @@ def prior(seen: Examination) -> Findings:
     model, posterior = seen.model, seen.test.posterior
     if model.code_space != "normal" or model.prior_ is not None:
         return None
-    mu = posterior[0].flatten(1).double().numpy()
-    if not seen.bottleneck.is_gaussian and len(mu) <= mu.shape[1]:
+    is_gaussian, draws = seen.bottleneck.is_gaussian, seen.test.drawn[0]
+    means = draws if draws.numel() and not is_gaussian else posterior[0].flatten(1)
+    mu = means.double().numpy()
+    if not is_gaussian and len(mu) <= mu.shape[1]:
         return None  # fewer points than dimensions span no volume
-    is_gaussian = seen.bottleneck.is_gaussian
     var = posterior[1].flatten(1).double().exp().numpy() if is_gaussian else np.zeros_like(mu)
     gap = representation.prior_gap(mu, var).value / mu.shape[1]
     if gap <= _MOST_GAP:
