@@ -197,6 +197,7 @@ MEMBERS = Registry(
         "contractive": "isthmus.models.contractive:ContractiveAE",
         "aae": "isthmus.models.aae:AAE",
         "wae": "isthmus.models.wae:WAE",
+        "made": "isthmus.models.made:MADE",
         "clustering": "isthmus.models.clustering:ClusteringAE",
         "recurrent": "isthmus.models.recurrent:RecurrentAE",
         "vaegan": "isthmus.models.vaegan:VAEGAN",
