@@ -419,7 +419,7 @@ def made() -> list[Figure]:
     """Examples, what is expected of each pixel given those before it, and new ones."""
     binary = (DATA.train.x > 0.5).astype(np.float32)
     model = trained(
-        "made", binary, hidden=(800,), latent_dim=800, epochs=15, learning_rate=2e-3, **_SHORT
+        "made", binary, hidden=(), latent_dim=500, epochs=15, learning_rate=2e-3, **_SHORT
     )
     x = (one_each() > 0.5).astype(np.float32)
     new = model.sample(20, random_state=0)

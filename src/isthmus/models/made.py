@@ -27,7 +27,7 @@ from isthmus.likelihoods.counts import CountLikelihood
 from isthmus.likelihoods.spectral import SpectralLikelihood
 from isthmus.models.ae import SPACES
 from isthmus.networks.base import Features, Network
-from isthmus.networks.masked import MaskedLayers, Orderings
+from isthmus.networks.masked import MaskedEncoder, MaskedLayers, Orderings
 from isthmus.networks.mlp import MLP
 from isthmus.registry import NETWORKS
 
@@ -215,8 +215,9 @@ class MixedOrderings:
 def parameters_under(module: Autoencoder, batch: Batch, ordering: int | Tensor) -> Tensor:
     """What is said of each value given those before it in an ordering, ``(n, *parameters)``."""
     encoder, decoder = module.encoder, module.decoder
-    assert isinstance(encoder, MaskedLayers) and isinstance(decoder, MaskedLayers)
-    code = encoder(module.seen(batch).x, ordering)
+    assert isinstance(encoder, MaskedEncoder) and isinstance(decoder, MaskedLayers)
+    seen = module.seen(batch)
+    code = encoder(seen.x, seen.mask, ordering)
     return module.likelihood.sized(decoder(code, ordering), batch)
 
 

@@ -28,7 +28,7 @@ class MaskedLinear(nn.Linear):
         self.masks: Tensor
 
     def forward(self, x: Tensor, ordering: int | Tensor = 0) -> Tensor:
-        return F.linear(x, self.weight.where(self.masks[ordering], 0.0), self.bias)
+        return F.linear(x, self.weight * self.masks[ordering], self.bias)
 
 
 class MaskedLayers(nn.Sequential):
@@ -38,6 +38,26 @@ class MaskedLayers(nn.Sequential):
         for layer in self:
             x = layer(x, ordering) if isinstance(layer, MaskedLinear) else layer(x)
         return x
+
+
+class MaskedEncoder(nn.Module):
+    """The layers up to the code, which do not read what lies behind the end of an example.
+
+    Args:
+        layers: one after another.
+        reads_mask: whether examples have an end; where they have none, what stands in place of a
+            missing value says nothing already.
+    """
+
+    def __init__(self, layers: MaskedLayers, *, reads_mask: bool) -> None:
+        super().__init__()
+        self.layers, self.reads_mask = layers, reads_mask
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, ordering: int | Tensor = 0) -> Tensor:
+        if mask is not None and self.reads_mask:
+            x = x.where(mask, 0.0)
+        code: Tensor = self.layers(x, ordering)
+        return code
 
 
 class Orderings:
@@ -57,7 +77,7 @@ class Orderings:
     """
 
     def __init__(self, spec: ExampleSpec, count: int) -> None:
-        self.shape = spec.shape
+        self.shape, self.has_time = spec.shape, spec.has_time
         sizes = [column.size for column in spec.columns or ()] or [1] * math.prod(spec.shape)
         cells = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
         ranks = [np.arange(len(sizes))]
@@ -65,14 +85,14 @@ class Orderings:
         self.length = len(sizes)
         self.places = 1 + torch.from_numpy(np.stack(ranks))[:, cells]  # (orderings, values)
 
-    def encoder(self, widths: Sequence[int], nonlinearity: str | None) -> MaskedLayers:
+    def encoder(self, widths: Sequence[int], nonlinearity: str | None) -> MaskedEncoder:
         """From x ``(n, *shape)`` to the last of some hidden layers, ``(n, widths[-1])``."""
         degrees = [self.places, *(self._degrees(width) for width in widths)]
         layers: list[nn.Module] = [nn.Flatten()]
         for below, above in pairwise(degrees):
             seen = above[:, :, None] >= below[:, None, :]
             layers += [MaskedLinear(seen), activation(nonlinearity)]
-        return MaskedLayers(*layers)
+        return MaskedEncoder(MaskedLayers(*layers), reads_mask=self.has_time)
 
     def decoder(self, width: int, parameters: Shape) -> MaskedLayers:
         """From the last hidden layer to the parameters of a likelihood, ``(n, *parameters)``."""
