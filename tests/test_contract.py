@@ -313,7 +313,7 @@ def test_the_torch_module_is_usable_alone(name: str) -> None:
 def test_the_distortion_of_an_example_does_not_depend_on_its_batch(name: str) -> None:
     network = {"network": "mlp"} if takes(name, "mlp") else {}
     module = ist.MEMBERS[name](latent_dim=3, **network).build((1, 8, 8)).eval()
-    x, noise = torch.rand(6, 1, 8, 8), torch.randn(1, *module.bottleneck.code_shape)
+    x, noise = torch.rand(6, 1, 8, 8), torch.randn(1, *module.bottleneck.noise_shape)
     together = module.cost(module.encoder(x), Batch(x), noise).terms["distortion"]
     alone = torch.cat(
         [

@@ -14,11 +14,14 @@ from isthmus import divergences as divergences
 from isthmus import errors as errors
 from isthmus import explorer as explorer
 from isthmus import figures as figures
+from isthmus import geometries as geometries
 from isthmus import judges as judges
+from isthmus import latent_priors as latent_priors
 from isthmus import likelihoods as likelihoods
 from isthmus import metrics as metrics
 from isthmus import models as models
 from isthmus import networks as networks
+from isthmus import posteriors as posteriors
 from isthmus import priors as priors
 from isthmus import quantizers as quantizers
 from isthmus import registry as registry
@@ -34,13 +37,16 @@ from isthmus.errors import LearningWarning as LearningWarning
 from isthmus.errors import RunError as RunError
 from isthmus.estimators.base import Estimator as Estimator
 from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderClassifier
+from isthmus.estimators.manifold import ManifoldClustering as _ManifoldClustering
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
 from isthmus.estimators.sounds import restore_sound as restore_sound
 from isthmus.estimators.tiling import Tiled as Tiled
 from isthmus.explorer import explore as explore
+from isthmus.geometries.base import Geometry
 from isthmus.judges import Judge
+from isthmus.latent_priors.base import LatentPriorPart
 from isthmus.likelihoods import LikelihoodPart
 from isthmus.metrics import evaluate as evaluate
 from isthmus.models.aae import AAE as _AAE
@@ -51,19 +57,27 @@ from isthmus.models.contractive import ContractiveAE as _ContractiveAE
 from isthmus.models.deepsvdd import DeepSVDD as _DeepSVDD
 from isthmus.models.denoising import DenoisingAE as _DenoisingAE
 from isthmus.models.dictionary import DictionaryAE as _DictionaryAE
+from isthmus.models.dipvae import DIPVAE as _DIPVAE
+from isthmus.models.factorvae import FactorVAE as _FactorVAE
+from isthmus.models.hvae import HamiltonianVAE as _HamiltonianVAE
 from isthmus.models.hyperprior import Hyperprior as _Hyperprior
+from isthmus.models.infovae import InfoVAE as _InfoVAE
 from isthmus.models.iwae import IWAE as _IWAE
 from isthmus.models.made import MADE as _MADE
 from isthmus.models.nvae import NVAE as _NVAE
+from isthmus.models.rae import RAE as _RAE
 from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
+from isthmus.models.slicedwae import SlicedWAE as _SlicedWAE
 from isthmus.models.sparse import SparseAE as _SparseAE
 from isthmus.models.stacked import StackedAE as _StackedAE
+from isthmus.models.vade import VaDE as _VaDE
 from isthmus.models.vae import VAE as _VAE
 from isthmus.models.vaegan import VAEGAN as _VAEGAN
 from isthmus.models.vqvae import VQVAE as _VQVAE
 from isthmus.models.vqvae2 import VQVAE2 as _VQVAE2
 from isthmus.models.wae import WAE as _WAE
 from isthmus.networks import Initialization, Network
+from isthmus.posteriors.base import PosteriorPart
 from isthmus.quantizers.base import QuantizerPart
 from isthmus.registry import MEMBERS as MEMBERS
 from isthmus.registry import PRIORS as PRIORS
@@ -78,11 +92,13 @@ from isthmus.version import __version__ as __version__
 __all__ = [
     "AAE",
     "AE",
+    "DIPVAE",
     "IWAE",
     "MADE",
     "MEMBERS",
     "NVAE",
     "PRIORS",
+    "RAE",
     "VAE",
     "VAEGAN",
     "VQVAE",
@@ -99,16 +115,22 @@ __all__ = [
     "DictionaryAE",
     "DivergenceError",
     "Estimator",
+    "FactorVAE",
+    "HamiltonianVAE",
     "Hyperprior",
+    "InfoVAE",
     "InputError",
     "LearningWarning",
+    "ManifoldClustering",
     "OutlierDetector",
     "RecurrentAE",
     "RunError",
+    "SlicedWAE",
     "SparseAE",
     "StackedAE",
     "StepScores",
     "Tiled",
+    "VaDE",
     "__version__",
     "compare",
     "compression",
@@ -121,12 +143,15 @@ __all__ = [
     "explore",
     "explorer",
     "figures",
+    "geometries",
     "judges",
+    "latent_priors",
     "likelihoods",
     "load",
     "metrics",
     "models",
     "networks",
+    "posteriors",
     "priors",
     "quantizers",
     "registry",
@@ -148,10 +173,13 @@ _Condition: TypeAlias = Literal["none", "label", "covariates"]
 _Contamination: TypeAlias = Literal["auto"]
 _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper", "affine"]
 _Criterion: TypeAlias = Literal["auto", "error", "density", "score", "distance"]
+_DIPVAE_Variant: TypeAlias = Literal["i", "ii"]
+_Geometry: TypeAlias = Literal["euclidean", "sphere", "poincare"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
 _Judge: TypeAlias = Literal["perceptual", "patch", "vqgan"]
 _Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
+_LatentPrior: TypeAlias = Literal["standard", "mixture", "vampprior", "flow"]
 _Likelihood: TypeAlias = Literal[
     "auto",
     "bernoulli",
@@ -164,8 +192,10 @@ _Likelihood: TypeAlias = Literal[
     "spectral",
 ]
 _MADE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
+_Manifold: TypeAlias = Literal["umap", "isomap"]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
+_Posterior: TypeAlias = Literal["diagonal", "full", "planar", "iaf"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
@@ -372,11 +402,21 @@ class ClusteringAE(_ClusteringAE):
 
     Args:
         latent_dim: size of the code.
+        start: a trained autoencoder with the same networks to start from, in place of
+            pretraining: the member itself, or where its run lies.
         n_clusters: how many centres.
         variant: 'dec' drops the reconstruction after pretraining, 'idec' keeps it.
         clustering_weight: weight of the clustering loss beside the reconstruction, under idec
-            (gamma).
-        pretrain_epochs: epochs as a plain autoencoder before there are centres.
+            (gamma); none: 0.1 for each number of an example, the paper's beside a sum (78.4 for
+            28×28 pixels).
+        pretrain_epochs: epochs as a plain autoencoder before there are centres; none under
+            start.
+        whiten: whether codes become uncorrelated, with unit variance, before there are centres.
+        corruption: what is done to examples before they are encoded in training;
+            reconstructions and targets are those of clean ones.
+        target_interval: epochs for which targets stand still; 0: every batch makes its own.
+        clustering_optimizer: how weights are updated once there are centres; none: as before.
+        clustering_rate: step size once there are centres; none: learning_rate.
     """
     def __init__(
         self,
@@ -415,10 +455,16 @@ class ClusteringAE(_ClusteringAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        start: Estimator | str | None = None,
         n_clusters: int = 8,
         variant: _Variant = "dec",
-        clustering_weight: float = 10.0,
+        clustering_weight: float | None = None,
         pretrain_epochs: int = 30,
+        whiten: bool = False,
+        corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
+        target_interval: int = 1,
+        clustering_optimizer: _Optimizer | OptimizerPart | None = None,
+        clustering_rate: float | None = None,
     ) -> None: ...
 
 class ContractiveAE(_ContractiveAE):
@@ -474,6 +520,63 @@ class ContractiveAE(_ContractiveAE):
         contraction: float = 0.1,
         jacobian: _Jacobian = "auto",
         probes: int = 1,
+    ) -> None: ...
+
+class DIPVAE(_DIPVAE):
+    """DIP-VAE: a VAE whose inferred prior, the codes of all examples, has a diagonal covariance.
+
+    Args:
+        latent_dim: size of the code.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        variant: whose covariance: of the means ('i'), or of codes ('ii').
+        covariance_weight: weight of the squared covariances of two dimensions (lambda_od).
+        variance_weight: weight of how far variances are from 1, squared (lambda_d).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        variant: _DIPVAE_Variant = "ii",
+        covariance_weight: float = 10.0,
+        variance_weight: float = 10.0,
     ) -> None: ...
 
 class DeepSVDD(_DeepSVDD):
@@ -646,6 +749,119 @@ class DictionaryAE(_DictionaryAE):
         dead_after: int = 10000,
     ) -> None: ...
 
+class FactorVAE(_FactorVAE):
+    """FactorVAE: a VAE that is charged for the total correlation of its code, told by a critic.
+
+    Args:
+        latent_dim: size of the code.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        gamma: weight of the total correlation beside the evidence bound; 0 is the VAE.
+        critic_hidden: units of the critic's hidden layers; the paper has six of 1000.
+        critic_learning_rate: step size of the critic; none: that of the autoencoder.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        gamma: float = 10.0,
+        critic_hidden: tuple[int, ...] = (256, 256),
+        critic_learning_rate: float | None = None,
+    ) -> None: ...
+
+class HamiltonianVAE(_HamiltonianVAE):
+    """Hamiltonian VAE: codes drawn by the encoder are moved by the likelihood of their example.
+
+    Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        steps: leapfrog steps of a draw (K).
+        step_size: step size at the start, which is learnt (epsilon).
+        tempering: how hot it starts: beta_0 at the start, which is learnt; near 1 is not.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int | None = None,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        steps: int = 3,
+        step_size: float = 0.05,
+        tempering: float = 0.5,
+    ) -> None: ...
+
 class Hyperprior(_Hyperprior):
     """Scale hyperprior: a code of whole numbers that is cheap to write into a file, by rates.
 
@@ -707,7 +923,17 @@ class IWAE(_IWAE):
             y): its label, or covariates.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        posterior: the family of q(z|x): a Gaussian with a diagonal or a full covariance, or one
+            that planar or inverse autoregressive flows bend.
+        latent_prior: p(z): the standard normal, or, learnt with the weights, a mixture, the
+            VampPrior, a flow.
+        geometry: where codes live: among vectors, on the unit sphere, or in the Poincaré ball,
+            each of which has a posterior and a prior of its own.
         samples: draws of the code behind one bound (k).
+        repeats: bounds of so many draws, of which the mean is taken (M).
+        split: whether the decoder is trained on one bound of all samples times repeats draws,
+            and the encoder alone on the mean of repeats.
+        mixing: share of the evidence bound, of a single draw, in the objective (beta).
     """
     def __init__(
         self,
@@ -748,7 +974,67 @@ class IWAE(_IWAE):
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
         code: _Code = "vector",
+        posterior: _Posterior | PosteriorPart = "diagonal",
+        latent_prior: _LatentPrior | LatentPriorPart = "standard",
+        geometry: _Geometry | Geometry = "euclidean",
         samples: int = 5,
+        repeats: int = 1,
+        split: bool = False,
+        mixing: float = 0.0,
+    ) -> None: ...
+
+class InfoVAE(_InfoVAE):
+    """InfoVAE: a VAE that keeps what a code says of its example, and matches the prior by MMD.
+
+    Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        alpha: how much of the information of a code is not charged; 0 is a VAE's rate.
+        mmd_weight: weight of the gap between codes as a whole and the prior (lambda).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int | None = None,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        alpha: float = 0.5,
+        mmd_weight: float = 100.0,
     ) -> None: ...
 
 class MADE(_MADE):
@@ -797,6 +1083,28 @@ class MADE(_MADE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         orderings: int = 1,
+    ) -> None: ...
+
+class ManifoldClustering(_ManifoldClustering):
+    """Clusters in a map of an autoencoder's codes that keeps neighbours together (N2D).
+
+    Args:
+        member: the autoencoder whose codes are taken: an estimator, the name of a member, or a
+            FrozenEstimator around a trained one.
+        n_clusters: how many clusters.
+        manifold: what unfolds the codes.
+        neighbours: codes beside each that are kept near it.
+        dimensions: of the map; none: as many as clusters.
+        random_state: seed; the same seed gives the same numbers.
+    """
+    def __init__(
+        self,
+        member: Estimator | str = "ae",
+        n_clusters: int = 8,
+        manifold: _Manifold = "umap",
+        neighbours: int = 20,
+        dimensions: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None: ...
 
 class NVAE(_NVAE):
@@ -884,6 +1192,65 @@ class OutlierDetector(_OutlierDetector):
         random_state: int | None = None,
     ) -> None: ...
 
+class RAE(_RAE):
+    """Regularised autoencoder: short codes and a smooth decoder, so that codes can be drawn.
+
+    Args:
+        latent_dim: size of the code.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        code_weight: weight of half the squared length of a code (beta).
+        decoder_norm_weight: weight of the squared length of the decoder's weights (lambda of
+            RAE-L2).
+        gradient_weight: weight of the squared norm of the decoder's Jacobian (lambda of
+            RAE-GP).
+        spectral_norm: whether each layer of the decoder has weights of spectral norm 1
+            (RAE-SN).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 16,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        code: _Code = "vector",
+        code_weight: float = 0.01,
+        decoder_norm_weight: float = 0.001,
+        gradient_weight: float = 0.0,
+        spectral_norm: bool = False,
+    ) -> None: ...
+
 class RecurrentAE(_RecurrentAE):
     """Recurrent autoencoder: one network reads a sequence, another writes it again from the code.
 
@@ -928,6 +1295,60 @@ class RecurrentAE(_RecurrentAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+    ) -> None: ...
+
+class SlicedWAE(_SlicedWAE):
+    """Sliced Wasserstein autoencoder: codes match the prior along random directions.
+
+    Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        sliced_weight: weight of the distance between codes and prior (lambda).
+        projections: random directions in each step.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int | None = None,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        sliced_weight: float = 10.0,
+        projections: int = 50,
     ) -> None: ...
 
 class SparseAE(_SparseAE):
@@ -1047,10 +1468,21 @@ class VAE(_VAE):
             y): its label, or covariates.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        posterior: the family of q(z|x): a Gaussian with a diagonal or a full covariance, or one
+            that planar or inverse autoregressive flows bend.
+        latent_prior: p(z): the standard normal, or, learnt with the weights, a mixture, the
+            VampPrior, a flow.
+        geometry: where codes live: among vectors, on the unit sphere, or in the Poincaré ball,
+            each of which has a posterior and a prior of its own.
         judge: who judges reconstructions beside the likelihood: the features of a classifier
             (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
-        kl_warmup: epochs over which the weight of the rate grows from 0 to beta.
+        kl_warmup: epochs over which the weight of the rate grows from 0 to beta, or the
+            capacity from 0.
+        kl_cycles: how often the warm-up is done, at even distances; without kl_warmup it takes
+            half of each cycle.
+        capacity: nats that the rate is held to: beta, of 10 and more, then weighs the distance
+            from them.
         free_bits: nats per dimension of the code that cost nothing, on the average of a batch.
     """
     def __init__(
@@ -1092,9 +1524,14 @@ class VAE(_VAE):
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
         code: _Code = "vector",
+        posterior: _Posterior | PosteriorPart = "diagonal",
+        latent_prior: _LatentPrior | LatentPriorPart = "standard",
+        geometry: _Geometry | Geometry = "euclidean",
         judge: _Judge | Judge | None = None,
         beta: float = 1.0,
         kl_warmup: float = 0.0,
+        kl_cycles: int = 1,
+        capacity: float | None = None,
         free_bits: float = 0.0,
     ) -> None: ...
 
@@ -1275,6 +1712,65 @@ class VQVAE2(_VQVAE2):
         tokens: int = 8,
         scales: int = 2,
         ratio: int = 2,
+    ) -> None: ...
+
+class VaDE(_VaDE):
+    """Variational deep embedding: a VAE with a Gaussian for each cluster in place of N(0, I).
+
+    Args:
+        latent_dim: size of the code.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        start: a trained autoencoder with the same networks to start from, in place of
+            pretraining: the member itself, or where its run lies.
+        n_clusters: how many clusters.
+        pretrain_epochs: epochs as a plain autoencoder before there are clusters; none under
+            start.
+        corruption: what is done to examples before they are encoded in training; what is asked
+            for are clean ones.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        start: Estimator | str | None = None,
+        n_clusters: int = 8,
+        pretrain_epochs: int = 30,
+        corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
     ) -> None: ...
 
 class WAE(_WAE):

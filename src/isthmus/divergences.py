@@ -63,6 +63,21 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
     return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
 
 
+def full_gaussian_kl(mu: Tensor, factor: Tensor) -> Tensor:
+    r"""KL(N(μ, L Lᵀ) ‖ N(0, I)) of means ``(n, d)`` and lower triangles L ``(n, d, d)``, ``(n,)``.
+
+    .. math:: \tfrac12 \left( \lVert \mu \rVert^2 + \lVert L \rVert_F^2 - d \right)
+              - \sum_i \log L_{ii}
+    """
+    size = mu.square().sum(-1) + factor.square().sum((-2, -1)) - mu.shape[-1]
+    return 0.5 * size - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+def log_normal(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
+    """log N(z; μ, σ²) of every dimension, in nats."""
+    return -0.5 * ((z - mu).square() * (-log_var).exp() + log_var + math.log(2 * math.pi))
+
+
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
     r"""An unbiased estimate of the squared maximum mean discrepancy of two samples ``(n, d)``.
 
@@ -95,6 +110,23 @@ def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
     between_others = kernels - torch.diag(kernels.diagonal())
     within = between_others[:n, :n].sum() + between_others[n:, n:].sum()
     return within / (n * (n - 1)) - 2 * kernels[:n, n:].sum() / n**2
+
+
+def squared_sliced_wasserstein(a: Tensor, b: Tensor, projections: int) -> Tensor:
+    r"""An estimate of the squared sliced Wasserstein distance of two samples ``(n, d)``.
+
+    .. math:: \frac1L \sum_{l=1}^L \frac1n \sum_{i=1}^n
+              \left(\theta_l^\top a_{(i)} - \theta_l^\top b_{(i)}\right)^2
+
+    with L random directions :math:`\theta_l` on the unit sphere, along each of which the points are
+    sorted: in one dimension the best transport keeps their order. It is never below 0, and above it
+    for two samples of one distribution, the less the larger they are.
+    """
+    directions = torch.nn.functional.normalize(
+        torch.randn(a.shape[1], projections, device=a.device, dtype=a.dtype), dim=0
+    )
+    along = [(points @ directions).sort(dim=0).values for points in (a, b)]  # each (n, L)
+    return (along[0] - along[1]).square().mean()
 
 
 def bernoulli_kl(target: float, rate: Tensor) -> Tensor:

@@ -36,8 +36,9 @@ class Registry(Mapping[str, Any]):
 
     def __init__(self, kind: str, targets: Mapping[str, str], base: str = "") -> None:
         self.kind, self.base = kind, base
-        self._plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
-        self.group = f"isthmus.{self._plural.replace(' ', '_')}"
+        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        self._plural = plural.replace(" ", "_")
+        self.group = f"isthmus.{self._plural}"
         self._targets = dict(targets)
 
     __hash__ = object.__hash__
@@ -190,6 +191,10 @@ MEMBERS = Registry(
         "stacked": "isthmus.models.stacked:StackedAE",
         "vae": "isthmus.models.vae:VAE",
         "betatc": "isthmus.models.betatc:BetaTCVAE",
+        "factorvae": "isthmus.models.factorvae:FactorVAE",
+        "dipvae": "isthmus.models.dipvae:DIPVAE",
+        "infovae": "isthmus.models.infovae:InfoVAE",
+        "hvae": "isthmus.models.hvae:HamiltonianVAE",
         "iwae": "isthmus.models.iwae:IWAE",
         "nvae": "isthmus.models.nvae:NVAE",
         "sparse": "isthmus.models.sparse:SparseAE",
@@ -198,7 +203,10 @@ MEMBERS = Registry(
         "aae": "isthmus.models.aae:AAE",
         "wae": "isthmus.models.wae:WAE",
         "made": "isthmus.models.made:MADE",
+        "slicedwae": "isthmus.models.slicedwae:SlicedWAE",
+        "rae": "isthmus.models.rae:RAE",
         "clustering": "isthmus.models.clustering:ClusteringAE",
+        "vade": "isthmus.models.vade:VaDE",
         "recurrent": "isthmus.models.recurrent:RecurrentAE",
         "vaegan": "isthmus.models.vaegan:VAEGAN",
         "deepsvdd": "isthmus.models.deepsvdd:DeepSVDD",
@@ -260,6 +268,37 @@ QUANTIZERS = Registry(
     base="isthmus.quantizers.base:QuantizerPart",
 )
 
+POSTERIORS = Registry(
+    "posterior",
+    {
+        "diagonal": "isthmus.posteriors.gaussian:Diagonal",
+        "full": "isthmus.posteriors.gaussian:Full",
+        "planar": "isthmus.posteriors.flows:Planar",
+        "iaf": "isthmus.posteriors.flows:IAF",
+    },
+    base="isthmus.posteriors.base:PosteriorPart",
+)
+
+LATENT_PRIORS = Registry(
+    "latent prior",
+    {
+        "standard": "isthmus.latent_priors.gaussian:StandardNormal",
+        "mixture": "isthmus.latent_priors.gaussian:GaussianMixture",
+        "vampprior": "isthmus.latent_priors.vampprior:VampPrior",
+        "flow": "isthmus.latent_priors.flow:FlowPrior",
+    },
+    base="isthmus.latent_priors.base:LatentPriorPart",
+)
+
+GEOMETRIES = Registry(
+    "geometry",
+    {
+        "sphere": "isthmus.geometries.sphere:Sphere",
+        "poincare": "isthmus.geometries.poincare:Poincare",
+    },
+    base="isthmus.geometries.base:Geometry",
+)
+
 SPARSITIES = Registry(
     "sparsity",
     {
@@ -317,6 +356,7 @@ PRIORS = Registry(
     {
         "mixture": "isthmus.priors.mixture:Mixture",
         "flow": "isthmus.priors.flow:Flow",
+        "two-stage": "isthmus.priors.two_stage:TwoStage",
         "diffusion": "isthmus.priors.diffusion:Diffusion",
         "pixelcnn": "isthmus.priors.pixelcnn:PixelCNN",
         "transformer": "isthmus.priors.transformer:Transformer",
@@ -340,6 +380,7 @@ DATA = Registry(
     "data set",
     {
         "digits": "isthmus.data._sources.embedded:digits",
+        "shapes": "isthmus.data._sources.shapes:shapes",
         "mnist": "isthmus.data._sources.downloads:mnist",
         "fashion-mnist": "isthmus.data._sources.downloads:fashion_mnist",
         "kmnist": "isthmus.data._sources.downloads:kmnist",

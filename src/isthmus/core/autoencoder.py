@@ -56,6 +56,13 @@ class Bottleneck(nn.Module, ABC):
         """The shape of what the decoder gets for one example: the code's, or :meth:`expand`'s."""
         return self.code_shape
 
+    @property
+    def noise_shape(self) -> Shape:
+        """The shape of the standard normal noise behind one draw of a code: the code's, if it takes
+        no more.
+        """
+        return self.code_shape
+
     def expand(self, code: Tensor) -> Tensor:
         """From codes ``(n, *code_shape)`` to what the decoder gets, ``(n, *passed_shape)``."""
         return code
@@ -69,7 +76,7 @@ class Bottleneck(nn.Module, ABC):
         """The code that is passed on in training, with its penalty and its terms.
 
         A bottleneck that draws its code takes standard normal ``noise`` of
-        ``(n or 1, *code_shape)``, or draws it.
+        ``(n or 1, *noise_shape)``, or draws it.
         """
 
     def add_condition(self, size: int) -> None:
@@ -248,7 +255,7 @@ class Autoencoder(TrainableModule):
     def loss(self, batch: Batch, noise: Tensor | None = None) -> Loss:
         """What examples cost in training, each by itself.
 
-        ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
+        ``noise``, ``(n or 1, *noise_shape)``, takes the place of the bottleneck's own draw.
         """
         seen = self.shown(batch)
         loss = self.cost(self.features_of(seen), batch, noise)

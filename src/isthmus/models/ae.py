@@ -90,6 +90,13 @@ class DeterministicBottleneck(Bottleneck):
         layers, self.code_shape = code_layers(features, latent_dim, is_map=is_map)
         self.project = nn.Sequential(*layers, activation(code_activation))
 
+    @property
+    def linear(self) -> nn.Linear:
+        """The layer from features to a code that is a vector."""
+        layer = self.project[-2]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
     def posterior(self, features: Tensor) -> Point:
         return Point(self.project(features))
 
