@@ -1034,7 +1034,7 @@ class InfoVAE(_InfoVAE):
         condition: _Condition = "none",
         code: _Code = "vector",
         alpha: float = 0.5,
-        mmd_weight: float = 100.0,
+        mmd_weight: float = 10.0,
     ) -> None: ...
 
 class MADE(_MADE):
