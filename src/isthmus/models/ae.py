@@ -22,7 +22,7 @@ from isthmus.networks import activation
 from isthmus.networks.conv import code_layers
 
 _DEAD = 0.1  # of the numbers of a rectified code: fewer are no harm
-_SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
+SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -38,7 +38,7 @@ class ActivatedCode(Estimator, ABC):
 
     @property
     def code_space(self) -> str:
-        return _SPACES.get(self.code_activation, "data")
+        return SPACES.get(self.code_activation, "data")
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
