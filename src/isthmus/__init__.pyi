@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from isthmus import compression as compression
 from isthmus import corruptions as corruptions
 from isthmus import data as data
+from isthmus import diagnosis as diagnosis
 from isthmus import divergences as divergences
 from isthmus import errors as errors
 from isthmus import explorer as explorer
@@ -30,6 +31,8 @@ from isthmus import sparsities as sparsities
 from isthmus.compression import decompress as decompress
 from isthmus.corruptions import Corruption
 from isthmus.data.steps import StepScores as StepScores
+from isthmus.diagnosis import Diagnosis as Diagnosis
+from isthmus.diagnosis import diagnose as diagnose
 from isthmus.errors import DataWarning as DataWarning
 from isthmus.errors import DivergenceError as DivergenceError
 from isthmus.errors import InputError as InputError
@@ -63,6 +66,7 @@ from isthmus.models.hvae import HamiltonianVAE as _HamiltonianVAE
 from isthmus.models.hyperprior import Hyperprior as _Hyperprior
 from isthmus.models.infovae import InfoVAE as _InfoVAE
 from isthmus.models.iwae import IWAE as _IWAE
+from isthmus.models.made import MADE as _MADE
 from isthmus.models.nvae import NVAE as _NVAE
 from isthmus.models.rae import RAE as _RAE
 from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
@@ -93,6 +97,7 @@ __all__ = [
     "AE",
     "DIPVAE",
     "IWAE",
+    "MADE",
     "MEMBERS",
     "NVAE",
     "PRIORS",
@@ -110,6 +115,7 @@ __all__ = [
     "DataWarning",
     "DeepSVDD",
     "DenoisingAE",
+    "Diagnosis",
     "DictionaryAE",
     "DivergenceError",
     "Estimator",
@@ -135,6 +141,8 @@ __all__ = [
     "corruptions",
     "data",
     "decompress",
+    "diagnose",
+    "diagnosis",
     "divergences",
     "errors",
     "evaluate",
@@ -189,13 +197,13 @@ _Likelihood: TypeAlias = Literal[
     "poisson",
     "spectral",
 ]
+_MADE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Manifold: TypeAlias = Literal["umap", "isomap"]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Posterior: TypeAlias = Literal["diagonal", "full", "planar", "iaf"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
-_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _SparseAE_Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
@@ -1032,7 +1040,55 @@ class InfoVAE(_InfoVAE):
         condition: _Condition = "none",
         code: _Code = "vector",
         alpha: float = 0.5,
-        mmd_weight: float = 100.0,
+        mmd_weight: float = 10.0,
+    ) -> None: ...
+
+class MADE(_MADE):
+    """Masked autoencoder for distribution estimation: each value is predicted from those before.
+
+    Args:
+        latent_dim: units of the last hidden layer, which are the code.
+        network: kind of network; a fully connected one, whose weights are masked.
+        orderings: orders of the values that the network learns.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 256,
+        hidden: tuple[int, ...] | None = None,
+        network: _MADE_Network | Network = "mlp",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        orderings: int = 1,
     ) -> None: ...
 
 class ManifoldClustering(_ManifoldClustering):
@@ -1227,7 +1283,7 @@ class RecurrentAE(_RecurrentAE):
         verbose: int = 1,
         latent_dim: int = 16,
         hidden: tuple[int, ...] | None = None,
-        network: _RecurrentAE_Network | Network = "recurrent",
+        network: _MADE_Network | Network = "recurrent",
         initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,

@@ -202,6 +202,7 @@ MEMBERS = Registry(
         "contractive": "isthmus.models.contractive:ContractiveAE",
         "aae": "isthmus.models.aae:AAE",
         "wae": "isthmus.models.wae:WAE",
+        "made": "isthmus.models.made:MADE",
         "slicedwae": "isthmus.models.slicedwae:SlicedWAE",
         "rae": "isthmus.models.rae:RAE",
         "clustering": "isthmus.models.clustering:ClusteringAE",
