@@ -203,6 +203,7 @@ MEMBERS = Registry(
         "vqvae": "isthmus.models.vqvae:VQVAE",
         "vqvae2": "isthmus.models.vqvae2:VQVAE2",
         "hyperprior": "isthmus.models.hyperprior:Hyperprior",
+        "ladder": "isthmus.models.ladder:LadderNetwork",
     },
 )
 

@@ -22,12 +22,15 @@ class Batch(NamedTuple):
             what says nothing, 0 or the mean of the training examples; it is not charged. None:
             everything was.
         weight: how much each counts, ``(n,)``, 1 on the average of the training set. None: alike.
+        label: the class of each, ``(n, classes)``, as one-hot numbers, for members that learn to
+            tell classes; zeros for an example without one. None: no labels at all.
     """
 
     x: Tensor
     condition: Tensor | None = None
     mask: Tensor | None = None
     weight: Tensor | None = None
+    label: Tensor | None = None
 
     @property
     def size(self) -> int:

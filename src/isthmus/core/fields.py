@@ -21,7 +21,7 @@ from typing import Any
 from isthmus.errors import InputError, unknown
 from isthmus.registry import Registry
 
-_PLAIN = ("int", "float", "bool", "str", "tuple[int, ...]", "dict[str, str]")
+_PLAIN = ("int", "float", "bool", "str", "tuple[int, ...]", "tuple[float, ...]", "dict[str, str]")
 _LARGEST = 3.4e38
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
@@ -105,6 +105,7 @@ class Field:
             "bool": "True or False",
             "str": " or ".join(map(repr, self.choices)) if self.choices else "a name",
             "tuple[int, ...]": "whole numbers such as (256, 128)",
+            "tuple[float, ...]": "numbers such as (1.0, 0.1)",
             "dict[str, str]": "names with words, such as {'age': 'number'}",
             "Callbacks": "a list of callbacks, or of their names",
             "None": "None",
@@ -130,8 +131,8 @@ class Field:
         kinds = self.alternatives
         if text.lower() == "none" and "None" in kinds:
             return None
-        for kind in ("int", "float", "bool", "tuple[int, ...]", "dict[str, str]"):
-            if kind in kinds and (value := _read(kind, text)) is not None:
+        for kind in _PLAIN:
+            if kind != "str" and kind in kinds and (value := _read(kind, text)) is not None:
                 return value
         if "str" in kinds:
             return text
@@ -265,6 +266,8 @@ def _is(kind: str, value: Any) -> bool:
             return isinstance(value, tuple | list)
         case "tuple[int, ...]":
             return isinstance(value, tuple | list) and all(_is("int", item) for item in value)
+        case "tuple[float, ...]":
+            return isinstance(value, tuple | list) and all(_is("float", item) for item in value)
         case "dict[str, str]":
             return isinstance(value, Mapping) and all(
                 isinstance(word, str) for pair in value.items() for word in pair
@@ -311,6 +314,7 @@ def _read(kind: str, text: str) -> Any:
             case "dict[str, str]":
                 return dict(_pair(part) for part in text.split(",") if part.strip())
             case _:
-                return tuple(int(part) for part in text.strip("()[] ").split(",") if part.strip())
+                number = float if "float" in kind else int
+                return tuple(number(p) for p in text.strip("()[] ").split(",") if p.strip())
     except ValueError:
         return None
