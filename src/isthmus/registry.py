@@ -204,6 +204,8 @@ MEMBERS = Registry(
         "vqvae2": "isthmus.models.vqvae2:VQVAE2",
         "hyperprior": "isthmus.models.hyperprior:Hyperprior",
         "ladder": "isthmus.models.ladder:LadderNetwork",
+        "semivae": "isthmus.models.semivae:SemiSupervisedVAE",
+        "semiaae": "isthmus.models.semiaae:SemiSupervisedAAE",
     },
 )
 

@@ -41,6 +41,7 @@ from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import Runtime, multiplying, tuned, useful_threads
 from isthmus.training.settings import TrainingSettings, seed_of
 
+
 @dataclass(repr=False, eq=False)
 class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
     r"""Classifier that starts from an autoencoder's code.

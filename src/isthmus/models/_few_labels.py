@@ -1,11 +1,21 @@
-"""What losses with a few labels share: what the labelled examples of a batch cost."""
+"""What members with a few labels share: what the labelled examples of a batch cost, and new
+examples of a class.
+"""
 
 from __future__ import annotations
 
+from abc import ABC
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from isthmus.core import sharding
+from isthmus.errors import InputError, unknown
+from isthmus.estimators.few_labels import FewLabels
 
 _LEAST = 1e-12  # of a share that is divided by
 
@@ -32,3 +42,47 @@ def labelled_cost(
     with torch.no_grad():
         wrong = (told.argmax(1) != label.argmax(1)).to(entropy.dtype) * known * scale
     return entropy, {"cross_entropy": entropy, "error": wrong}
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class SamplesClasses(FewLabels, ABC):
+    """A member whose code is a style of N(0, I), and the class as numbers behind it."""
+
+    @property
+    def code_space(self) -> str:
+        return "normal"
+
+    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
+        classes = self._sizes[1]
+        return self._styled(torch.randint(classes, (n,)), temperature)
+
+    def _new_codes(self, n: int, label: Any, given: Tensor | None, temperature: float) -> Tensor:
+        if self.prior_ is not None or label is None:
+            return super()._new_codes(n, label, given, temperature)
+        return self._styled(self._places(label, n), temperature)
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """The numbers of a style, and the classes."""
+        bottleneck: Any = self.module_.bottleneck
+        return cast("tuple[int, int]", (bottleneck.latent_dim, bottleneck.classes))
+
+    def _styled(self, places: Tensor, temperature: float) -> Tensor:
+        """Codes of some classes, each with a style that is drawn."""
+        latent_dim, classes = self._sizes
+        style = temperature * torch.randn(len(places), latent_dim)
+        return torch.cat([style, one_hot(places, classes).to(style)], 1)
+
+    def _places(self, label: Any, n: int) -> Tensor:
+        """The class of each new example, of one label or of n, among the known ones, ``(n,)``."""
+        known, given = self.classes_.tolist(), np.asarray(label)
+        if given.shape not in ((), (n,)):
+            raise InputError(
+                f"label has the shape {given.shape}: give one label, or one for each of the {n}"
+                " examples."
+            )
+        for value in np.unique(given).tolist():
+            if value not in known:
+                raise unknown("label", str(value), [str(each) for each in known])
+        wanted = np.broadcast_to(given, (n,)).tolist()
+        return torch.tensor([known.index(value) for value in wanted])

@@ -93,19 +93,14 @@ class AdversarialBottleneck(Bottleneck):
         self.inner = DeterministicBottleneck(features, latent_dim, is_map=is_map)
         self.code_shape = self.inner.code_shape
         self.weight, self.learning_rate = weight, learning_rate
-        sizes = [math.prod(self.code_shape), *hidden]
-        layers = [
-            layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))
-        ]
-        # (n, numbers of a code) -> (n,)
-        self.critic = nn.Sequential(*layers, nn.Linear(sizes[-1], 1), nn.Flatten(0))
+        self.critic = critic_of(math.prod(self.code_shape), hidden)
 
     def posterior(self, features: Tensor) -> Point:
         return self.inner.posterior(features)
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.inner(features).z
-        adversary = F.softplus(-self.critic(z.flatten(1)))  # −log D(z), of the critic's logits
+        adversary = fooling(self.critic, z.flatten(1))
         return Code(z, self.weight * adversary, {"adversary": adversary})
 
     def adversaries(self, module: Autoencoder) -> tuple[Adversary, ...]:
@@ -114,5 +109,22 @@ class AdversarialBottleneck(Bottleneck):
     def critic_loss(self, made: Pass) -> Loss:
         """The critic's loss: −log D of a draw of the prior, and −log(1 − D) of the code."""
         z = made.code.z.flatten(1)
-        loss = F.softplus(-self.critic(sharding.randn_like(z))) + F.softplus(self.critic(z))
+        loss = telling(self.critic, sharding.randn_like(z), z)
         return Loss(loss, {"critic": loss})
+
+
+def critic_of(width: int, hidden: tuple[int, ...]) -> nn.Module:
+    """A critic, from ``width`` numbers to the logit of being drawn: ``(n, width)`` to ``(n,)``."""
+    sizes = [width, *hidden]
+    layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], 1), nn.Flatten(0))
+
+
+def fooling(critic: nn.Module, code: Tensor) -> Tensor:
+    """−log D of codes, ``(n,)``: what an encoder pays for being told."""
+    return F.softplus(-critic(code))
+
+
+def telling(critic: nn.Module, drawn: Tensor, code: Tensor) -> Tensor:
+    """−log D of what was drawn, and −log(1 − D) of codes, ``(n,)``: what a critic pays."""
+    return fooling(critic, drawn) + F.softplus(critic(code))
