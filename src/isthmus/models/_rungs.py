@@ -141,7 +141,7 @@ class LadderBottleneck(Bottleneck):
 
     @property
     def passed_shape(self) -> Shape:
-        return (prod(self.features_shape),)
+        return self.features_shape
 
     def posterior(self, features: Tensor) -> Point:
         return Point(self.climb(features)[self.place].z)
@@ -165,7 +165,7 @@ class LadderBottleneck(Bottleneck):
         return found
 
     def expand(self, code: Tensor) -> Tensor:
-        """The features that a code alone suggests, ``(n, features)``."""
+        """The features that a code alone suggests, ``(n, *features)``."""
         layers: list[Tensor | None] = [None] * len(self.combinators)
         layers[self.place + 1] = top = code
         if self.classes:
@@ -192,7 +192,7 @@ class LadderBottleneck(Bottleneck):
             found.insert(0, estimate)
             if place > 0:
                 u = self.down[place - 1](estimate)
-        return found
+        return [found[0].unflatten(1, self.features_shape), *found[1:]]
 
     def class_logits(self, top: Tensor) -> Tensor:
         """The logits of the classes, of the uppermost layer, each ``(n, classes)``."""
