@@ -122,21 +122,22 @@ def table(lines: list[dict[str, Any]]) -> str:
     """The last measurement of each prior, guidance and device, as a table for the page."""
     last = {(line["prior"], line.get("guidance"), line["device"]): line for line in lines}
     rows = [
-        "| | trained on | bits | recognised | spread | Fréchet distance | s / 1,000 |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| | on | trained on | bits | draws | recognised | spread | Fréchet distance | s / 1,000 |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for line in last.values():
         name = {OWN: "`pixelcnn`, prepared"}.get(line["prior"], f"`{line['prior']}`")
         name = name if "guidance" in line else line["prior"]
         name += f", guidance {line['guidance']:g}" if line.get("guidance") else ""
-        name += "" if line["device"] == "CPU" else f" ({line['device']})"
+        place = line["device"].removeprefix("NVIDIA ").split()[0]  # such as H100
         most = "≤ " if line.get("is_bound") else ""
         bits = f"{most}{line['bits_per_dim']:.4f}" if "bits_per_dim" in line else ""
         shown = f"{line['images']:,}, {line['epochs']} epochs" if "images" in line else ""
         seconds = f"{line['seconds_per_1000']:.1f}" if "seconds_per_1000" in line else ""
+        draws = f"{line.get('draws', 1000):,}"  # a thousand in the first lines, which do not say it
         rows.append(
-            f"| {name} | {shown} | {bits} | {line['recognised']:.1%} | {line['spread']:.1%} |"
-            f" {line['frechet']:.1f} | {seconds} |"
+            f"| {name} | {place} | {shown} | {bits} | {draws} | {line['recognised']:.1%} |"
+            f" {line['spread']:.1%} | {line['frechet']:.1f} | {seconds} |"
         )
     return "\n".join(rows)
 

@@ -15,6 +15,7 @@ import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.forward import Level
 from isthmus.priors import Masked
+from isthmus.priors._attending import AttentionSize
 from isthmus.priors.masked import HiddenTransformer, MaskedSampler
 
 PAIR = (Level((2,), 3),)
@@ -65,7 +66,8 @@ def test_the_bound_is_the_entropy_of_what_was_learnt(of_pairs: Masked) -> None:
 
 def untrained(size: int = 5, steps: int = 12, grid: tuple[int, ...] = (7, 7)) -> MaskedSampler:
     torch.manual_seed(0)
-    network = HiddenTransformer(Level(grid, size), (), 2, 8, 1, 2, 0.0)
+    large = AttentionSize(condition_size=2, channels=8, layers=1, heads=2)
+    network = HiddenTransformer(large, Level(grid, size), ())
     return MaskedSampler(
         [network], steps=steps, choice_temperature=1.0, guidance=0.0, top_p=1.0
     ).eval()

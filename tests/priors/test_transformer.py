@@ -10,6 +10,7 @@ from torch.nn import functional
 import isthmus as ist
 from isthmus.core.forward import Level
 from isthmus.priors import Transformer
+from isthmus.priors._attending import AttentionSize
 from isthmus.priors._attention import Rotary, backwards, turned
 from isthmus.priors.transformer import CausalTransformer
 
@@ -27,7 +28,8 @@ def test_a_window_is_a_band_below_the_diagonal(window: int, length: int) -> None
 @pytest.mark.parametrize("layers", [1, 2])
 def test_layers_together_look_back_as_far_as_their_windows(layers: int) -> None:
     torch.manual_seed(0)
-    network = CausalTransformer(Level((20,), 3), (), 0, 8, layers, 2, 4, 0.0).double().eval()
+    size = AttentionSize(condition_size=0, channels=8, layers=layers, heads=2)
+    network = CausalTransformer(size, Level((20,), 3), (), context=4).double().eval()
     indices = torch.zeros(1, 20, dtype=torch.int64)
     changed = []
     with torch.no_grad():

@@ -59,7 +59,7 @@ class AutoregressivePrior(IndexPrior, ABC):
 
     @property
     def _rows(self) -> int:
-        copies = max(1, self._condition_size) if self.guidance > 0 else 1  # see Guide
+        copies = max(1, self.condition_size) if self.guidance > 0 else 1  # see Guide
         return max(1, super()._rows // copies)
 
 

@@ -142,15 +142,6 @@ def places(level: Level) -> int:
     return prod(level.grid)
 
 
-def require_heads(channels: int, heads: int) -> None:
-    """Refuse channels that attentions cannot share, in fours: a pair of numbers for each axis."""
-    if channels % (4 * heads):
-        raise InputError(
-            f"channels={channels} cannot be shared by heads={heads}: give a multiple of"
-            f" {4 * heads}."
-        )
-
-
 def split_levels(codes: Tensor, levels: Sequence[Level]) -> list[Tensor]:
     """The indices ``(n, places)`` of each level of flat codes ``(n, total)``."""
     return list(codes.split([places(level) for level in levels], 1))

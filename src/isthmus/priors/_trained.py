@@ -72,7 +72,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         return 512
 
     @property
-    def _condition_size(self) -> int:
+    def condition_size(self) -> int:
         """How many numbers say of which class a code is; 0 without labels."""
         return 0 if self.classes_ is None else len(self.classes_.names)
 
@@ -81,7 +81,7 @@ class TrainedPrior(Prior, TrainingSettings, ABC):
         return self._epochs
 
     def _one_hot(self, classes: Tensor | None) -> Tensor | None:
-        return None if classes is None else one_hot(classes, self._condition_size).float()
+        return None if classes is None else one_hot(classes, self.condition_size).float()
 
     def _learn(self, codes: Tensor, classes: Tensor | None, seed: int) -> None:
         runtime = SingleProcess(self.device, self.precision)  # alike in every process

@@ -126,7 +126,7 @@ class Diffusion(TrainedPrior):
     def _density(self) -> Density:
         return DiffusionDensity(
             self.code_shape_,
-            self._condition_size,
+            self.condition_size,
             NOISINGS[self.objective](),
             width=self.width,
             blocks=self.blocks,

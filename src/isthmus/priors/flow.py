@@ -59,7 +59,7 @@ class Flow(TrainedPrior):
             raise missing_extra("zuko", "flows", "the prior Flow") from error
         size = prod(self.code_shape_)
         # A map that depends on nothing has bare parameters, which learn far more slowly.
-        context = max(1, self._condition_size)
+        context = max(1, self.condition_size)
         shared = {"transforms": self.transforms, "hidden_features": self.hidden}
         flow = (
             NSF(size, context, bins=self.bins, **shared)

@@ -15,23 +15,16 @@ from isthmus.core.fields import field
 from isthmus.core.forward import Level
 from isthmus.core.objectives import Loss
 from isthmus.core.randomness import drawing_nothing
-from isthmus.priors._attention import AttentionBlock, Rotary, everywhere
-from isthmus.priors._indices import (
-    IndexPrior,
-    LevelNetwork,
-    chosen,
-    places,
-    require_heads,
-    split_levels,
-    start_small,
-)
+from isthmus.priors._attending import AttentionNetwork, AttentionPrior, AttentionSize
+from isthmus.priors._attention import everywhere
+from isthmus.priors._indices import chosen, places, split_levels
 from isthmus.priors._trained import Sampler
 
 _UNTOLD = 0.1  # share of the examples that are learnt without their class, for guidance
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Masked(IndexPrior):
+class Masked(AttentionPrior):
     r"""Masked transformer over a quantised member's indices, drawn in parallel (MaskGIT).
 
     A transformer that attends everywhere learns indices that are hidden, from those that are not:
@@ -73,9 +66,6 @@ class Masked(IndexPrior):
 
     has_log_prob = False
 
-    channels: int = field(128, "channels of every layer", low=1)
-    layers: int = field(4, "layers of attention of each level's network", low=1)
-    heads: int = field(4, "attentions side by side in a layer, which share its channels", low=1)
     steps: int = field(
         12, "steps in which the indices of a level are drawn", low=1, afterwards=True
     )
@@ -94,15 +84,7 @@ class Masked(IndexPrior):
 
     def _density(self) -> MaskedSampler:
         networks = [
-            HiddenTransformer(
-                level,
-                self.levels_[:i],
-                self._condition_size,
-                self.channels,
-                self.layers,
-                self.heads,
-                self.dropout,
-            )
+            HiddenTransformer(self._size, level, self.levels_[:i])
             for i, level in enumerate(self.levels_)
         ]
         return MaskedSampler(
@@ -113,38 +95,19 @@ class Masked(IndexPrior):
             top_p=self.top_p,
         )
 
-    def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
-        super()._admit(codes, levels)
-        require_heads(self.channels, self.heads)
 
-
-class HiddenTransformer(LevelNetwork):
+class HiddenTransformer(AttentionNetwork):
     """The transformer of one level: what hidden indices may be, given those that are not.
 
     Args:
+        size: how large it is.
         level: its grid and the number of its entries.
         above: the levels that it may see as a whole.
-        condition_size: numbers of a condition, one for each class; 0 without.
-        channels, layers, heads, dropout: as the fields of :class:`Masked`.
     """
 
-    def __init__(
-        self,
-        level: Level,
-        above: Sequence[Level],
-        condition_size: int,
-        channels: int,
-        layers: int,
-        heads: int,
-        dropout: float,
-    ) -> None:
-        super().__init__(level, above, condition_size, channels)
-        start_small(self)
-        self.hidden = nn.Parameter(torch.zeros(channels))
-        self.turns = Rotary(self.shape, channels // heads)
-        self.blocks = nn.ModuleList(AttentionBlock(channels, heads, dropout) for _ in range(layers))
-        self.logits = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, level.size))
-        self.dropout = nn.Dropout(dropout)
+    def __init__(self, size: AttentionSize, level: Level, above: Sequence[Level]) -> None:
+        super().__init__(size, level, above)
+        self.hidden = nn.Parameter(torch.zeros(size.channels))
 
     def forward(
         self,
@@ -156,11 +119,7 @@ class HiddenTransformer(LevelNetwork):
         """Logits ``(n, places, size)`` from the indices ``(n, places)`` that are not hidden."""
         seen = self.entries(indices).where(~is_hidden[..., None], self.hidden)
         told = self.context(above, condition).flatten(2).mT  # (n or 1, places, channels)
-        x, turns = self.dropout(seen + told), self.turns()
-        for block in self.blocks:
-            x = block(x, turns, everywhere)
-        logits: Tensor = self.logits(x)
-        return logits
+        return self.attended(seen + told, everywhere)
 
 
 class MaskedSampler(Sampler):

@@ -57,7 +57,7 @@ class PixelCNN(AutoregressivePrior):
         return GatedPixelCNN(
             level,
             above,
-            self._condition_size,
+            self.condition_size,
             self.channels,
             self.layers,
             self.reach,

@@ -13,13 +13,14 @@ from torch.nn import functional
 
 from isthmus.core.fields import field
 from isthmus.core.forward import Level
-from isthmus.priors._attention import AttentionBlock, Rotary, backwards
+from isthmus.priors._attending import AttentionNetwork, AttentionPrior, AttentionSize
+from isthmus.priors._attention import AttentionBlock, backwards
 from isthmus.priors._autoregressive import AutoregressivePrior, CausalNetwork
-from isthmus.priors._indices import places, require_heads, start_small
+from isthmus.priors._indices import places
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Transformer(AutoregressivePrior):
+class Transformer(AttentionPrior, AutoregressivePrior):
     r"""Causal transformer over a quantised member's indices: each attends to those before it.
 
     .. math:: p(z) = \prod_l \prod_i p(z_{l,i} \mid z_{l,1}, \dots, z_{l,i-1},
@@ -56,66 +57,32 @@ class Transformer(AutoregressivePrior):
         (5, 1, 8, 8)
     """
 
-    channels: int = field(128, "channels of every layer", low=1)
-    layers: int = field(4, "layers of attention of each level's network", low=1)
-    heads: int = field(4, "attentions side by side in a layer, which share its channels", low=1)
     context: int = field(512, "places that a layer looks back over", low=1)
 
     def _network(self, level: Level, above: Sequence[Level]) -> CausalTransformer:
-        return CausalTransformer(
-            level,
-            above,
-            self._condition_size,
-            self.channels,
-            self.layers,
-            self.heads,
-            self.context,
-            self.dropout,
-        )
-
-    def _admit(self, codes: Tensor, levels: Sequence[Level]) -> None:
-        super()._admit(codes, levels)
-        require_heads(self.channels, self.heads)
+        return CausalTransformer(self._size, level, above, self.context)
 
 
-class CausalTransformer(CausalNetwork):
-    """The transformer of one level.
+class CausalTransformer(AttentionNetwork, CausalNetwork):
+    """The transformer of one level: each place attends to those before it.
 
     Args:
+        size: how large it is.
         level: its grid and the number of its entries.
         above: the levels that it may see as a whole.
-        condition_size: numbers of a condition, one for each class; 0 without.
-        channels, layers, heads, context, dropout: as the fields of :class:`Transformer`.
+        context: as the field of :class:`Transformer`.
     """
 
     def __init__(
-        self,
-        level: Level,
-        above: Sequence[Level],
-        condition_size: int,
-        channels: int,
-        layers: int,
-        heads: int,
-        context: int,
-        dropout: float,
+        self, size: AttentionSize, level: Level, above: Sequence[Level], context: int
     ) -> None:
-        super().__init__(level, above, condition_size, channels)
-        start_small(self)
+        super().__init__(size, level, above)
         self.window = min(context, places(level))
-        self.start = nn.Parameter(torch.zeros(channels))
-        self.turns = Rotary(self.shape, channels // heads)
-        self.blocks = nn.ModuleList(AttentionBlock(channels, heads, dropout) for _ in range(layers))
-        self.logits = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, level.size))
-        self.dropout = nn.Dropout(dropout)
+        self.start = nn.Parameter(torch.zeros(size.channels))
 
     def forward(self, indices: Tensor, above: Sequence[Tensor], condition: Tensor | None) -> Tensor:
         before = functional.pad(self.entries(indices[:, :-1]), (0, 0, 1, 0))
-        x = self.dropout(before + self.told(above, condition))  # (n, places, channels)
-        turns, attend = self.turns(), backwards(self.window)
-        for block in self.blocks:
-            x = block(x, turns, attend)
-        logits: Tensor = self.logits(x)
-        return logits
+        return self.attended(before + self.told(above, condition), backwards(self.window))
 
     def steps(self, n: int, above: Sequence[Tensor], condition: Tensor | None) -> CachedSteps:
         return CachedSteps(self, n, self.told(above, condition))
