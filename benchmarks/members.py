@@ -500,6 +500,9 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         vqvae,
         vqvae2,
         hyperprior,
+        ladder,
+        semivae,
+        semiaae,
         nvae,
     )
 }

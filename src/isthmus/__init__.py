@@ -30,6 +30,8 @@ _NAMES = {
     "decompress": "isthmus.compression",
     "Comparison": "isthmus.report",
     "compare": "isthmus.report",
+    "LabelCurves": "isthmus.report",
+    "label_curves": "isthmus.report",
     "evaluate": "isthmus.metrics",
     "explore": "isthmus.explorer",
 }

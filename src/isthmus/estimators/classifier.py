@@ -92,7 +92,9 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         runtime = runtime or choose_runtime(self.device, self.precision)
         seed = int(runtime.agreed([seed_of(self.random_state)])[0])
         X = incoming(X)
-        given = Labelled.of(X.y if y is None and isinstance(X, Part) else y, type(self).__name__)
+        given = Labelled.of(
+            X.labels if y is None and isinstance(X, Part) else y, type(self).__name__
+        )
         given = given.few(self.n_labels, seed)
         self.classes_, y_known = np.unique(given.labels, return_inverse=True)
         if isinstance(self.member, FrozenEstimator):

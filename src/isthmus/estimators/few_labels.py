@@ -150,7 +150,7 @@ class FewLabels(ClassifierMixin, Estimator, ABC):
 
     def _said(self, X: Any, y: Any) -> Labelled | None:
         """The labels of examples; None where nothing is said of them."""
-        y = X.y if y is None and isinstance(X, Part) else y
+        y = X.labels if y is None and isinstance(X, Part) else y
         return None if y is None else Labelled.of(y, type(self).__name__)
 
     def _with_labels(
