@@ -172,7 +172,7 @@ _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
 _RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
-_Schedule: TypeAlias = Literal["constant", "cosine"]
+_Schedule: TypeAlias = Literal["constant", "cosine", "linear"]
 _Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
 _Variant: TypeAlias = Literal["dec", "idec"]
 

@@ -295,6 +295,7 @@ SCHEDULES = Registry(
     {
         "constant": "isthmus.training.schedules:Constant",
         "cosine": "isthmus.training.schedules:Cosine",
+        "linear": "isthmus.training.schedules:Linear",
     },
     base="isthmus.training.schedules:Schedule",
 )
