@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from isthmus.training.schedules import Constant, Cosine, Linear
+from isthmus.training.schedules import Linear
 
 
 def test_linear_stays_and_then_falls_on_a_line() -> None:
@@ -14,10 +14,3 @@ def test_linear_stays_and_then_falls_on_a_line() -> None:
     found = [schedule.factor(share) for share in (0.0, 0.5, 0.75, 1.0)]
     np.testing.assert_allclose(found, [1.0, 1.0, 0.55, 0.1])
     assert math.isclose(Linear().factor(5 / 6), 0.5)
-
-
-def test_cosine_rises_and_falls() -> None:
-    schedule = Cosine(warmup=0.2, final=0.0)
-    found = [schedule.factor(share) for share in (0.1, 0.2, 0.6, 1.0)]
-    np.testing.assert_allclose(found, [0.5, 1.0, 0.5, 0.0], atol=1e-12)
-    assert Constant().factor(0.7) == 1.0

@@ -28,7 +28,7 @@ LADDER: dict[str, Any] = {
 
 def _error(model: Any, bench: Bench) -> float:
     """The test error in per cent."""
-    return 100 * float(np.mean(model.predict(bench.data.test.x) != bench.data.test.labels))
+    return 100 * float(np.mean(model.predict(bench.data.test.x) != bench.data.test.y))
 
 
 @row(

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from isthmus.core.records import Record
+from isthmus.data.datasets import Part
 from isthmus.data.rows import is_missing, narrowed, read_labels
 from isthmus.errors import DataWarning, InputError
 
@@ -90,6 +91,15 @@ class Labelled:
             place[own] = np.arange(len(own))
         chosen = np.sort(order[np.argsort(place[order], kind="stable")[:count]])
         return type(self)(self.rows[chosen], self.labels[chosen], self.n)
+
+
+def labels_of(part: Part) -> np.ndarray | None:
+    """The label of each example of a part, ``(n,)``: names where classes have some, and whole
+    numbers where these are their names.
+    """
+    if part.classes == tuple(map(str, range(len(part.classes or ())))):
+        return part.y
+    return part.labels
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from isthmus.core.objectives import Loss, Objective, Side, Stage, TrainableModul
 from isthmus.core.parts import Configurable
 from isthmus.core.randomness import alone
 from isthmus.data.datasets import Part
-from isthmus.data.few_labels import Labelled
+from isthmus.data.few_labels import Labelled, labels_of
 from isthmus.data.incoming import incoming
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
@@ -93,7 +93,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         seed = int(runtime.agreed([seed_of(self.random_state)])[0])
         X = incoming(X)
         given = Labelled.of(
-            X.labels if y is None and isinstance(X, Part) else y, type(self).__name__
+            labels_of(X) if y is None and isinstance(X, Part) else y, type(self).__name__
         )
         given = given.few(self.n_labels, seed)
         self.classes_, y_known = np.unique(given.labels, return_inverse=True)

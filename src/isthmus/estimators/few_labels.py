@@ -20,7 +20,7 @@ from isthmus.data._mixing import Mixing
 from isthmus.data.batches import StoreBatches
 from isthmus.data.datasets import Part
 from isthmus.data.examples import Examples, as_batches
-from isthmus.data.few_labels import Classes, Labelled
+from isthmus.data.few_labels import Classes, Labelled, labels_of
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError
@@ -37,6 +37,11 @@ class TellsClasses(Protocol):
 
     def logits(self, features: Tensor) -> Tensor:
         """The logits of the classes, ``(n, classes)``, of features ``(n, *features)``."""
+
+
+def accuracy(told: np.ndarray, y: Any) -> float:
+    """The share of classes that are told rightly, by their names: 3 and "3" are the same."""
+    return float(np.mean(told.astype(str) == np.asarray(y).astype(str)))
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -104,7 +109,7 @@ class FewLabels(ClassifierMixin, Estimator, ABC):
         """
         if y is None:
             return float(self.score_samples(X).mean())
-        return float(np.mean(self.predict(X) == np.asarray(y)))
+        return accuracy(self.predict(X), y)
 
     def __sklearn_tags__(self) -> Tags:
         """Labels may lack, and few epochs make no good classifier."""
@@ -150,7 +155,7 @@ class FewLabels(ClassifierMixin, Estimator, ABC):
 
     def _said(self, X: Any, y: Any) -> Labelled | None:
         """The labels of examples; None where nothing is said of them."""
-        y = X.labels if y is None and isinstance(X, Part) else y
+        y = labels_of(X) if y is None and isinstance(X, Part) else y
         return None if y is None else Labelled.of(y, type(self).__name__)
 
     def _with_labels(

@@ -75,14 +75,14 @@ class SamplesClasses(FewLabels, ABC):
 
     def _places(self, label: Any, n: int) -> Tensor:
         """The class of each new example, of one label or of n, among the known ones, ``(n,)``."""
-        known, given = self.classes_.tolist(), np.asarray(label)
+        known, given = [str(each) for each in self.classes_.tolist()], np.asarray(label)
         if given.shape not in ((), (n,)):
             raise InputError(
                 f"label has the shape {given.shape}: give one label, or one for each of the {n}"
                 " examples."
             )
-        for value in np.unique(given).tolist():
-            if value not in known:
-                raise unknown("label", str(value), [str(each) for each in known])
-        wanted = np.broadcast_to(given, (n,)).tolist()
-        return torch.tensor([known.index(value) for value in wanted])
+        wanted = [str(each) for each in np.broadcast_to(given, (n,)).tolist()]
+        for name in sorted(set(wanted)):
+            if name not in known:
+                raise unknown("label", name, known)
+        return torch.tensor([known.index(name) for name in wanted])

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from sklearn.base import clone
 
 from isthmus.data.datasets import Data
+from isthmus.data.few_labels import labels_of
 from isthmus.errors import InputError
 from isthmus.estimators.classifier import AutoencoderClassifier
 from isthmus.estimators.few_labels import FewLabels
@@ -105,4 +106,4 @@ def _classifier(given: Classifier | str) -> Classifier:
 def _error(model: Classifier, data: Data, count: int, seed: int) -> float:
     """The test error of a copy that learns from so many labels."""
     trained = clone(model).set_params(n_labels=count, random_state=seed).fit(data.train)
-    return float(np.mean(trained.predict(data.test.x) != data.test.labels))
+    return float(np.mean(trained.predict(data.test.x) != labels_of(data.test)))
