@@ -436,7 +436,7 @@ def _restyled(member: str, **values: Any) -> Figure:
         member,
         n_labels=100,
         latent_dim=8,
-        epochs=15,
+        epochs=10,
         batch_size=200,
         learning_rate=2e-3,
         schedule="cosine",
