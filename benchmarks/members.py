@@ -157,12 +157,21 @@ def sparse() -> list[Figure]:
     model = trained(
         "sparse", latent_dim=64, hidden=(), sparsity_weight=0.2, learning_rate=2e-3, epochs=40
     )
-    weights = (
-        next(p for p in model.module_.decoder.parameters() if p.ndim == 2)
-        .detach()
-        .numpy()
-        .T.reshape(-1, 1, 28, 28)
-    )
+    weights = next(p for p in model.module_.decoder.parameters() if p.ndim == 2).detach().T
+    return _units(model, weights.numpy(), "SparseAE on MNIST: its units, the most used first")
+
+
+def dictionary() -> list[Figure]:
+    """The atoms, and what examples are made of."""
+    part = ist.sparsities.BatchTopK(k=6)
+    model = trained("dictionary", latent_dim=128, sparsity=part, learning_rate=5e-3, epochs=20)
+    atoms = model.module_.decoder.unit.detach().numpy()
+    return _units(model, atoms, "DictionaryAE on MNIST: its atoms, the most used first")
+
+
+def _units(model: Any, weights: np.ndarray, title: str) -> list[Figure]:
+    """The weights of units, ``(units, 784)``, as stamps, and the strongest units of some digits."""
+    weights = weights.reshape(-1, 1, 28, 28)
     lit = DATA.train.x.mean(axis=0) > 0.01  # weights of the other pixels mean nothing
     reach = np.quantile(np.abs(weights[:, lit]), 0.99, axis=1)[:, None, None, None]
     stamps = (0.5 + 0.5 * lit * weights / reach).clip(0, 1).astype(np.float32)
@@ -171,9 +180,8 @@ def sparse() -> list[Figure]:
     largest = np.argsort(-model.transform(x), axis=1)[:, :6]
     rows = [x[:, None], model.reconstruct(x)[:, None], stamps[largest]]
     parts = np.concatenate(rows, axis=1)  # (8, 8, 1, 28, 28)
-    left = tiled(stamps[np.argsort(-used)], "SparseAE on MNIST: its units, the most used first")
     return [
-        left,
+        tiled(stamps[np.argsort(-used)[:64]], title),
         tiled(parts.reshape(-1, 1, 28, 28), "Original, reconstruction, its 6 strongest units"),
     ]
 
@@ -489,6 +497,7 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         betatc,
         iwae,
         sparse,
+        dictionary,
         denoising,
         contractive,
         aae,

@@ -24,6 +24,7 @@ ORDER = (  # a room knows those of its own line and of the lines above it
         "corruptions",
         "divergences",
         "judges",
+        "sparsities",
     ),
     ("training",),
     ("priors",),

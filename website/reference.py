@@ -20,6 +20,7 @@ _GROUPS = {  # of the first page; what is in none of them is a test's failure
     "Parts of a model": (
         *("isthmus.models", "isthmus.networks", "isthmus.likelihoods", "isthmus.quantizers"),
         *("isthmus.priors", "isthmus.corruptions", "isthmus.divergences", "isthmus.judges"),
+        "isthmus.sparsities",
     ),
     "Training": tuple(f"isthmus.{name}" for name in public.OTHERS),
     "Around it": (

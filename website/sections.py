@@ -99,6 +99,7 @@ def sections() -> tuple[Section, ...]:
                     "conditions",
                     "maps",
                     "judges",
+                    "dictionaries",
                     "priors",
                     "outliers",
                     "tables",

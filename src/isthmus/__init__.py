@@ -52,6 +52,7 @@ _SUBMODULES = (
     "quantizers",
     "registry",
     "report",
+    "sparsities",
 )
 
 __all__ = [

@@ -23,6 +23,7 @@ from isthmus import priors as priors
 from isthmus import quantizers as quantizers
 from isthmus import registry as registry
 from isthmus import report as report
+from isthmus import sparsities as sparsities
 from isthmus.compression import decompress as decompress
 from isthmus.corruptions import Corruption
 from isthmus.data.steps import StepScores as StepScores
@@ -49,6 +50,7 @@ from isthmus.models.clustering import ClusteringAE as _ClusteringAE
 from isthmus.models.contractive import ContractiveAE as _ContractiveAE
 from isthmus.models.deepsvdd import DeepSVDD as _DeepSVDD
 from isthmus.models.denoising import DenoisingAE as _DenoisingAE
+from isthmus.models.dictionary import DictionaryAE as _DictionaryAE
 from isthmus.models.hyperprior import Hyperprior as _Hyperprior
 from isthmus.models.iwae import IWAE as _IWAE
 from isthmus.models.ladder import LadderNetwork as _LadderNetwork
@@ -71,6 +73,7 @@ from isthmus.report import Comparison as Comparison
 from isthmus.report import LabelCurves as LabelCurves
 from isthmus.report import compare as compare
 from isthmus.report import label_curves as label_curves
+from isthmus.sparsities import SparsityPart
 from isthmus.training.callbacks.base import Callbacks
 from isthmus.training.optimizers import OptimizerPart
 from isthmus.training.schedules import Schedule
@@ -96,6 +99,7 @@ __all__ = [
     "DataWarning",
     "DeepSVDD",
     "DenoisingAE",
+    "DictionaryAE",
     "DivergenceError",
     "Estimator",
     "Hyperprior",
@@ -137,6 +141,7 @@ __all__ = [
     "report",
     "restore_sound",
     "score_steps",
+    "sparsities",
     "windows_for",
 ]
 
@@ -173,7 +178,8 @@ _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
 _RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
 _Schedule: TypeAlias = Literal["constant", "cosine", "linear"]
-_Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
+_SparseAE_Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
+_Sparsity: TypeAlias = Literal["topk", "batch-topk", "jumprelu", "gated", "l1"]
 _Variant: TypeAlias = Literal["dec", "idec"]
 
 class AAE(_AAE):
@@ -582,6 +588,66 @@ class DenoisingAE(_DenoisingAE):
         judge: _Judge | Judge | None = None,
         code_activation: _CodeActivation = "linear",
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] = "gaussian",
+    ) -> None: ...
+
+class DictionaryAE(_DictionaryAE):
+    """Dictionary: x as a sum of few atoms out of many, as sparse autoencoders of language models.
+
+    Args:
+        latent_dim: units of the dictionary, often several times the columns.
+        hidden: units of hidden layers in front of the units; none of them: a linear encoder.
+        network: kind of network in front of the units.
+        sparsity: which units an example uses.
+        prefixes: numbers of first units that must reconstruct x by themselves too (Matryoshka).
+        inputs: columns that are read, the first ones, where the others are to be predicted
+            (transcoder); none: all are read and reconstructed.
+        auxiliary_weight: weight of what dead units learn to reconstruct.
+        auxiliary_units: dead units that an example uses for that.
+        dead_after: examples without activity after which a unit is dead.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 256,
+        hidden: tuple[int, ...] | None = (),
+        network: _Network | Network = "mlp",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        sparsity: _Sparsity | SparsityPart = "topk",
+        prefixes: tuple[int, ...] = (),
+        inputs: int | None = None,
+        auxiliary_weight: float = 0.03125,
+        auxiliary_units: int = 64,
+        dead_after: int = 10000,
     ) -> None: ...
 
 class Hyperprior(_Hyperprior):
@@ -1037,7 +1103,7 @@ class SparseAE(_SparseAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
-        sparsity: _Sparsity = "l1",
+        sparsity: _SparseAE_Sparsity = "l1",
         sparsity_weight: float = 0.1,
         target: float = 0.05,
         k: int = 8,

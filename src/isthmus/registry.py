@@ -36,7 +36,8 @@ class Registry(Mapping[str, Any]):
 
     def __init__(self, kind: str, targets: Mapping[str, str], base: str = "") -> None:
         self.kind, self.base = kind, base
-        self.group = f"isthmus.{kind.replace(' ', '_')}s"
+        self._plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        self.group = f"isthmus.{self._plural.replace(' ', '_')}"
         self._targets = dict(targets)
 
     __hash__ = object.__hash__
@@ -99,7 +100,7 @@ class Registry(Mapping[str, Any]):
                 return name
         raise InputError(
             f"{cls.__qualname__} is not registered, so a run of it could not be loaded: call"
-            f" isthmus.registry.{self.kind.upper()}S.add('{cls.__name__.lower()}', '{wanted}')"
+            f" isthmus.registry.{self._plural.upper()}.add('{cls.__name__.lower()}', '{wanted}')"
             " first."
         )
 
@@ -206,6 +207,7 @@ MEMBERS = Registry(
         "ladder": "isthmus.models.ladder:LadderNetwork",
         "semivae": "isthmus.models.semivae:SemiSupervisedVAE",
         "semiaae": "isthmus.models.semiaae:SemiSupervisedAAE",
+        "dictionary": "isthmus.models.dictionary:DictionaryAE",
     },
 )
 
@@ -258,6 +260,18 @@ QUANTIZERS = Registry(
         "lfq": "isthmus.quantizers.lookup_free:LFQ",
     },
     base="isthmus.quantizers.base:QuantizerPart",
+)
+
+SPARSITIES = Registry(
+    "sparsity",
+    {
+        "topk": "isthmus.sparsities.largest:TopK",
+        "batch-topk": "isthmus.sparsities.largest:BatchTopK",
+        "jumprelu": "isthmus.sparsities.penalised:JumpReLU",
+        "gated": "isthmus.sparsities.penalised:Gated",
+        "l1": "isthmus.sparsities.penalised:L1",
+    },
+    base="isthmus.sparsities.base:SparsityPart",
 )
 
 CORRUPTIONS = Registry(

@@ -102,6 +102,18 @@ def test_every_quantizer_is_live(evaluator: Any, quantizer: str) -> None:
         torch.testing.assert_close(mine, theirs.flatten().float(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("sparsity", list(ist.registry.SPARSITIES))
+def test_every_sparsity_is_live(evaluator: Any, sparsity: str) -> None:
+    torch.manual_seed(0)
+    module = ist.DictionaryAE(sparsity=sparsity, latent_dim=40).build(SHAPE).eval()
+    part, x = Encoding(module, torch.ones(1), torch.zeros(1)), torch.rand(1, *SHAPE)
+    with torch.no_grad():
+        (expected,) = part(x)
+    (found,) = in_the_browser(evaluator, part, x)
+    torch.testing.assert_close(found, expected.flatten(), rtol=1e-4, atol=1e-4)
+    assert 0 < int((found > 0).sum()) < 40
+
+
 def test_a_hierarchy_is_drawn_anew_as_torch_does(evaluator: Any) -> None:
     torch.manual_seed(0)
     module = ist.NVAE(width=8).build(SHAPE).eval()

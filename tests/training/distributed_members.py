@@ -41,6 +41,9 @@ MEMBERS: dict[str, Any] = {
     "sparse topk": lambda: ist.SparseAE(
         **{**SHARED, "epochs": 4}, sparsity="topk", k=1, latent_dim=40
     ),
+    "dictionary": lambda: ist.DictionaryAE(
+        **{**SHARED, "hidden": ()}, sparsity="batch-topk", latent_dim=40, dead_after=60
+    ),
     "wae": lambda: ist.WAE(**SHARED),
     "aae": lambda: ist.AAE(**SHARED, critic_hidden=(8,)),
     "vqvae": lambda: ist.VQVAE(

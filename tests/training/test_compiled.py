@@ -39,6 +39,7 @@ def twice(member: str, few: np.ndarray, **values: Any) -> tuple[Any, Any]:
         ),  # draws noise; its weight of the rate changes from step to step
         ("aae", {}),  # two objectives
         ("sparse", {"sparsity": "topk"}),  # counts in a buffer
+        ("dictionary", {"sparsity": "batch-topk", "hidden": ()}),  # atoms change between steps
     ],
 )
 def test_the_same_seed_ends_in_the_same_weights(

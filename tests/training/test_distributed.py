@@ -23,7 +23,17 @@ SCRIPT = Path(__file__).parent / "distributed_members.py"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 MEMBERS = [
     *("plain", "vae", "betatc", "free bits", "stopping", "iwae", "denoising", "contractive"),
-    *("sparse kl", "sparse topk", "wae", "aae", "vqvae", "vqvae gradient", "nvae", "stacked"),
+    *(
+        "sparse kl",
+        "sparse topk",
+        "dictionary",
+        "wae",
+        "aae",
+        "vqvae",
+        "vqvae gradient",
+        "nvae",
+        "stacked",
+    ),
     *("vqvae fsq", "vqvae lfq", "vqvae residual", "vqvae product"),
     *(
         "vqvae2",

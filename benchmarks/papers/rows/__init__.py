@@ -5,6 +5,7 @@ from benchmarks.papers.rows import reconstruction
 from benchmarks.papers.rows import classification
 from benchmarks.papers.rows import few_labels
 from benchmarks.papers.rows import clusters
+from benchmarks.papers.rows import one_class
 from benchmarks.papers.rows import likelihood
 from benchmarks.papers.rows import matching
 from benchmarks.papers.rows import quantised
@@ -13,3 +14,4 @@ from benchmarks.papers.rows import hierarchy
 from benchmarks.papers.rows import sound
 from benchmarks.papers.rows import files
 from benchmarks.papers.rows import diffusion
+from benchmarks.papers.rows import dictionaries

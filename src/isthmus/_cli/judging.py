@@ -165,3 +165,51 @@ def evaluate_command(
         f"{name:<16} {as_number(m.value, m.error):<22} {m.unit}" for name, m in measures.items()
     ]
     say("\n".join(lines), {name: vars(m) for name, m in measures.items()}, as_json)
+
+
+def features_command(
+    run: Run,
+    data: Input,
+    out: Annotated[Path, typer.Option("--out", help="the page: .html")],
+    units: Annotated[
+        str | None, typer.Option("--units", help="numbers of the units to show, such as 3,17,40")
+    ] = None,
+    count: Annotated[int, typer.Option(help="examples that are shown for each", min=1)] = 8,
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    skip_unreadable: Skip = False,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Write a page of what the units of a sparse code answer to, dead and dense ones named."""
+    from isthmus._cli import exports
+    from isthmus.report import write_features
+
+    exports.check_target(out, (".html",), overwrite)
+    model = open_run(run)
+    rows = rows_from(data, model, **options_of(data_dir, label, size, skip_unreadable))
+    x = examples_for(model, rows, data)
+    found = write_features(out, model, x, names=rows.files, units=_numbers(units), count=count)
+    result = {
+        "out": out,
+        "examples": len(rows),
+        "active": found.active,
+        "dead": found.dead.tolist(),
+        "dense": found.dense().tolist(),
+    }
+    text = (
+        f"{out}: {len(found.frequency)} units, of which an example uses {found.active:.1f};"
+        f" {len(found.dead)} dead, {len(found.dense())} dense"
+    )
+    say(text, result, as_json)
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    """The whole numbers of a list with commas between."""
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdigit() for word in words):
+        raise InputError(f"--units {text!r} is no list of numbers: write it as 3,17,40.")
+    return [int(word) for word in words]

@@ -7,6 +7,7 @@ from isthmus.data._loading import load_data as load
 from isthmus.data._loading import read_rows as read
 from isthmus.data._loading import read_series_of as read_series
 from isthmus.data._sources.sound_files import write_sound
+from isthmus.data.activations import activations
 from isthmus.data.datasets import Data, Part
 from isthmus.data.rows import Rows
 from isthmus.data.series import Windows, windows
@@ -20,6 +21,7 @@ __all__ = [
     "Sounds",
     "Stream",
     "Windows",
+    "activations",
     "load",
     "names",
     "read",

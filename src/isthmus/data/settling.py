@@ -18,7 +18,14 @@ from isthmus.data._layout import (
     extent,
     layout_of,
 )
-from isthmus.data._scaling import PIXELS, Scaling, fit_columns, fit_scaling, support_of
+from isthmus.data._scaling import (
+    PIXELS,
+    Scaling,
+    chosen_scaling,
+    fit_columns,
+    fit_scaling,
+    support_of,
+)
 from isthmus.data._sequences import lacks_steps, steps
 from isthmus.data._statistics import blocks, is_sparse, moments
 from isthmus.data._streamed import LaidOut, seen
@@ -43,6 +50,7 @@ def fit_preprocessor(
     kind: Kind | None = None,
     columns: Mapping[str, str] | None = None,
     table_scaling: str = "standard",
+    vector_scaling: str = "standard",
     as_probabilities: bool = False,
     sample_rate: int | None = None,
 ) -> tuple[Preprocessor, Store]:
@@ -52,9 +60,10 @@ def fit_preprocessor(
     ``likelihood`` is the one that was asked for, None where the data decide. Sequences and signals
     may end in steps of NaN. Each feature of a sequence and each channel of a signal is scaled by
     itself, over all steps that are there, and so is each column of a table; ``columns`` says of
-    which kind some are, and ``table_scaling`` what ``"auto"`` stands for there. Values in [0, 1]
-    stay as they are under ``"auto"`` where they are meant ``as_probabilities``, or where the
-    likelihood needs them there. Signals with a ``sample_rate`` are sound, which ``"auto"`` divides
+    which kind some are, and ``table_scaling`` what ``"auto"`` stands for there; of rows of numbers
+    that would be standardised it stands for ``vector_scaling``. Values in [0, 1] stay as they are
+    under ``"auto"`` where they are meant ``as_probabilities``, or where the likelihood needs them
+    there. Signals with a ``sample_rate`` are sound, which ``"auto"`` divides
     by its root mean square: silence stays 0, and the channels keep how loud they are.
     """
     if kind is None and is_frame(x) and image_shape is None:
@@ -79,6 +88,9 @@ def fit_preprocessor(
         scaling = "rms"
     if scaling == "auto" and (needs_unit or as_probabilities) and x.dtype not in PIXELS:
         scaling = "none" if reach.is_unit else scaling
+    if scaling == "auto":
+        scaling = chosen_scaling(looked.values, reach, kind)
+        scaling = vector_scaling if (kind, scaling) == ("vector", "standard") else scaling
     fitted = fit_scaling(scaling, looked.values, reach, example=kind)
     support = support_of(looked.inside, fitted, kind)
     spec = replace(unscaled, support=support, missing=reach.missing)

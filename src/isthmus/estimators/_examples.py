@@ -42,6 +42,7 @@ class ExamplesMixin(BuildingMixin, InferenceMixin, ABC):
             kind=self._kind(x.ndim - 1, X),
             columns=self.columns,
             table_scaling=self.table_scaling,
+            vector_scaling=self.vector_scaling,
             as_probabilities=self.binarize == "dynamic",
             sample_rate=X.sample_rate if isinstance(X, Sounds) else None,
         )

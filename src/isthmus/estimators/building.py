@@ -42,6 +42,8 @@ class BuildingMixin(Settings, Configurable, ABC):
     """The likelihood that ``"auto"`` takes for data outside [0, 1]."""
     table_scaling: ClassVar[str] = "standard"
     """The scaling that ``"auto"`` takes for the numbers of a table."""
+    vector_scaling: ClassVar[str] = "standard"
+    """The scaling that ``"auto"`` takes for rows of numbers that are not pixels."""
     hides_gaps: ClassVar[bool] = True
     """Whether values are hidden in training where the data have gaps and the user says nothing."""
     grid_network: ClassVar[str | None] = None

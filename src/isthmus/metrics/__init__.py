@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from isthmus.metrics._evaluation import Model, evaluate
 from isthmus.metrics._measure import Measure
+from isthmus.metrics.dictionaries import Features, cross_entropy_recovered, features
 from isthmus.metrics.tables import TableQuality, table_quality
 
-__all__ = ["Measure", "Model", "TableQuality", "evaluate", "table_quality"]
+__all__ = [
+    "Features",
+    "Measure",
+    "Model",
+    "TableQuality",
+    "cross_entropy_recovered",
+    "evaluate",
+    "features",
+    "table_quality",
+]

@@ -15,6 +15,7 @@ from isthmus.core.fields import field
 from isthmus.core.forward import Code, Point
 from isthmus.divergences import bernoulli_kl
 from isthmus.estimators.base import Estimator
+from isthmus.sparsities.base import keep_largest
 
 _ASLEEP = 0.1  # of the target under kl: a unit that never rises above it is dead
 
@@ -103,8 +104,7 @@ class Sparse(Bottleneck):
             return Point(z.sigmoid())
         z = z.relu()
         if self.kind == "topk":
-            kept = z.topk(self.k, dim=1)
-            z = torch.zeros_like(z).scatter(1, kept.indices, kept.values)
+            z = keep_largest(z, self.k)
         return Point(z)
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:

@@ -25,7 +25,7 @@ def figure_data(figure: Figure) -> str:
     _adapt(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DENSITY)
-    return _uri(buffer.getvalue(), "png")
+    return data_uri(buffer.getvalue(), "png")
 
 
 def _adapt(figure: Figure) -> None:
@@ -41,5 +41,6 @@ def _adapt(figure: Figure) -> None:
             line.set_color(_INK)
 
 
-def _uri(content: bytes, kind: str) -> str:
+def data_uri(content: bytes, kind: str) -> str:
+    """What a page shows without a file beside it."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

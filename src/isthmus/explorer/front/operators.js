@@ -2,8 +2,8 @@
 
 import { binary, erf, sigmoid, unary } from "./elementwise.js";
 import { bmm, convolution, mm } from "./products.js";
-import { argbest, batchNorm, best, groupNorm, mean, reduced, softmax, sum, variance } from "./reductions.js";
-import { cat, embedding, index, nearest, padded, permute, select, slice, split, view } from "./shaping.js";
+import { argbest, batchNorm, best, groupNorm, mean, reduced, softmax, sum, topk, variance } from "./reductions.js";
+import { cat, embedding, index, nearest, padded, permute, scatter, select, slice, split, view } from "./shaping.js";
 import { axisOf, expanded, size, Tensor, together } from "./tensors.js";
 
 export const OPERATORS = {
@@ -77,6 +77,7 @@ export const OPERATORS = {
     return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1; // halves to the even, as torch
   }),
   rsqrt: unary((x) => 1 / Math.sqrt(x)),
+  scatter,
   select,
   sigmoid: unary(sigmoid),
   sign: unary(Math.sign),
@@ -95,6 +96,7 @@ export const OPERATORS = {
   sum,
   to_copy: (x, type) => (type?.includes("int") ? unary(Math.trunc)(x) : x),
   tanh: unary(Math.tanh),
+  topk,
   unsqueeze: (x, axis) => {
     const shape = x.shape.slice();
     shape.splice(axisOf(axis, x.shape.length + 1), 0, 1);

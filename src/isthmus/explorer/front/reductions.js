@@ -90,6 +90,25 @@ export function best(x, axis, keep, isBetter) {
   return [new Tensor(values.data, shape), new Tensor(places.data, shape)];
 }
 
+/** The k largest along an axis, or least, in their order, and where they are: torch's `topk`. */
+export function topk(x, k, axis = -1, largest = true) {
+  const at = axisOf(axis, x.shape.length);
+  const shape = x.shape.map((side, own) => (own === at ? k : side));
+  const inner = size(x.shape.slice(at + 1));
+  const [values, places] = [new Float32Array(size(shape)), new Float32Array(size(shape))];
+  for (let row = 0; row < x.data.length / x.shape[at]; row++) {
+    const [outer, rest] = [Math.floor(row / inner), row % inner];
+    const value = (place) => x.data[(outer * x.shape[at] + place) * inner + rest];
+    const order = Array.from({ length: x.shape[at] }, (_, place) => place);
+    order.sort((a, b) => (largest ? value(b) - value(a) : value(a) - value(b)));
+    for (let i = 0; i < k; i++) {
+      const to = (outer * k + i) * inner + rest;
+      [values[to], places[to]] = [value(order[i]), order[i]];
+    }
+  }
+  return [new Tensor(values, shape), new Tensor(places, shape)];
+}
+
 export function argbest(x, axis, keep, isBetter) {
   const at = axisOf(axis ?? 0, x.shape.length);
   const flat = axis === null || axis === undefined ? new Tensor(x.data, [x.data.length]) : x;

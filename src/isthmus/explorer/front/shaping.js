@@ -37,6 +37,18 @@ export function select(x, axis, index) {
   return new Tensor(part.data, x.shape.filter((_, own) => own !== at));
 }
 
+/** Values of `source` put where `places` say along an axis, the others as they were. */
+export function scatter(x, axis, places, source) {
+  const at = axisOf(axis, x.shape.length);
+  const inner = size(places.shape.slice(at + 1));
+  const out = Float32Array.from(x.data);
+  for (let i = 0; i < places.data.length; i++) {
+    const [outer, rest] = [Math.floor(i / (places.shape[at] * inner)), i % inner];
+    out[(outer * x.shape[at] + places.data[i]) * inner + rest] = source.data[i];
+  }
+  return new Tensor(out, x.shape);
+}
+
 export function cat(parts, axis = 0) {
   const at = axisOf(axis, parts[0].shape.length);
   const shape = parts[0].shape.slice();

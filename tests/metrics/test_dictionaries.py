@@ -1,0 +1,144 @@
+"""Units of a code: what is counted, and what a network still knows with a reconstruction inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import isthmus as ist
+from isthmus.metrics import cross_entropy_recovered, features
+
+
+@pytest.fixture(scope="module")
+def model(digits: ist.data.Data) -> Any:
+    sparsity = ist.sparsities.TopK(k=6)
+    return ist.DictionaryAE(
+        latent_dim=40, sparsity=sparsity, epochs=3, learning_rate=3e-3, random_state=0
+    ).fit(digits.train)
+
+
+def test_units_are_counted_over_a_stream_of_examples(model: Any, digits: ist.data.Data) -> None:
+    x = digits.test.x
+    z = model.transform(x)
+    found = features(model, x, count=3)
+    np.testing.assert_allclose(found.frequency, (z > 0).mean(0))
+    np.testing.assert_allclose(found.active, 6)
+    used = z.sum(0) / np.maximum((z > 0).sum(0), 1)
+    np.testing.assert_allclose(found.mean, used, rtol=1e-5)
+    for unit in range(40):
+        order = np.sort(z[:, unit])[::-1][:3]
+        np.testing.assert_allclose(found.strongest[unit], order)
+        np.testing.assert_allclose(z[found.top[unit], unit], order)
+        edges = np.linspace(0, z[:, unit].max() or 1, 21)
+        counts = np.histogram(z[z[:, unit] > 0, unit].astype(np.float64), edges)[0]
+        assert np.abs(found.histogram[unit] - counts).sum() <= 2  # at the edges, by rounding
+    assert found.dead.tolist() == np.flatnonzero((z > 0).sum(0) == 0).tolist()
+    assert (found.frequency[found.dense(0.2)] > 0.2).all()
+
+
+def test_directions_are_the_atoms_and_neighbours_the_most_alike(
+    model: Any, digits: ist.data.Data
+) -> None:
+    found = features(model, digits.test.x)
+    atoms = model.module_.decoder.unit.detach().numpy()
+    np.testing.assert_allclose(found.directions, atoms, atol=1e-6)
+    cosines = atoms @ atoms.T - 2 * np.eye(40)
+    np.testing.assert_array_equal(found.nearest, cosines.argmax(1))
+    np.testing.assert_allclose(found.similarity, cosines.max(1), atol=1e-5)
+
+
+def test_the_l1_member_has_units_too_and_a_vae_has_none(digits: ist.data.Data) -> None:
+    sparse = ist.SparseAE(latent_dim=20, hidden=(), epochs=1, random_state=0).fit(digits.train)
+    assert features(sparse, digits.test.x).directions.shape == (20, 64)
+    vae = ist.VAE(epochs=1, random_state=0).fit(digits.train)
+    with pytest.raises(ist.InputError, match="the code of VAE is below 0, so no unit of it is"):
+        features(vae, digits.test.x)
+
+
+class Transformer(nn.Module):
+    """One block of attention over tokens, which predicts the next."""
+
+    def __init__(self, words: int = 12, width: int = 32) -> None:
+        super().__init__()
+        self.embed, self.places = nn.Embedding(words, width), nn.Embedding(16, width)
+        self.block = nn.TransformerEncoderLayer(
+            width, 2, 64, dropout=0.0, batch_first=True, norm_first=True
+        )
+        self.head = nn.Linear(width, words)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        length = tokens.shape[1]
+        h = self.embed(tokens) + self.places(torch.arange(length))
+        mask = nn.Transformer.generate_square_subsequent_mask(length)
+        logits: Tensor = self.head(self.block(h, src_mask=mask, is_causal=True))
+        return logits
+
+
+def text(n: int, seed: int) -> Tensor:
+    """Tokens that count up by 1, 2 or 3 from anywhere, modulo 12, eight of them."""
+    generator = torch.Generator().manual_seed(seed)
+    start = torch.randint(12, (n, 1), generator=generator)
+    step = torch.randint(1, 4, (n, 1), generator=generator)
+    return (start + step * torch.arange(8)) % 12
+
+
+@pytest.fixture(scope="module")
+def transformer() -> Transformer:
+    torch.manual_seed(0)
+    network = Transformer()
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    for seed in range(150):
+        tokens = text(64, seed)
+        loss = F.cross_entropy(network(tokens)[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return network
+
+
+def test_a_dictionary_of_a_transformer_keeps_what_it_knows(transformer: Transformer) -> None:
+    batches = [text(64, seed) for seed in range(1000, 1020)]
+    rows = ist.data.activations(transformer, "block", batches)
+    settings: dict[str, Any] = {"latent_dim": 96, "epochs": 6, "learning_rate": 5e-3}
+    wide = ist.DictionaryAE(sparsity=ist.sparsities.TopK(k=12), random_state=0, **settings)
+    narrow = ist.DictionaryAE(sparsity=ist.sparsities.TopK(k=1), random_state=0, **settings)
+    held_out = [text(64, 2000)]
+    found = [
+        cross_entropy_recovered(model.fit(rows).folded(), transformer, "block", held_out)
+        for model in (wide, narrow)
+    ]
+    assert found[0]["clean"].value < 0.7 < found[0]["ablated"].value  # the step is a guess at first
+    assert found[0]["recovered"].value > 0.9
+    assert found[1]["recovered"].value < found[0]["recovered"].value - 0.1
+
+
+def test_what_is_recovered_is_that_of_the_formula() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 3))
+    x = torch.randn(50, 4)
+    y = network(x).argmax(1)
+
+    def loss(output: Tensor, batch: Any) -> Tensor:
+        return F.cross_entropy(output, batch[1], reduction="none")
+
+    half = nn.Identity()
+    half.forward = lambda h: 0.5 * h  # type: ignore[method-assign]
+    found = cross_entropy_recovered(half, network, "0", [(x[:20], y[:20]), (x[20:], y[20:])], loss)
+    with torch.no_grad():
+        h = network[0](x)
+        clean, restored, ablated = (
+            float(F.cross_entropy(network[1](share * h), y)) for share in (1.0, 0.5, 0.0)
+        )
+    assert [found[name].value for name in ("clean", "reconstructed", "ablated")] == pytest.approx(
+        [clean, restored, ablated], rel=1e-5
+    )
+    assert found["recovered"].value == pytest.approx((ablated - restored) / (ablated - clean))
+    with pytest.raises(ist.InputError, match="layer '0' does not lower the loss: with 0 in its"):
+        cross_entropy_recovered(
+            half, network, "0", [(x, y)], lambda output, batch: output.square().sum(1)
+        )
