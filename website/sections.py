@@ -100,6 +100,7 @@ def sections() -> tuple[Section, ...]:
                     "maps",
                     "judges",
                     "dictionaries",
+                    "few-labels",
                     "priors",
                     "outliers",
                     "tables",

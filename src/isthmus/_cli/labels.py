@@ -37,6 +37,9 @@ def label_curves_command(
         str, typer.Option(metavar="N,N,…", help="how many labels to learn from")
     ] = "100,1000",
     seeds: Annotated[int, typer.Option(help="how often, each with other labels", min=1)] = 3,
+    epochs: Annotated[
+        int | None, typer.Option(help="epochs of each training; none: the member's own", min=1)
+    ] = None,
     data_dir: DataDir = None,
     label: Label = None,
     size: Size = None,
@@ -46,12 +49,14 @@ def label_curves_command(
 ) -> None:
     """Train members on few labels, and draw their test error over the number of labels."""
     from isthmus._cli import exports
-    from isthmus.report import label_curves
+    from isthmus.report import classifier_named, label_curves
 
     exports.check_target(out, exports.FIGURES, overwrite)
     loaded = data_from(data, **options_of(data_dir, label, size, skip_unreadable))
     require_labels(loaded.train.y, loaded.name)
-    curves = label_curves(members, loaded, n_labels=_counts(labels), random_states=range(seeds))
+    given = {} if epochs is None else {"epochs": epochs}
+    classifiers = {name: classifier_named(name, **given) for name in members}
+    curves = label_curves(classifiers, loaded, n_labels=_counts(labels), random_states=range(seeds))
     curves.figure().savefig(out)
     found = {"out": out, "n_labels": curves.n_labels}
     errors = dict(zip(curves.names, curves.errors.tolist(), strict=True))

@@ -90,17 +90,27 @@ def label_curves(
     return LabelCurves(tuple(made), tuple(map(int, n_labels)), np.asarray(errors), data.name)
 
 
+def classifier_named(name: str, **values: Any) -> Classifier:
+    """A member by its name that tells classes, in a classifier if it tells none itself.
+
+    ``values`` are fields of both, such as ``epochs``.
+    """
+    member: type[Any] = MEMBERS[name]
+    if issubclass(member, FewLabels):
+        return member(**values)
+    return AutoencoderClassifier(member(**values), **values)
+
+
 def _classifier(given: Classifier | str) -> Classifier:
     """What stands for a name, or is handed in."""
     if isinstance(given, AutoencoderClassifier | FewLabels):
         return given
-    if not isinstance(given, str):
-        raise InputError(
-            f"{given!r} is no classifier with n_labels: give a member such as ist.LadderNetwork(),"
-            " or wrap it in ist.AutoencoderClassifier(member)."
-        )
-    member: type[Any] = MEMBERS[given]
-    return member() if issubclass(member, FewLabels) else AutoencoderClassifier(given)
+    if isinstance(given, str):
+        return classifier_named(given)
+    raise InputError(
+        f"{given!r} is no classifier with n_labels: give a member such as ist.LadderNetwork(), or"
+        " wrap it in ist.AutoencoderClassifier(member)."
+    )
 
 
 def _error(model: Classifier, data: Data, count: int, seed: int) -> float:
