@@ -435,23 +435,15 @@ def semivae() -> list[Figure]:
 
 def semiaae() -> list[Figure]:
     """The same of the adversarial one."""
-    return [_restyled("semiaae")]
+    return [_restyled("semiaae", adversary_weight=10.0, latent_dim=4)]
 
 
 def _restyled(member: str, **values: Any) -> Figure:
     """Test digits in front, and their style under every class, of a member with 100 labels."""
-    model = trained(
-        member,
-        n_labels=100,
-        latent_dim=8,
-        epochs=10,
-        batch_size=200,
-        learning_rate=2e-3,
-        schedule="cosine",
-        **values,
-    )
+    settings = {"latent_dim": 8, "epochs": 10, "batch_size": 200, "learning_rate": 2e-3, **values}
+    model = trained(member, n_labels=100, schedule="cosine", **settings)
     x = DATA.test.x[:6]
-    styles = model.transform(x)[:, :8]
+    styles = model.transform(x)[:, :-10]
     rows = {}
     for place, style in enumerate(styles):
         codes = np.concatenate([np.tile(style, (10, 1)), np.eye(10)], 1).astype(np.float32)

@@ -180,7 +180,7 @@ def test_the_likelihood_of_m2_is_that_of_a_quadrature() -> None:
             ).sum(2)
             of_each.append(torch.logsumexp(given + log_p[:, None], 0))
         truth = -(torch.logsumexp(torch.stack(of_each), 0) - math.log(2)).numpy()
-    found = model.nll(x[:10], samples=4000)
+    found = model.nll(x[:10], samples=40_000)
     np.testing.assert_allclose(found, truth, atol=0.03)
     assert (truth <= -model.score_samples(x[:10]) + 0.02).all()  # the bound lies above
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from isthmus.core.digests import of_array
-from isthmus.data.batches import Mixing, StoreBatches
+from isthmus.data._mixing import Mixing
+from isthmus.data.batches import StoreBatches
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store

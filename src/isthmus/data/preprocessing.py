@@ -14,11 +14,12 @@ from isthmus.core.records import Record, unusable
 from isthmus.core.wording import listed
 from isthmus.data._grids import grid_of, no_count, off_grid
 from isthmus.data._layout import EXACT, Extent, Layout, as_numbers, extent, warn_of_large
+from isthmus.data._mixing import Mixing
 from isthmus.data._scaling import PIXELS, Scaling
 from isthmus.data._sequences import lacks_steps, steps
 from isthmus.data._statistics import is_sparse
 from isthmus.data._streamed import StreamStore
-from isthmus.data.batches import Mixing, StoreBatches
+from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import Condition, condition_from_json
 from isthmus.data.few_labels import Classes
 from isthmus.data.frames import is_frame
