@@ -430,7 +430,7 @@ def ladder() -> list[Figure]:
 
 def semivae() -> list[Figure]:
     """The styles of some test digits under every class."""
-    return [_restyled("semivae", label_weight=30.0)]
+    return [_restyled("semivae", latent_dim=2, label_weight=100.0)]
 
 
 def semiaae() -> list[Figure]:
