@@ -24,9 +24,9 @@ PICTURE = Path(__file__).parents[1] / "docs" / "images" / "dictionaries.png"
 WIDTH_OF_LAYER, UNITS, BATCH = 256, 1024, 256
 COUNTS = (4, 8, 16, 32)
 WEIGHTS = {
-    "JumpReLU": (0.3, 1.0, 3.0, 10.0),
-    "gated": (1.0, 3.0, 10.0, 30.0),
-    "L1": (0.3, 1.0, 3.0, 6.0, 12.0, 24.0),
+    "JumpReLU": (0.003, 0.01, 0.05, 0.3),
+    "gated": (1.5, 3.0, 8.0, 20.0),
+    "L1": (0.5, 1.0, 2.0, 4.0, 8.0),
 }
 Point = tuple[float, float]
 """Active units an example, and the share of the variance that is lost."""
@@ -60,7 +60,7 @@ def members() -> dict[str, list[Any]]:
     return {
         "TopK": of(lambda k: TopK(k=int(k)), COUNTS),
         "BatchTopK": of(lambda k: BatchTopK(k=int(k)), COUNTS),
-        "JumpReLU": of(lambda weight: JumpReLU(weight=weight), WEIGHTS["JumpReLU"]),
+        "JumpReLU": of(lambda weight: JumpReLU(weight, 1.0, 1.0), WEIGHTS["JumpReLU"]),
         "gated": of(lambda weight: Gated(weight=weight), WEIGHTS["gated"]),
         "L1": of(lambda weight: L1(weight=weight), WEIGHTS["L1"]),
         "k-sparse": [

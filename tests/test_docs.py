@@ -17,6 +17,7 @@ import pytest
 import isthmus as ist
 from benchmarks import pages, properties
 from isthmus import registry
+from isthmus.branches import BRANCHES
 from isthmus.core import declarations, fields
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -179,6 +180,14 @@ RUN = pytest.mark.parametrize(
     ],
     ids=lambda page: page.stem,
 )
+
+
+def test_the_tables_of_the_readme_are_the_branches() -> None:
+    parts = re.split(r"^\*\*[^*]+\*\*$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)[1:]
+    tables = [re.findall(r"^\| `([A-Z]\w+)` \|", part, flags=re.MULTILINE) for part in parts]
+    names = {cls.__name__: name for name, cls in registry.MEMBERS.items()}
+    shown = [tuple(names[member] for member in table) for table in tables if table]
+    assert shown == list(BRANCHES.values())
 
 
 @pytest.mark.parametrize("page", MEASURED.values(), ids=lambda page: page.stem)

@@ -13,6 +13,7 @@ from isthmus.core.fields import Field, validate
 
 WIDTHS = Field("hidden", "tuple[int, ...] | None", None, "widths", low=1)
 RATE = Field("learning_rate", "float", 1e-3, "step", above=0)
+LEVELS = Field("levels", "tuple[float, ...] | None", None, "levels", low=0)
 SHARE = Field("validation", "float", 0.0, "share", low=0, below=1)
 KIND = Field("network", "str", "auto", "kind", choices=("auto", "mlp", "conv"))
 SEED = Field("random_state", "int | np.random.RandomState | None", None, "seed")
@@ -26,6 +27,7 @@ FLAG = Field("flag", "bool", False, "switch")
         (WIDTHS, "(64,)", (64,)),
         (WIDTHS, "none", None),
         (WIDTHS, "", ()),
+        (LEVELS, "0.1, 2", (0.1, 2.0)),
         (RATE, "1e-4", 1e-4),
         (KIND, "mlp", "mlp"),
         (SEED, "7", 7),
@@ -67,6 +69,12 @@ def test_text_that_cannot_be_read(field: Field, text: str) -> None:
             ),
         ),
         (WIDTHS, 64, r"hidden=64 is not usable"),
+        (WIDTHS, (0.5,), r"hidden=\(0\.5,\) is not usable"),
+        (
+            LEVELS,
+            (0.5, -1),
+            r"is not usable: give numbers such as \(0\.1, 0\.3\) or None, at least",
+        ),
         (
             KIND,
             "cnv",

@@ -34,6 +34,9 @@ PARTS = [
     ("INITIALIZATIONS", "initialization"),
     ("CORRUPTIONS", "corruption"),
     ("QUANTIZERS", "quantizer"),
+    ("POSTERIORS", "posterior"),
+    ("LATENT_PRIORS", "latent_prior"),
+    ("GEOMETRIES", "geometry"),
 ]
 
 
@@ -90,7 +93,13 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("kind", "slot"), PARTS)
 def test_every_part_is_a_part_and_survives_json(kind: str, slot: str) -> None:
     known = getattr(registry, kind)
-    member = {"corruption": ist.DenoisingAE, "quantizer": ist.VQVAE}.get(slot, ist.AE)
+    member = {
+        "corruption": ist.DenoisingAE,
+        "quantizer": ist.VQVAE,
+        "posterior": ist.VAE,
+        "latent_prior": ist.VAE,
+        "geometry": ist.VAE,
+    }.get(slot, ist.AE)
     for name in known:
         part = part_of(name, known)
         assert known.admits(part)

@@ -14,13 +14,16 @@ import isthmus
 SOURCE = Path(isthmus.__file__).parent
 ORDER = (  # a room knows those of its own line and of the lines above it
     ("errors", "version"),
-    ("registry",),
+    ("registry", "branches"),
     (
         "core",
         "data",
         "likelihoods",
         "networks",
         "quantizers",
+        "posteriors",
+        "latent_priors",
+        "geometries",
         "corruptions",
         "divergences",
         "judges",

@@ -19,6 +19,7 @@ _GROUPS = {  # of the first page; what is in none of them is a test's failure
     "Everyday use": ("isthmus", "isthmus.data", "isthmus.figures", "isthmus.metrics"),
     "Parts of a model": (
         *("isthmus.models", "isthmus.networks", "isthmus.likelihoods", "isthmus.quantizers"),
+        *("isthmus.posteriors", "isthmus.latent_priors", "isthmus.geometries"),
         *("isthmus.priors", "isthmus.corruptions", "isthmus.divergences", "isthmus.judges"),
         "isthmus.sparsities",
     ),

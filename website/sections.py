@@ -99,6 +99,7 @@ def sections() -> tuple[Section, ...]:
                     "conditions",
                     "maps",
                     "judges",
+                    "posteriors",
                     "dictionaries",
                     "few-labels",
                     "priors",

@@ -14,11 +14,14 @@ from isthmus import divergences as divergences
 from isthmus import errors as errors
 from isthmus import explorer as explorer
 from isthmus import figures as figures
+from isthmus import geometries as geometries
 from isthmus import judges as judges
+from isthmus import latent_priors as latent_priors
 from isthmus import likelihoods as likelihoods
 from isthmus import metrics as metrics
 from isthmus import models as models
 from isthmus import networks as networks
+from isthmus import posteriors as posteriors
 from isthmus import priors as priors
 from isthmus import quantizers as quantizers
 from isthmus import registry as registry
@@ -40,7 +43,9 @@ from isthmus.estimators.series import windows_for as windows_for
 from isthmus.estimators.sounds import restore_sound as restore_sound
 from isthmus.estimators.tiling import Tiled as Tiled
 from isthmus.explorer import explore as explore
+from isthmus.geometries.base import Geometry
 from isthmus.judges import Judge
+from isthmus.latent_priors.base import LatentPriorPart
 from isthmus.likelihoods import LikelihoodPart
 from isthmus.metrics import evaluate as evaluate
 from isthmus.models.aae import AAE as _AAE
@@ -66,6 +71,7 @@ from isthmus.models.vqvae import VQVAE as _VQVAE
 from isthmus.models.vqvae2 import VQVAE2 as _VQVAE2
 from isthmus.models.wae import WAE as _WAE
 from isthmus.networks import Initialization, Network
+from isthmus.posteriors.base import PosteriorPart
 from isthmus.quantizers.base import QuantizerPart
 from isthmus.registry import MEMBERS as MEMBERS
 from isthmus.registry import PRIORS as PRIORS
@@ -128,13 +134,16 @@ __all__ = [
     "explore",
     "explorer",
     "figures",
+    "geometries",
     "judges",
     "label_curves",
+    "latent_priors",
     "likelihoods",
     "load",
     "metrics",
     "models",
     "networks",
+    "posteriors",
     "priors",
     "quantizers",
     "registry",
@@ -154,12 +163,14 @@ _Code: TypeAlias = Literal["vector", "map"]
 _CodeActivation: TypeAlias = Literal["linear", "sigmoid", "tanh", "relu"]
 _Condition: TypeAlias = Literal["none", "label", "covariates"]
 _Contamination: TypeAlias = Literal["auto"]
-_Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper"]
+_Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper", "affine"]
 _Criterion: TypeAlias = Literal["auto", "error", "density", "score", "distance"]
+_Geometry: TypeAlias = Literal["euclidean", "sphere", "poincare"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
 _Judge: TypeAlias = Literal["perceptual", "patch", "vqgan"]
 _Kind: TypeAlias = Literal["auto", "vector", "image", "signal", "sequence", "table"]
+_LatentPrior: TypeAlias = Literal["standard", "mixture", "vampprior", "flow"]
 _Likelihood: TypeAlias = Literal[
     "auto",
     "bernoulli",
@@ -173,6 +184,7 @@ _Likelihood: TypeAlias = Literal[
 ]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
+_Posterior: TypeAlias = Literal["diagonal", "full", "planar", "iaf"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
 _RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
@@ -242,12 +254,13 @@ class AE(_AE):
     """Autoencoder: encode x to a code, decode the code, and make the reconstruction close to x.
 
     Args:
+        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
+            'tanh' into [-1, 1], 'relu' makes it at least 0.
+        tied: whether the decoder uses the encoder's weights, transposed.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
         judge: who judges reconstructions beside the likelihood: the features of a classifier
             (perceptual), an adversary that looks at patches (patch), or both (vqgan).
-        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
-            'tanh' into [-1, 1], 'relu' makes it at least 0.
     """
     def __init__(
         self,
@@ -286,9 +299,10 @@ class AE(_AE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        code_activation: _CodeActivation = "linear",
+        tied: bool = False,
         code: _Code = "vector",
         judge: _Judge | Judge | None = None,
-        code_activation: _CodeActivation = "linear",
     ) -> None: ...
 
 class AutoencoderClassifier(_AutoencoderClassifier):
@@ -433,6 +447,7 @@ class ContractiveAE(_ContractiveAE):
     """Contractive autoencoder: penalises the derivative of the code with respect to x.
 
     Args:
+        tied: whether the decoder uses the encoder's weights, transposed.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
         contraction: weight of the squared norm of the encoder's Jacobian (lambda).
@@ -476,6 +491,7 @@ class ContractiveAE(_ContractiveAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        tied: bool = False,
         code: _Code = "vector",
         contraction: float = 0.1,
         jacobian: _Jacobian = "auto",
@@ -538,12 +554,13 @@ class DenoisingAE(_DenoisingAE):
 
     Args:
         latent_dim: size of the code.
+        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
+            'tanh' into [-1, 1], 'relu' makes it at least 0.
+        tied: whether the decoder uses the encoder's weights, transposed.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
         judge: who judges reconstructions beside the likelihood: the features of a classifier
             (perceptual), an adversary that looks at patches (patch), or both (vqgan).
-        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
-            'tanh' into [-1, 1], 'relu' makes it at least 0.
         corruption: how examples are damaged; or, in Python, a function of your own from a batch
             (n, *shape) to a damaged one.
     """
@@ -584,9 +601,10 @@ class DenoisingAE(_DenoisingAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        code_activation: _CodeActivation = "linear",
+        tied: bool = False,
         code: _Code = "vector",
         judge: _Judge | Judge | None = None,
-        code_activation: _CodeActivation = "linear",
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] = "gaussian",
     ) -> None: ...
 
@@ -711,7 +729,17 @@ class IWAE(_IWAE):
             y): its label, or covariates.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        posterior: the family of q(z|x): a Gaussian with a diagonal or a full covariance, or one
+            that planar or inverse autoregressive flows bend.
+        latent_prior: p(z): the standard normal, or, learnt with the weights, a mixture, the
+            VampPrior, a flow.
+        geometry: where codes live: among vectors, on the unit sphere, or in the Poincaré ball,
+            each of which has a posterior and a prior of its own.
         samples: draws of the code behind one bound (k).
+        repeats: bounds of so many draws, of which the mean is taken (M).
+        split: whether the decoder is trained on one bound of all samples times repeats draws,
+            and the encoder alone on the mean of repeats.
+        mixing: share of the evidence bound, of a single draw, in the objective (beta).
     """
     def __init__(
         self,
@@ -752,7 +780,13 @@ class IWAE(_IWAE):
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
         code: _Code = "vector",
+        posterior: _Posterior | PosteriorPart = "diagonal",
+        latent_prior: _LatentPrior | LatentPriorPart = "standard",
+        geometry: _Geometry | Geometry = "euclidean",
         samples: int = 5,
+        repeats: int = 1,
+        split: bool = False,
+        mixing: float = 0.0,
     ) -> None: ...
 
 class LadderNetwork(_LadderNetwork):
@@ -1113,8 +1147,13 @@ class StackedAE(_StackedAE):
     """Stacked (deep) autoencoder: greedy layer-wise pretraining, then fine-tuning of the whole.
 
     Args:
-        pretrain_epochs: epochs for which each layer is trained by itself first; 0 for none.
+        code_activation: what the code passes through: 'sigmoid' puts it into the unit square,
+            'tanh' into [-1, 1], 'relu' makes it at least 0.
         tied: whether the decoder uses the encoder's weights, transposed.
+        pretrain_epochs: epochs for which each layer is trained by itself first; 0 for none.
+        corruption: how the input of each layer is damaged while it is pretrained.
+        corruption_levels: level of the corruption in each layer, from the lowest; none: the
+            corruption's own.
     """
     def __init__(
         self,
@@ -1153,8 +1192,11 @@ class StackedAE(_StackedAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
-        pretrain_epochs: int = 5,
+        code_activation: _CodeActivation = "linear",
         tied: bool = False,
+        pretrain_epochs: int = 5,
+        corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
+        corruption_levels: tuple[float, ...] | None = None,
     ) -> None: ...
 
 class VAE(_VAE):
@@ -1165,10 +1207,21 @@ class VAE(_VAE):
             y): its label, or covariates.
         code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
             each of latent_dim numbers (or channels).
+        posterior: the family of q(z|x): a Gaussian with a diagonal or a full covariance, or one
+            that planar or inverse autoregressive flows bend.
+        latent_prior: p(z): the standard normal, or, learnt with the weights, a mixture, the
+            VampPrior, a flow.
+        geometry: where codes live: among vectors, on the unit sphere, or in the Poincaré ball,
+            each of which has a posterior and a prior of its own.
         judge: who judges reconstructions beside the likelihood: the features of a classifier
             (perceptual), an adversary that looks at patches (patch), or both (vqgan).
         beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
-        kl_warmup: epochs over which the weight of the rate grows from 0 to beta.
+        kl_warmup: epochs over which the weight of the rate grows from 0 to beta, or the
+            capacity from 0.
+        kl_cycles: how often the warm-up is done, at even distances; without kl_warmup it takes
+            half of each cycle.
+        capacity: nats that the rate is held to: beta, of 10 and more, then weighs the distance
+            from them.
         free_bits: nats per dimension of the code that cost nothing, on the average of a batch.
     """
     def __init__(
@@ -1210,9 +1263,14 @@ class VAE(_VAE):
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
         code: _Code = "vector",
+        posterior: _Posterior | PosteriorPart = "diagonal",
+        latent_prior: _LatentPrior | LatentPriorPart = "standard",
+        geometry: _Geometry | Geometry = "euclidean",
         judge: _Judge | Judge | None = None,
         beta: float = 1.0,
         kl_warmup: float = 0.0,
+        kl_cycles: int = 1,
+        capacity: float | None = None,
         free_bits: float = 0.0,
     ) -> None: ...
 

@@ -63,6 +63,21 @@ def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
     return 0.5 * (mu.square() + log_var.exp() - 1 - log_var)
 
 
+def full_gaussian_kl(mu: Tensor, factor: Tensor) -> Tensor:
+    r"""KL(N(μ, L Lᵀ) ‖ N(0, I)) of means ``(n, d)`` and lower triangles L ``(n, d, d)``, ``(n,)``.
+
+    .. math:: \tfrac12 \left( \lVert \mu \rVert^2 + \lVert L \rVert_F^2 - d \right)
+              - \sum_i \log L_{ii}
+    """
+    size = mu.square().sum(-1) + factor.square().sum((-2, -1)) - mu.shape[-1]
+    return 0.5 * size - factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+def log_normal(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
+    """log N(z; μ, σ²) of every dimension, in nats."""
+    return -0.5 * ((z - mu).square() * (-log_var).exp() + log_var + math.log(2 * math.pi))
+
+
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
     r"""An unbiased estimate of the squared maximum mean discrepancy of two samples ``(n, d)``.
 

@@ -36,8 +36,9 @@ class Registry(Mapping[str, Any]):
 
     def __init__(self, kind: str, targets: Mapping[str, str], base: str = "") -> None:
         self.kind, self.base = kind, base
-        self._plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
-        self.group = f"isthmus.{self._plural.replace(' ', '_')}"
+        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        self._plural = plural.replace(" ", "_")
+        self.group = f"isthmus.{self._plural}"
         self._targets = dict(targets)
 
     __hash__ = object.__hash__
@@ -262,6 +263,37 @@ QUANTIZERS = Registry(
     base="isthmus.quantizers.base:QuantizerPart",
 )
 
+POSTERIORS = Registry(
+    "posterior",
+    {
+        "diagonal": "isthmus.posteriors.gaussian:Diagonal",
+        "full": "isthmus.posteriors.gaussian:Full",
+        "planar": "isthmus.posteriors.flows:Planar",
+        "iaf": "isthmus.posteriors.flows:IAF",
+    },
+    base="isthmus.posteriors.base:PosteriorPart",
+)
+
+LATENT_PRIORS = Registry(
+    "latent prior",
+    {
+        "standard": "isthmus.latent_priors.gaussian:StandardNormal",
+        "mixture": "isthmus.latent_priors.gaussian:GaussianMixture",
+        "vampprior": "isthmus.latent_priors.vampprior:VampPrior",
+        "flow": "isthmus.latent_priors.flow:FlowPrior",
+    },
+    base="isthmus.latent_priors.base:LatentPriorPart",
+)
+
+GEOMETRIES = Registry(
+    "geometry",
+    {
+        "sphere": "isthmus.geometries.sphere:Sphere",
+        "poincare": "isthmus.geometries.poincare:Poincare",
+    },
+    base="isthmus.geometries.base:Geometry",
+)
+
 SPARSITIES = Registry(
     "sparsity",
     {
@@ -280,6 +312,7 @@ CORRUPTIONS = Registry(
         "gaussian": "isthmus.corruptions:GaussianNoise",
         "masking": "isthmus.corruptions:Masking",
         "salt-and-pepper": "isthmus.corruptions:SaltAndPepper",
+        "affine": "isthmus.corruptions:RandomAffine",
     },
     base="isthmus.corruptions:Corruption",
 )

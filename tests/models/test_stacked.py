@@ -11,6 +11,7 @@ import torch
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec
+from isthmus.corruptions import Masking, RandomAffine
 from isthmus.models.stacked import stack
 
 
@@ -159,3 +160,80 @@ def test_hidden_pixels_meet_convolutions_layer_by_layer(digits: ist.data.Data) -
         network="conv", hide=0.3, epochs=1, pretrain_epochs=1, random_state=0, batch_size=512
     ).fit(digits.train)
     assert [row["stage"] for row in model.history_] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_each_layer_rebuilds_its_clean_input_from_a_damaged_one() -> None:
+    torch.manual_seed(0)
+    halves = {"corruption": lambda h: 0.5 * h, "activation": "sigmoid", "tied": True}
+    model = ist.StackedAE(hidden=(7,), latent_dim=3, code_activation="sigmoid", **halves)
+    module = model.build((10,), unit_range=True).double()
+    x = torch.rand(4, 10, dtype=torch.float64)
+    lowest, upper = (objectives[0] for objectives in model._layers(module))
+    first, second = module.encoder[1], module.bottleneck.project[1]
+    up, down = module.decoder[1].bias, module.decoder[3].bias
+
+    h = torch.sigmoid(first(0.5 * x))
+    logits = h @ first.weight + down
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+    torch.testing.assert_close(lowest.loss(Batch(x)).objective, expected.sum(1))
+
+    h = torch.sigmoid(first(x))  # of clean examples
+    rebuilt = torch.sigmoid(torch.sigmoid(second(0.5 * h)) @ second.weight + up)
+    torch.testing.assert_close(upper.loss(Batch(x)).objective, (rebuilt - h).square().sum(1))
+    assert module.corruption is None  # fine-tuning sees clean examples
+
+
+def test_every_layer_has_its_level() -> None:
+    model = ist.StackedAE(
+        hidden=(7, 6), corruption="masking", corruption_levels=(0.1, 0.0, 0.3), latent_dim=3
+    )
+    lowest, second, third = model._corruptions(3)
+    assert (lowest, second, third) == (Masking(0.1), None, Masking(0.3))
+    moving = ist.StackedAE(hidden=(7, 6), corruption="affine")
+    assert moving._corruptions(3) == [RandomAffine(), None, None]
+
+
+def test_stacked_denoising_trains_and_comes_back(digits: ist.data.Data, tmp_path: Path) -> None:
+    model = ist.StackedAE(
+        hidden=(40,),
+        latent_dim=20,
+        corruption=Masking(0.3),
+        corruption_levels=(0.2, 0.4),
+        pretrain_epochs=3,
+        epochs=1,
+        random_state=0,
+    ).fit(digits.train)
+    again = ist.load(model.save(tmp_path / "run"))
+    assert (again.corruption, again.corruption_levels) == (Masking(0.3), (0.2, 0.4))
+    assert np.array_equal(again.transform(digits.test.x), model.transform(digits.test.x))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"corruption_levels": (0.1,)}, "but there is none: pass corruption='masking'"),
+        (
+            {"corruption": "masking", "corruption_levels": (0.1, 0.2)},
+            r"names 2 layers, but there are 3: give one for each of hidden, and one for the code",
+        ),
+        (
+            {"corruption": "masking", "corruption_levels": (0.1, 0.2, 1.5)},
+            r"level=1.5",
+        ),
+        (
+            {"corruption": "affine", "corruption_levels": (1, 1, 1)},
+            r"corruption='affine', which has no level: take 'masking'",
+        ),
+    ],
+)
+def test_levels_must_fit_the_layers(
+    values: dict[str, object], message: str, few: np.ndarray
+) -> None:
+    with pytest.raises(ist.InputError, match=message):
+        ist.StackedAE(hidden=(5, 4), epochs=1, **values).fit(few)
+
+
+def test_networks_of_ones_own_have_no_layers_to_corrupt(few: np.ndarray) -> None:
+    own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8))
+    with pytest.raises(ist.InputError, match=r"count as one: .* or take a DenoisingAE"):
+        ist.StackedAE(encoder=own, corruption="masking", epochs=1).fit(few)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,10 @@ import torch
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.data.batches import inference_rows
+from isthmus.models._rate import RateSchedule
 from isthmus.models._variational import GaussianBottleneck
 from isthmus.models.betatc import decomposed_rate, stratified_log_weights
+from isthmus.models.iwae import ImportanceWeightedLoss
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +140,88 @@ def test_the_bound_is_a_mean_of_weights_and_not_their_sum(samples: int) -> None:
             parameter.zero_()  # the posterior is the prior, and the decoder ignores the code
         loss = module.loss(Batch(torch.rand(4, 1, 8, 8)))
     torch.testing.assert_close(loss.objective, loss.terms["distortion"])  # every weight is p(x)
+
+
+def log_weights(draws: int) -> torch.Tensor:
+    torch.manual_seed(0)
+    return 3 * torch.randn(draws, 4)
+
+
+def test_the_bounds_of_several_repeats_are_those_of_their_papers() -> None:
+    """MIWAE, CIWAE and both at once, each written out."""
+    weights = log_weights(6)
+    groups = weights.exp().view(3, 2, 4)
+    mean_of_bounds = groups.mean(1).log().mean(0)
+    torch.testing.assert_close(ImportanceWeightedLoss(2, 3).bound(weights), mean_of_bounds)
+    tight, loose = weights.exp().mean(0).log(), weights.mean(0)
+    torch.testing.assert_close(
+        ImportanceWeightedLoss(6, 1, 0.3).bound(weights), 0.3 * loose + 0.7 * tight
+    )
+    torch.testing.assert_close(
+        ImportanceWeightedLoss(2, 3, 0.3).bound(weights), 0.3 * loose + 0.7 * mean_of_bounds
+    )
+    assert bool((loose < mean_of_bounds).all() and (mean_of_bounds < tight).all())
+
+
+def test_a_split_trains_decoder_and_encoder_on_bounds_of_their_own() -> None:
+    member = ist.IWAE(latent_dim=3, hidden=(16,), samples=2, repeats=3, split=True)
+    module = member.build((1, 8, 8))
+    (stage,) = member._stages(module)
+    decoder, encoder = stage.objectives
+    own = [{id(p) for p in side.parameters} for side in (decoder, encoder)]
+    assert own[0] == {id(p) for p in module.decoder.parameters()}
+    assert own[0] | own[1] == {id(p) for p in module.parameters()}
+    assert not own[0] & own[1]
+    batch = Batch(torch.rand(4, 1, 8, 8))
+    with torch.no_grad():
+        decoded, encoded = (
+            torch.stack([side.loss(batch).objective for _ in range(200)]).mean(0)
+            for side in (decoder, encoder)
+        )
+        alone = ist.IWAE(latent_dim=3, hidden=(16,), samples=6).build((1, 8, 8))
+        alone.load_state_dict(module.state_dict())
+        tight = torch.stack([alone.loss(batch).objective for _ in range(200)]).mean(0)
+    torch.testing.assert_close(decoded, tight, rtol=2e-3, atol=0.02)  # one bound of six draws
+    assert bool((encoded > decoded).all())
+
+
+def test_a_split_without_repeats_is_refused(few: np.ndarray) -> None:
+    with pytest.raises(ist.InputError, match=r"split=True .* give repeats of 2 or more"):
+        ist.IWAE(split=True).fit(few)
+    row = ist.IWAE(samples=2, repeats=2, split=True, epochs=2, random_state=0).fit(few).history_[-1]
+    assert row["encoder_bound"] < 0
+
+
+def test_a_capacity_charges_how_far_the_mean_rate_is_from_it() -> None:
+    model = ist.VAE(latent_dim=2, beta=50.0, capacity=3.0, kl_warmup=4.0)
+    module = model.build((1, 8, 8))
+    batch = Batch(torch.rand(5, 1, 8, 8))
+    for epoch, capacity in ((0.0, 0.0), (1.0, 0.75), (9.0, 3.0)):
+        module.anneal(epoch)
+        loss = module.loss(batch)
+        charge = 50 * (loss.terms["rate"].mean() - capacity).abs()
+        torch.testing.assert_close(
+            loss.objective, loss.terms["distortion"] + charge, rtol=1e-5, atol=1e-5
+        )
+
+
+def test_a_rate_is_held_to_its_capacity(digits: ist.data.Data) -> None:
+    model = ist.VAE(beta=20.0, capacity=4.0, epochs=8, learning_rate=3e-3, random_state=0)
+    assert model.fit(digits.train).history_[-1]["rate"] == pytest.approx(4, abs=0.5)
+
+
+def test_a_warm_up_is_done_in_cycles() -> None:
+    schedule = RateSchedule(beta=2.0, warmup=5.0, cycles=4, epochs=40)
+    shares = [schedule.share(epoch) for epoch in (0, 2.5, 5, 9.9, 10, 12.5, 31, 39, 40, math.inf)]
+    assert shares == pytest.approx([0, 0.5, 1, 1, 0, 0.5, 0.2, 1, 1, 1])
+    assert schedule.settled == 35
+    assert ist.VAE(kl_cycles=4, epochs=40).warm_epoch == 35  # half of each cycle, as published
+    assert RateSchedule(warmup=5.0).share(2.5) == 0.5
+
+
+def test_two_ways_to_say_what_a_rate_may_cost_are_refused() -> None:
+    with pytest.raises(ist.InputError, match=r"capacity=3 and free_bits=0.1 both say which rate"):
+        ist.VAE(capacity=3.0, free_bits=0.1).build((1, 8, 8))
 
 
 def test_free_bits_are_granted_to_the_mean_over_the_batch() -> None:

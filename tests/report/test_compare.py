@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import isthmus as ist
+from isthmus.branches import BRANCHES
 from isthmus.data import Data, Part
 from isthmus.errors import LearningWarning
 from isthmus.report import Comparison, compare
@@ -258,3 +259,19 @@ def test_a_trained_member_of_other_data_is_refused_before_anything_is_trained(
 def test_fields_for_what_is_trained_already_are_refused(few_digits: Data, tmp_path: Path) -> None:
     with pytest.raises(ist.InputError, match=r"epochs=3 is for members that are to be trained"):
         compare(["pretrained:vae-digits-2d"], few_digits, tmp_path, overrides={"epochs": 3})
+
+
+def test_a_branch_stands_for_its_members(table: Data, tmp_path: Path, monkeypatch: Any) -> None:
+    class AskedError(Exception):
+        pass
+
+    def entrants(members: list[str], *others: object) -> None:
+        raise AskedError(members)
+
+    monkeypatch.setattr(import_module("isthmus.report._compare"), "entrants", entrants)
+    with pytest.raises(AskedError) as found:
+        compare(["ae", "quantised"], table, tmp_path / "run")
+    assert found.value.args[0] == ["ae", *BRANCHES["quantised"]]
+    with pytest.raises(AskedError) as found:
+        compare("quantised", table, tmp_path / "run")
+    assert found.value.args[0] == "quantised"  # no list, which is refused

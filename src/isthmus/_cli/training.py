@@ -33,6 +33,7 @@ from isthmus._cli.shared import (
     sound_options,
     steps_or_seconds,
 )
+from isthmus.branches import BRANCHES
 from isthmus.core import declarations
 from isthmus.errors import InputError, unknown
 from isthmus.registry import MEMBERS, PRIORS
@@ -204,7 +205,8 @@ def compare_command(
         list[str],
         typer.Argument(
             metavar="MEMBER…",
-            help=f"which members: {', '.join(MEMBERS)}; or runs, which are shown as they are",
+            help=f"which members: {', '.join(MEMBERS)}; branches: {', '.join(BRANCHES)}; or runs,"
+            " which are shown as they are",
         ),
     ],
     *,
@@ -229,7 +231,7 @@ def compare_command(
     from isthmus.report._entrants import is_run
 
     for name in members:
-        if name not in MEMBERS and not is_run(name):
+        if name not in MEMBERS and name not in BRANCHES and not is_run(name):
             raise unknown("member", name, MEMBERS)
 
     given = options_of(data_dir, label, size, skip_unreadable) | sound_options(sample_rate, mono)

@@ -9,20 +9,21 @@ import torch
 from torch import Tensor
 
 
-def bounded(x: Tensor, low: float = -math.inf, high: float = math.inf) -> Tensor:
-    """x within bounds; of what lies beyond one, a gradient passes that descends towards it.
+def bounded(x: Tensor, low: float | Tensor = -math.inf, high: float | Tensor = math.inf) -> Tensor:
+    """x within bounds, which are both numbers or both tensors; of what lies beyond one, a gradient
+    passes that descends towards it.
 
     ``clamp`` stops all gradients out there, so that what once got there stays.
     """
     if not torch.is_grad_enabled():
-        return x.clamp(low, high)
+        return x.clamp(low, high)  # type: ignore[arg-type]  # both are of one kind
     found: Tensor = _Bounded.apply(x, low, high)
     return found
 
 
 class _Bounded(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, low: Any, high: Any) -> Tensor:
         ctx.save_for_backward(x)
         ctx.low, ctx.high = low, high
         return x.clamp(low, high)

@@ -105,7 +105,7 @@ class Field:
             "bool": "True or False",
             "str": " or ".join(map(repr, self.choices)) if self.choices else "a name",
             "tuple[int, ...]": "whole numbers such as (256, 128)",
-            "tuple[float, ...]": "numbers such as (1.0, 0.1)",
+            "tuple[float, ...]": "numbers such as (0.1, 0.3)",
             "dict[str, str]": "names with words, such as {'age': 'number'}",
             "Callbacks": "a list of callbacks, or of their names",
             "None": "None",
@@ -131,8 +131,8 @@ class Field:
         kinds = self.alternatives
         if text.lower() == "none" and "None" in kinds:
             return None
-        for kind in _PLAIN:
-            if kind != "str" and kind in kinds and (value := _read(kind, text)) is not None:
+        for kind in (kind for kind in _PLAIN if kind != "str"):
+            if kind in kinds and (value := _read(kind, text)) is not None:
                 return value
         if "str" in kinds:
             return text
@@ -314,7 +314,8 @@ def _read(kind: str, text: str) -> Any:
             case "dict[str, str]":
                 return dict(_pair(part) for part in text.split(",") if part.strip())
             case _:
-                number = float if "float" in kind else int
-                return tuple(number(p) for p in text.strip("()[] ").split(",") if p.strip())
+                number = float if kind == "tuple[float, ...]" else int
+                parts = text.strip("()[] ").split(",")
+                return tuple(number(part) for part in parts if part.strip())
     except ValueError:
         return None

@@ -47,6 +47,13 @@ class LosslessMixin(CodingMixin):
         """Examples as streams that hold every value of them."""
         values = value_coder(self.module_.likelihood)
         is_gaussian = self.module_.bottleneck.is_gaussian
+        if self.module_.bottleneck.is_random and not (is_gaussian or self._levels):
+            raise InputError(
+                f"lossless=True codes by bits back, and bits back needs codes that are Gaussians"
+                f" beside N(0, I), which those of this {type(self).__name__} are not: train 'vae'"
+                " with posterior='diagonal', latent_prior='standard' and geometry='euclidean', or"
+                " 'vqvae'."
+            )
         if not (is_gaussian or self._levels):
             raise InputError(
                 f"{type(self).__name__} has no prior that says how likely its codes are, which"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-from torch import nn
+from torch import Tensor, nn
 
 from isthmus.core import allocations, fields
 from isthmus.core.allocations import Allocations
@@ -99,6 +99,7 @@ class BuildingMixin(Settings, Configurable, ABC):
         decoder = self._decoder(spec, passed, parameters)
         module = self._assembled(features.encoder, bottleneck, decoder, likelihood)
         module.conditioning, module.hiding = conditioning, hiding
+        module.corruption = self._corruption(spec)
         module.loss_function = self._loss_function(spec)
         return module
 
@@ -131,8 +132,12 @@ class BuildingMixin(Settings, Configurable, ABC):
     def _assembled(
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
     ) -> Autoencoder:
-        """The parts put together; a member that corrupts or charges otherwise says so here."""
+        """The parts put together; a member that charges otherwise says so here."""
         return Autoencoder(encoder, bottleneck, decoder, likelihood)
+
+    def _corruption(self, spec: ExampleSpec) -> Callable[[Tensor], Tensor] | None:
+        """What is done to examples before the encoder sees them in training; None for nothing."""
+        return None
 
     @property
     def _batch_estimate(self) -> str | None:

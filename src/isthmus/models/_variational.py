@@ -18,7 +18,7 @@ from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.forward import Code
 from isthmus.core.randomness import own_draws
-from isthmus.core.reductions import beside, full, sum_dimensions
+from isthmus.core.reductions import beside, sum_dimensions
 from isthmus.data.batches import StoreBatches
 from isthmus.data.incoming import incoming
 from isthmus.divergences import gaussian_kl
@@ -27,7 +27,10 @@ from isthmus.estimators._filling import rounds_of
 from isthmus.estimators._results import scores_of
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
+from isthmus.models._rate import RateSchedule
 from isthmus.networks.conv import code_layers
+from isthmus.posteriors.gaussian import DiagonalGaussian as DiagonalGaussian
+from isthmus.posteriors.gaussian import diagonal_gaussian
 from isthmus.training.settings import require_seed
 
 # looked at together: with more of them, they leave the cache before they meet their next draws
@@ -211,13 +214,6 @@ def expected(module: Autoencoder, batch: Batch, samples: int, rows: int, rounds:
     return means
 
 
-class DiagonalGaussian(NamedTuple):
-    """A diagonal Gaussian per example: mean and log variance, each ``(n, *code_shape)``."""
-
-    mu: Tensor
-    log_var: Tensor
-
-
 class StochasticBottleneck(Bottleneck, ABC):
     """A code that is drawn from a posterior, whose density and the prior's are known."""
 
@@ -230,12 +226,47 @@ class StochasticBottleneck(Bottleneck, ABC):
         The second result is log p(z) - log q(z | x) of each draw, ``(s, n)``.
         """
 
+    def rate(self, features: Any) -> Tensor | None:
+        """KL(q(z | x) ‖ p(z)), ``(n,)``, in nats; None where it is known of draws alone."""
+        return None
 
-class GaussianBottleneck(StochasticBottleneck):
+
+class RatedBottleneck(StochasticBottleneck, ABC):
+    """A code whose rate is charged with a weight, or by its distance from a capacity, as a schedule
+    says it.
+    """
+
+    def __init__(self, schedule: RateSchedule) -> None:
+        super().__init__()
+        self.schedule, self.beta = schedule, schedule.beta
+        self.register_buffer("weight", torch.tensor(schedule.beta), persistent=False)
+        self.weight: Tensor
+        if schedule.capacity is not None:
+            self.register_buffer("capacity", torch.tensor(schedule.capacity), persistent=False)
+        self.capacity: Tensor
+
+    def charge(self, rate: Tensor) -> Tensor:
+        """What is charged for a rate ``(n,)``, ``(n,)``."""
+        if self.schedule.capacity is None:
+            return self.weight * rate
+        # the mean over the batch is held to the capacity, and not the rate of every example
+        return self.weight * (sharding.batch_mean(rate) - self.capacity).abs().expand_as(rate)
+
+    def anneal(self, epoch: float) -> None:
+        if self.schedule.is_still:
+            return
+        share = self.schedule.share(epoch)
+        if self.schedule.capacity is None:
+            self.weight.fill_(self.beta * share)
+        else:
+            self.capacity.fill_(self.schedule.capacity * share)
+
+
+class GaussianBottleneck(RatedBottleneck):
     """q(z | x), a diagonal Gaussian, drawn by z = μ + σ·ε; its rate is the divergence from N(0, I).
 
     ``features: (n, *features)`` to ``z: (n, latent_dim)``, or of a map ``(n, latent_dim, *grid)``,
-    whose rate is the sum over its places.
+    whose rate is the sum over its places. A ``schedule`` stands in place of beta and kl_warmup.
     """
 
     is_gaussian = True
@@ -249,19 +280,15 @@ class GaussianBottleneck(StochasticBottleneck):
         free_bits: float = 0.0,
         *,
         is_map: bool = False,
+        schedule: RateSchedule | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(RateSchedule(beta, kl_warmup) if schedule is None else schedule)
         layers, self.code_shape = code_layers(features, latent_dim, is_map=is_map, parts=2)
         self.project = nn.Sequential(*layers)
-        self.beta, self.kl_warmup, self.free_bits = beta, kl_warmup, free_bits
-        self.register_buffer("weight", torch.tensor(beta), persistent=False)
-        self.weight: Tensor
+        self.free_bits = free_bits
 
     def posterior(self, features: Tensor) -> DiagonalGaussian:
-        mu, log_var = full(self.project(features)).chunk(2, dim=1)  # each (n, *code_shape)
-        # Beyond these bounds the exponential overflows or the noise vanishes; no trained model
-        # comes near them.
-        return DiagonalGaussian(mu, log_var.clamp(-20.0, 10.0))
+        return diagonal_gaussian(self.project(features))  # each (n, *code_shape)
 
     def draw(self, features: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         mu, log_var = self.posterior(features)  # each (n, *code_shape)
@@ -269,22 +296,21 @@ class GaussianBottleneck(StochasticBottleneck):
         log_ratio = 0.5 * (noise.square() + log_var - z.square())
         return z.flatten(0, 1), log_ratio.flatten(2).sum(-1)
 
+    def rate(self, features: Tensor) -> Tensor | None:
+        return sum_dimensions(gaussian_kl(*self.posterior(features)))
+
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         mu, log_var = self.posterior(features)
         z = mu + (0.5 * log_var).exp() * (sharding.randn_like(mu) if noise is None else noise)
         kl = gaussian_kl(mu, log_var)  # (n, *code_shape)
         rate = sum_dimensions(kl)
         # Free bits look at the mean over the batch, so every example carries the same charge.
-        charge = (
+        charged = (
             sharding.batch_mean(kl).clamp(min=self.free_bits).sum().expand_as(rate)
             if self.free_bits > 0
             else rate
         )
-        return Code(z, self.weight * charge, {"rate": rate})
-
-    def anneal(self, epoch: float) -> None:
-        if self.kl_warmup > 0:
-            self.weight.fill_(self.beta * min(1.0, epoch / self.kl_warmup))
+        return Code(z, self.charge(charged), {"rate": rate})
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
         rates = gaussian_kl(posterior[0], posterior[1]).mean(0).flatten()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from isthmus.core.forward import Code, Point
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.judged import Judged
 from isthmus.estimators.spatial import SpatialCode
+from isthmus.estimators.tied import TiedWeights
 from isthmus.networks import activation
 from isthmus.networks.conv import code_layers
 
@@ -23,7 +25,23 @@ _SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class AE(Judged, SpatialCode, Estimator):
+class ActivatedCode(Estimator, ABC):
+    """The field of members whose code may pass through an activation."""
+
+    code_activation: str = field(
+        "linear",
+        "what the code passes through: 'sigmoid' puts it into the unit square, 'tanh' into"
+        " [-1, 1], 'relu' makes it at least 0",
+        choices=("linear", "sigmoid", "tanh", "relu"),
+    )
+
+    @property
+    def code_space(self) -> str:
+        return _SPACES.get(self.code_activation, "data")
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class AE(Judged, SpatialCode, TiedWeights, ActivatedCode):
     r"""Autoencoder: encode x to a code, decode the code, and make the reconstruction close to x.
 
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x)) \right]
@@ -46,17 +64,6 @@ class AE(Judged, SpatialCode, Estimator):
         >>> ae.transform(data.test.x).shape
         (359, 2)
     """
-
-    code_activation: str = field(
-        "linear",
-        "what the code passes through: 'sigmoid' puts it into the unit square, 'tanh' into"
-        " [-1, 1], 'relu' makes it at least 0",
-        choices=("linear", "sigmoid", "tanh", "relu"),
-    )
-
-    @property
-    def code_space(self) -> str:
-        return _SPACES.get(self.code_activation, "data")
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return DeterministicBottleneck(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.forward import Code
 from isthmus.core.objectives import Batches, Stage
+from isthmus.divergences import log_normal
 from isthmus.estimators.spatial import SpatialCode
 from isthmus.models._variational import GaussianBottleneck, Variational
 
@@ -107,12 +107,12 @@ def decomposed_rate(z: Tensor, mu: Tensor, log_var: Tensor, examples: Tensor) ->
     Each code was drawn from its own of the m posteriors; the batch is one out of ``examples``.
     """
     # log q(z_i | x_k) of every dimension, of every code under every posterior: (m, m, d)
-    each = _log_normal(z[:, None], mu[None], log_var[None])
+    each = log_normal(z[:, None], mu[None], log_var[None])
     weights = stratified_log_weights(len(z), examples)  # (m, m)
     log_q = (each.sum(2) + weights).logsumexp(1)
     log_q_product = (each + weights[..., None]).logsumexp(1).sum(1)
     log_conditional = each.diagonal().sum(0)
-    log_prior = _log_normal(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)
+    log_prior = log_normal(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)
     return DecomposedRate(log_conditional - log_q, log_q - log_q_product, log_q_product - log_prior)
 
 
@@ -125,8 +125,3 @@ def stratified_log_weights(m: int, examples: Tensor) -> Tensor:
     own = torch.eye(m, dtype=torch.bool, device=examples.device)
     others = (examples - 1) / (examples * (m - 1))
     return torch.where(own, 1 / examples, others).log()
-
-
-def _log_normal(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
-    """log N(z; μ, σ²) of every dimension, in nats."""
-    return -0.5 * ((z - mu).square() * (-log_var).exp() + log_var + math.log(2 * math.pi))

@@ -19,6 +19,7 @@ from isthmus.core.objectives import Loss
 from isthmus.core.reductions import sum_dimensions
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.spatial import SpatialCode
+from isthmus.estimators.tied import TiedWeights
 from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import DeterministicBottleneck
 
@@ -26,7 +27,7 @@ _FEW = 16  # dimensions of a code, each of which costs a backward pass
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class ContractiveAE(SpatialCode, Estimator):
+class ContractiveAE(SpatialCode, TiedWeights, Estimator):
     r"""Contractive autoencoder: penalises the derivative of the code with respect to x.
 
     .. math:: \min_{f, g} \; \mathbb{E}_x \left[ -\log p(x \mid z = f(x))
@@ -77,8 +78,9 @@ class ContractiveAE(SpatialCode, Estimator):
     ) -> Autoencoder:
         is_small = math.prod(bottleneck.code_shape) <= _FEW
         exact = self.jacobian == "exact" or (self.jacobian == "auto" and is_small)
-        penalty = Contraction(self.contraction, None if exact else self.probes)
-        return Autoencoder(encoder, bottleneck, decoder, likelihood, penalty=penalty)
+        module = super()._assembled(encoder, bottleneck, decoder, likelihood)
+        module.penalty = Contraction(self.contraction, None if exact else self.probes)
+        return module
 
 
 class Contraction(Penalty):

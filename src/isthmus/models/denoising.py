@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
-from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.example import ExampleSpec
 from isthmus.core.fields import field, slot
-from isthmus.core.parts import part_of
-from isthmus.corruptions import Corruption
+from isthmus.corruptions import Corruption, corruption_of
 from isthmus.data._scaling import PIXELS
 from isthmus.data._statistics import is_sparse
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
-from isthmus.likelihoods import Likelihood
 from isthmus.models.ae import AE
 from isthmus.registry import CORRUPTIONS
 
@@ -85,11 +83,8 @@ class DenoisingAE(AE):
             x = x / np.float32(PIXELS[x.dtype])
         return np.where(gone, np.nan, x).astype(np.float32 if x.dtype == np.float32 else np.float64)
 
-    def _assembled(
-        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
-    ) -> Autoencoder:
-        corruption: Callable[[Tensor], Tensor] = part_of(self.corruption, CORRUPTIONS)
-        return Autoencoder(encoder, bottleneck, decoder, likelihood, corruption=corruption)
+    def _corruption(self, spec: ExampleSpec) -> Callable[[Tensor], Tensor]:
+        return corruption_of(self.corruption, spec)
 
 
 def _marks(missing: Any, shape: tuple[int, ...]) -> np.ndarray:

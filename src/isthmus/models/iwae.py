@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
-from isthmus.core.objectives import Loss
-from isthmus.core.reductions import sum_dimensions
-from isthmus.divergences import gaussian_kl
-from isthmus.estimators.spatial import SpatialCode
-from isthmus.models._variational import GaussianBottleneck, Variational, drawn
+from isthmus.core.objectives import Loss, Objective, Side
+from isthmus.core.reductions import full
+from isthmus.errors import InputError
+from isthmus.models._latent import LatentBottleneck, LatentParts
+from isthmus.models._rate import RateSchedule
+from isthmus.models._variational import GaussianBottleneck, StochasticBottleneck, drawn
+
+_REMEDY = "take fewer samples, a smaller learning_rate, or a VAE, whose rate can be warmed up"
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class IWAE(SpatialCode, Variational):
+class IWAE(LatentParts):
     r"""Importance-weighted autoencoder: a VAE trained on a tighter bound, from k draws of the code.
 
     .. math:: \mathcal{L}_k = \mathbb{E}_{z_1, \dots, z_k \sim q(z \mid x)}
@@ -30,8 +33,18 @@ class IWAE(SpatialCode, Variational):
     nats; distortion and rate are reported beside it, and add up to the looser −ELBO.
     ``x: (n, *shape)``, ``z: (n, latent_dim)``.
 
-    Reference:
+    As k grows the decoder's gradient gets better, and the encoder's worse. Three fields weigh the
+    two: ``repeats`` M takes the mean of M bounds of k draws each (MIWAE), ``split`` trains the
+    decoder on one bound of all M k draws, and the encoder on that mean (PIWAE), and ``mixing`` β
+    adds the evidence bound, :math:`\beta \mathcal{L}_1 + (1 - \beta) \mathcal{L}_k` (CIWAE).
+
+    Raises:
+        InputError: at ``fit``, for ``split`` without ``repeats``.
+
+    References:
         Y. Burda, R. Grosse and R. Salakhutdinov, Importance weighted autoencoders, ICLR 2016.
+        T. Rainforth et al., Tighter variational bounds are not necessarily better, ICML 2018
+        (``repeats``, ``split``, ``mixing``).
 
     Example:
         >>> import isthmus as ist
@@ -42,14 +55,57 @@ class IWAE(SpatialCode, Variational):
     """
 
     samples: int = field(5, "draws of the code behind one bound (k)", low=1)
+    repeats: int = field(1, "bounds of so many draws, of which the mean is taken (M)", low=1)
+    split: bool = field(
+        False,
+        "whether the decoder is trained on one bound of all samples times repeats draws, and the"
+        " encoder alone on the mean of repeats",
+    )
+    mixing: float = field(
+        0.0, "share of the evidence bound, of a single draw, in the objective (beta)", low=0, high=1
+    )
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return ImportanceWeightedBottleneck(
-            features, self._code_size, is_map=self._is_map(features)
-        )
+        if self.split and self.repeats == 1:
+            raise InputError(
+                "split=True trains decoder and encoder on two bounds, which are the same with"
+                " repeats=1: give repeats of 2 or more, or leave split out."
+            )
+        if self._is_plain:
+            return ImportanceWeightedBottleneck(
+                features, self._code_size, is_map=self._is_map(features)
+            )
+        return self._composed(features, RateSchedule(), _REMEDY)
 
     def _loss_function(self, spec: ExampleSpec) -> ImportanceWeightedLoss:
-        return ImportanceWeightedLoss(self.samples)
+        if self.split:
+            return ImportanceWeightedLoss(self.samples * self.repeats, 1, self.mixing)
+        return ImportanceWeightedLoss(self.samples, self.repeats, self.mixing)
+
+    def _sides(self, module: Autoencoder) -> tuple[Side, ...]:
+        """The whole, or, where it is split, the generative side and the encoder's."""
+        if not self.split:
+            return super()._sides(module)
+        bound = ImportanceWeightedLoss(self.samples, self.repeats, self.mixing)
+
+        def encoder_loss(batch: Batch) -> Loss:
+            features = module.features_of(module.shown(batch))
+            objective = bound(module, features, batch, None).objective
+            return Loss(objective, {"encoder_bound": -objective})
+
+        learnt = [p for p in module.parameters() if p.requires_grad]
+        theirs = {id(p) for part in _inference(module) for p in part.parameters()}
+        return (
+            Objective(tuple(p for p in learnt if id(p) not in theirs), module.loss),
+            Objective(tuple(p for p in learnt if id(p) in theirs), encoder_loss),
+        )
+
+
+def _inference(module: Autoencoder) -> list[nn.Module]:
+    """The parts of a module that make q(z | x)."""
+    code = module.bottleneck
+    parts = [module.encoder, code.family if isinstance(code, LatentBottleneck) else code]
+    return parts if module.conditioning is None else [*parts, module.conditioning]
 
 
 class ImportanceWeightedBottleneck(GaussianBottleneck):
@@ -57,25 +113,49 @@ class ImportanceWeightedBottleneck(GaussianBottleneck):
 
     @property
     def _remedy(self) -> str:
-        return "take fewer samples, a smaller learning_rate, or a VAE, whose rate can be warmed up"
+        return _REMEDY
 
 
 @dataclass(frozen=True)
 class ImportanceWeightedLoss:
-    """The bound of k draws, as an objective: −log of the mean weight."""
+    r"""Bounds of k draws, as an objective: −log of the mean weight.
+
+    .. math:: -\beta \frac{1}{M k} \sum_{m, i} \log w_{m i}
+              - (1 - \beta) \frac1M \sum_m \log \frac1k \sum_i w_{m i}
+
+    Attributes:
+        samples: draws behind one bound (k).
+        repeats: how many bounds (M).
+        mixing: the share of the bound of a single draw (β).
+    """
 
     samples: int
+    repeats: int = 1
+    mixing: float = 0.0
 
     def __call__(
         self, module: Autoencoder, features: Tensor, batch: Batch, noise: Tensor | None
     ) -> Loss:
-        mu, log_var = module.bottleneck.posterior(features)
+        code = module.bottleneck
+        assert isinstance(code, StochasticBottleneck)
+        shape = (len(features), *code.code_shape)
+        count = self.samples * self.repeats
         draws = (
-            sharding.randn(self.samples, *mu.shape, like=mu, dim=1)
+            sharding.randn(count, *shape, like=full(features), dim=1)
             if noise is None
             else noise[None]
         )
-        made = drawn(module, features, batch, draws.expand(-1, *mu.shape))
-        evidence = made.log_weight.logsumexp(0) - math.log(len(draws))  # (n,)
-        rate = sum_dimensions(gaussian_kl(mu, log_var))
-        return Loss(-evidence, {"distortion": made.nll.mean(0), "rate": rate})
+        made = drawn(module, features, batch, draws.expand(-1, *shape))
+        rate = code.rate(features)
+        if rate is None:
+            rate = -made.log_ratio.mean(0)
+        return Loss(-self.bound(made.log_weight), {"distortion": made.nll.mean(0), "rate": rate})
+
+    def bound(self, log_weight: Tensor) -> Tensor:
+        """The bound of log weights ``(draws, n)``, ``(n,)``; one draw alone is its own bound."""
+        size = min(self.samples, len(log_weight))
+        groups = log_weight.unflatten(0, (-1, size))  # (M, k, n)
+        tight = (groups.logsumexp(1) - math.log(size)).mean(0)
+        if self.mixing == 0:
+            return tight
+        return self.mixing * log_weight.mean(0) + (1 - self.mixing) * tight

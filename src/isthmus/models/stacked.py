@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+from sklearn.base import clone
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec, Shape
-from isthmus.core.fields import field
-from isthmus.core.hiding import Hiding
+from isthmus.core.fields import field, slot
 from isthmus.core.objectives import Loss, Objective, Side, Stage
+from isthmus.core.parts import part_of
 from isthmus.core.reductions import full, squared_error
+from isthmus.corruptions import Corruption, corruption_of
 from isthmus.errors import InputError
-from isthmus.estimators.base import Estimator
-from isthmus.likelihoods import Likelihood
-from isthmus.models.ae import DeterministicBottleneck
+from isthmus.estimators.tied import TiedWeights
+from isthmus.models.ae import ActivatedCode, DeterministicBottleneck
 from isthmus.networks.conv import GridEncoder, masked_through
-
-_Convolution = nn.Conv1d | nn.Conv2d
-_Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d
-_Weighted = nn.Linear | _Convolution | _Transposed
+from isthmus.networks.tied import Tied, Weighted
+from isthmus.registry import CORRUPTIONS
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class StackedAE(Estimator):
+class StackedAE(TiedWeights, ActivatedCode):
     r"""Stacked (deep) autoencoder: greedy layer-wise pretraining, then fine-tuning of the whole.
 
     Layer l is first an autoencoder by itself, of what the layers below it, which stand still, make
@@ -44,18 +42,25 @@ class StackedAE(Estimator):
     convolutional networks work alike; ``hidden=(1000, 500, 250), latent_dim=30`` is
     784-1000-500-250-30.
 
+    With a ``corruption`` it is a stacked denoising autoencoder: in pretraining each layer sees its
+    input damaged, and rebuilds the clean one, :math:`h_{l-1} \approx g_l(f_l(\tilde h_{l-1}))`;
+    ``corruption_levels`` says how much in each. What moves images acts on the lowest layer alone.
+    The layers above see what clean examples become, and fine-tuning sees clean examples.
+
     The history counts the epochs of all layers; ``stage`` says which layer was trained, and the
     last stage is the fine-tuning, for ``epochs`` epochs. With an encoder or decoder of your own the
     whole counts as one layer. ``x: (n, *shape)``, ``z: (n, latent_dim)``.
 
     Raises:
-        InputError: at ``fit``, for ``tied=True`` with networks of your own.
+        InputError: at ``fit``, for ``tied=True`` or a corruption with networks of your own, and for
+            as many levels as there are no layers.
 
     References:
         G. E. Hinton and R. R. Salakhutdinov, Reducing the dimensionality of data with neural
         networks, Science 2006. Y. Bengio, P. Lamblin, D. Popovici and H. Larochelle, Greedy
-        layer-wise training of deep networks, NeurIPS 2006. J. Masci, U. Meier, D. Cireşan and J.
-        Schmidhuber, Stacked convolutional auto-encoders, ICANN 2011.
+        layer-wise training of deep networks, NeurIPS 2006. P. Vincent, H. Larochelle, I. Lajoie, Y.
+        Bengio and P.-A. Manzagol, Stacked denoising autoencoders, JMLR 2010. J. Masci, U. Meier,
+        D. Cireşan and J. Schmidhuber, Stacked convolutional auto-encoders, ICANN 2011.
 
     Example:
         >>> import isthmus as ist
@@ -68,47 +73,79 @@ class StackedAE(Estimator):
     pretrain_epochs: int = field(
         5, "epochs for which each layer is trained by itself first; 0 for none", low=0
     )
-    tied: bool = field(False, "whether the decoder uses the encoder's weights, transposed")
+    corruption: str | Corruption | Callable[[Tensor], Tensor] | None = slot(
+        None, CORRUPTIONS, "how the input of each layer is damaged while it is pretrained"
+    )
+    corruption_levels: tuple[float, ...] | None = field(
+        None,
+        "level of the corruption in each layer, from the lowest; none: the corruption's own",
+        low=0,
+    )
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return DeterministicBottleneck(features, self._code_size)
-
-    def _hiding(self, spec: ExampleSpec) -> Hiding | None:
-        if not self.tied:
-            return super()._hiding(spec)
-        if self.hide:
-            raise InputError(
-                f"hide={self.hide:g} puts the mask beside x, which the decoder of tied=True cannot"
-                " mirror: pass tied=False, or leave hide out."
-            )
-        return None
-
-    def _assembled(
-        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
-    ) -> Autoencoder:
-        if self.tied:
-            if not self._own_is_absent():
-                raise InputError(
-                    "tied=True needs the networks of isthmus, whose decoder mirrors the encoder:"
-                    " pass tied=False."
-                )
-            tie(encoder, bottleneck, decoder)
-        return Autoencoder(encoder, bottleneck, decoder, likelihood)
+        return DeterministicBottleneck(features, self._code_size, self.code_activation)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
-        if self._own_is_absent():
-            layers: list[tuple[Side, ...]] = [
-                (Objective(layer.parameters, layer.loss),) for layer in stack(module)
-            ]
-        else:
-            layers = [module.objectives()]
         return [
-            *(Stage(self.pretrain_epochs, objectives) for objectives in layers),
+            *(Stage(self.pretrain_epochs, objectives) for objectives in self._layers(module)),
             Stage(self._epochs, module.objectives()),
         ]
 
-    def _own_is_absent(self) -> bool:
-        return self.encoder is None and self.decoder is None
+    def _layers(self, module: Autoencoder) -> list[tuple[Side, ...]]:
+        """What moves in the pretraining of each layer."""
+        if self._own_is_absent():
+            layers = list(stack(module))
+            for layer, corruption in zip(layers, self._corruptions(len(layers)), strict=True):
+                layer.corruption = corruption
+            return [(Objective(layer.parameters, layer.loss),) for layer in layers]
+        if self.corruption is not None:
+            raise InputError(
+                f"corruption={self.corruption!r} damages the input of each layer, but networks of"
+                " your own count as one: leave encoder and decoder out, or take a DenoisingAE."
+            )
+        return [module.objectives()]
+
+    def _corruption(self, spec: ExampleSpec) -> None:
+        """None for the whole, of which the lowest layer must be able to see such examples."""
+        if self.corruption is not None:
+            corruption_of(self.corruption, spec)
+
+    def _corruptions(self, count: int) -> list[Callable[[Tensor], Tensor] | None]:
+        """What damages the input of each layer, from the lowest."""
+        levels = self.corruption_levels
+        if self.corruption is None:
+            if levels is not None:
+                raise InputError(
+                    f"corruption_levels={levels} are those of a corruption, but there is none: pass"
+                    " corruption='masking', or leave them out."
+                )
+            return [None] * count
+        part: Corruption | Callable[[Tensor], Tensor] = part_of(self.corruption, CORRUPTIONS)
+        if levels is not None:
+            return [*self._levelled(part, levels, count)]
+        # what cannot damage a plain vector is for examples, and not for what layers make of them
+        is_general = not isinstance(part, Corruption) or part.accepts(ExampleSpec.of((1,))) is None
+        return [part, *[part if is_general else None] * (count - 1)]
+
+    def _levelled(
+        self, part: object, levels: tuple[float, ...], count: int
+    ) -> Iterator[Corruption | None]:
+        """The corruption at the level of each layer; None at a level of 0."""
+        if len(levels) != count:
+            raise InputError(
+                f"corruption_levels={levels} names {len(levels)} layers, but there are {count}:"
+                " give one for each of hidden, and one for the code."
+            )
+        if not isinstance(part, Corruption) or "level" not in part.get_params():
+            raise InputError(
+                f"corruption_levels={levels} cannot be those of corruption={self.corruption!r},"
+                " which has no level: take 'masking', 'gaussian' or 'salt-and-pepper'."
+            )
+        for level in levels:
+            one = clone(part).set_params(level=level) if level else None
+            if one is not None:
+                one.validate()
+            yield one
 
 
 @dataclass(frozen=True)
@@ -142,7 +179,12 @@ class Layer:
             layer.
         below: the encoding layers under this one; none under the lowest, whose input is x.
         encode, decode: this one.
+
+    Attributes:
+        corruption: what is done to its input before it sees it; None for nothing.
     """
+
+    corruption: Callable[[Tensor], Tensor] | None = None
 
     def __init__(
         self, module: Autoencoder, below: Segment, encode: Segment, decode: Sequence[nn.Module]
@@ -156,7 +198,7 @@ class Layer:
         with torch.no_grad():
             shown = self.module.shown(batch)
             given, mask = self.below(shown.x, shown.mask)
-        decoded = full(_through(self.decode, self.encode(given, mask)[0]))
+        decoded = full(_through(self.decode, self.encode(self._damaged(given, mask), mask)[0]))
         if self.below.layers:
             known = decoded if mask is None else decoded * mask  # as the input is, 0 elsewhere
             distortion = squared_error(known, given)
@@ -165,6 +207,12 @@ class Layer:
             parameters = likelihood.sized(decoded, batch)
             distortion = likelihood.nll(parameters, batch.x, batch.mask)
         return Loss(distortion, {"distortion": distortion})
+
+    def _damaged(self, given: Tensor, mask: Tensor | None) -> Tensor:
+        if self.corruption is None:
+            return given
+        damaged = self.corruption(given)
+        return damaged if mask is None else damaged.where(mask, given)
 
 
 def stack(module: Autoencoder) -> Iterator[Layer]:
@@ -181,59 +229,6 @@ def stack(module: Autoencoder) -> Iterator[Layer]:
         below += encode.layers
 
 
-def tie(encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module) -> None:
-    """Let each layer of the decoder use its counterpart's weights; biases stay its own."""
-    sources = [
-        layer
-        for part in (encoder, bottleneck)
-        for layer in part.modules()
-        if isinstance(layer, _Weighted)
-    ]
-    mirrors = [
-        (parent, name, layer)
-        for parent, name, layer in _children(decoder)
-        if isinstance(layer, _Weighted)
-    ]
-    pairs = list(zip(sources, reversed(mirrors), strict=False))
-    if len(sources) != len(mirrors) or not all(
-        _mirrors(source, layer) for source, (_, _, layer) in pairs
-    ):
-        raise InputError(
-            "tied=True needs a decoder that mirrors the encoder layer by layer: pass network='mlp'"
-            " or 'conv', and a likelihood of one number a value."
-        )
-    for source, (parent, name, layer) in pairs:
-        assert isinstance(source, _Weighted) and isinstance(layer, _Weighted)
-        setattr(parent, name, Tied(source, layer))
-
-
-def _mirrors(source: nn.Module, layer: nn.Module) -> bool:
-    """Whether a decoding layer is what an encoding layer with transposed weights is."""
-    if isinstance(source, nn.Linear):
-        return isinstance(layer, nn.Linear) and layer.weight.shape == source.weight.shape[::-1]
-    is_pair = isinstance(source, _Convolution) and isinstance(layer, _Transposed)
-    return is_pair and layer.weight.shape == source.weight.shape
-
-
-class Tied(nn.Module):
-    """A decoding layer with the transposed weights of an encoding layer, and its own bias."""
-
-    def __init__(self, source: _Weighted, layer: _Weighted) -> None:
-        super().__init__()
-        # in a tuple, so that the weights are saved and moved once, where they belong
-        self._source = (source,)
-        self.bias = layer.bias
-
-    def forward(self, h: Tensor) -> Tensor:
-        source = self._source[0]
-        if isinstance(source, nn.Linear):
-            return F.linear(h, source.weight.T, self.bias)
-        transposed = F.conv_transpose1d if source.weight.dim() == 3 else F.conv_transpose2d
-        return transposed(
-            h, source.weight, self.bias, stride=source.stride[0], padding=int(source.padding[0])
-        )
-
-
 def _flat(encoder: nn.Module) -> list[nn.Module]:
     """The layers of an encoder, also of one that has the mask put beside x in front of it."""
     return [
@@ -246,15 +241,9 @@ def _flat(encoder: nn.Module) -> list[nn.Module]:
 def _segments(network: Iterable[nn.Module]) -> list[list[nn.Module]]:
     """Layers one after another, cut before each that has weights, except the first such layer."""
     layers = list(network)
-    starts = [place for place, layer in enumerate(layers) if isinstance(layer, _Weighted | Tied)]
+    starts = [place for place, layer in enumerate(layers) if isinstance(layer, Weighted | Tied)]
     cuts = [0, *starts[1:], len(layers)]
     return [layers[start:end] for start, end in pairwise(cuts)] if starts else []
-
-
-def _children(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
-    for name, child in module.named_children():
-        yield module, name, child
-        yield from _children(child)
 
 
 def _through(layers: Sequence[nn.Module], h: Tensor) -> Tensor:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.errors import InputError
 from isthmus.estimators.judged import Judged
-from isthmus.estimators.spatial import SpatialCode
-from isthmus.models._variational import GaussianBottleneck, Variational
+from isthmus.models._latent import LatentParts
+from isthmus.models._rate import RateSchedule
+from isthmus.models._variational import GaussianBottleneck
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class VAE(Judged, SpatialCode, Variational):
+class VAE(Judged, LatentParts):
     r"""Variational autoencoder: a Gaussian posterior over the code and a standard normal prior.
 
     .. math:: -\mathrm{ELBO} = \mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)]
@@ -26,6 +28,11 @@ class VAE(Judged, SpatialCode, Variational):
     diffusion: ``z: (n, latent_dim, h, w)``, ``transform`` gives flat rows of it, and the rate is
     the sum over the map.
 
+    Another ``posterior`` or ``latent_prior`` takes the place of the two Gaussians, and ``geometry``
+    moves the code from vectors to a sphere or a ball; where the divergence has no formula, the rate
+    is log q(z | x) − log p(z) of the drawn code. With a ``capacity`` C the second term is
+    :math:`\beta \lvert \mathrm{KL} - C \rvert`.
+
     Raises:
         InputError: at ``fit``, for data outside [0, 1] under a Bernoulli likelihood, and for
             unusable fields.
@@ -35,6 +42,9 @@ class VAE(Judged, SpatialCode, Variational):
         I. Higgins et al., β-VAE, ICLR 2017 (``beta``).
         D. P. Kingma et al., Improved variational inference with inverse autoregressive flow,
         NeurIPS 2016 (``free_bits``).
+        C. P. Burgess et al., Understanding disentangling in β-VAE, 2018 (``capacity``).
+        H. Fu et al., Cyclical annealing schedule: a simple approach to mitigating KL vanishing,
+        NAACL 2019 (``kl_cycles``).
 
     Example:
         >>> import isthmus as ist
@@ -48,7 +58,20 @@ class VAE(Judged, SpatialCode, Variational):
         1.0, "weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound", low=0
     )
     kl_warmup: float = field(
-        0.0, "epochs over which the weight of the rate grows from 0 to beta", low=0
+        0.0,
+        "epochs over which the weight of the rate grows from 0 to beta, or the capacity from 0",
+        low=0,
+    )
+    kl_cycles: int = field(
+        1,
+        "how often the warm-up is done, at even distances; without kl_warmup it takes half of each"
+        " cycle",
+        low=1,
+    )
+    capacity: float | None = field(
+        None,
+        "nats that the rate is held to: beta, of 10 and more, then weighs the distance from them",
+        low=0,
     )
     free_bits: float = field(
         0.0, "nats per dimension of the code that cost nothing, on the average of a batch", low=0
@@ -56,14 +79,34 @@ class VAE(Judged, SpatialCode, Variational):
 
     @property
     def warm_epoch(self) -> float:
-        return self.kl_warmup
+        return max(super().warm_epoch, self._rate_schedule.settled)
+
+    @property
+    def _rate_schedule(self) -> RateSchedule:
+        warmup = self.kl_warmup
+        if self.kl_cycles > 1 and warmup == 0:
+            warmup = 0.5 * self._epochs / self.kl_cycles
+        return RateSchedule(self.beta, warmup, self.kl_cycles, self._epochs, self.capacity)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return GaussianBottleneck(
-            features,
-            self._code_size,
-            self.beta,
-            self.kl_warmup,
-            self.free_bits,
-            is_map=self._is_map(features),
-        )
+        if self.capacity is not None and self.free_bits > 0:
+            raise InputError(
+                f"capacity={self.capacity:g} and free_bits={self.free_bits:g} both say which rate"
+                " costs nothing: give one of them."
+            )
+        if self._is_plain:
+            return GaussianBottleneck(
+                features,
+                self._code_size,
+                free_bits=self.free_bits,
+                is_map=self._is_map(features),
+                schedule=self._rate_schedule,
+            )
+        if self.free_bits > 0:
+            raise InputError(
+                f"free_bits={self.free_bits:g} asks for the rate of every dimension, which only a"
+                " diagonal posterior has beside the standard normal: leave it out, or set"
+                " kl_warmup."
+            )
+        remedy = f"lower beta (it is {self.beta:g}), or set kl_warmup to some epochs"
+        return self._composed(features, self._rate_schedule, remedy)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from isthmus.core import sharding
 from isthmus.core.fields import field
-from isthmus.errors import missing_extra
+from isthmus.latent_priors.flow import FlowPlan
 from isthmus.priors._standardised import StandardisedDensity
 from isthmus.priors._trained import Density, TrainedPrior
 
@@ -53,20 +53,11 @@ class Flow(TrainedPrior):
     )
 
     def _density(self) -> Density:
-        try:
-            from zuko.flows import MAF, NSF
-        except ImportError as error:
-            raise missing_extra("zuko", "flows", "the prior Flow") from error
         size = prod(self.code_shape_)
         # A map that depends on nothing has bare parameters, which learn far more slowly.
         context = max(1, self.condition_size)
-        shared = {"transforms": self.transforms, "hidden_features": self.hidden}
-        flow = (
-            NSF(size, context, bins=self.bins, **shared)
-            if self.kind == "spline"
-            else MAF(size, context, **shared)
-        )
-        return StandardisedFlow(flow, size, self.noise)
+        plan = FlowPlan(self.kind, self.transforms, self.hidden, self.bins)
+        return StandardisedFlow(plan.build(size, context, "the prior Flow"), size, self.noise)
 
 
 class StandardisedFlow(StandardisedDensity):

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from isthmus.branches import spread
 from isthmus.core import claims, files
 from isthmus.core.editions import edition
 from isthmus.core.paths import as_path
@@ -80,8 +81,9 @@ def compare(
     and runs of an earlier one stay until those of the new one replace them, by one act.
 
     Args:
-        members: names, such as ``["ae", "vae"]``, or estimators of your own settings, which are
-            copied, not changed; also what is trained: fitted estimators, folders of runs, and names
+        members: names, such as ``["ae", "vae"]``, or of a whole branch of the family, such as
+            ``["variational"]``; estimators of your own settings, which are copied, not changed;
+            also what is trained: fitted estimators, folders of runs, and names
             such as ``"pretrained:course-vae"``.
         data: trained on its training part, measured on its test part.
         out: a folder that is new, empty, or holds an earlier comparison, which is replaced.
@@ -101,6 +103,7 @@ def compare(
         raise InputError(
             f"{data.name} has no test part to measure on: load it with test_fraction=0.2."
         )
+    members = members if isinstance(members, str) else spread(members)
     chosen = entrants(members, overrides, snapshots)
     _require_labels([entrant.model for entrant in chosen], data)
     _require_readable(chosen, data)

@@ -1,0 +1,30 @@
+"""The branches of the family: which members belong together, for tables and for comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+BRANCHES: dict[str, tuple[str, ...]] = {
+    "deterministic": ("ae", "stacked", "denoising", "contractive", "recurrent"),
+    "sparse": ("sparse", "dictionary"),
+    "variational": ("vae", "iwae", "betatc", "nvae"),
+    "matching": ("aae", "wae", "vaegan"),
+    "quantised": ("vqvae", "vqvae2", "hyperprior"),
+    "grouping": ("clustering", "deepsvdd"),
+}
+"""The names of each branch's members, the plainest first."""
+
+
+def spread(members: Sequence[Any]) -> list[Any]:
+    """Members, in which the name of a branch stands for all of it.
+
+    Example:
+        >>> spread(["ae", "matching"])
+        ['ae', 'aae', 'wae', 'vaegan']
+    """
+    return [
+        one
+        for member in members
+        for one in (BRANCHES.get(member, (member,)) if isinstance(member, str) else (member,))
+    ]

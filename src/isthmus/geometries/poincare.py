@@ -1,0 +1,155 @@
+"""Codes in the Poincaré ball: wrapped normal posteriors and a wrapped normal prior."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from isthmus.core.example import Shape
+from isthmus.core.fields import field
+from isthmus.geometries.base import Geometry
+from isthmus.latent_priors.base import LatentPrior
+from isthmus.posteriors.base import Posterior
+from isthmus.posteriors.gaussian import DiagonalGaussian, DiagonalPosterior
+
+_RIM = 1e-5  # how near to the rim of the ball a code may come; float32 knows little beyond
+_LEAST = 1e-12  # of a squared length whose root has a gradient
+_SMALL = 1e-2  # up to which the logarithm of sinh(r) / r is its series
+
+
+class WrappedNormal(NamedTuple):
+    """A wrapped normal per example.
+
+    Attributes:
+        mu: its centre in the unit ball, ``(n, d)``.
+        sigma: the deviations in the tangent space, along geodesics, ``(n, d)``.
+    """
+
+    mu: Tensor
+    sigma: Tensor
+
+
+class WrappedNormalPosterior(Posterior):
+    r"""A normal in the tangent space of a centre, wrapped around the ball along geodesics.
+
+    .. math:: z = \mu \oplus \tanh\left(\tfrac{\sqrt c}2 \lVert v \rVert\right)
+              \frac{v}{\lVert v \rVert}, \quad v \sim \mathcal N(0, \sigma^2), \quad
+              \log q(z \mid x) = \log \mathcal N(v; 0, \sigma^2)
+              - (d - 1) \log \frac{\sinh(\sqrt c \lVert v \rVert)}{\sqrt c \lVert v \rVert}
+
+    with Möbius addition ⊕ of the unit ball. The density is one by volume in the space of curvature
+    −c. ``features: (n, *features)``, ``z: (n, latent_dim)``, :math:`\lVert z \rVert < 1`.
+    """
+
+    def __init__(self, features: Shape, latent_dim: int, curvature: float) -> None:
+        super().__init__()
+        self.base = DiagonalPosterior(features, latent_dim)
+        self.code_shape, self.curvature = self.base.code_shape, curvature
+
+    def forward(self, features: Tensor) -> WrappedNormal:
+        mu, log_var = self.base(features)
+        centre = from_tangent(mu, self.curvature)
+        return WrappedNormal(self.projected(centre), (0.5 * log_var).exp())
+
+    def draw(self, chosen: WrappedNormal, noise: Tensor) -> tuple[Tensor, Tensor]:
+        still = torch.zeros_like(chosen.sigma)
+        v, log_q = self.base.draw(DiagonalGaussian(still, 2 * chosen.sigma.log()), noise)
+        z = moebius_sum(chosen.mu, from_tangent(v, self.curvature))
+        return self.projected(z), log_q - log_stretch(v, self.curvature)
+
+    def log_prob(self, chosen: WrappedNormal, z: Tensor) -> Tensor:
+        v = to_tangent(moebius_sum(-chosen.mu, z), self.curvature)
+        still = DiagonalGaussian(torch.zeros_like(chosen.sigma), 2 * chosen.sigma.log())
+        return self.base.log_prob(still, v) - log_stretch(v, self.curvature)
+
+    def projected(self, z: Tensor) -> Tensor:
+        length = _length(z)
+        return z * (length.clamp(max=1 - _RIM) / length)
+
+
+class WrappedNormalPrior(LatentPrior):
+    """The wrapped normal of deviation 1 around the middle of the ball.
+
+    ``sample(temperature=t)`` draws with deviation t.
+    """
+
+    def __init__(self, code_shape: Shape, curvature: float) -> None:
+        super().__init__()
+        self.code_shape, self.curvature = code_shape, curvature
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        v = to_tangent(z, self.curvature)
+        normal = -0.5 * (v.square() + math.log(2 * math.pi)).sum(-1)
+        return normal - log_stretch(v, self.curvature)
+
+    def sample(self, n: int, temperature: float = 1.0) -> Tensor:
+        return from_tangent(temperature * torch.randn(n, *self.code_shape), self.curvature)
+
+
+def from_tangent(v: Tensor, curvature: float) -> Tensor:
+    r"""The point of the unit ball at the end of a geodesic from its middle, :math:`\exp_0(v)`, for
+    tangent vectors ``(..., d)`` whose length is that of the geodesic.
+    """
+    length = _length(v)
+    return (0.5 * math.sqrt(curvature) * length).tanh() * v / length
+
+
+def to_tangent(z: Tensor, curvature: float) -> Tensor:
+    r"""The tangent vector ``(..., d)`` that leads from the middle to z, :math:`\log_0(z)`."""
+    length = _length(z)
+    return (2 / math.sqrt(curvature)) * length.clamp(max=1 - _RIM / 2).atanh() * z / length
+
+
+def moebius_sum(a: Tensor, b: Tensor) -> Tensor:
+    r"""a ⊕ b in the unit ball, of points ``(..., d)``: b as seen from a, moved to the middle.
+
+    .. math:: \frac{(1 + 2 a^\top b + \lVert b \rVert^2) a + (1 - \lVert a \rVert^2) b}
+              {1 + 2 a^\top b + \lVert a \rVert^2 \lVert b \rVert^2}
+    """
+    inner, aa, bb = ((x * y).sum(-1, keepdim=True) for x, y in ((a, b), (a, a), (b, b)))
+    above = (1 + 2 * inner + bb) * a + (1 - aa) * b
+    return above / (1 + 2 * inner + aa * bb)
+
+
+def log_stretch(v: Tensor, curvature: float) -> Tensor:
+    r"""By how much the space around the end of v is wider than that of its tangent, ``(...)``, in
+    logarithms: :math:`(d - 1) \log (\sinh r / r)`, :math:`r = \sqrt c \lVert v \rVert`.
+    """
+    r = math.sqrt(curvature) * _length(v)[..., 0]
+    safe = r.clamp(min=_SMALL)
+    far = safe + torch.log1p(-(-2 * safe).exp()) - (2 * safe).log()
+    return (v.shape[-1] - 1) * torch.where(r < _SMALL, r.square() / 6, far)
+
+
+def _length(v: Tensor) -> Tensor:
+    """The length of vectors ``(..., d)``, ``(..., 1)``, with a gradient at 0 too."""
+    return (v.square().sum(-1, keepdim=True) + _LEAST).sqrt()
+
+
+@dataclass(repr=False)
+class Poincare(Geometry):
+    r"""Codes in the Poincaré ball, a space of constant negative curvature: wrapped normals.
+
+    .. math:: p(z) = \mathcal N_{\mathbb B}(z; 0, 1), \quad
+              q(z \mid x) = \mathcal N_{\mathbb B}(z; \mu(x), \sigma^2(x))
+
+    Its volume grows exponentially with the radius, as the number of leaves of a tree does with its
+    depth: it suits data with a hierarchy. Codes are points of the unit ball; ``curvature`` says how
+    long one is in units of the prior's deviation.
+
+    Reference:
+        E. Mathieu, C. Le Lan, C. J. Maddison, R. Tomioka and Y. W. Teh, Continuous hierarchical
+        representations with Poincaré variational auto-encoders, NeurIPS 2019; Y. Nagano, S.
+        Yamaguchi, Y. Fujita and M. Koyama, A wrapped normal distribution on hyperbolic space for
+        gradient-based learning, ICML 2019.
+    """
+
+    curvature: float = field(1.0, "how curved the space is (c); its curvature is -c", above=0)
+
+    def _modules(self, features: Shape, latent_dim: int) -> tuple[Posterior, LatentPrior]:
+        family = WrappedNormalPosterior(features, latent_dim, self.curvature)
+        return family, WrappedNormalPrior(family.code_shape, self.curvature)
