@@ -1009,7 +1009,7 @@ class SemiSupervisedAAE(_SemiSupervisedAAE):
         random_state: int | np.random.RandomState | None = None,
         callbacks: Callbacks | None = None,
         verbose: int = 1,
-        latent_dim: int = 10,
+        latent_dim: int = 4,
         hidden: tuple[int, ...] | None = None,
         network: _Network | Network = "auto",
         initialization: _Initialization | Initialization = "glorot",
@@ -1032,7 +1032,7 @@ class SemiSupervisedAAE(_SemiSupervisedAAE):
         n_labels: int | None = None,
         labelled_share: float = 0.5,
         label_weight: float = 10.0,
-        adversary_weight: float = 1.0,
+        adversary_weight: float = 10.0,
         critic_hidden: tuple[int, ...] = (128, 128),
         critic_learning_rate: float | None = None,
     ) -> None: ...
