@@ -335,3 +335,16 @@ def test_parts_bring_the_names_of_their_classes_and_numbers_stay_numbers(
     assert model.score(few, digits.train.y[:129].astype(str)) == pytest.approx(
         float(np.mean(model.predict(few) == digits.train.y[:129]))
     )
+
+
+def test_going_on_sees_no_further_labels(few: np.ndarray, digits: ist.data.Data) -> None:
+    y = digits.train.y[:129]
+    drawn = [
+        small(ist.SemiSupervisedAAE, n_labels=20, random_state=seed)._opened_examples(
+            (few, y, None), None
+        )[1]
+        for seed in (None, None, 3)
+    ]
+    assert [int(examples.label.sum()) for examples in drawn] == [20, 20, 20]
+    assert torch.equal(drawn[0].label, drawn[1].label)
+    assert not torch.equal(drawn[0].label, drawn[2].label)

@@ -29,7 +29,6 @@ from isthmus.estimators._results import collected, require_finite
 from isthmus.estimators._training import Task
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.precision import dtype_of, like
-from isthmus.training.settings import seed_of
 
 
 class TellsClasses(Protocol):
@@ -142,8 +141,16 @@ class FewLabels(ClassifierMixin, Estimator, ABC):
             preprocessor = replace(
                 preprocessor, classes=Classes.of(said.labels if announced is None else announced)
             )
-        said = said.few(self.n_labels, seed_of(self.random_state))
+        said = said.few(self.n_labels, self._label_seed)
         return preprocessor, self._with_labels(preprocessor, examples, said)
+
+    @property
+    def _label_seed(self) -> int:
+        """What the draw of labels comes from: the same in all processes, and where training goes on
+        so that no further labels are seen then.
+        """
+        is_seed = isinstance(self.random_state, int | np.integer)
+        return int(self.random_state) if is_seed else 0
 
     def _transformed(self, preprocessor: Preprocessor, examples: Any) -> Examples | None:
         found = super()._transformed(preprocessor, examples)
