@@ -435,7 +435,7 @@ def semivae() -> list[Figure]:
 
 def semiaae() -> list[Figure]:
     """The same of the adversarial one."""
-    return [_restyled("semiaae")]
+    return [_restyled("semiaae", adversary_weight=10.0)]
 
 
 def _restyled(member: str, **values: Any) -> Figure:

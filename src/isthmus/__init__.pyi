@@ -1032,7 +1032,7 @@ class SemiSupervisedAAE(_SemiSupervisedAAE):
         n_labels: int | None = None,
         labelled_share: float = 0.5,
         label_weight: float = 10.0,
-        adversary_weight: float = 10.0,
+        adversary_weight: float = 1.0,
         critic_hidden: tuple[int, ...] = (128, 128),
         critic_learning_rate: float | None = None,
     ) -> None: ...

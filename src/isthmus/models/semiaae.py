@@ -57,7 +57,7 @@ class SemiSupervisedAAE(SamplesClasses):
     moving_objective = True
 
     latent_dim: int = field(4, "size of the style z; the classes stand beside it", low=1)
-    adversary_weight: float = field(10.0, "weight of fooling both critics (lambda)", low=0)
+    adversary_weight: float = field(1.0, "weight of fooling both critics (lambda)", low=0)
     critic_hidden: tuple[int, ...] = field((128, 128), "units of the critics' hidden layers", low=1)
     critic_learning_rate: float | None = field(
         None, "step size of the critics; none: that of the autoencoder", above=0
