@@ -39,6 +39,7 @@ from isthmus.figures._style import (
 HOME = Path(__file__).parents[1] / "docs" / "images" / "members"
 EXAMPLES, TESTS = 10_000, 2000
 PLANE = {"latent_dim": 2, "epochs": 40, "learning_rate": 2e-3, "schedule": "cosine"}
+_SHORT = {"batch_size": 100, "schedule": "cosine"}
 _UNKNOWN = (0.55, 0.72, 0.86)  # of a missing value, which has no grey
 
 
@@ -150,6 +151,98 @@ def betatc() -> list[Figure]:
             colour,
         )
     return [lines("BetaTCVAE on MNIST, latent_dim=6", "epoch", "total correlation in nats", drawn)]
+
+
+def over_epochs(
+    member: str, field: str, values: tuple[Any, ...], term: str, unit: str, **settings: Any
+) -> Figure:
+    """What a term becomes in training under some values of a field."""
+    drawn = {}
+    for value, colour in zip(values, (QUIET, *PALETTE), strict=False):
+        model = trained(member, **{field: value}, **settings)
+        rows = model.history_[1:]
+        drawn[f"{field}={value:g}, distortion {rows[-1]['distortion']:.1f}"] = (
+            [row["epoch"] for row in rows],
+            [row[term] for row in rows],
+            colour,
+        )
+    dim = settings["latent_dim"]
+    return lines(f"{ist.MEMBERS[member].__name__} on MNIST, latent_dim={dim}", "epoch", unit, drawn)
+
+
+def factorvae() -> list[Figure]:
+    """What the critic finds of the total correlation, at two weights of it."""
+    settings: dict[str, Any] = {"latent_dim": 6, "epochs": 12, "batch_size": 256}
+    unit = "total correlation in nats"
+    values = (0.0, 10.0)
+    term = "total_correlation"
+    return [over_epochs("factorvae", "gamma", values, term, unit, learning_rate=2e-3, **settings)]
+
+
+def dipvae() -> list[Figure]:
+    """The squared covariances of codes, with a weight on them and without."""
+    settings: dict[str, Any] = {"latent_dim": 6, "epochs": 12, "batch_size": 256}
+    unit = "sum of squared covariances"
+    term = "covariance"
+    values = (0.0, 10.0)
+    return [
+        over_epochs(
+            "dipvae", "covariance_weight", values, term, unit, learning_rate=2e-3, **settings
+        )
+    ]
+
+
+def infovae() -> list[Figure]:
+    """How much codes say of their examples, at two values of alpha."""
+    settings: dict[str, Any] = {"latent_dim": 6, "epochs": 12, "batch_size": 256}
+    unit = "rate in nats"
+    return [
+        over_epochs("infovae", "alpha", (0.0, 0.9), "rate", unit, learning_rate=2e-3, **settings)
+    ]
+
+
+def hvae() -> list[Figure]:
+    """The bound of draws that move, beside that of draws that do not."""
+    drawn = {}
+    settings: dict[str, Any] = {
+        "latent_dim": 6,
+        "epochs": 8,
+        "batch_size": 200,
+        "learning_rate": 2e-3,
+    }
+    for name, model, colour in (
+        ("VAE", trained("vae", **settings), QUIET),
+        ("HamiltonianVAE, steps=3", trained("hvae", **settings), PALETTE[0]),
+    ):
+        rows = model.history_[1:]
+        epochs = [row["epoch"] for row in rows]
+        drawn[name] = (epochs, [row["objective"] for row in rows], colour)
+    return [lines("The bound on MNIST, latent_dim=6", "epoch", "−ELBO in nats", drawn)]
+
+
+def slicedwae() -> list[Figure]:
+    """The plane without the distance to the prior, and with it."""
+    return [
+        rings(
+            ist.figures.plane(
+                trained("slicedwae", **PLANE | {"epochs": 10}, sliced_weight=w),
+                DATA,
+                title=f"SlicedWAE on MNIST, sliced_weight={w:g}",
+            )
+        )
+        for w in (0.0, 50.0)
+    ]
+
+
+def rae() -> list[Figure]:
+    """Samples of a RAE from ten Gaussians, of a VAE from its own prior."""
+    values = {"latent_dim": 16, "epochs": 25, "batch_size": 64, "learning_rate": 2e-3}
+    ours = trained("rae", **values).fit_prior(DATA.train.x)
+    rows = {
+        "VAE, N(0, I)": trained("vae", **values).sample(14, random_state=0),
+        "RAE, ten Gaussians": ours.sample(14, random_state=0),
+    }
+    return [sheet({**rows, "test digits": DATA.test.x[:14]}, "New digits of either, and real ones")]
 
 
 def sparse() -> list[Figure]:
@@ -290,6 +383,19 @@ def clustering() -> list[Figure]:
         ist.figures.plane(model, by_cluster, title="ClusteringAE on MNIST: codes by cluster"),
         sheet(rows, "Cluster (its size), nearest to its centre", 5.6),
     ]
+
+
+def vade() -> list[Figure]:
+    """New examples, each in the row of the cluster that it is taken for."""
+    model = trained("vade", n_clusters=10, latent_dim=10, pretrain_epochs=20, epochs=20)
+    new = model.sample(3000, random_state=0)
+    found = model.predict(new)
+    rows = {
+        f"{cluster} ({np.mean(found == cluster):.0%})": new[found == cluster][:14]
+        for cluster in range(10)
+        if np.count_nonzero(found == cluster) >= 14
+    }
+    return [sheet(rows, "VaDE on MNIST: samples by cluster (and its share)")]
 
 
 def waves(count: int, seed: int) -> list[np.ndarray]:
@@ -466,6 +572,18 @@ def nvae() -> list[Figure]:
     return [sheet(rows, "NVAE on MNIST: samples")]
 
 
+def made() -> list[Figure]:
+    """Examples, what is expected of each pixel given those before it, and new ones."""
+    binary = (DATA.train.x > 0.5).astype(np.float32)
+    model = trained(
+        "made", binary, hidden=(), latent_dim=500, epochs=15, learning_rate=2e-3, **_SHORT
+    )
+    x = (one_each() > 0.5).astype(np.float32)
+    new = model.sample(20, random_state=0)
+    rows = {"examples": x, "expected": model.reconstruct(x), "drawn": new[:10], "": new[10:]}
+    return [sheet(rows, "MADE on MNIST, black and white")]
+
+
 def deepsvdd() -> list[Figure]:
     """The test images that lie closest to the centre of the threes, and those furthest from it."""
     threes = DATA.train.x[DATA.train.y == 3]
@@ -487,6 +605,10 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         stacked,
         vae,
         betatc,
+        factorvae,
+        dipvae,
+        infovae,
+        hvae,
         iwae,
         sparse,
         dictionary,
@@ -495,7 +617,11 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         aae,
         vaegan,
         wae,
+        slicedwae,
+        rae,
         clustering,
+        made,
+        vade,
         deepsvdd,
         recurrent,
         vqvae,

@@ -20,6 +20,7 @@ from isthmus.version import __version__
 _NAMES = {
     "AutoencoderClassifier": "isthmus.estimators.classifier",
     "Estimator": "isthmus.estimators.base",
+    "ManifoldClustering": "isthmus.estimators.manifold",
     "OutlierDetector": "isthmus.estimators.outliers",
     "Tiled": "isthmus.estimators.tiling",
     "StepScores": "isthmus.data.steps",
@@ -29,9 +30,11 @@ _NAMES = {
     "load": "isthmus.io.runs:load_run",
     "decompress": "isthmus.compression",
     "Comparison": "isthmus.report",
+    "Diagnosis": "isthmus.diagnosis",
     "compare": "isthmus.report",
     "LabelCurves": "isthmus.report",
     "label_curves": "isthmus.report",
+    "diagnose": "isthmus.diagnosis",
     "evaluate": "isthmus.metrics",
     "explore": "isthmus.explorer",
 }
@@ -39,6 +42,7 @@ _SUBMODULES = (
     "compression",
     "corruptions",
     "data",
+    "diagnosis",
     "divergences",
     "errors",
     "explorer",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from isthmus import compression as compression
 from isthmus import corruptions as corruptions
 from isthmus import data as data
+from isthmus import diagnosis as diagnosis
 from isthmus import divergences as divergences
 from isthmus import errors as errors
 from isthmus import explorer as explorer
@@ -30,6 +31,8 @@ from isthmus import sparsities as sparsities
 from isthmus.compression import decompress as decompress
 from isthmus.corruptions import Corruption
 from isthmus.data.steps import StepScores as StepScores
+from isthmus.diagnosis import Diagnosis as Diagnosis
+from isthmus.diagnosis import diagnose as diagnose
 from isthmus.errors import DataWarning as DataWarning
 from isthmus.errors import DivergenceError as DivergenceError
 from isthmus.errors import InputError as InputError
@@ -37,6 +40,7 @@ from isthmus.errors import LearningWarning as LearningWarning
 from isthmus.errors import RunError as RunError
 from isthmus.estimators.base import Estimator as Estimator
 from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderClassifier
+from isthmus.estimators.manifold import ManifoldClustering as _ManifoldClustering
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
@@ -56,15 +60,23 @@ from isthmus.models.contractive import ContractiveAE as _ContractiveAE
 from isthmus.models.deepsvdd import DeepSVDD as _DeepSVDD
 from isthmus.models.denoising import DenoisingAE as _DenoisingAE
 from isthmus.models.dictionary import DictionaryAE as _DictionaryAE
+from isthmus.models.dipvae import DIPVAE as _DIPVAE
+from isthmus.models.factorvae import FactorVAE as _FactorVAE
+from isthmus.models.hvae import HamiltonianVAE as _HamiltonianVAE
 from isthmus.models.hyperprior import Hyperprior as _Hyperprior
+from isthmus.models.infovae import InfoVAE as _InfoVAE
 from isthmus.models.iwae import IWAE as _IWAE
 from isthmus.models.ladder import LadderNetwork as _LadderNetwork
+from isthmus.models.made import MADE as _MADE
 from isthmus.models.nvae import NVAE as _NVAE
+from isthmus.models.rae import RAE as _RAE
 from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
 from isthmus.models.semiaae import SemiSupervisedAAE as _SemiSupervisedAAE
 from isthmus.models.semivae import SemiSupervisedVAE as _SemiSupervisedVAE
+from isthmus.models.slicedwae import SlicedWAE as _SlicedWAE
 from isthmus.models.sparse import SparseAE as _SparseAE
 from isthmus.models.stacked import StackedAE as _StackedAE
+from isthmus.models.vade import VaDE as _VaDE
 from isthmus.models.vae import VAE as _VAE
 from isthmus.models.vaegan import VAEGAN as _VAEGAN
 from isthmus.models.vqvae import VQVAE as _VQVAE
@@ -88,10 +100,13 @@ from isthmus.version import __version__ as __version__
 __all__ = [
     "AAE",
     "AE",
+    "DIPVAE",
     "IWAE",
+    "MADE",
     "MEMBERS",
     "NVAE",
     "PRIORS",
+    "RAE",
     "VAE",
     "VAEGAN",
     "VQVAE",
@@ -105,29 +120,38 @@ __all__ = [
     "DataWarning",
     "DeepSVDD",
     "DenoisingAE",
+    "Diagnosis",
     "DictionaryAE",
     "DivergenceError",
     "Estimator",
+    "FactorVAE",
+    "HamiltonianVAE",
     "Hyperprior",
+    "InfoVAE",
     "InputError",
     "LabelCurves",
     "LadderNetwork",
     "LearningWarning",
+    "ManifoldClustering",
     "OutlierDetector",
     "RecurrentAE",
     "RunError",
     "SemiSupervisedAAE",
     "SemiSupervisedVAE",
+    "SlicedWAE",
     "SparseAE",
     "StackedAE",
     "StepScores",
     "Tiled",
+    "VaDE",
     "__version__",
     "compare",
     "compression",
     "corruptions",
     "data",
     "decompress",
+    "diagnose",
+    "diagnosis",
     "divergences",
     "errors",
     "evaluate",
@@ -165,6 +189,7 @@ _Condition: TypeAlias = Literal["none", "label", "covariates"]
 _Contamination: TypeAlias = Literal["auto"]
 _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper", "affine"]
 _Criterion: TypeAlias = Literal["auto", "error", "density", "score", "distance"]
+_DIPVAE_Variant: TypeAlias = Literal["i", "ii"]
 _Geometry: TypeAlias = Literal["euclidean", "sphere", "poincare"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
@@ -182,12 +207,13 @@ _Likelihood: TypeAlias = Literal[
     "poisson",
     "spectral",
 ]
+_MADE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
+_Manifold: TypeAlias = Literal["umap", "isomap"]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Posterior: TypeAlias = Literal["diagonal", "full", "planar", "iaf"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
-_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
 _Schedule: TypeAlias = Literal["constant", "cosine", "linear"]
 _SparseAE_Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
@@ -394,11 +420,21 @@ class ClusteringAE(_ClusteringAE):
 
     Args:
         latent_dim: size of the code.
+        start: a trained autoencoder with the same networks to start from, in place of
+            pretraining: the member itself, or where its run lies.
         n_clusters: how many centres.
         variant: 'dec' drops the reconstruction after pretraining, 'idec' keeps it.
         clustering_weight: weight of the clustering loss beside the reconstruction, under idec
-            (gamma).
-        pretrain_epochs: epochs as a plain autoencoder before there are centres.
+            (gamma); none: 0.1 for each number of an example, the paper's beside a sum (78.4 for
+            28×28 pixels).
+        pretrain_epochs: epochs as a plain autoencoder before there are centres; none under
+            start.
+        whiten: whether codes become uncorrelated, with unit variance, before there are centres.
+        corruption: what is done to examples before they are encoded in training;
+            reconstructions and targets are those of clean ones.
+        target_interval: epochs for which targets stand still; 0: every batch makes its own.
+        clustering_optimizer: how weights are updated once there are centres; none: as before.
+        clustering_rate: step size once there are centres; none: learning_rate.
     """
     def __init__(
         self,
@@ -437,10 +473,16 @@ class ClusteringAE(_ClusteringAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        start: Estimator | str | None = None,
         n_clusters: int = 8,
         variant: _Variant = "dec",
-        clustering_weight: float = 10.0,
+        clustering_weight: float | None = None,
         pretrain_epochs: int = 30,
+        whiten: bool = False,
+        corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
+        target_interval: int = 1,
+        clustering_optimizer: _Optimizer | OptimizerPart | None = None,
+        clustering_rate: float | None = None,
     ) -> None: ...
 
 class ContractiveAE(_ContractiveAE):
@@ -496,6 +538,63 @@ class ContractiveAE(_ContractiveAE):
         contraction: float = 0.1,
         jacobian: _Jacobian = "auto",
         probes: int = 1,
+    ) -> None: ...
+
+class DIPVAE(_DIPVAE):
+    """DIP-VAE: a VAE whose inferred prior, the codes of all examples, has a diagonal covariance.
+
+    Args:
+        latent_dim: size of the code.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        variant: whose covariance: of the means ('i'), or of codes ('ii').
+        covariance_weight: weight of the squared covariances of two dimensions (lambda_od).
+        variance_weight: weight of how far variances are from 1, squared (lambda_d).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        variant: _DIPVAE_Variant = "ii",
+        covariance_weight: float = 10.0,
+        variance_weight: float = 10.0,
     ) -> None: ...
 
 class DeepSVDD(_DeepSVDD):
@@ -668,6 +767,119 @@ class DictionaryAE(_DictionaryAE):
         dead_after: int = 10000,
     ) -> None: ...
 
+class FactorVAE(_FactorVAE):
+    """FactorVAE: a VAE that is charged for the total correlation of its code, told by a critic.
+
+    Args:
+        latent_dim: size of the code.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        gamma: weight of the total correlation beside the evidence bound; 0 is the VAE.
+        critic_hidden: units of the critic's hidden layers; the paper has six of 1000.
+        critic_learning_rate: step size of the critic; none: that of the autoencoder.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        gamma: float = 10.0,
+        critic_hidden: tuple[int, ...] = (256, 256),
+        critic_learning_rate: float | None = None,
+    ) -> None: ...
+
+class HamiltonianVAE(_HamiltonianVAE):
+    """Hamiltonian VAE: codes drawn by the encoder are moved by the likelihood of their example.
+
+    Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        steps: leapfrog steps of a draw (K).
+        step_size: step size at the start, which is learnt (epsilon).
+        tempering: how hot it starts: beta_0 at the start, which is learnt; near 1 is not.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int | None = None,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        steps: int = 3,
+        step_size: float = 0.05,
+        tempering: float = 0.5,
+    ) -> None: ...
+
 class Hyperprior(_Hyperprior):
     """Scale hyperprior: a code of whole numbers that is cheap to write into a file, by rates.
 
@@ -789,6 +1001,60 @@ class IWAE(_IWAE):
         mixing: float = 0.0,
     ) -> None: ...
 
+class InfoVAE(_InfoVAE):
+    """InfoVAE: a VAE that keeps what a code says of its example, and matches the prior by MMD.
+
+    Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        alpha: how much of the information of a code is not charged; 0 is a VAE's rate.
+        mmd_weight: weight of the gap between codes as a whole and the prior (lambda).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int | None = None,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        alpha: float = 0.5,
+        mmd_weight: float = 10.0,
+    ) -> None: ...
+
 class LadderNetwork(_LadderNetwork):
     """Ladder network: a noisy encoder learns classes, and a decoder takes its noise away, layer by
     layer, from what each layer itself saw and what those above say of it.
@@ -846,6 +1112,76 @@ class LadderNetwork(_LadderNetwork):
         noise: float = 0.3,
         denoising_weights: tuple[float, ...] = (1000.0, 10.0, 0.1),
         reconstruction_weight: float = 1.0,
+    ) -> None: ...
+
+class MADE(_MADE):
+    """Masked autoencoder for distribution estimation: each value is predicted from those before.
+
+    Args:
+        latent_dim: units of the last hidden layer, which are the code.
+        network: kind of network; a fully connected one, whose weights are masked.
+        orderings: orders of the values that the network learns.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 256,
+        hidden: tuple[int, ...] | None = None,
+        network: _MADE_Network | Network = "mlp",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        orderings: int = 1,
+    ) -> None: ...
+
+class ManifoldClustering(_ManifoldClustering):
+    """Clusters in a map of an autoencoder's codes that keeps neighbours together (N2D).
+
+    Args:
+        member: the autoencoder whose codes are taken: an estimator, the name of a member, or a
+            FrozenEstimator around a trained one.
+        n_clusters: how many clusters.
+        manifold: what unfolds the codes.
+        neighbours: codes beside each that are kept near it.
+        dimensions: of the map; none: as many as clusters.
+        random_state: seed; the same seed gives the same numbers.
+    """
+    def __init__(
+        self,
+        member: Estimator | str = "ae",
+        n_clusters: int = 8,
+        manifold: _Manifold = "umap",
+        neighbours: int = 20,
+        dimensions: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None: ...
 
 class NVAE(_NVAE):
@@ -933,6 +1269,65 @@ class OutlierDetector(_OutlierDetector):
         random_state: int | None = None,
     ) -> None: ...
 
+class RAE(_RAE):
+    """Regularised autoencoder: short codes and a smooth decoder, so that codes can be drawn.
+
+    Args:
+        latent_dim: size of the code.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        code_weight: weight of half the squared length of a code (beta).
+        decoder_norm_weight: weight of the squared length of the decoder's weights (lambda of
+            RAE-L2).
+        gradient_weight: weight of the squared norm of the decoder's Jacobian (lambda of
+            RAE-GP).
+        spectral_norm: whether each layer of the decoder has weights of spectral norm 1
+            (RAE-SN).
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 16,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        code: _Code = "vector",
+        code_weight: float = 0.01,
+        decoder_norm_weight: float = 0.001,
+        gradient_weight: float = 0.0,
+        spectral_norm: bool = False,
+    ) -> None: ...
+
 class RecurrentAE(_RecurrentAE):
     """Recurrent autoencoder: one network reads a sequence, another writes it again from the code.
 
@@ -959,7 +1354,7 @@ class RecurrentAE(_RecurrentAE):
         verbose: int = 1,
         latent_dim: int = 16,
         hidden: tuple[int, ...] | None = None,
-        network: _RecurrentAE_Network | Network = "recurrent",
+        network: _MADE_Network | Network = "recurrent",
         initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
@@ -1088,6 +1483,60 @@ class SemiSupervisedVAE(_SemiSupervisedVAE):
         labelled_share: float = 0.2,
         label_weight: float = 10.0,
         beta: float = 1.0,
+    ) -> None: ...
+
+class SlicedWAE(_SlicedWAE):
+    """Sliced Wasserstein autoencoder: codes match the prior along random directions.
+
+    Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        code: 'map' keeps the places of an image or a signal: the code is a grid of vectors,
+            each of latent_dim numbers (or channels).
+        sliced_weight: weight of the distance between codes and prior (lambda).
+        projections: random directions in each step.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int | None = None,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        code: _Code = "vector",
+        sliced_weight: float = 10.0,
+        projections: int = 50,
     ) -> None: ...
 
 class SparseAE(_SparseAE):
@@ -1451,6 +1900,65 @@ class VQVAE2(_VQVAE2):
         tokens: int = 8,
         scales: int = 2,
         ratio: int = 2,
+    ) -> None: ...
+
+class VaDE(_VaDE):
+    """Variational deep embedding: a VAE with a Gaussian for each cluster in place of N(0, I).
+
+    Args:
+        latent_dim: size of the code.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        start: a trained autoencoder with the same networks to start from, in place of
+            pretraining: the member itself, or where its run lies.
+        n_clusters: how many clusters.
+        pretrain_epochs: epochs as a plain autoencoder before there are clusters; none under
+            start.
+        corruption: what is done to examples before they are encoded in training; what is asked
+            for are clean ones.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        start: Estimator | str | None = None,
+        n_clusters: int = 8,
+        pretrain_epochs: int = 30,
+        corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
     ) -> None: ...
 
 class WAE(_WAE):

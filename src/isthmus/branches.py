@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 BRANCHES: dict[str, tuple[str, ...]] = {
-    "deterministic": ("ae", "stacked", "denoising", "contractive", "recurrent"),
+    "deterministic": ("ae", "stacked", "denoising", "contractive", "rae", "recurrent"),
     "sparse": ("sparse", "dictionary"),
-    "variational": ("vae", "iwae", "betatc", "nvae"),
-    "matching": ("aae", "wae", "vaegan"),
+    "variational": ("vae", "iwae", "betatc", "factorvae", "dipvae", "infovae", "hvae", "nvae"),
+    "matching": ("aae", "wae", "slicedwae", "vaegan"),
     "quantised": ("vqvae", "vqvae2", "hyperprior"),
-    "grouping": ("clustering", "deepsvdd"),
+    "grouping": ("clustering", "vade", "deepsvdd"),
 }
 """The names of each branch's members, the plainest first."""
 
@@ -21,7 +21,7 @@ def spread(members: Sequence[Any]) -> list[Any]:
 
     Example:
         >>> spread(["ae", "matching"])
-        ['ae', 'aae', 'wae', 'vaegan']
+        ['ae', 'aae', 'wae', 'slicedwae', 'vaegan']
     """
     return [
         one

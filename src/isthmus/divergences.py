@@ -112,6 +112,23 @@ def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
     return within / (n * (n - 1)) - 2 * kernels[:n, n:].sum() / n**2
 
 
+def squared_sliced_wasserstein(a: Tensor, b: Tensor, projections: int) -> Tensor:
+    r"""An estimate of the squared sliced Wasserstein distance of two samples ``(n, d)``.
+
+    .. math:: \frac1L \sum_{l=1}^L \frac1n \sum_{i=1}^n
+              \left(\theta_l^\top a_{(i)} - \theta_l^\top b_{(i)}\right)^2
+
+    with L random directions :math:`\theta_l` on the unit sphere, along each of which the points are
+    sorted: in one dimension the best transport keeps their order. It is never below 0, and above it
+    for two samples of one distribution, the less the larger they are.
+    """
+    directions = torch.nn.functional.normalize(
+        torch.randn(a.shape[1], projections, device=a.device, dtype=a.dtype), dim=0
+    )
+    along = [(points @ directions).sort(dim=0).values for points in (a, b)]  # each (n, L)
+    return (along[0] - along[1]).square().mean()
+
+
 def bernoulli_kl(target: float, rate: Tensor) -> Tensor:
     """KL(Bernoulli(target) ‖ Bernoulli(rate)) of every entry of ``rate``, in nats."""
     rate = rate.clamp(min(1e-6, 0.01 * target), 1 - 1e-6)

@@ -24,7 +24,8 @@ def make(name: str, **values: Any) -> Any:
 
 def test_those_have_maps_whose_mathematics_hold_for_them() -> None:
     assert set(WITH_MAPS) == {
-        *("ae", "denoising", "contractive", "vae", "iwae", "betatc", "vaegan", "aae", "wae")
+        *("ae", "denoising", "contractive", "vae", "iwae", "betatc", "vaegan", "aae", "wae"),
+        *("factorvae", "dipvae", "infovae", "hvae", "slicedwae", "rae"),
     }
 
 
@@ -60,9 +61,9 @@ def test_a_map_of_one_place_is_a_vector(name: str) -> None:
         for vector, place in same:
             # both decoders begin with a linear map of the three numbers
             vector.copy_(place.reshape(vector.shape))
-    x, eps = torch.rand(6, 1, 4, 4), torch.randn(6, 3)
+    x, eps = torch.rand(6, 1, 4, 4), torch.randn(6, *on_vector.bottleneck.noise_shape)
     losses = []
-    for module, noise in ((on_vector, eps), (on_map, eps[:, :, None, None])):
+    for module, noise in ((on_vector, eps), (on_map, eps[..., None, None])):
         torch.manual_seed(1)
         losses.append(module.eval().loss(Batch(x), noise).objective)
     torch.testing.assert_close(*losses)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import nn
 
 import isthmus as ist
@@ -15,7 +17,7 @@ from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec
 from isthmus.core.latent_grid import latent_grid
 from isthmus.corruptions import GaussianNoise, Masking, SaltAndPepper
-from isthmus.divergences import bernoulli_kl, squared_mmd
+from isthmus.divergences import bernoulli_kl, squared_mmd, squared_sliced_wasserstein
 from isthmus.models.ae import DeterministicBottleneck
 from isthmus.models.contractive import jacobian_norm, layer_norm, projected_norm, sigmoid_layer
 
@@ -266,7 +268,8 @@ def test_the_network_of_many_keras_tutorials() -> None:
 def test_numbers_of_a_rectified_code_that_died_are_said(digits: ist.data.Data) -> None:
     model = ist.AE(code_activation="relu", latent_dim=3, epochs=1, random_state=0)
     bottleneck = model.fit(digits.train).module_.bottleneck
-    assert bottleneck.diagnostics((torch.tensor([[0.0, 1.0, 2.0], [0.0, 0.0, 1.0]]),)) == [
+    found = bottleneck.diagnostics((torch.tensor([[0.0, 1.0, 2.0], [0.0, 0.0, 1.0]]),))
+    assert list(map(str, found)) == [
         "1 of 3 numbers of the code are 0 for every example, and learn nothing any more: raise"
         " latent_dim, or change random_state or code_activation."
     ]
@@ -353,3 +356,31 @@ def test_a_scale_that_is_given_is_taken_as_it_is() -> None:
     )
     expected = -torch.distributions.Normal(mu, 1e-4).log_prob(x).sum(1)
     torch.testing.assert_close(likelihood.nll(mu, x), expected)
+
+
+def test_the_sliced_distance_of_a_line_is_the_cost_of_the_best_assignment() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(40, 1), 2 * torch.randn(40, 1) + 1
+    costs = (a - b.T).square().numpy()
+    rows, columns = linear_sum_assignment(costs)
+    found = squared_sliced_wasserstein(a, b, projections=3).item()
+    assert found == pytest.approx(costs[rows, columns].mean(), rel=1e-5)
+
+
+def test_the_sliced_distance_of_a_shift_is_its_square_by_the_dimensions() -> None:
+    torch.manual_seed(0)
+    a, shift = torch.randn(100, 4), torch.tensor([1.0, -2.0, 0.5, 3.0])
+    found = squared_sliced_wasserstein(a, a + shift, projections=20_000).item()
+    assert found == pytest.approx(shift.square().sum().item() / 4, rel=0.03)
+
+
+def test_sliced_codes_come_to_look_like_the_prior(digits: ist.data.Data) -> None:
+    values: dict[str, Any] = {"latent_dim": 2, "epochs": 15, "random_state": 0, "batch_size": 128}
+    codes = [
+        ist.SlicedWAE(sliced_weight=weight, learning_rate=3e-3, **values)
+        .fit(digits.train)
+        .transform(digits.test.x)
+        for weight in (0.0, 30.0)
+    ]
+    gaps = [abs(z.mean(0)).max() + abs(z.std(0) - 1).max() for z in codes]
+    assert gaps[1] < 0.4 < gaps[0]

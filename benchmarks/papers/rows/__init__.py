@@ -8,6 +8,8 @@ from benchmarks.papers.rows import clusters
 from benchmarks.papers.rows import one_class
 from benchmarks.papers.rows import likelihood
 from benchmarks.papers.rows import matching
+from benchmarks.papers.rows import regularised
+from benchmarks.papers.rows import disentangling
 from benchmarks.papers.rows import quantised
 from benchmarks.papers.rows import codebooks
 from benchmarks.papers.rows import hierarchy

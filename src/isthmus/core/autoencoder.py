@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required, with_condition
 from isthmus.core.example import Shape
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code, Level, Pass
 from isthmus.core.hiding import Hiding
 from isthmus.core.objectives import (
@@ -48,12 +49,22 @@ class Bottleneck(nn.Module, ABC):
     reads_condition: bool = False
     """Whether a condition changes the code's own prior, so that it is handed to every pass."""
 
+    is_sparse: bool = False
+    """Whether an example is meant to use few of the code's units."""
+
     levels: tuple[Level, ...] = ()
     """The grids of integer codes, from the coarsest; empty where codes are vectors."""
 
     @property
     def passed_shape(self) -> Shape:
         """The shape of what the decoder gets for one example: the code's, or :meth:`expand`'s."""
+        return self.code_shape
+
+    @property
+    def noise_shape(self) -> Shape:
+        """The shape of the standard normal noise behind one draw of a code: the code's, if it takes
+        no more.
+        """
         return self.code_shape
 
     def expand(self, code: Tensor) -> Tensor:
@@ -69,20 +80,35 @@ class Bottleneck(nn.Module, ABC):
         """The code that is passed on in training, with its penalty and its terms.
 
         A bottleneck that draws its code takes standard normal ``noise`` of
-        ``(n or 1, *code_shape)``, or draws it.
+        ``(n or 1, *noise_shape)``, or draws it.
         """
 
     def add_condition(self, size: int) -> None:
         """Make ready for a condition of ``size`` numbers, where the code's own prior knows it."""
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def active(self, code: Tensor) -> Tensor:
+        """Which units of sparse codes ``(n, *code_shape)`` are in use: as many booleans."""
+        return code != 0
+
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         """What went wrong in training, and the remedy, judged by the posterior of some examples."""
-        codes = posterior[0].flatten(1).float()  # indices are whole numbers
-        if len(codes) < 2 or bool((codes.std(0) > _STILL * codes.abs().amax(0)).any()):
+        codes = posterior[0].detach().flatten(1).float()  # indices are whole numbers
+        if len(codes) < 2:
+            return []
+        greatest = codes.abs().amax(0)
+        spread = (codes.std(0) / greatest.where(greatest > 0, 1.0)).max()
+        if spread > _STILL:
             return []
         return [
-            "all examples have the same code, so nothing is told apart: lower learning_rate, or"
-            " change activation."
+            Finding(
+                "constant-code",
+                "all examples have the same code, so nothing is told apart",
+                "lower learning_rate, or change activation",
+                "standard deviation of the code, as a share of its greatest value",
+                float(spread),
+                _STILL,
+                "fault",
+            )
         ]
 
     def close_epoch(self) -> dict[str, float]:
@@ -248,7 +274,7 @@ class Autoencoder(TrainableModule):
     def loss(self, batch: Batch, noise: Tensor | None = None) -> Loss:
         """What examples cost in training, each by itself.
 
-        ``noise``, ``(n or 1, *code_shape)``, takes the place of the bottleneck's own draw.
+        ``noise``, ``(n or 1, *noise_shape)``, takes the place of the bottleneck's own draw.
         """
         seen = self.shown(batch)
         loss = self.cost(self.features_of(seen), batch, noise)

@@ -22,6 +22,8 @@ class Batch(NamedTuple):
             what says nothing, 0 or the mean of the training examples; it is not charged. None:
             everything was.
         weight: how much each counts, ``(n,)``, 1 on the average of the training set. None: alike.
+        target: what a stage of training wants of each, ``(n, …)``, beside x itself; see
+            :attr:`isthmus.core.objectives.Stage.targets`.
         label: the class of each, ``(n, classes)``, as one-hot numbers, for members that learn to
             tell classes; zeros for an example without one. None: no labels at all.
     """
@@ -30,6 +32,7 @@ class Batch(NamedTuple):
     condition: Tensor | None = None
     mask: Tensor | None = None
     weight: Tensor | None = None
+    target: Tensor | None = None
     label: Tensor | None = None
 
     @property

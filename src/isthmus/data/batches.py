@@ -90,7 +90,7 @@ class StoreBatches:
         )
         if label is not None and self._mixed is not None:
             label = label * self._mixed.are_beside(rows).to(label)[:, None]
-        return Batch(self._store.gather(examples), condition, None, weight, label)
+        return Batch(self._store.gather(examples), condition, None, weight, label=label)
 
     def spread(self) -> Batch:
         """As many examples as inference takes at once, spread over all of them."""
@@ -137,7 +137,7 @@ class StoreBatches:
             x = self._store.slice(start, stop)
             if place == len(ends) - 1:
                 self._store.expect(())
-            yield self.ready(Batch(x, condition, None, weight, label))
+            yield self.ready(Batch(x, condition, None, weight, label=label))
 
     def ready(self, stored: Batch) -> Batch:
         """What is kept, on the device, in the model's units; masked and binarised if asked."""

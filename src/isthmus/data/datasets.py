@@ -24,11 +24,14 @@ class Part:
             the disk); a table that was read from a file is a data frame with its own types.
         y: ``(n,)`` whole numbers that index ``Data.classes``, or None where there are no labels.
         classes: the names of the classes, or None.
+        factors: what examples were made by, where that is known: the values of each factor by its
+            name, ``(n,)`` whole numbers.
     """
 
     x: Values
     y: np.ndarray | None = None
     classes: tuple[str, ...] | None = None
+    factors: Mapping[str, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -40,7 +43,9 @@ class Part:
 
     def take(self, rows: np.ndarray | slice) -> Part:
         """The part made of some rows."""
-        return Part(rows_of(self.x, rows), None if self.y is None else self.y[rows], self.classes)
+        factors = self.factors and {name: values[rows] for name, values in self.factors.items()}
+        y = None if self.y is None else self.y[rows]
+        return Part(rows_of(self.x, rows), y, self.classes, factors)
 
     @property
     def labels(self) -> np.ndarray | None:

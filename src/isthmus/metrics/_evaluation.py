@@ -15,12 +15,21 @@ from isthmus.data.frames import Values
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
-from isthmus.metrics import clustering, images, likelihood, reconstruction, representation, sound
+from isthmus.metrics import (
+    clustering,
+    disentangling,
+    images,
+    likelihood,
+    reconstruction,
+    representation,
+    sound,
+)
 from isthmus.metrics._measure import Measure, Measures
 from isthmus.metrics.representation import Labelled
 from isthmus.training.settings import require_seed
 
 _TRAINING_CODES, _TEST_POINTS = 10_000, 2_000
+_MOST_DIMENSIONS = 64  # of a code whose dimensions are compared one by one with factors
 
 
 class Model(Protocol):
@@ -45,7 +54,8 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> Measures:
     What does not apply is left out: PSNR for anything but images in [0, 1], spectra for anything
     but sounds, what cleaning gains for members that do not train on damaged images, the evidence
     bound for members that have none, bits per dimension where the likelihood is no probability mass
-    of the values at hand, classifiers where there are no labels.
+    of the values at hand, classifiers where there are no labels, disentangling where nobody knows
+    what examples were made by, and of integer codes.
 
     Args:
         model: a fitted member.
@@ -71,6 +81,7 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> Measures:
         **_likelihood(model, test, data.test.x, known),
         **_representation(model, data, np.random.default_rng(random_state), random_state),
         **_posterior(model, test, known),
+        **_disentangling(model, data, np.random.default_rng(random_state)),
     )
 
 
@@ -195,7 +206,10 @@ def _posterior(model: Any, test: Any, known: Mapping[str, Any]) -> dict[str, Mea
     is_gaussian = hasattr(posterior, "log_var")
     mu = _flat(posterior.mu if is_gaussian else model.transform(test, **known))
     spans_volume = is_gaussian or len(mu) > mu.shape[1]  # fewer points than dimensions do not
-    if model.code_space == "normal" and spans_volume:
+    module: Any = getattr(model, "module_", None)
+    is_spread = module is not None and module.bottleneck.is_random and not is_gaussian
+    # where one lies says too little of a posterior that a flow spreads around it
+    if model.code_space == "normal" and spans_volume and not is_spread:
         var = np.exp(_flat(posterior.log_var)) if is_gaussian else np.zeros_like(mu)
         gap = representation.prior_gap(mu, var)
         if math.isfinite(gap.value):  # codes of which a direction is empty have no density
@@ -203,6 +217,32 @@ def _posterior(model: Any, test: Any, known: Mapping[str, Any]) -> dict[str, Mea
     if is_gaussian:
         found["active_units"] = representation.active_units(mu)
     return found
+
+
+def _disentangling(model: Any, data: Data, random: np.random.Generator) -> dict[str, Measure]:
+    """How codes follow the factors that examples were made by, over both parts of the data."""
+    parts = [_some(data.train, _TRAINING_CODES, random), data.test]
+    known = [part.factors for part in parts if part.factors is not None]
+    bottleneck: Any = getattr(getattr(model, "module_", None), "bottleneck", None)
+    if len(known) < len(parts) or (bottleneck is not None and bottleneck.levels):
+        return {}
+    found = [_distribution(model, named_for(model, part.x, data), part) for part in parts]
+    mu, var = (np.concatenate(each) for each in zip(*found, strict=True))
+    if mu.shape[1] > _MOST_DIMENSIONS:
+        return {}
+    factors = np.stack([np.concatenate([part[name] for part in known]) for name in known[0]], 1)
+    score = disentangling.factor_score(mu, var, factors, int(random.integers(2**31)))
+    return {"mig": disentangling.mutual_information_gap(mu, var, factors), "factor_score": score}
+
+
+def _distribution(model: Any, x: Any, part: Part) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the code of each example, ``(n, numbers)``; 0 of one not drawn."""
+    told = known_of(model, part)
+    posterior: Any = model.encode(x, **told) if hasattr(model, "encode") else None
+    if hasattr(posterior, "log_var"):
+        return _flat(posterior.mu), np.exp(_flat(posterior.log_var))
+    mu = _flat(model.transform(x, **told))
+    return mu, np.zeros_like(mu)
 
 
 def _labelled(model: Any, data: Data, part: Part) -> Labelled:

@@ -93,7 +93,7 @@ class AdversarialBottleneck(Bottleneck):
         self.inner = DeterministicBottleneck(features, latent_dim, is_map=is_map)
         self.code_shape = self.inner.code_shape
         self.weight, self.learning_rate = weight, learning_rate
-        self.critic = critic_of(math.prod(self.code_shape), hidden)
+        self.critic = critic_of(self.code_shape, hidden)
 
     def posterior(self, features: Tensor) -> Point:
         return self.inner.posterior(features)
@@ -113,9 +113,9 @@ class AdversarialBottleneck(Bottleneck):
         return Loss(loss, {"critic": loss})
 
 
-def critic_of(width: int, hidden: tuple[int, ...]) -> nn.Module:
-    """A critic, from ``width`` numbers to the logit of being drawn: ``(n, width)`` to ``(n,)``."""
-    sizes = [width, *hidden]
+def critic_of(code_shape: Shape, hidden: tuple[int, ...]) -> nn.Sequential:
+    """A network from flat codes ``(n, numbers of a code)`` to a logit each, ``(n,)``."""
+    sizes = [math.prod(code_shape), *hidden]
     layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
     return nn.Sequential(*layers, nn.Linear(sizes[-1], 1), nn.Flatten(0))
 

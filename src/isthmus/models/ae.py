@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code, Point
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.judged import Judged
@@ -21,7 +22,7 @@ from isthmus.networks import activation
 from isthmus.networks.conv import code_layers
 
 _DEAD = 0.1  # of the numbers of a rectified code: fewer are no harm
-_SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
+SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -37,7 +38,7 @@ class ActivatedCode(Estimator, ABC):
 
     @property
     def code_space(self) -> str:
-        return _SPACES.get(self.code_activation, "data")
+        return SPACES.get(self.code_activation, "data")
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -90,18 +91,32 @@ class DeterministicBottleneck(Bottleneck):
         layers, self.code_shape = code_layers(features, latent_dim, is_map=is_map)
         self.project = nn.Sequential(*layers, activation(code_activation))
 
+    @property
+    def linear(self) -> nn.Linear:
+        """The layer from features to a code that is a vector."""
+        layer = self.project[-2]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
     def posterior(self, features: Tensor) -> Point:
         return Point(self.project(features))
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         return Code(self.project(features))
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         found = super().diagnostics(posterior)
         dead, numbers = int((posterior[0] <= 0).all(0).sum()), math.prod(self.code_shape)
         if found or not self.is_rectified or dead <= _DEAD * numbers:
             return found
         return [
-            f"{dead} of {numbers} numbers of the code are 0 for every example, and"
-            " learn nothing any more: raise latent_dim, or change random_state or code_activation."
+            Finding(
+                "dead-units",
+                f"{dead} of {numbers} numbers of the code are 0 for every example, and"
+                " learn nothing any more",
+                "raise latent_dim, or change random_state or code_activation",
+                "share of units that are 0 for every example",
+                dead / numbers,
+                _DEAD,
+            )
         ]

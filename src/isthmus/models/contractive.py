@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, Penalty
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.core.jacobians import projected
 from isthmus.core.objectives import Loss
 from isthmus.core.reductions import sum_dimensions
 from isthmus.estimators.base import Estimator
@@ -145,10 +145,8 @@ def jacobian_norm(module: Autoencoder, seen: Batch) -> Tensor:
 
 def projected_norm(module: Autoencoder, seen: Batch) -> Tensor:
     """An unbiased estimate, ``(n,)``: the squared length of Jᵀv with a normal vector v."""
-    pulled = torch.func.vjp(lambda x: module.encode_seen(seen._replace(x=x))[0], seen.x)
-    z, pull_back = pulled[0], pulled[1]
-    pulled_back = pull_back(sharding.randn_like(z))[0]
-    return sum_dimensions((pulled_back if seen.mask is None else pulled_back * seen.mask).square())
+    pulled = projected(lambda x: module.encode_seen(seen._replace(x=x))[0], seen.x)
+    return sum_dimensions((pulled if seen.mask is None else pulled * seen.mask).square())
 
 
 def code_of(module: Autoencoder, one: Batch) -> Tensor:

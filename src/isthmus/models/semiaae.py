@@ -113,8 +113,8 @@ class JudgedStyle(Bottleneck):
         self.weight, self.learning_rate = weight, learning_rate
         width = math.prod(features)
         self.project, self.classify = nn.Linear(width, latent_dim), nn.Linear(width, classes)
-        self.style_critic = critic_of(latent_dim, hidden)
-        self.class_critic = critic_of(classes, hidden)
+        self.style_critic = critic_of((latent_dim,), hidden)
+        self.class_critic = critic_of((classes,), hidden)
 
     def logits(self, features: Tensor) -> Tensor:
         found: Tensor = self.classify(features.flatten(1))

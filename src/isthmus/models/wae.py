@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,9 @@ from isthmus.estimators.base import Estimator
 from isthmus.estimators.settings import Conditional
 from isthmus.estimators.spatial import SpatialCode
 from isthmus.models.ae import DeterministicBottleneck
+
+Discrepancy = Callable[[Tensor, Tensor], Tensor]
+"""From two samples ``(n, d)`` to a number: how far their distributions are from each other."""
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -57,35 +61,65 @@ class WAE(SpatialCode, Conditional, Estimator):
         return "how far the codes of a batch are from the prior"
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return MMDBottleneck(
-            features, self._code_size, self.mmd_weight, is_map=self._is_map(features)
+        return MatchedBottleneck(
+            features,
+            self._code_size,
+            self.mmd_weight,
+            squared_mmd,
+            "mmd",
+            is_map=self._is_map(features),
         )
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
 
 
-class MMDBottleneck(Bottleneck):
-    """A linear map to the code, with the discrepancy of a batch's codes from N(0, I) as penalty."""
+class MatchedBottleneck(Bottleneck):
+    """A linear map to the code; how far a batch's codes are from N(0, I) is charged.
+
+    Args:
+        features: the shape of the features of one example.
+        latent_dim: size of the code; of a map, at each place.
+        weight: of the discrepancy.
+        discrepancy: of two samples ``(n, d)``, a single number.
+        term: what the history calls it.
+        is_map: whether the code keeps the places of the features.
+    """
 
     draws = True  # of N(0, I), whenever it is charged
 
     def __init__(
-        self, features: Shape, latent_dim: int, weight: float, *, is_map: bool = False
+        self,
+        features: Shape,
+        latent_dim: int,
+        weight: float,
+        discrepancy: Discrepancy,
+        term: str,
+        *,
+        is_map: bool = False,
     ) -> None:
         super().__init__()
         self.inner = DeterministicBottleneck(features, latent_dim, is_map=is_map)
         self.code_shape = self.inner.code_shape
-        self.weight = weight
+        self.weight, self.discrepancy, self.term = weight, discrepancy, term
 
     def posterior(self, features: Tensor) -> Point:
         return self.inner.posterior(features)
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.inner(features).z
-        codes = sharding.gather(z.flatten(1))
-        if len(codes) < 2:  # never in training: there is nothing to compare, and nothing to report
+        if (found := from_normal(z, self.discrepancy)) is None:
             return Code(z)
-        # one number for the batch, carried by every example
-        mmd = squared_mmd(codes, torch.randn_like(codes)).expand(len(z))
-        return Code(z, self.weight * mmd, {"mmd": mmd})
+        return Code(z, self.weight * found, {self.term: found})
+
+
+def from_normal(z: Tensor, discrepancy: Discrepancy) -> Tensor | None:
+    """How far the codes of the whole batch are from as many draws of N(0, I).
+
+    It is one number for the batch, carried by every example, ``(n,)``. None of a single code: there
+    is nothing to compare, and in training there is never a single one.
+    """
+    codes = sharding.gather(z.flatten(1))
+    if len(codes) < 2:
+        return None
+    return discrepancy(codes, torch.randn_like(codes)).expand(len(z))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from isthmus.priors.mixture import Mixture
     from isthmus.priors.pixelcnn import PixelCNN
     from isthmus.priors.transformer import Transformer
+    from isthmus.priors.two_stage import TwoStage
 
 __all__ = [
     "Diffusion",
@@ -27,6 +28,7 @@ __all__ = [
     "PixelCNN",
     "Prior",
     "Transformer",
+    "TwoStage",
     "Waypoint",
     "fitted",
     "resolved",
@@ -40,6 +42,7 @@ _HOMES = {
     "PixelCNN": "pixelcnn",
     "Prior": "base",
     "Transformer": "transformer",
+    "TwoStage": "two_stage",
     "Waypoint": "_noising",
     "fitted": "base",
     "resolved": "base",
