@@ -16,11 +16,12 @@ from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code
 from isthmus.core.objectives import Loss
 from isthmus.divergences import gaussian_kl
 from isthmus.models._few_labels import SamplesClasses, labelled_cost
-from isthmus.models._variational import LatentVariableModel, StochasticBottleneck
+from isthmus.models._variational import COLLAPSED, LatentVariableModel, StochasticBottleneck
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -138,14 +139,21 @@ class ClassAndStyle(StochasticBottleneck):
         ratio = ratio - math.log(self.classes) - (y * log_q).sum(-1)
         return torch.cat([z, y], -1).flatten(0, 1), ratio
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
-        mu = posterior[0][:, : self.latent_dim]
-        rates = gaussian_kl(mu, posterior[1]).mean(0)
-        if bool((rates >= 0.01).any()):
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
+        rates = gaussian_kl(posterior[0][:, : self.latent_dim], posterior[1]).mean(0)
+        if bool((rates >= COLLAPSED).any()):
             return []
         return [
-            f"all {len(rates)} dimensions of the style carry less than 0.01 nats (posterior"
-            " collapse), so the decoder sees the class alone: lower beta."
+            Finding(
+                "posterior-collapse",
+                f"all {len(rates)} dimensions of the style carry less than {COLLAPSED} nats"
+                " (posterior collapse), so the decoder sees the class alone",
+                "lower beta",
+                "rate of the dimension that carries most, nats",
+                float(rates.detach().max()),
+                COLLAPSED,
+                "fault",
+            )
         ]
 
 
