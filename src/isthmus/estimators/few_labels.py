@@ -149,8 +149,8 @@ class FewLabels(ClassifierMixin, Estimator, ABC):
         """What the draw of labels comes from: the same in all processes, and where training goes on
         so that no further labels are seen then.
         """
-        is_seed = isinstance(self.random_state, int | np.integer)
-        return int(self.random_state) if is_seed else 0
+        seed = self.random_state
+        return int(seed) if isinstance(seed, int | np.integer) else 0
 
     def _transformed(self, preprocessor: Preprocessor, examples: Any) -> Examples | None:
         found = super()._transformed(preprocessor, examples)
