@@ -43,6 +43,8 @@ MEMBERS = [
         "weights",
         "sequences",
         "clustering",
+        "clustering in batches",
+        "vade",
         "classifier",
     ),
 ]
