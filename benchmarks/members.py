@@ -39,6 +39,7 @@ from isthmus.figures._style import (
 HOME = Path(__file__).parents[1] / "docs" / "images" / "members"
 EXAMPLES, TESTS = 10_000, 2000
 PLANE = {"latent_dim": 2, "epochs": 40, "learning_rate": 2e-3, "schedule": "cosine"}
+_SHORT = {"batch_size": 100, "schedule": "cosine"}
 _UNKNOWN = (0.55, 0.72, 0.86)  # of a missing value, which has no grey
 
 
@@ -384,6 +385,19 @@ def clustering() -> list[Figure]:
     ]
 
 
+def vade() -> list[Figure]:
+    """New examples, each in the row of the cluster that it is taken for."""
+    model = trained("vade", n_clusters=10, latent_dim=10, pretrain_epochs=20, epochs=20)
+    new = model.sample(3000, random_state=0)
+    found = model.predict(new)
+    rows = {
+        f"{cluster} ({np.mean(found == cluster):.0%})": new[found == cluster][:14]
+        for cluster in range(10)
+        if np.count_nonzero(found == cluster) >= 14
+    }
+    return [sheet(rows, "VaDE on MNIST: samples by cluster (and its share)")]
+
+
 def waves(count: int, seed: int) -> list[np.ndarray]:
     """Sequences of 20 to 40 steps: oscillations that fade, each in its own way."""
     draw, made = np.random.default_rng(seed), []
@@ -506,6 +520,18 @@ def nvae() -> list[Figure]:
     return [sheet(rows, "NVAE on MNIST: samples")]
 
 
+def made() -> list[Figure]:
+    """Examples, what is expected of each pixel given those before it, and new ones."""
+    binary = (DATA.train.x > 0.5).astype(np.float32)
+    model = trained(
+        "made", binary, hidden=(), latent_dim=500, epochs=15, learning_rate=2e-3, **_SHORT
+    )
+    x = (one_each() > 0.5).astype(np.float32)
+    new = model.sample(20, random_state=0)
+    rows = {"examples": x, "expected": model.reconstruct(x), "drawn": new[:10], "": new[10:]}
+    return [sheet(rows, "MADE on MNIST, black and white")]
+
+
 def deepsvdd() -> list[Figure]:
     """The test images that lie closest to the centre of the threes, and those furthest from it."""
     threes = DATA.train.x[DATA.train.y == 3]
@@ -542,6 +568,8 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         slicedwae,
         rae,
         clustering,
+        made,
+        vade,
         deepsvdd,
         recurrent,
         vqvae,

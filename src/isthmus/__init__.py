@@ -20,6 +20,7 @@ from isthmus.version import __version__
 _NAMES = {
     "AutoencoderClassifier": "isthmus.estimators.classifier",
     "Estimator": "isthmus.estimators.base",
+    "ManifoldClustering": "isthmus.estimators.manifold",
     "OutlierDetector": "isthmus.estimators.outliers",
     "Tiled": "isthmus.estimators.tiling",
     "StepScores": "isthmus.data.steps",

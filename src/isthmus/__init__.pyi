@@ -37,6 +37,7 @@ from isthmus.errors import LearningWarning as LearningWarning
 from isthmus.errors import RunError as RunError
 from isthmus.estimators.base import Estimator as Estimator
 from isthmus.estimators.classifier import AutoencoderClassifier as _AutoencoderClassifier
+from isthmus.estimators.manifold import ManifoldClustering as _ManifoldClustering
 from isthmus.estimators.outliers import OutlierDetector as _OutlierDetector
 from isthmus.estimators.series import score_steps as score_steps
 from isthmus.estimators.series import windows_for as windows_for
@@ -62,12 +63,14 @@ from isthmus.models.hvae import HamiltonianVAE as _HamiltonianVAE
 from isthmus.models.hyperprior import Hyperprior as _Hyperprior
 from isthmus.models.infovae import InfoVAE as _InfoVAE
 from isthmus.models.iwae import IWAE as _IWAE
+from isthmus.models.made import MADE as _MADE
 from isthmus.models.nvae import NVAE as _NVAE
 from isthmus.models.rae import RAE as _RAE
 from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
 from isthmus.models.slicedwae import SlicedWAE as _SlicedWAE
 from isthmus.models.sparse import SparseAE as _SparseAE
 from isthmus.models.stacked import StackedAE as _StackedAE
+from isthmus.models.vade import VaDE as _VaDE
 from isthmus.models.vae import VAE as _VAE
 from isthmus.models.vaegan import VAEGAN as _VAEGAN
 from isthmus.models.vqvae import VQVAE as _VQVAE
@@ -91,6 +94,7 @@ __all__ = [
     "AE",
     "DIPVAE",
     "IWAE",
+    "MADE",
     "MEMBERS",
     "NVAE",
     "PRIORS",
@@ -117,6 +121,7 @@ __all__ = [
     "InfoVAE",
     "InputError",
     "LearningWarning",
+    "ManifoldClustering",
     "OutlierDetector",
     "RecurrentAE",
     "RunError",
@@ -125,6 +130,7 @@ __all__ = [
     "StackedAE",
     "StepScores",
     "Tiled",
+    "VaDE",
     "__version__",
     "compare",
     "compression",
@@ -185,12 +191,13 @@ _Likelihood: TypeAlias = Literal[
     "poisson",
     "spectral",
 ]
+_MADE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
+_Manifold: TypeAlias = Literal["umap", "isomap"]
 _Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Posterior: TypeAlias = Literal["diagonal", "full", "planar", "iaf"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
-_RecurrentAE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
 _Schedule: TypeAlias = Literal["constant", "cosine"]
 _SparseAE_Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
@@ -395,11 +402,21 @@ class ClusteringAE(_ClusteringAE):
 
     Args:
         latent_dim: size of the code.
+        start: a trained autoencoder with the same networks to start from, in place of
+            pretraining: the member itself, or where its run lies.
         n_clusters: how many centres.
         variant: 'dec' drops the reconstruction after pretraining, 'idec' keeps it.
         clustering_weight: weight of the clustering loss beside the reconstruction, under idec
-            (gamma).
-        pretrain_epochs: epochs as a plain autoencoder before there are centres.
+            (gamma); none: 0.1 for each number of an example, the paper's beside a sum (78.4 for
+            28×28 pixels).
+        pretrain_epochs: epochs as a plain autoencoder before there are centres; none under
+            start.
+        whiten: whether codes become uncorrelated, with unit variance, before there are centres.
+        corruption: what is done to examples before they are encoded in training;
+            reconstructions and targets are those of clean ones.
+        target_interval: epochs for which targets stand still; 0: every batch makes its own.
+        clustering_optimizer: how weights are updated once there are centres; none: as before.
+        clustering_rate: step size once there are centres; none: learning_rate.
     """
     def __init__(
         self,
@@ -438,10 +455,16 @@ class ClusteringAE(_ClusteringAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+        start: Estimator | str | None = None,
         n_clusters: int = 8,
         variant: _Variant = "dec",
-        clustering_weight: float = 10.0,
+        clustering_weight: float | None = None,
         pretrain_epochs: int = 30,
+        whiten: bool = False,
+        corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
+        target_interval: int = 1,
+        clustering_optimizer: _Optimizer | OptimizerPart | None = None,
+        clustering_rate: float | None = None,
     ) -> None: ...
 
 class ContractiveAE(_ContractiveAE):
@@ -1011,7 +1034,77 @@ class InfoVAE(_InfoVAE):
         condition: _Condition = "none",
         code: _Code = "vector",
         alpha: float = 0.5,
-        mmd_weight: float = 100.0,
+        mmd_weight: float = 10.0,
+    ) -> None: ...
+
+class MADE(_MADE):
+    """Masked autoencoder for distribution estimation: each value is predicted from those before.
+
+    Args:
+        latent_dim: units of the last hidden layer, which are the code.
+        network: kind of network; a fully connected one, whose weights are masked.
+        orderings: orders of the values that the network learns.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 256,
+        hidden: tuple[int, ...] | None = None,
+        network: _MADE_Network | Network = "mlp",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        orderings: int = 1,
+    ) -> None: ...
+
+class ManifoldClustering(_ManifoldClustering):
+    """Clusters in a map of an autoencoder's codes that keeps neighbours together (N2D).
+
+    Args:
+        member: the autoencoder whose codes are taken: an estimator, the name of a member, or a
+            FrozenEstimator around a trained one.
+        n_clusters: how many clusters.
+        manifold: what unfolds the codes.
+        neighbours: codes beside each that are kept near it.
+        dimensions: of the map; none: as many as clusters.
+        random_state: seed; the same seed gives the same numbers.
+    """
+    def __init__(
+        self,
+        member: Estimator | str = "ae",
+        n_clusters: int = 8,
+        manifold: _Manifold = "umap",
+        neighbours: int = 20,
+        dimensions: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None: ...
 
 class NVAE(_NVAE):
@@ -1184,7 +1277,7 @@ class RecurrentAE(_RecurrentAE):
         verbose: int = 1,
         latent_dim: int = 16,
         hidden: tuple[int, ...] | None = None,
-        network: _RecurrentAE_Network | Network = "recurrent",
+        network: _MADE_Network | Network = "recurrent",
         initialization: _Initialization | Initialization = "glorot",
         activation: _Activation = "relu",
         encoder: nn.Module | Callable[..., nn.Module] | None = None,
@@ -1619,6 +1712,65 @@ class VQVAE2(_VQVAE2):
         tokens: int = 8,
         scales: int = 2,
         ratio: int = 2,
+    ) -> None: ...
+
+class VaDE(_VaDE):
+    """Variational deep embedding: a VAE with a Gaussian for each cluster in place of N(0, I).
+
+    Args:
+        latent_dim: size of the code.
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        start: a trained autoencoder with the same networks to start from, in place of
+            pretraining: the member itself, or where its run lies.
+        n_clusters: how many clusters.
+        pretrain_epochs: epochs as a plain autoencoder before there are clusters; none under
+            start.
+        corruption: what is done to examples before they are encoded in training; what is asked
+            for are clean ones.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        start: Estimator | str | None = None,
+        n_clusters: int = 8,
+        pretrain_epochs: int = 30,
+        corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
     ) -> None: ...
 
 class WAE(_WAE):

@@ -8,19 +8,10 @@ from typing import Any
 BRANCHES: dict[str, tuple[str, ...]] = {
     "deterministic": ("ae", "stacked", "denoising", "contractive", "rae", "recurrent"),
     "sparse": ("sparse", "dictionary"),
-    "variational": (
-        "vae",
-        "iwae",
-        "betatc",
-        "factorvae",
-        "dipvae",
-        "infovae",
-        "hvae",
-        "nvae",
-    ),
+    "variational": ("vae", "iwae", "betatc", "factorvae", "dipvae", "infovae", "hvae", "nvae"),
     "matching": ("aae", "wae", "slicedwae", "vaegan"),
     "quantised": ("vqvae", "vqvae2", "hyperprior"),
-    "grouping": ("clustering", "deepsvdd"),
+    "grouping": ("clustering", "vade", "deepsvdd"),
 }
 """The names of each branch's members, the plainest first."""
 

@@ -10,6 +10,7 @@ import torch
 
 import isthmus as ist
 from isthmus.core.batch import Batch
+from isthmus.core.example import ExampleSpec
 from isthmus.data.batches import inference_rows
 from isthmus.models._rate import RateSchedule
 from isthmus.models._variational import GaussianBottleneck
@@ -217,6 +218,19 @@ def test_a_warm_up_is_done_in_cycles() -> None:
     assert schedule.settled == 35
     assert ist.VAE(kl_cycles=4, epochs=40).warm_epoch == 35  # half of each cycle, as published
     assert RateSchedule(warmup=5.0).share(2.5) == 0.5
+
+
+def test_a_learnt_scale_rests_where_its_square_is_the_mean_squared_error() -> None:
+    """The optimal σ of the σ-VAE: the gradient of log σ vanishes there, and nowhere else."""
+    torch.manual_seed(0)
+    x, parameters = torch.randn(40, 6), torch.randn(40, 6)
+    likelihood = ist.likelihoods.Gaussian(output="linear").build(ExampleSpec.of((6,), "real"))
+    best = 0.5 * (x - parameters).square().mean().log()
+    for shift in (-0.1, 0.0, 0.1):
+        likelihood.log_scale.data.copy_(best + shift)
+        nll = likelihood.nll(parameters, x).mean()
+        (slope,) = torch.autograd.grad(nll, likelihood.log_scale)
+        assert slope.item() == pytest.approx(6 * (1 - math.exp(-2 * shift)), abs=1e-4)
 
 
 def test_two_ways_to_say_what_a_rate_may_cost_are_refused() -> None:

@@ -22,12 +22,15 @@ class Batch(NamedTuple):
             what says nothing, 0 or the mean of the training examples; it is not charged. None:
             everything was.
         weight: how much each counts, ``(n,)``, 1 on the average of the training set. None: alike.
+        target: what a stage of training wants of each, ``(n, …)``, beside x itself; see
+            :attr:`isthmus.core.objectives.Stage.targets`.
     """
 
     x: Tensor
     condition: Tensor | None = None
     mask: Tensor | None = None
     weight: Tensor | None = None
+    target: Tensor | None = None
 
     @property
     def size(self) -> int:

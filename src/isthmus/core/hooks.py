@@ -71,6 +71,29 @@ def outputs_of(module: nn.Module, names: Sequence[str], batch: Any) -> list[Tens
     return [seen[name] for name in names]
 
 
+def axis_of(layer: nn.Module, output: Tensor) -> int:
+    """Which axis of a layer's output counts the numbers at one place: the last, or the second of a
+    convolution and of what has four axes.
+    """
+    is_map = isinstance(layer, nn.modules.conv._ConvNd)
+    return 1 if is_map or output.dim() == 4 else -1
+
+
+@contextmanager
+def keeping(module: nn.Module, name: str) -> Iterator[list[Tensor]]:
+    """A list whose only entry is what a layer gave when it was called last."""
+    kept: list[Tensor] = []
+
+    def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
+        kept[:] = [tensor_of(output, name)]
+
+    handle = layer_of(module, name).register_forward_hook(hook)
+    try:
+        yield kept
+    finally:
+        handle.remove()
+
+
 @contextmanager
 def replacing(
     module: nn.Module, name: str, replace: Callable[[Tensor], Tensor]

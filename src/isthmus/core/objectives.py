@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from isthmus.core.batch import Batch
 from isthmus.core.forward import Pass
+from isthmus.core.parts import SlotPart
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Loss:
     Attributes:
         objective: what training minimises the mean of, ``(n,)``.
         terms: its parts without weights, in nats per example (squared units where the likelihood is
-            the squared error), each ``(n,)``; an autoencoder's ``"distortion"`` is always there.
+            the squared error), each ``(n,)``; an autoencoder's ``"distortion"`` is there wherever
+            something was decoded, and always where nothing is trained.
         made: the forward pass that was judged, which adversaries look at; None where none is kept.
     """
 
@@ -62,11 +64,13 @@ class Objective:
         parameters: what this objective moves; the loop leaves all others alone while it does.
         loss: from a batch to its cost.
         learning_rate: its own step size; None takes the one of the settings.
+        optimizer: its own optimiser, a name or a part; None takes the one of the settings.
     """
 
     parameters: tuple[nn.Parameter, ...]
     loss: Callable[[Batch], Loss]
     learning_rate: float | None = None
+    optimizer: str | SlotPart | None = None
 
 
 @dataclass(frozen=True)
@@ -106,12 +110,17 @@ class Stage:
             that is shown, measured on validation examples, and compared by early stopping.
         prepare: a look at the training examples before the first step.
         refresh: a look at them before every epoch.
+        resume: a look at them where training is taken up within an epoch, in place of ``refresh``.
+        targets: from rows of the training examples to what the loss wants of each, ``(n, …)``,
+            which their batches carry; None where x itself is all that is wanted.
     """
 
     epochs: int
     objectives: tuple[Side, ...]
     prepare: Callable[[Batches], None] | None = None
     refresh: Callable[[Batches], None] | None = None
+    resume: Callable[[Batches], None] | None = None
+    targets: Callable[[Tensor], Tensor] | None = None
 
 
 class TrainableModule(nn.Module, ABC):

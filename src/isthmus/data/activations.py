@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isthmus.core.hooks import evaluating, layer_of, outputs_of
+from isthmus.core.hooks import axis_of, evaluating, layer_of, outputs_of
 from isthmus.data._given import BatchRows
 from isthmus.data.incoming import incoming
 from isthmus.data.streams import Stream
@@ -94,10 +94,9 @@ class _Activations:
                 f"layer {name!r} gives a tensor of shape {tuple(output.shape)}, where rows of"
                 " numbers are expected: name another one."
             )
-        is_map = isinstance(layer_of(self._module, name), nn.modules.conv._ConvNd)
         axis = self._axis
         if axis is None:
-            axis = 1 if is_map or output.dim() == 4 else -1
+            axis = axis_of(layer_of(self._module, name), output)
         return output.movedim(axis, -1).flatten(0, -2)
 
 

@@ -93,8 +93,7 @@ class SamplingMixin(InferenceMixin):
                 return self._rows_with(table.parsed(cells), n, table, label, temperature)
             if longer is not self:
                 return longer._decoded(longer._drawn_on(n, label, given, temperature), given=given)
-            codes = self._new_codes(n, label, given, temperature)
-            return self._decoded(codes, given=given, drawn=table is not None)
+            return self._new_examples(n, label, given, temperature)
 
     def _lasting(self, seconds: float) -> SamplingMixin:
         """The same member for sounds of so many seconds; itself where these are its own."""
@@ -183,6 +182,12 @@ class SamplingMixin(InferenceMixin):
             + math.prod(layout.outer)
         )
         require(n * each * _BYTES, f"n={n:,} examples", "draw fewer at a time")
+
+    def _new_examples(self, n: int, label: Any, given: Tensor | None, temperature: float) -> Any:
+        """n new examples: codes from the prior, decoded."""
+        codes = self._new_codes(n, label, given, temperature)
+        is_drawn = self.preprocessor_.table is not None
+        return self._decoded(codes, given=given, drawn=is_drawn)
 
     def _new_codes(self, n: int, label: Any, given: Tensor | None, temperature: float) -> Tensor:
         """n codes from the fitted prior, or from the member's own."""

@@ -46,6 +46,8 @@ class BuildingMixin(Settings, Configurable, ABC):
     """The scaling that ``"auto"`` takes for rows of numbers that are not pixels."""
     hides_gaps: ClassVar[bool] = True
     """Whether values are hidden in training where the data have gaps and the user says nothing."""
+    takes_networks: ClassVar[bool] = True
+    """Whether networks of the user's own may stand in place of ours."""
     grid_network: ClassVar[str | None] = None
     """The network that ``"auto"`` takes for images and signals; None lets it choose by the size."""
 

@@ -20,6 +20,7 @@ from isthmus.latent_priors.base import LatentPrior
 from isthmus.posteriors.base import Posterior
 
 _BINS, _REACH = 256, 6.5  # of the table of heights, and how many deviations it reaches
+_TINY = 1e-24  # of a squared length that may be 0
 _LEAST = 1.0  # concentration, as published: below it, q is hardly told from the prior
 
 
@@ -82,13 +83,13 @@ class VonMisesFisherPosterior(Posterior):
 
     def forward(self, features: Tensor) -> VonMisesFisher:
         values = full(self.project(features))  # (n, d + 1)
-        mu = F.normalize(values[:, :-1], dim=1)
+        mu = _unit(values[:, :-1])
         return VonMisesFisher(mu, F.softplus(values[:, -1:]) + _LEAST)
 
     def draw(self, chosen: VonMisesFisher, noise: Tensor) -> tuple[Tensor, Tensor]:
         heights = self.heights(chosen.kappa)
         rest, sine = self._drawn(heights, noise[..., 0])  # each (s, n)
-        around = F.normalize(noise[..., 1:], dim=-1)  # (s, n, d - 1)
+        around = _unit(noise[..., 1:])  # (s, n, d - 1)
         upright = torch.cat([1 - rest[..., None], sine[..., None] * around], -1)
         log_q = -chosen.kappa[:, 0] * rest - heights.log_area
         return _turned(upright, chosen.mu), log_q
@@ -98,7 +99,7 @@ class VonMisesFisherPosterior(Posterior):
         return -chosen.kappa[:, 0] * rest - self.heights(chosen.kappa).log_area
 
     def projected(self, z: Tensor) -> Tensor:
-        return F.normalize(z, dim=1)
+        return _unit(z)
 
     def heights(self, kappa: Tensor) -> Heights:
         """The distribution of the height for concentrations ``(n, 1)``."""
@@ -146,7 +147,7 @@ class UniformSpherePrior(LatentPrior):
                 f"temperature={temperature:g} says nothing on a sphere, whose codes are uniform:"
                 " leave it out."
             )
-        return F.normalize(torch.randn(n, *self.code_shape), dim=1)
+        return _unit(torch.randn(n, *self.code_shape))
 
     def kl(self, chosen: Any) -> Tensor:
         r"""KL(q ‖ p) = −κ E[1 − w] − log ∫ exp(κ (w − 1)) + log |S|, ``(n,)``, in nats."""
@@ -220,9 +221,14 @@ def _log_beta(a: float) -> float:
     return 2 * math.lgamma(a) - math.lgamma(2 * a)
 
 
+def _unit(v: Tensor) -> Tensor:
+    """Vectors ``(..., d)`` of length 1, in operators that every runtime has."""
+    return v / (v.square().sum(-1, keepdim=True) + _TINY).sqrt()
+
+
 def _turned(upright: Tensor, mu: Tensor) -> Tensor:
     """Points ``(s, n, d)`` around the first axis, mirrored so that this axis becomes μ."""
     first = torch.zeros_like(mu)
     first[:, 0] = 1
-    mirror = F.normalize(first - mu, dim=1)
+    mirror = _unit(first - mu)
     return upright - 2 * (upright * mirror).sum(-1, keepdim=True) * mirror

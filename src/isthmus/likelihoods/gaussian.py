@@ -98,7 +98,12 @@ class Gaussian(LikelihoodPart):
     .. math:: -\log p(x \mid z) = \sum_i \frac{(x_i - \mu_i)^2}{2 \sigma^2} + \log \sigma
               + \tfrac12 \log 2\pi
 
-    See :class:`GaussianLikelihood`, which it builds.
+    See :class:`GaussianLikelihood`, which it builds. Learnt, σ² becomes the mean squared error, and
+    a VAE weighs distortion against rate by it, without a β: the σ-VAE.
+
+    Reference:
+        O. Rybkin, K. Daniilidis and S. Levine, Simple and effective VAE training with calibrated
+        decoders, ICML 2021 (a learnt scale).
     """
 
     scale: float | None = field(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from isthmus.core.hooks import called, evaluating, replacing
+from isthmus.core.hooks import evaluating
 from isthmus.errors import InputError
 from isthmus.estimators.fitted import FittedEstimator
-from isthmus.metrics._measure import Measure, Measures, average
 
 _ROWS = 4096  # examples at a time
 BINS = 20
@@ -76,122 +73,24 @@ def features(model: FittedEstimator, X: Any, *, count: int = 8) -> Features:
     directions = _directions(model)
     units = len(directions)
     fired, total = np.zeros(units), np.zeros(units)
-    strongest = np.zeros((units, 0), dtype=np.float32)
-    top = np.zeros((units, 0), dtype=np.int64)
+    strongest, top = np.zeros((units, 0), dtype=np.float32), np.zeros((units, 0), dtype=np.int64)
     for start, z in _coded(model, X):
         fired += (z > 0).sum(0)
         total += z.sum(0, dtype=np.float64)
         rows = np.broadcast_to(np.arange(start, start + len(z)), (units, len(z)))
         strongest, top = _largest(np.hstack([strongest, z.T]), np.hstack([top, rows]), count)
-    n = len(X)
-    highest = np.where(strongest[:, 0] > 0, strongest[:, 0], 1.0)
-    histogram = np.zeros((units, BINS), dtype=np.int64)
-    for _, z in _coded(model, X):
-        place = np.minimum((z / highest * BINS).astype(np.int64), BINS - 1)
-        rows, columns = np.nonzero(z > 0)
-        np.add.at(histogram, (columns, place[rows, columns]), 1)
     nearest, similarity = _neighbours(directions)
     return Features(
-        frequency=fired / n,
+        frequency=fired / len(X),
         mean=total / np.maximum(fired, 1),
         top=top,
         strongest=strongest,
-        histogram=histogram,
+        histogram=_histograms(model, X, strongest[:, 0]),
         directions=directions,
         nearest=nearest,
         similarity=similarity,
-        active=float(fired.sum() / n),
+        active=float(fired.sum() / len(X)),
     )
-
-
-def cross_entropy_recovered(
-    dictionary: nn.Module,
-    module: nn.Module,
-    layer: str,
-    batches: Iterable[Any],
-    loss: Callable[[Any, Any], Tensor] | None = None,
-) -> Measures:
-    r"""How much of what a network knows survives when a layer's output is its reconstruction.
-
-    .. math:: \frac{H_0 - H_{\hat x}}{H_0 - H}
-
-    with the cross-entropy H of the network as it is, :math:`H_{\hat x}` with the reconstruction put
-    back, and :math:`H_0` with 0 in its place. 1 is all of it; a mean over all examples.
-
-    Args:
-        dictionary: from activations ``(*, columns)`` to what stands for them, such as
-            ``model.folded()``.
-        module: the network; it is in evaluation mode meanwhile.
-        layer: the name of the layer whose output is replaced.
-        batches: what the network takes, as for :func:`isthmus.data.activations`.
-        loss: from what the network gives and the batch to the losses of its examples, of any shape;
-            that of the next token, of logits ``(n, tokens, words)``, if none is given.
-
-    Raises:
-        InputError: for a layer that there is not, and where 0 in its place costs nothing.
-
-    Reference:
-        S. Rajamanoharan et al., Improving dictionary learning with gated sparse autoencoders,
-        NeurIPS 2024.
-    """
-    made: dict[str, Callable[[Tensor], Tensor]] = {
-        "clean": lambda x: x,
-        "reconstructed": dictionary,
-        "ablated": torch.zeros_like,
-    }
-    found = {
-        name: _losses(module, layer, replace, batches, loss or _next_token)
-        for name, replace in made.items()
-    }
-    clean, restored, ablated = (float(values.mean()) for values in found.values())
-    if ablated <= clean:
-        raise InputError(
-            f"layer {layer!r} does not lower the loss: with 0 in its place it is {ablated:.4g},"
-            f" as it is {clean:.4g}; name a layer that the network needs."
-        )
-    said = {
-        "clean": "The cross-entropy of the network as it is.",
-        "reconstructed": "The cross-entropy with the reconstruction in the place of the layer.",
-        "ablated": "The cross-entropy with 0 in the place of the layer.",
-    }
-    measures = Measures(
-        (name, average(f"Cross-entropy, {name}", found[name], "nats", "lower", text))
-        for name, text in said.items()
-    )
-    measures["recovered"] = Measure(
-        "Cross-entropy recovered",
-        (ablated - restored) / (ablated - clean),
-        "share, 1 is all",
-        None,
-        "higher",
-        "How much of what the layer adds is still there with its reconstruction.",
-    )
-    return measures
-
-
-def _losses(
-    module: nn.Module,
-    layer: str,
-    replace: Callable[[Tensor], Tensor],
-    batches: Iterable[Any],
-    loss: Callable[[Any, Any], Tensor],
-) -> np.ndarray:
-    """The loss of every example, ``(n,)``, with a layer's output replaced."""
-    with evaluating(module), replacing(module, layer, replace):
-        found = [loss(called(module, batch), batch).flatten() for batch in batches]
-    values: np.ndarray = torch.cat(found).float().cpu().numpy()
-    return values
-
-
-def _next_token(output: Any, batch: Any) -> Tensor:
-    """The cross-entropy of every next token, ``(n, tokens - 1)``."""
-    logits = getattr(output, "logits", output)
-    given = batch["input_ids"] if isinstance(batch, dict) else batch
-    tokens = (given[0] if type(given) in (tuple, list) else given).to(logits.device)
-    losses: Tensor = F.cross_entropy(
-        logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
-    )
-    return losses
 
 
 def _coded(model: FittedEstimator, X: Any) -> Iterable[tuple[int, np.ndarray]]:
@@ -204,6 +103,17 @@ def _coded(model: FittedEstimator, X: Any) -> Iterable[tuple[int, np.ndarray]]:
                 " DictionaryAE or a SparseAE."
             )
         yield start, z
+
+
+def _histograms(model: FittedEstimator, X: Any, highest: np.ndarray) -> np.ndarray:
+    """How many examples use each unit how much, up to its ``highest``, ``(units, bins)``."""
+    width = np.where(highest > 0, highest, 1.0) / BINS
+    found = np.zeros((len(highest), BINS), dtype=np.int64)
+    for _, z in _coded(model, X):
+        rows, units = np.nonzero(z > 0)
+        place = np.minimum((z[rows, units] / width[units]).astype(np.int64), BINS - 1)
+        np.add.at(found, (units, place), 1)
+    return found
 
 
 def _largest(values: np.ndarray, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

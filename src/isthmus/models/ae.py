@@ -21,7 +21,7 @@ from isthmus.networks import activation
 from isthmus.networks.conv import code_layers
 
 _DEAD = 0.1  # of the numbers of a rectified code: fewer are no harm
-_SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
+SPACES = {"sigmoid": "unit", "tanh": "symmetric", "relu": "positive"}
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -37,7 +37,7 @@ class ActivatedCode(Estimator, ABC):
 
     @property
     def code_space(self) -> str:
-        return _SPACES.get(self.code_activation, "data")
+        return SPACES.get(self.code_activation, "data")
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -89,6 +89,13 @@ class DeterministicBottleneck(Bottleneck):
         self.is_rectified = code_activation == "relu"
         layers, self.code_shape = code_layers(features, latent_dim, is_map=is_map)
         self.project = nn.Sequential(*layers, activation(code_activation))
+
+    @property
+    def linear(self) -> nn.Linear:
+        """The layer from features to a code that is a vector."""
+        layer = self.project[-2]
+        assert isinstance(layer, nn.Linear)
+        return layer
 
     def posterior(self, features: Tensor) -> Point:
         return Point(self.project(features))

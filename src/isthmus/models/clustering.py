@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from sklearn.base import ClusterMixin
-from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
-from isthmus.core.autoencoder import Autoencoder, Bottleneck, encoded
-from isthmus.core.batch import Batch
+from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import ExampleSpec, Shape
-from isthmus.core.fields import field
-from isthmus.core.forward import Code, Point
-from isthmus.core.objectives import Batches, Loss, Objective, Stage
+from isthmus.core.fields import field, slot
+from isthmus.core.objectives import Objective, Stage
+from isthmus.corruptions import corruption_of
 from isthmus.data.incoming import incoming
 from isthmus.errors import InputError
-from isthmus.estimators.base import Estimator
 from isthmus.estimators.precision import dtype_of, like
 from isthmus.likelihoods import Likelihood
-from isthmus.models.ae import DeterministicBottleneck
+from isthmus.models._centres import (
+    Anchor,
+    ClusteringBottleneck,
+    ClusteringLoss,
+    Targets,
+    reconstruction,
+)
+from isthmus.models._started import Started
+from isthmus.registry import CORRUPTIONS, OPTIMIZERS
 
-_STARTS = 20  # of k-means, of which the best is kept
-_LEAST = 1e-12  # of a probability whose logarithm is taken
+if TYPE_CHECKING:
+    from isthmus.corruptions import Corruption
+    from isthmus.training.optimizers import OptimizerPart
+
+_OF_A_MEAN = 0.1  # IDEC's weight beside a squared error that is a mean over the numbers of x
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class ClusteringAE(ClusterMixin, Estimator):
+class ClusteringAE(ClusterMixin, Started):
     r"""Clustering autoencoder (DEC, IDEC): codes are drawn to centres by their confident guesses.
 
     .. math:: q_{ij} \propto \left(1 + \lVert z_i - \mu_j \rVert^2\right)^{-1}, \quad
               p_{ij} \propto q_{ij}^2 / \textstyle\sum_i q_{ij}, \quad
               L = \sum_j p_{ij} \log \frac{p_{ij}}{q_{ij}}
 
-    First an autoencoder is trained for ``pretrain_epochs``; k-means of its codes makes the centres
-    μ; then encoder and centres make L small for ``epochs``. ``variant="idec"`` keeps the
-    reconstruction in the objective: :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still
-    for an epoch: they are those of the encoder and the centres as they were at its beginning.
-    Moving along, they would let all codes fall into one point, where L is 0.
+    First an autoencoder is trained for ``pretrain_epochs``, or taken from ``start``; k-means of its
+    codes makes the centres μ; then encoder and centres make L small for ``epochs``.
+    ``variant="idec"`` keeps the reconstruction in the objective:
+    :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still for ``target_interval`` epochs:
+    they are those of the encoder and the centres as they were at the beginning. K-means and q
+    depend on the scale of the code, of which the reconstruction says nothing; ``whiten`` settles
+    it. Under a ``corruption``, q is that of damaged or moved examples, and p of clean ones.
 
     ``predict`` gives clusters, ``transform`` the distances to the centres ``(n, n_clusters)``,
     ``encode`` the codes ``(n, latent_dim)``; ``labels_`` are the clusters of the examples that it
@@ -55,7 +64,8 @@ class ClusteringAE(ClusterMixin, Estimator):
     References:
         J. Xie, R. Girshick and A. Farhadi, Unsupervised deep embedding for clustering analysis,
         ICML 2016. X. Guo, L. Gao, X. Liu and J. Yin, Improved deep embedded clustering, IJCAI 2017
-        (``"idec"``).
+        (``"idec"``). X. Guo, E. Zhu, X. Liu and J. Yin, Deep embedded clustering with data
+        augmentation, ACML 2018 (``corruption``).
 
     Example:
         >>> import isthmus as ist
@@ -74,11 +84,32 @@ class ClusteringAE(ClusterMixin, Estimator):
         "'dec' drops the reconstruction after pretraining, 'idec' keeps it",
         choices=("dec", "idec"),
     )
-    clustering_weight: float = field(
-        10.0, "weight of the clustering loss beside the reconstruction, under idec (gamma)", above=0
+    clustering_weight: float | None = field(
+        None,
+        "weight of the clustering loss beside the reconstruction, under idec (gamma); none: 0.1 for"
+        " each number of an example, the paper's beside a sum (78.4 for 28×28 pixels)",
+        above=0,
     )
     pretrain_epochs: int = field(
-        30, "epochs as a plain autoencoder before there are centres", low=0
+        30, "epochs as a plain autoencoder before there are centres; none under start", low=0
+    )
+    whiten: bool = field(
+        False, "whether codes become uncorrelated, with unit variance, before there are centres"
+    )
+    corruption: str | Corruption | Callable[[Tensor], Tensor] | None = slot(
+        None,
+        CORRUPTIONS,
+        "what is done to examples before they are encoded in training; reconstructions and targets"
+        " are those of clean ones",
+    )
+    target_interval: int = field(
+        1, "epochs for which targets stand still; 0: every batch makes its own", low=0
+    )
+    clustering_optimizer: str | OptimizerPart | None = slot(
+        None, OPTIMIZERS, "how weights are updated once there are centres; none: as before"
+    )
+    clustering_rate: float | None = field(
+        None, "step size once there are centres; none: learning_rate", above=0
     )
 
     def fit(self, X: Any, y: Any = None, **others: Any) -> Self:
@@ -151,7 +182,7 @@ class ClusteringAE(ClusterMixin, Estimator):
         return self.n_clusters
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return ClusteringBottleneck(features, self.latent_dim, self.n_clusters)
+        return ClusteringBottleneck(features, self.latent_dim, self.n_clusters, whitens=self.whiten)
 
     def _assembled(
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
@@ -160,163 +191,42 @@ class ClusteringAE(ClusterMixin, Estimator):
         bottleneck.anchor = Anchor(encoder, bottleneck)
         return Autoencoder(encoder, bottleneck, decoder, likelihood)
 
+    def _corruption(self, spec: ExampleSpec) -> Callable[[Tensor], Tensor] | None:
+        return None if self.corruption is None else corruption_of(self.corruption, spec)
+
     def _loss_function(self, spec: ExampleSpec) -> ClusteringLoss:
-        return ClusteringLoss(self.clustering_weight if self.variant == "idec" else None)
+        in_batch, weight = self.target_interval == 0, self.clustering_weight
+        if self.variant == "dec":
+            return ClusteringLoss(None, in_batch)
+        share = _OF_A_MEAN * math.prod(spec.shape)
+        return ClusteringLoss(share if weight is None else weight, in_batch)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
-        bottleneck = module.bottleneck
+        bottleneck, targets = module.bottleneck, Targets(module, self.target_interval)
         assert isinstance(bottleneck, ClusteringBottleneck)
+        network, gathered = self._moved(module, bottleneck)
+        own = Objective(gathered, module.loss, self.clustering_rate, self.clustering_optimizer)
+        pretraining = Stage(
+            self.pretrain_epochs, (Objective(network, partial(reconstruction, module)),)
+        )
+        gathering = Stage(
+            self._epochs,
+            (own,),
+            partial(bottleneck.start, module),
+            targets.refresh,
+            targets.read,
+            targets if self.target_interval else None,
+        )
+        return [pretraining, gathering] if self._begins_anew else [gathering]
+
+    def _moved(
+        self, module: Autoencoder, bottleneck: ClusteringBottleneck
+    ) -> tuple[tuple[nn.Parameter, ...], tuple[nn.Parameter, ...]]:
+        """What pretraining moves, and what gathering moves."""
         moved = [parameter for parameter in module.parameters() if parameter.requires_grad]
         network = tuple(parameter for parameter in moved if parameter is not bottleneck.centres)
-        outer = (
-            []
-            if self.variant == "idec"
-            else [*module.decoder.parameters(), *module.likelihood.parameters()]
-        )
-        gathered = tuple(
-            parameter for parameter in moved if not any(parameter is other for other in outer)
-        )
-        return [
-            Stage(self.pretrain_epochs, (Objective(network, partial(reconstruction, module)),)),
-            Stage(
-                self._epochs,
-                (Objective(gathered, module.loss),),
-                partial(bottleneck.start, module),
-                partial(bottleneck.settle, module),
-            ),
-        ]
-
-
-class ClusteringBottleneck(Bottleneck):
-    """A linear map to the code, and centres in the space of codes.
-
-    ``features: (n, *features)`` to ``z: (n, latent_dim)``.
-    """
-
-    anchor: Anchor
-
-    def __init__(self, features: Shape, latent_dim: int, n_clusters: int) -> None:
-        super().__init__()
-        self.inner = DeterministicBottleneck(features, latent_dim)
-        self.code_shape = self.inner.code_shape
-        self.centres = nn.Parameter(torch.randn(n_clusters, latent_dim))
-
-    def posterior(self, features: Tensor) -> Point:
-        return self.inner.posterior(features)
-
-    def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
-        return self.inner(features)
-
-    def start(self, module: Autoencoder, batches: Batches) -> None:
-        """Place the centres where k-means finds them among the codes of all examples."""
-        codes = torch.cat([module.encode(some)[0] for some in batches.chunks()])
-        count = len(self.centres)
-        if (distinct := len(codes.unique(dim=0))) < count:
-            raise InputError(
-                f"n_clusters={count} needs at least as many different codes, but the examples of X"
-                f" have {distinct}: ask for fewer, or pretrain for longer (pretrain_epochs)."
-            )
-        seed = int(torch.randint(2**31, ()))
-        found = (
-            KMeans(count, n_init=_STARTS, random_state=seed)
-            .fit(codes.float().cpu().numpy())
-            .cluster_centers_
-        )
-        self.centres.copy_(torch.from_numpy(found))
-
-    def settle(self, module: Autoencoder, batches: Batches) -> None:
-        """Take encoder and centres as they stand for the source of the coming epoch's targets."""
-        self.anchor.encoder.load_state_dict(module.encoder.state_dict())
-        self.anchor.inner.load_state_dict(self.inner.state_dict())
-        self.anchor.centres.copy_(self.centres)
-        self.anchor.sums.copy_(
-            torch.stack(
-                [self.anchor.assigned(module.seen(x)).sum(0) for x in batches.chunks()]
-            ).sum(0)
-        )
-
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
-        used = assignment(posterior[0], self.centres).argmax(1).unique()
-        if len(used) > 1 or len(self.centres) == 1:
-            return []
-        return [
-            "all examples ended in one cluster: pretrain for longer (pretrain_epochs), or lower"
-            " learning_rate."
-        ]
-
-
-class Anchor(nn.Module):
-    """Encoder and centres as an epoch found them, of which targets are made; nothing is trained.
-
-    Args:
-        encoder, bottleneck: what is copied.
-    """
-
-    def __init__(self, encoder: nn.Module, bottleneck: ClusteringBottleneck) -> None:
-        super().__init__()
-        self.encoder, self.inner = copy.deepcopy(encoder), copy.deepcopy(bottleneck.inner)
-        self.requires_grad_(False)
-        self.register_buffer("centres", bottleneck.centres.detach().clone())
-        self.register_buffer("sums", torch.ones(len(bottleneck.centres)))  # of q over all examples
-        self.centres: Tensor
-        self.sums: Tensor
-
-    def assigned(self, seen: Batch) -> Tensor:
-        """q of examples as an encoder sees them, ``(n, n_clusters)``."""
-        return assignment(self.inner.posterior(encoded(self.encoder, seen)).z, self.centres)
-
-    def forward(self, seen: Batch) -> Tensor:
-        """p of examples as an encoder sees them, the targets, ``(n, n_clusters)``."""
-        return sharpened(self.assigned(seen), self.sums)
-
-    def train(self, mode: bool = True) -> Self:
-        """Never in training mode: what is kept is judged as it is."""
-        return super().train(False)
-
-
-@dataclass(frozen=True)
-class ClusteringLoss:
-    """The clustering loss as an objective, beside the distortion or alone.
-
-    Attributes:
-        weight: of the clustering loss beside the distortion; None leaves the distortion out, which
-            is then reported and moves nothing.
-    """
-
-    weight: float | None
-
-    def __call__(
-        self, module: Autoencoder, features: Tensor, batch: Batch, noise: Tensor | None
-    ) -> Loss:
-        bottleneck = module.bottleneck
-        assert isinstance(bottleneck, ClusteringBottleneck)
-        z = bottleneck.posterior(features).z
-        with torch.no_grad():
-            p = bottleneck.anchor(module.seen(batch))
-        q = assignment(z, bottleneck.centres)  # (n, n_clusters)
-        clustering = (p * (p.clamp(min=_LEAST).log() - q.clamp(min=_LEAST).log())).sum(1)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.weight is not None):
-            distortion = module.distortion(z, batch)
-        objective = clustering if self.weight is None else distortion + self.weight * clustering
-        return Loss(objective, {"distortion": distortion, "clustering": clustering})
-
-
-def assignment(z: Tensor, centres: Tensor) -> Tensor:
-    """q, the share of each centre in a code, ``(n, n_clusters)``, by Student's t.
-
-    It has one degree of freedom.
-    """
-    kernel = 1 / (1 + (z[:, None] - centres).square().sum(2))
-    return kernel / kernel.sum(1, keepdim=True)
-
-
-def sharpened(q: Tensor, sums: Tensor) -> Tensor:
-    """p, the target: q squared over the size of each cluster, so that none takes all."""
-    weight = q.square() / sums.clamp(min=_LEAST)
-    return weight / weight.sum(1, keepdim=True)
-
-
-def reconstruction(module: Autoencoder, batch: Batch) -> Loss:
-    """The distortion alone: a plain autoencoder, before there are centres."""
-    distortion = module.distortion(module.encode(batch)[0], batch)
-    return Loss(distortion, {"distortion": distortion})
+        if self.variant == "idec":
+            return network, tuple(moved)
+        decoding = [*module.decoder.parameters(), *module.likelihood.parameters()]
+        outer = {id(parameter) for parameter in decoding}
+        return network, tuple(parameter for parameter in moved if id(parameter) not in outer)

@@ -50,7 +50,7 @@ class InfoVAE(SpatialCode, Variational):
         0.5, "how much of the information of a code is not charged; 0 is a VAE's rate", high=1
     )
     mmd_weight: float = field(
-        100.0, "weight of the gap between codes as a whole and the prior (lambda)", low=0
+        10.0, "weight of the gap between codes as a whole and the prior (lambda)", low=0
     )
 
     @property
@@ -101,4 +101,7 @@ class InformativeBottleneck(GaussianBottleneck):
 
     @property
     def _remedy(self) -> str:
-        return "raise alpha, which takes the rate of single examples out of the objective"
+        return (
+            "lower mmd_weight, or raise alpha, which takes the rate of single examples out of the"
+            " objective"
+        )

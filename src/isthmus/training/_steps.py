@@ -52,6 +52,7 @@ class Step:
         is_single = len(stage.objectives) == 1
         self._take: Callable[[Tensor], Any] = batches.stored if is_single else batches.batch
         ready: Ready = batches.ready if is_single else lambda batch: batch
+        self._targets = stage.targets
         self._expect = batches.expect
         whole = (
             len(batches)
@@ -92,6 +93,8 @@ class Step:
 
     def _moved(self, rows: Tensor) -> Tensor:
         batch = self._take(rows)
+        if self._targets is not None:
+            batch = batch._replace(target=self._targets(rows))
         moved = []
         for gradients, (objective, optimizer) in zip(self.gradients, self.moves, strict=True):
             is_adversary = isinstance(objective, Adversary)

@@ -227,8 +227,7 @@ class Trainer:
 
     def _epoch(self) -> None:
         state = self.state
-        if state.position == 0:
-            self._look(self._stage.refresh)
+        self._look(self._stage.refresh if state.position == 0 else self._stage.resume)
         self._earlier = self._good
         self._good = {name: value.clone() for name, value in self.module.state_dict().items()}
         start = time.monotonic() - state.seconds

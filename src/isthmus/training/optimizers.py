@@ -10,13 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from isthmus.core.fields import field
-from isthmus.core.objectives import Side
+from isthmus.core.objectives import Objective, Side
 from isthmus.core.parts import SlotPart, part_of
 from isthmus.errors import InputError
 from isthmus.registry import OPTIMIZERS, SCHEDULES
@@ -224,10 +224,13 @@ class AdamW(Adam):
 
 
 def make_optimizer(objective: Side, settings: TrainingSettings) -> Optimizer:
-    """The optimiser that the settings name, over the parameters of an objective."""
+    """The optimiser that an objective has, or that the settings name, over its parameters."""
     if not objective.parameters:
         raise InputError("there is nothing to train: none of the parameters asks for a gradient.")
-    part: OptimizerPart = part_of(settings.optimizer, OPTIMIZERS)
+    own = objective.optimizer if isinstance(objective, Objective) else None
+    part: OptimizerPart = part_of(
+        cast("str | OptimizerPart", own or settings.optimizer), OPTIMIZERS
+    )
     return part.build(
         objective.parameters,
         objective.learning_rate or settings.learning_rate,
