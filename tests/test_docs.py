@@ -167,6 +167,7 @@ RUN = pytest.mark.parametrize(
             for n in (
                 "compression",
                 "conditions",
+                "diagnose",
                 "export",
                 "judges",
                 "maps",

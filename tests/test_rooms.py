@@ -36,6 +36,7 @@ ORDER = (  # a room knows those of its own line and of the lines above it
     ("estimators",),
     ("models",),
     ("figures", "metrics"),
+    ("diagnosis",),
     ("explorer",),
     ("report",),
     ("_cli",),

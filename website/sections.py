@@ -94,7 +94,7 @@ def sections() -> tuple[Section, ...]:
             "Guides",
             "One task a page: your own data, training, judging, drawing.",
             (
-                *("data", "training", "compare", "explorer", "figures", "likelihoods"),
+                *("data", "training", "compare", "diagnose", "explorer", "figures", "likelihoods"),
                 *(
                     "conditions",
                     "maps",

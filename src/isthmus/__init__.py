@@ -30,7 +30,9 @@ _NAMES = {
     "load": "isthmus.io.runs:load_run",
     "decompress": "isthmus.compression",
     "Comparison": "isthmus.report",
+    "Diagnosis": "isthmus.diagnosis",
     "compare": "isthmus.report",
+    "diagnose": "isthmus.diagnosis",
     "evaluate": "isthmus.metrics",
     "explore": "isthmus.explorer",
 }
@@ -38,6 +40,7 @@ _SUBMODULES = (
     "compression",
     "corruptions",
     "data",
+    "diagnosis",
     "divergences",
     "errors",
     "explorer",

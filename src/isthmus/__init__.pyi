@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from isthmus import compression as compression
 from isthmus import corruptions as corruptions
 from isthmus import data as data
+from isthmus import diagnosis as diagnosis
 from isthmus import divergences as divergences
 from isthmus import errors as errors
 from isthmus import explorer as explorer
@@ -30,6 +31,8 @@ from isthmus import sparsities as sparsities
 from isthmus.compression import decompress as decompress
 from isthmus.corruptions import Corruption
 from isthmus.data.steps import StepScores as StepScores
+from isthmus.diagnosis import Diagnosis as Diagnosis
+from isthmus.diagnosis import diagnose as diagnose
 from isthmus.errors import DataWarning as DataWarning
 from isthmus.errors import DivergenceError as DivergenceError
 from isthmus.errors import InputError as InputError
@@ -112,6 +115,7 @@ __all__ = [
     "DataWarning",
     "DeepSVDD",
     "DenoisingAE",
+    "Diagnosis",
     "DictionaryAE",
     "DivergenceError",
     "Estimator",
@@ -137,6 +141,8 @@ __all__ = [
     "corruptions",
     "data",
     "decompress",
+    "diagnose",
+    "diagnosis",
     "divergences",
     "errors",
     "evaluate",

@@ -483,10 +483,10 @@ def test_a_collapsed_codebook_is_reported(few: np.ndarray) -> None:
     )
     top, bottom = torch.arange(50 * 4).view(50, 4) % 100, torch.arange(50 * 16).view(50, 16) % 3
     (diagnostic,) = code.diagnostics(Indexed(torch.zeros(50, 60), torch.cat([top, bottom], dim=1)))
-    assert diagnostic.startswith(
+    assert str(diagnostic).startswith(
         "only 3 of 100 codebook entries are in use at the bottom (codebook collapse): train"
     )
-    assert diagnostic.endswith("or do with codebook_size=6.")
+    assert str(diagnostic).endswith("or do with codebook_size=6.")
     with pytest.warns(ist.LearningWarning, match="VQVAE: only 1 of 16 codebook entries are in use"):
         brief("vqvae", np.zeros_like(few))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -259,6 +260,20 @@ def test_a_trained_member_of_other_data_is_refused_before_anything_is_trained(
 def test_fields_for_what_is_trained_already_are_refused(few_digits: Data, tmp_path: Path) -> None:
     with pytest.raises(ist.InputError, match=r"epochs=3 is for members that are to be trained"):
         compare(["pretrained:vae-digits-2d"], few_digits, tmp_path, overrides={"epochs": 3})
+
+
+def test_the_page_has_the_diagnosis_of_every_model(comparison: Comparison) -> None:
+    page = comparison.page.read_text()
+    section = page.partition('<section id="diagnosis">')[2].partition("</section>")[0]
+    kept = [member["diagnosis"] for member in comparison.to_json()["members"]]
+    for row, plain in zip(comparison.rows, kept, strict=True):
+        if row.diagnosis is None:
+            assert row.member == "pca" and plain is None
+            continue
+        assert [one["name"] for one in plain["findings"]] == [one.name for one in row.diagnosis]
+        for finding in row.diagnosis:
+            assert escape(finding.statement) in section
+    assert "stopped-too-early" in {one["name"] for one in kept[0]["findings"]}
 
 
 def test_a_branch_stands_for_its_members(table: Data, tmp_path: Path, monkeypatch: Any) -> None:

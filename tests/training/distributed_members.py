@@ -76,6 +76,10 @@ MEMBERS: dict[str, Any] = {
         judge=VQGAN(feature_widths=(4,), feature_epochs=1, patch_widths=(4,), start=1.0),
     ),
     "clustering": lambda: ist.ClusteringAE(**SHARED, pretrain_epochs=1, n_clusters=3),
+    "clustering in batches": lambda: ist.ClusteringAE(
+        **SHARED, pretrain_epochs=1, n_clusters=3, target_interval=0
+    ),
+    "vade": lambda: ist.VaDE(**SHARED, pretrain_epochs=1, n_clusters=3),
 }
 COLUMNS = (
     *("objective", "val_objective", "usage", "perplexity", "usage_2", "perplexity_2", "entropy"),

@@ -49,6 +49,8 @@ MEMBERS = [
         "weights",
         "sequences",
         "clustering",
+        "clustering in batches",
+        "vade",
         "classifier",
     ),
 ]

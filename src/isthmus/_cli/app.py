@@ -129,6 +129,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
             "sample": sampling.sample_command,
             "outliers": filled(judging.outliers_command, judging.choices()),
             "evaluate": judging.evaluate_command,
+            "diagnose": judging.diagnose_command,
             "features": judging.features_command,
             "draw": drawing.draw_command,
             "explore": exploring.explore_command,

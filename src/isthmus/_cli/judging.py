@@ -1,4 +1,4 @@
-"""Commands that judge: which examples are outliers, and how good a run is."""
+"""Commands that judge: what is an outlier, how good a run is, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from isthmus._cli.shared import (
     require_labels,
     rows_from,
     say,
+    trained_on,
 )
 from isthmus.core import declarations
 from isthmus.core.fields import Field
@@ -165,6 +166,32 @@ def evaluate_command(
         f"{name:<16} {as_number(m.value, m.error):<22} {m.unit}" for name, m in measures.items()
     ]
     say("\n".join(lines), {name: vars(m) for name, m in measures.items()}, as_json)
+
+
+def diagnose_command(
+    run: Run,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="as for train; what the run was trained on if not given"),
+    ] = None,
+    data_dir: DataDir = None,
+    label: Label = None,
+    size: Size = None,
+    skip_unreadable: Skip = False,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with a run, in plain sentences: data, training, codes, reconstructions."""
+    from isthmus.data.datasets import condition_of
+    from isthmus.diagnosis import diagnose
+
+    model = open_run(run)
+    given = options_of(data_dir, label, size, skip_unreadable)
+    cut = {} if data is None else series.windows_of(model)
+    loaded = trained_on(run, model, data, {**given, **cut})
+    if condition_of(model) is not None:
+        require_labels(loaded.test.y, loaded.name)
+    found = diagnose(model, loaded)
+    say(str(found), found.to_json(), as_json)
 
 
 def features_command(

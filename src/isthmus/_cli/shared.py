@@ -146,6 +146,22 @@ def data_from(source: str, like: Any = None, **options: Any) -> Data:
     return data
 
 
+def trained_on(run: Path, like: Any, data: str | None, given: Mapping[str, Any]) -> Data:
+    """The data that are given, or else those that the run says it was trained on.
+
+    ``like`` is the member that the run holds, or None where it is a new one.
+    """
+    if data is not None:
+        return data_from(data, like, **given)
+    known = getattr(like, "source_", None)
+    if known is None:
+        raise InputError(
+            f"{run} does not say what it was trained on: pass --data, and --label or --size, as"
+            " they were for train."
+        )
+    return data_from(**{**known, **given, "like": like})
+
+
 def rows_from(source: str, like: Any = None, **options: Any) -> Rows:
     """All rows of a path in their own order; of a named data set, the test part."""
     from isthmus.data import read

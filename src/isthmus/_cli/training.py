@@ -32,6 +32,7 @@ from isthmus._cli.shared import (
     say,
     sound_options,
     steps_or_seconds,
+    trained_on,
 )
 from isthmus.branches import BRANCHES
 from isthmus.core import declarations
@@ -115,7 +116,7 @@ def trainer(member: str) -> Callable[..., None]:
             if data is None and start is None:
                 raise InputError(f"--data is missing: give one of {SOURCES}.")
             like = None if start is None else model
-            _train(model, _trained_on(start or out, like, data, given), out, as_json)
+            _train(model, trained_on(start or out, like, data, given), out, as_json)
 
     return command
 
@@ -281,7 +282,7 @@ def _fit_prior(
     name = resolved(values.pop("prior", "auto"), model.module_.bottleneck.levels)
     settings = {key.removeprefix("prior__"): value for key, value in values.items()}
     _refuse_others(name, settings)
-    loaded = _trained_on(run, model, data, given)
+    loaded = trained_on(run, model, data, given)
     is_told = condition_of(model) is not None
     if is_told:
         require_labels(loaded.train.y, loaded.name)
@@ -331,19 +332,3 @@ def _refuse_others(prior: str, settings: Mapping[str, Any]) -> None:
         if name not in known[prior]:
             owners = [other for other in PRIORS if name in known[other]]
             raise not_of(f"--{key.rpartition('__')[2]}".replace("_", "-"), owners, prior, "--prior")
-
-
-def _trained_on(run: Path, like: Any, data: str | None, given: Mapping[str, Any]) -> Data:
-    """The data that are given, or else those that the run says it was trained on.
-
-    ``like`` is the member that the run holds, or None where it is a new one.
-    """
-    if data is not None:
-        return data_from(data, like, **given)
-    known = getattr(like, "source_", None)
-    if known is None:
-        raise InputError(
-            f"{run} does not say what it was trained on: pass --data, and --label or --size, as"
-            " they were for train."
-        )
-    return data_from(**{**known, **given, "like": like})

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from isthmus.core.batch import Batch
 from isthmus.core.conditioning import required, with_condition
 from isthmus.core.example import Shape
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code, Level, Pass
 from isthmus.core.hiding import Hiding
 from isthmus.core.objectives import (
@@ -47,6 +48,9 @@ class Bottleneck(nn.Module, ABC):
 
     reads_condition: bool = False
     """Whether a condition changes the code's own prior, so that it is handed to every pass."""
+
+    is_sparse: bool = False
+    """Whether an example is meant to use few of the code's units."""
 
     levels: tuple[Level, ...] = ()
     """The grids of integer codes, from the coarsest; empty where codes are vectors."""
@@ -82,14 +86,29 @@ class Bottleneck(nn.Module, ABC):
     def add_condition(self, size: int) -> None:
         """Make ready for a condition of ``size`` numbers, where the code's own prior knows it."""
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def active(self, code: Tensor) -> Tensor:
+        """Which units of sparse codes ``(n, *code_shape)`` are in use: as many booleans."""
+        return code != 0
+
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         """What went wrong in training, and the remedy, judged by the posterior of some examples."""
-        codes = posterior[0].flatten(1).float()  # indices are whole numbers
-        if len(codes) < 2 or bool((codes.std(0) > _STILL * codes.abs().amax(0)).any()):
+        codes = posterior[0].detach().flatten(1).float()  # indices are whole numbers
+        if len(codes) < 2:
+            return []
+        greatest = codes.abs().amax(0)
+        spread = (codes.std(0) / greatest.where(greatest > 0, 1.0)).max()
+        if spread > _STILL:
             return []
         return [
-            "all examples have the same code, so nothing is told apart: lower learning_rate, or"
-            " change activation."
+            Finding(
+                "constant-code",
+                "all examples have the same code, so nothing is told apart",
+                "lower learning_rate, or change activation",
+                "standard deviation of the code, as a share of its greatest value",
+                float(spread),
+                _STILL,
+                "fault",
+            )
         ]
 
     def close_epoch(self) -> dict[str, float]:

@@ -87,6 +87,11 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
     def _is_moving(self) -> bool:
         return self.moving_objective
 
+    @property
+    def _rebuilds(self) -> bool:
+        """Whether the last stage of a training makes reconstructions of what is given good."""
+        return True
+
     def _start(self, X: Any, y: Any, runtime: Runtime, seed: int) -> Mapping[str, Tensor]:
         """Weights that something learnt from the examples before the training, by their names in
         the module.
@@ -358,5 +363,5 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             found += learnt_little(module, examples)
         if not self._is_moving:
             found += did_not_fall(self.history_, self.warm_epoch, self.learning_rate)
-        for sentence in found:
-            warnings.warn(f"{type(self).__name__}: {sentence}", LearningWarning, stacklevel=5)
+        for finding in found:
+            warnings.warn(f"{type(self).__name__}: {finding}", LearningWarning, stacklevel=5)

@@ -8,6 +8,7 @@ import torch
 
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
+from isthmus.core.findings import Finding
 
 _LEAST_EXPLAINED = 0.05  # of the variance of the examples
 
@@ -28,27 +29,51 @@ def explained_variance(module: Autoencoder, examples: Batch) -> float:
     return 1 - float((x - restored).square().sum()) / around if around > 0 else 1.0
 
 
-def learnt_little(module: Autoencoder, examples: Batch) -> list[str]:
-    """A sentence where a model rebuilds examples no better than their mean does."""
+def learnt_little(module: Autoencoder, examples: Batch) -> list[Finding]:
+    """A finding where a model rebuilds examples no better than their mean does."""
     explained = explained_variance(module, examples)
     if explained >= _LEAST_EXPLAINED:
         return []
     return [
-        "its reconstructions are hardly better than the mean of the data (they explain"
-        f" {max(explained, 0.0):.1%} of the variance): train for more epochs, give it a larger"
-        " latent_dim or learning_rate, or pass scaling='standard' if the values differ little."
+        Finding(
+            "worse-than-mean",
+            "its reconstructions are hardly better than the mean of the data (they explain"
+            f" {max(explained, 0.0):.1%} of the variance)",
+            "train for more epochs, give it a larger latent_dim or learning_rate, or pass"
+            " scaling='standard' if the values differ little",
+            "share of the variance that reconstructions explain",
+            explained,
+            _LEAST_EXPLAINED,
+            "fault",
+        )
     ]
 
 
 def did_not_fall(
     history: Sequence[Mapping[str, float]], warm_epoch: float, learning_rate: float
-) -> list[str]:
-    """A sentence where the objective of the last stage ends no lower than it began."""
-    last = [row for row in history if row.get("stage") == history[-1].get("stage")]
-    settled = [row["objective"] for row in last if row["epoch"] - last[0]["epoch"] >= warm_epoch]
+) -> list[Finding]:
+    """A finding where the objective of the last stage ends no lower than it began."""
+    settled = settled_values(history, warm_epoch)
     if len(settled) <= 2 or settled[-1] < settled[0]:
         return []
     return [
-        f"the objective did not fall (from {settled[0]:.4g} to {settled[-1]:.4g}): try another"
-        f" learning_rate (it is {learning_rate:g}), or look at the data."
+        Finding(
+            "objective-did-not-fall",
+            f"the objective did not fall (from {settled[0]:.4g} to {settled[-1]:.4g})",
+            f"try another learning_rate (it is {learning_rate:g}), or look at the data",
+            "fall of the objective",
+            settled[0] - settled[-1],
+            0.0,
+            "fault",
+        )
+    ]
+
+
+def settled_values(
+    history: Sequence[Mapping[str, float]], warm_epoch: float, name: str = "objective"
+) -> list[float]:
+    """The values of a term in the last stage, an epoch each, once a warm-up is over."""
+    last = [row for row in history if row.get("stage") == history[-1].get("stage")]
+    return [
+        row[name] for row in last if name in row and row["epoch"] - last[0]["epoch"] >= warm_epoch
     ]

@@ -15,6 +15,7 @@ from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck, encoded
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Batches, Loss
 from isthmus.errors import InputError
@@ -73,14 +74,26 @@ class ClusteringBottleneck(Bottleneck):
         )
         self.centres.copy_(torch.from_numpy(found))
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
-        used = assignment(posterior[0], self.centres).argmax(1).unique()
-        if len(used) > 1 or len(self.centres) == 1:
-            return []
-        return [
-            "all examples ended in one cluster: pretrain for longer (pretrain_epochs), or lower"
-            " learning_rate."
-        ]
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
+        return one_cluster(assignment(posterior[0], self.centres))
+
+
+def one_cluster(shares: Tensor) -> list[Finding]:
+    """A finding where all examples belong to one of several clusters; shares ``(n, clusters)``."""
+    used = len(shares.argmax(1).unique())
+    if used > 1 or shares.shape[1] == 1:
+        return []
+    return [
+        Finding(
+            "one-cluster",
+            "all examples ended in one cluster",
+            "pretrain for longer (pretrain_epochs), or lower learning_rate",
+            "clusters that hold an example",
+            used,
+            1,
+            "fault",
+        )
+    ]
 
 
 class Anchor(nn.Module):

@@ -121,6 +121,8 @@ class Units(Bottleneck):
         dead_after: examples without any activity after which a unit counts as dead.
     """
 
+    is_sparse = True
+
     def __init__(self, features: Shape, sparsity: Sparsity, units: int, dead_after: int) -> None:
         super().__init__()
         self.code_shape, self.dead_after = (units,), dead_after

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from isthmus.core import sharding
 from isthmus.core.example import Shape
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code
 from isthmus.core.randomness import drawing_nothing
 from isthmus.core.reductions import full
 from isthmus.divergences import kl_between
 from isthmus.models._ladder import Group, LadderConfig, bottom_up, scales, top_down
-from isthmus.models._variational import DiagonalGaussian, StochasticBottleneck
+from isthmus.models._variational import COLLAPSED, DiagonalGaussian, StochasticBottleneck
 from isthmus.networks._cells import top_down_cell
 
 Pick = Callable[[int, DiagonalGaussian, Tensor], Tensor]
@@ -177,15 +178,24 @@ class HierarchicalBottleneck(StochasticBottleneck):
             self.weight.fill_(self.beta * min(1.0, epoch / self.kl_warmup))
             self.is_balancing.fill_(self.balanced and epoch < self.kl_warmup)
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         sizes = [math.prod(shape) for shape in self.shapes]
-        dead = sum(bool(kl.sum(1).mean() < 0.01) for kl in posterior[2].split(sizes, 1))
+        rates = [float(kl.sum(1).mean()) for kl in posterior[2].detach().split(sizes, 1)]
+        dead = sum(rate < COLLAPSED for rate in rates)
         if dead == 0:
             return []
         return [
-            f"{dead} of {len(sizes)} groups of the code carry less than 0.01 nats (posterior"
-            f" collapse), so they add nothing: lower beta (it is {self.beta:g}), set kl_warmup to a"
-            " third of the epochs, or take fewer groups."
+            Finding(
+                "posterior-collapse",
+                f"{dead} of {len(sizes)} groups of the code carry less than {COLLAPSED} nats"
+                " (posterior collapse), so they add nothing",
+                f"lower beta (it is {self.beta:g}), set kl_warmup to a third of the epochs, or take"
+                " fewer groups",
+                "rate of the group that carries least, nats",
+                min(rates),
+                COLLAPSED,
+                "fault" if dead == len(sizes) else "warning",
+            )
         ]
 
     @property

@@ -17,6 +17,7 @@ from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.bounds import bounded
 from isthmus.core.example import Shape
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code, Pass
 from isthmus.core.objectives import Loss
 from isthmus.core.reductions import full
@@ -133,12 +134,19 @@ class HyperpriorBottleneck(Bottleneck):
         height, width = (math.ceil(side / 4) for side in self.grid)
         return n, self.density.channels, height, width
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         if bool((posterior[0] != 0).any()):
             return []
         return [
-            "all numbers of the code are rounded to 0, so nothing is told apart: raise"
-            " distortion_weights, or train longer."
+            Finding(
+                "constant-code",
+                "all numbers of the code are rounded to 0, so nothing is told apart",
+                "raise distortion_weights, or train longer",
+                "share of numbers of the code that are not 0",
+                0.0,
+                0.0,
+                "fault",
+            )
         ]
 
     # ------------------------------------------------------------------ what the above is made of

@@ -15,6 +15,7 @@ from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import slot
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code
 from isthmus.core.objectives import Batches, Side, Stage
 from isthmus.core.parts import part_of
@@ -24,7 +25,7 @@ from isthmus.geometries.base import Geometry
 from isthmus.latent_priors.base import LatentPrior, LatentPriorPart
 from isthmus.latent_priors.gaussian import StandardNormal
 from isthmus.models._rate import RateSchedule
-from isthmus.models._variational import RatedBottleneck, Variational
+from isthmus.models._variational import COLLAPSED, RatedBottleneck, Variational
 from isthmus.posteriors.base import Posterior, PosteriorPart
 from isthmus.posteriors.gaussian import Diagonal
 from isthmus.registry import GEOMETRIES, LATENT_PRIORS, POSTERIORS
@@ -166,16 +167,25 @@ class LatentBottleneck(RatedBottleneck):
     def expand(self, code: Tensor) -> Tensor:
         return self.family.projected(code)
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         """What differs between examples under the same noise, beside what differs in all."""
         generator = torch.Generator().manual_seed(0)
         shape = (len(posterior[0]), *self.code_shape)
         noise = torch.randn(shape, generator=generator).to(posterior[0])
         z = self.family.draw(posterior, torch.stack([noise, noise[:1].expand_as(noise)]))[0]
         apart, alike = z.flatten(2).var(1, correction=0)  # each (dimensions,)
-        if len(noise) < 2 or bool((alike > _DEAD * apart).any()):
+        share = float((alike / apart.where(apart > 0, 1.0)).detach().max())
+        if len(noise) < 2 or share > _DEAD:
             return []
         return [
-            f"all {alike.numel()} dimensions of the code carry less than 0.01 nats (posterior"
-            f" collapse), so the decoder ignores the code: {self.remedy}."
+            Finding(
+                "posterior-collapse",
+                f"all {alike.numel()} dimensions of the code carry less than {COLLAPSED} nats"
+                " (posterior collapse), so the decoder ignores the code",
+                self.remedy,
+                "share of the variance of a dimension that examples make",
+                share,
+                _DEAD,
+                "fault",
+            )
         ]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field, slot
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code, Level
 from isthmus.core.objectives import Batches, Stage
 from isthmus.core.parts import part_of
@@ -271,7 +272,7 @@ class QuantizedBottleneck(Bottleneck, ABC):
             for name, value in each.close_epoch().items()
         }
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         found = []
         rows = posterior[1].split([math.prod(level.grid) for level in self.levels], dim=1)
         places = [_place(suffix) for suffix in self.suffixes]
@@ -281,11 +282,18 @@ class QuantizedBottleneck(Bottleneck, ABC):
             for i in range(1, len(each.levels) + 1)
         ]
         for level, indices, (each, where) in zip(self.levels, rows, owners, strict=True):
-            used = len(indices.unique())
-            if used < _FEW * min(level.size, indices.numel()):
+            used, reachable = len(indices.unique()), min(level.size, indices.numel())
+            if used < _FEW * reachable:
                 found.append(
-                    f"only {used} of {level.size} codebook entries are in use{where}"
-                    f" (codebook collapse): {each.remedy(used)}."
+                    Finding(
+                        "codebook-collapse",
+                        f"only {used} of {level.size} codebook entries are in use{where}"
+                        " (codebook collapse)",
+                        each.remedy(used),
+                        f"share of the codebook{where} that is in use",
+                        used / reachable,
+                        _FEW,
+                    )
                 )
         return found
 

@@ -16,6 +16,7 @@ from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.batch import Batch
 from isthmus.core.example import Shape
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code
 from isthmus.core.randomness import own_draws
 from isthmus.core.reductions import beside, sum_dimensions
@@ -35,6 +36,7 @@ from isthmus.training.settings import require_seed
 
 # looked at together: with more of them, they leave the cache before they meet their next draws
 _EXAMPLES = 64
+COLLAPSED = 0.01  # nats: a dimension that carries fewer says nothing
 _WEIGHED = 100  # draws of a code from which missing values are expected
 
 
@@ -304,14 +306,22 @@ class GaussianBottleneck(RatedBottleneck):
         )
         return Code(z, self.charge(charged), {"rate": rate})
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         rates = gaussian_kl(posterior[0], posterior[1]).mean(0).flatten()
-        collapsed = int((rates < 0.01).sum())
+        collapsed = int((rates < COLLAPSED).sum())
         if collapsed < len(rates):
             return []
         return [
-            f"all {collapsed} dimensions of the code carry less than 0.01 nats (posterior"
-            f" collapse), so the decoder ignores the code: {self._remedy}."
+            Finding(
+                "posterior-collapse",
+                f"all {collapsed} dimensions of the code carry less than {COLLAPSED} nats"
+                " (posterior collapse), so the decoder ignores the code",
+                self._remedy,
+                "rate of the dimension that carries most, nats",
+                float(rates.detach().max()),
+                COLLAPSED,
+                "fault",
+            )
         ]
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code, Point
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.judged import Judged
@@ -103,12 +104,19 @@ class DeterministicBottleneck(Bottleneck):
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         return Code(self.project(features))
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         found = super().diagnostics(posterior)
         dead, numbers = int((posterior[0] <= 0).all(0).sum()), math.prod(self.code_shape)
         if found or not self.is_rectified or dead <= _DEAD * numbers:
             return found
         return [
-            f"{dead} of {numbers} numbers of the code are 0 for every example, and"
-            " learn nothing any more: raise latent_dim, or change random_state or code_activation."
+            Finding(
+                "dead-units",
+                f"{dead} of {numbers} numbers of the code are 0 for every example, and"
+                " learn nothing any more",
+                "raise latent_dim, or change random_state or code_activation",
+                "share of units that are 0 for every example",
+                dead / numbers,
+                _DEAD,
+            )
         ]

@@ -178,6 +178,10 @@ class ClusteringAE(ClusterMixin, Started):
         return np.asarray(bottleneck.centres.detach().cpu().numpy())
 
     @property
+    def _rebuilds(self) -> bool:
+        return self.variant == "idec"
+
+    @property
     def _n_features_out(self) -> int:
         return self.n_clusters
 

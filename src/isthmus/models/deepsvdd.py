@@ -68,6 +68,10 @@ class DeepSVDD(Estimator):
         1e-4, "step size of the encoder once there is a centre, in place of learning_rate", above=0
     )
 
+    @property
+    def _rebuilds(self) -> bool:
+        return False
+
     def _bottleneck(self, features: Shape) -> Bottleneck:
         return CentredBottleneck(features, self.latent_dim)
 

@@ -78,6 +78,8 @@ class SparseAE(Estimator):
 class Sparse(Bottleneck):
     """Units of a wide code, few of which are active; dead ones get fresh weights after an epoch."""
 
+    is_sparse = True
+
     def __init__(
         self,
         features: Shape,
@@ -107,10 +109,17 @@ class Sparse(Bottleneck):
             z = keep_largest(z, self.k)
         return Point(z)
 
+    @property
+    def _level(self) -> float:
+        """Above what a unit is in use."""
+        return self.target if self.kind == "kl" else 0.0
+
+    def active(self, code: Tensor) -> Tensor:
+        return code > self._level
+
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.posterior(features).z
-        level = self.target if self.kind == "kl" else 0.0
-        active = (z > level).detach()
+        active, level = self.active(z).detach(), self._level
         if self.training:
             awake = (z > _ASLEEP * level).detach() if level > 0 else active
             self.fired += sharding.all_sum(awake.sum(0))

@@ -17,6 +17,7 @@ from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
 from isthmus.core.example import ExampleSpec, Shape
 from isthmus.core.fields import field, slot
+from isthmus.core.findings import Finding
 from isthmus.core.forward import Code
 from isthmus.core.objectives import Batches, Objective, Stage
 from isthmus.corruptions import corruption_of
@@ -24,7 +25,7 @@ from isthmus.data.incoming import incoming
 from isthmus.divergences import kl_between, log_normal
 from isthmus.errors import InputError
 from isthmus.latent_priors.gaussian import GaussianMixturePrior
-from isthmus.models._centres import codes_of, reconstruction
+from isthmus.models._centres import codes_of, one_cluster, reconstruction
 from isthmus.models._started import Started
 from isthmus.models._variational import (
     DiagonalGaussian,
@@ -211,11 +212,5 @@ class MixtureBottleneck(StochasticBottleneck):
         self.prior.mu.copy_(torch.from_numpy(found.means_))
         self.prior.log_var.copy_(torch.from_numpy(found.covariances_).log())
 
-    def diagnostics(self, posterior: Sequence[Tensor]) -> list[str]:
-        used = self.prior.log_joint(posterior[0].to(self.prior.mu)).argmax(1).unique()
-        if len(used) > 1 or len(self.prior.logits) == 1:
-            return []
-        return [
-            "all examples ended in one cluster: pretrain for longer (pretrain_epochs), or lower"
-            " learning_rate."
-        ]
+    def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
+        return one_cluster(self.prior.log_joint(posterior[0].to(self.prior.mu)))

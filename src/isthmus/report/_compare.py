@@ -18,6 +18,7 @@ from isthmus.core.editions import edition
 from isthmus.core.paths import as_path
 from isthmus.data.datasets import Data, require_data
 from isthmus.data.series import examples_of
+from isthmus.diagnosis import diagnose
 from isthmus.errors import InputError, LearningWarning
 from isthmus.estimators.base import Estimator
 from isthmus.io import manifests, runs
@@ -193,7 +194,8 @@ def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
         "seconds": _seconds(sum(row.get("seconds", 0.0) for row in model.history_)),
     }
     run = f"{RUNS}/{entrant.folder}"
-    return Row(entrant.label, entrant.member, model, measures, told_fields(model), run, diagnostics)
+    fields, diagnosis = told_fields(model), diagnose(model, data)
+    return Row(entrant.label, entrant.member, model, measures, fields, run, diagnostics, diagnosis)
 
 
 def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
@@ -280,6 +282,7 @@ def _record(
                 "fields": row.fields,
                 "likelihood": getattr(row.model, "likelihood_", None),
                 "diagnostics": list(row.diagnostics),
+                "diagnosis": None if row.diagnosis is None else row.diagnosis.to_json(),
                 "measures": {name: asdict(measure) for name, measure in row.measures.items()},
             }
             for row in rows

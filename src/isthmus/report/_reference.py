@@ -45,7 +45,9 @@ class LinearMap(nn.Module):
         self.mean = nn.Buffer(torch.as_tensor(pca.mean_, dtype=torch.float32))
         # (components, dimensions)
         self.components = nn.Buffer(torch.as_tensor(pca.components_, dtype=torch.float32))
-        self.bottleneck = SimpleNamespace(code_shape=(len(pca.components_),), levels=())
+        self.bottleneck = SimpleNamespace(
+            code_shape=(len(pca.components_),), levels=(), is_random=False
+        )
 
     def encode(self, batch: Batch) -> tuple[Tensor]:
         """Examples ``(n, *shape)`` to coordinates along the components, ``(n, components)``."""

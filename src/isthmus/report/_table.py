@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.core.notebook import HTMLCell, as_html, html_table
+from isthmus.diagnosis import Diagnosis
 from isthmus.metrics import Measure
 
 _ROUNDING = 1e-9  # a standard error that is a smaller share of the value is none
@@ -28,6 +29,7 @@ class Row:
         fields: its hyper-parameters.
         run: the folder of its run, beside the page; None for the reference.
         diagnostics: what training warned of.
+        diagnosis: what is wrong with it; None for the reference.
     """
 
     label: str
@@ -37,6 +39,14 @@ class Row:
     fields: dict[str, Any]
     run: str | None = None
     diagnostics: tuple[str, ...] = ()
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def remarks(self) -> tuple[tuple[str, str], ...]:
+        """What is wrong with it: a sentence each, and what was measured, if it was measured now."""
+        found = {str(finding): finding.bounds for finding in self.diagnosis or ()}
+        before = {text: "" for text in self.diagnostics if text not in found}
+        return (*found.items(), *before.items())
 
     def __repr__(self) -> str:
         return f"Row({self.label}, {len(self.measures)} measures)"

@@ -1,0 +1,90 @@
+"""Data that members learn in a second, and one member of each kind that has learnt them."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import isthmus as ist
+from isthmus.data import Data, Part
+
+SETTINGS: dict[str, Any] = {
+    "epochs": 80,
+    "batch_size": 64,
+    "learning_rate": 5e-3,
+    "hidden": (64,),
+    "latent_dim": 2,
+    "random_state": 0,
+}
+OWN: dict[str, dict[str, Any]] = {
+    "betatc": {"beta": 1.5},
+    "clustering": {"n_clusters": 4, "pretrain_epochs": 60, "epochs": 10},
+    "contractive": {"epochs": 60},
+    "deepsvdd": {"latent_dim": 4, "epochs": 20, "pretrain_epochs": 40},
+    "denoising": {"latent_dim": 4},
+    "hyperprior": {"latent_dim": None, "epochs": 30, "hidden": (8, 8)},
+    "recurrent": {"hidden": (32,), "epochs": 60},
+    "sparse": {"latent_dim": 32, "sparsity": "topk", "k": 4},
+    "stacked": {"pretrain_epochs": 10},
+    "vaegan": {"epochs": 40},
+    "vqvae": {
+        "network": "mlp",
+        "latent_dim": 4,
+        "tokens": 4,
+        "quantizer": ist.quantizers.VectorQuantizer(codebook_size=16),
+    },
+    "vqvae2": {
+        "latent_dim": 4,
+        "hidden": (8, 16),
+        "epochs": 20,
+        "quantizer": ist.quantizers.VectorQuantizer(codebook_size=16),
+    },
+}
+
+
+def blobs(count: int, seed: int) -> np.ndarray:
+    """Images of a round spot, ``(count, 1, 8, 8)``: the two numbers of its place make all of it."""
+    place = np.random.default_rng(seed).uniform(1.5, 5.5, (count, 2, 1, 1))
+    y, x = np.mgrid[:8, :8]
+    squares = (y - place[:, 0]) ** 2 + (x - place[:, 1]) ** 2
+    return np.exp(-squares / 4).astype(np.float32)[:, None]
+
+
+@pytest.fixture(scope="session")
+def spots() -> Data:
+    train, test = blobs(512, 0), blobs(256, 1)
+    return Data("spots", Part(train, _half(train)), Part(test, _half(test)))
+
+
+def _half(x: np.ndarray) -> np.ndarray:
+    """Whether a spot lies above or below the middle."""
+    return (x[:, 0, 4:].sum((1, 2)) > x[:, 0, :4].sum((1, 2))).astype(np.int64)
+
+
+@pytest.fixture(scope="session")
+def rows(spots: Data) -> Data:
+    """The same, an image as a sequence of rows."""
+    parts = {
+        name: replace(getattr(spots, name), x=getattr(spots, name).x[:, 0])
+        for name in ("train", "test")
+    }
+    return replace(spots, name="rows", **parts)
+
+
+@pytest.fixture(scope="session")
+def healthy(spots: Data, rows: Data) -> Callable[..., Any]:
+    """A member that has learnt the spots, fitted once for all tests; each gets a copy to break."""
+
+    @functools.cache
+    def fitted(name: str, settings: tuple[tuple[str, Any], ...]) -> Any:
+        values = {**SETTINGS, **OWN.get(name, {}), **dict(settings)}
+        values = {key: value for key, value in values.items() if value is not None}
+        return ist.MEMBERS[name](**values).fit((rows if name == "recurrent" else spots).train)
+
+    return lambda name, **settings: copy.deepcopy(fitted(name, tuple(sorted(settings.items()))))

@@ -1,0 +1,45 @@
+"""Members that have learnt what there is to learn have nothing said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import isthmus as ist
+from isthmus.data import Data
+
+HEALTHY = (
+    "ae",
+    "stacked",
+    "vae",
+    "betatc",
+    "iwae",
+    "sparse",
+    "denoising",
+    "contractive",
+    "aae",
+    "wae",
+    "clustering",
+    "recurrent",
+    "vaegan",
+    "deepsvdd",
+    "vqvae",
+    "vqvae2",
+    pytest.param("hyperprior", marks=pytest.mark.slow),
+)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_member_has_no_finding(
+    name: str, healthy: Callable[..., Any], spots: Data, rows: Data
+) -> None:
+    found = ist.diagnose(healthy(name), rows if name == "recurrent" else spots)
+    assert list(map(str, found)) == []
+    assert len(found.fine) >= 8
+
+
+@pytest.mark.parametrize("name", ["vae-digits-2d"])
+def test_a_prepared_model_is_healthy(name: str, digits: Data) -> None:
+    assert list(ist.diagnose(ist.load(f"pretrained:{name}"), digits)) == []
