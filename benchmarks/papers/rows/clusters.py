@@ -170,7 +170,7 @@ def vade(bench: Bench) -> Mapping[str, Measure]:
         " clustering the local manifold of an autoencoded embedding, ICPR 2020, table 1"
     ),
     wanted=Wanted("at least 95", lambda values: values["N2D"] >= 95),
-    epochs=(30, 1000),
+    epochs=(40, 1000),
     error=SPREAD,
 )
 def n2d(bench: Bench) -> Mapping[str, Measure]:
