@@ -206,8 +206,8 @@ def _posterior(model: Any, test: Any, known: Mapping[str, Any]) -> dict[str, Mea
     is_gaussian = hasattr(posterior, "log_var")
     mu = _flat(posterior.mu if is_gaussian else model.transform(test, **known))
     spans_volume = is_gaussian or len(mu) > mu.shape[1]  # fewer points than dimensions do not
-    module: Any = getattr(model, "module_", None)
-    is_spread = module is not None and module.bottleneck.is_random and not is_gaussian
+    code = getattr(getattr(model, "module_", None), "bottleneck", None)
+    is_spread = getattr(code, "is_random", False) and not is_gaussian
     # where one lies says too little of a posterior that a flow spreads around it
     if model.code_space == "normal" and spans_volume and not is_spread:
         var = np.exp(_flat(posterior.log_var)) if is_gaussian else np.zeros_like(mu)
