@@ -1172,6 +1172,7 @@ class ManifoldClustering(_ManifoldClustering):
         manifold: what unfolds the codes.
         neighbours: codes beside each that are kept near it.
         dimensions: of the map; none: as many as clusters.
+        whiten: whether codes become uncorrelated, with unit variance, before they are unfolded.
         random_state: seed; the same seed gives the same numbers.
     """
     def __init__(
@@ -1181,6 +1182,7 @@ class ManifoldClustering(_ManifoldClustering):
         manifold: _Manifold = "umap",
         neighbours: int = 20,
         dimensions: int | None = None,
+        whiten: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None: ...
 
