@@ -508,6 +508,58 @@ def hyperprior() -> list[Figure]:
     return [sheet(rows, "Hyperprior on MNIST, one model")]
 
 
+def ladder() -> list[Figure]:
+    """The error with a hundred labels, where the layers are to take noise away, and where not."""
+    drawn = {}
+    for name, values, colour in (
+        ("labels alone", {"denoising_weights": (0.0,)}, QUIET),
+        ("with denoising", {}, PALETTE[0]),
+    ):
+        model = ist.LadderNetwork(
+            n_labels=100,
+            reconstruction_weight=0.0,
+            epochs=8,
+            batch_size=200,
+            learning_rate=2e-3,
+            random_state=0,
+            verbose=0,
+            **values,
+        ).fit(DATA.train.take(slice(4000)), validation_data=DATA.test)
+        drawn[name] = (
+            [row["epoch"] for row in model.history_],
+            [100 * row["val_error"] for row in model.history_],
+            colour,
+        )
+    title = "LadderNetwork on MNIST, 4,000 images, 100 labels"
+    return [lines(title, "epoch", "test error in %", drawn)]
+
+
+def semivae() -> list[Figure]:
+    """The styles of some test digits under every class."""
+    return [_restyled("semivae", latent_dim=2, label_weight=100.0)]
+
+
+def semiaae() -> list[Figure]:
+    """The same of the adversarial one."""
+    return [_restyled("semiaae", adversary_weight=10.0)]
+
+
+def _restyled(member: str, **values: Any) -> Figure:
+    """Test digits in front, and their style under every class, of a member with 100 labels."""
+    settings = {"epochs": 10, "batch_size": 200, "learning_rate": 2e-3, **values}
+    model = trained(member, n_labels=100, schedule="cosine", **settings)
+    x = DATA.test.x[:6]
+    styles = model.transform(x)[:, :-10]
+    rows = {}
+    for place, style in enumerate(styles):
+        codes = np.concatenate([np.tile(style, (10, 1)), np.eye(10)], 1).astype(np.float32)
+        rows[f"test digit {place + 1}"] = np.concatenate(
+            [x[place : place + 1], model.decode(codes)]
+        )
+    title = f"{type(model).__name__} on MNIST, 100 labels: a digit, and its style as 0 to 9"
+    return sheet(rows, title)
+
+
 def nvae() -> list[Figure]:
     """Samples at three temperatures."""
     model = trained(
@@ -575,6 +627,9 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         vqvae,
         vqvae2,
         hyperprior,
+        ladder,
+        semivae,
+        semiaae,
         nvae,
     )
 }

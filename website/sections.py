@@ -101,6 +101,7 @@ def sections() -> tuple[Section, ...]:
                     "judges",
                     "posteriors",
                     "dictionaries",
+                    "few-labels",
                     "priors",
                     "outliers",
                     "tables",

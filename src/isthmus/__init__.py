@@ -32,6 +32,8 @@ _NAMES = {
     "Comparison": "isthmus.report",
     "Diagnosis": "isthmus.diagnosis",
     "compare": "isthmus.report",
+    "LabelCurves": "isthmus.report",
+    "label_curves": "isthmus.report",
     "diagnose": "isthmus.diagnosis",
     "evaluate": "isthmus.metrics",
     "explore": "isthmus.explorer",

@@ -66,10 +66,13 @@ from isthmus.models.hvae import HamiltonianVAE as _HamiltonianVAE
 from isthmus.models.hyperprior import Hyperprior as _Hyperprior
 from isthmus.models.infovae import InfoVAE as _InfoVAE
 from isthmus.models.iwae import IWAE as _IWAE
+from isthmus.models.ladder import LadderNetwork as _LadderNetwork
 from isthmus.models.made import MADE as _MADE
 from isthmus.models.nvae import NVAE as _NVAE
 from isthmus.models.rae import RAE as _RAE
 from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
+from isthmus.models.semiaae import SemiSupervisedAAE as _SemiSupervisedAAE
+from isthmus.models.semivae import SemiSupervisedVAE as _SemiSupervisedVAE
 from isthmus.models.slicedwae import SlicedWAE as _SlicedWAE
 from isthmus.models.sparse import SparseAE as _SparseAE
 from isthmus.models.stacked import StackedAE as _StackedAE
@@ -85,7 +88,9 @@ from isthmus.quantizers.base import QuantizerPart
 from isthmus.registry import MEMBERS as MEMBERS
 from isthmus.registry import PRIORS as PRIORS
 from isthmus.report import Comparison as Comparison
+from isthmus.report import LabelCurves as LabelCurves
 from isthmus.report import compare as compare
+from isthmus.report import label_curves as label_curves
 from isthmus.sparsities import SparsityPart
 from isthmus.training.callbacks.base import Callbacks
 from isthmus.training.optimizers import OptimizerPart
@@ -124,11 +129,15 @@ __all__ = [
     "Hyperprior",
     "InfoVAE",
     "InputError",
+    "LabelCurves",
+    "LadderNetwork",
     "LearningWarning",
     "ManifoldClustering",
     "OutlierDetector",
     "RecurrentAE",
     "RunError",
+    "SemiSupervisedAAE",
+    "SemiSupervisedVAE",
     "SlicedWAE",
     "SparseAE",
     "StackedAE",
@@ -151,6 +160,7 @@ __all__ = [
     "figures",
     "geometries",
     "judges",
+    "label_curves",
     "latent_priors",
     "likelihoods",
     "load",
@@ -205,7 +215,7 @@ _Posterior: TypeAlias = Literal["diagonal", "full", "planar", "iaf"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 _Quantizer: TypeAlias = Literal["vq", "fsq", "residual", "product", "lfq"]
 _Scaling: TypeAlias = Literal["auto", "none", "standard", "minmax", "robust", "quantile", "rms"]
-_Schedule: TypeAlias = Literal["constant", "cosine"]
+_Schedule: TypeAlias = Literal["constant", "cosine", "linear"]
 _SparseAE_Sparsity: TypeAlias = Literal["l1", "kl", "topk"]
 _Sparsity: TypeAlias = Literal["topk", "batch-topk", "jumprelu", "gated", "l1"]
 _Variant: TypeAlias = Literal["dec", "idec"]
@@ -328,6 +338,7 @@ class AutoencoderClassifier(_AutoencoderClassifier):
         member: the autoencoder that is pretrained: an estimator, the name of a member, or a
             FrozenEstimator around a trained one.
         freeze: whether the encoder stays as pretraining left it.
+        n_labels: how many labels are used, drawn, as many of each class; none: all of them.
     """
     def __init__(
         self,
@@ -348,6 +359,7 @@ class AutoencoderClassifier(_AutoencoderClassifier):
         verbose: int = 1,
         member: Estimator | str = "ae",
         freeze: bool = False,
+        n_labels: int | None = None,
     ) -> None: ...
 
 class BetaTCVAE(_BetaTCVAE):
@@ -1043,6 +1055,65 @@ class InfoVAE(_InfoVAE):
         mmd_weight: float = 10.0,
     ) -> None: ...
 
+class LadderNetwork(_LadderNetwork):
+    """Ladder network: a noisy encoder learns classes, and a decoder takes its noise away, layer by
+    layer, from what each layer itself saw and what those above say of it.
+
+    Args:
+        latent_dim: size of the code, the layer below the classes.
+        n_labels: how many labels are used, drawn, as many of each class; none: all of them.
+        labelled_share: share of labelled examples in a batch, where there are so many.
+        label_weight: weight of the cross-entropy of the labelled examples, in nats.
+        noise: standard deviation of the noise on x and on every layer.
+        denoising_weights: weights of the denoising costs, each the mean over the units of a
+            layer, from x up; the last is that of all layers above (lambda).
+        reconstruction_weight: weight of -log p(x|z) of the code alone; 0 as published.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 64,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        n_labels: int | None = None,
+        labelled_share: float = 0.5,
+        label_weight: float = 1.0,
+        noise: float = 0.3,
+        denoising_weights: tuple[float, ...] = (1000.0, 10.0, 0.1),
+        reconstruction_weight: float = 1.0,
+    ) -> None: ...
+
 class MADE(_MADE):
     """Masked autoencoder for distribution estimation: each value is predicted from those before.
 
@@ -1101,6 +1172,7 @@ class ManifoldClustering(_ManifoldClustering):
         manifold: what unfolds the codes.
         neighbours: codes beside each that are kept near it.
         dimensions: of the map; none: as many as clusters.
+        whiten: whether codes become uncorrelated, with unit variance, before they are unfolded.
         random_state: seed; the same seed gives the same numbers.
     """
     def __init__(
@@ -1110,6 +1182,7 @@ class ManifoldClustering(_ManifoldClustering):
         manifold: _Manifold = "umap",
         neighbours: int = 20,
         dimensions: int | None = None,
+        whiten: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None: ...
 
@@ -1301,6 +1374,117 @@ class RecurrentAE(_RecurrentAE):
         snapshots: int = 0,
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
+    ) -> None: ...
+
+class SemiSupervisedAAE(_SemiSupervisedAAE):
+    """Semi-supervised adversarial autoencoder: critics make the style normal and the class one of
+    several, as often as the others.
+
+    Args:
+        latent_dim: size of the style z; the classes stand beside it.
+        n_labels: how many labels are used, drawn, as many of each class; none: all of them.
+        labelled_share: share of labelled examples in a batch, where there are so many.
+        label_weight: weight of the cross-entropy of the labelled examples, in nats (alpha).
+        adversary_weight: weight of fooling both critics (lambda).
+        critic_hidden: units of the critics' hidden layers.
+        critic_learning_rate: step size of the critics; none: that of the autoencoder.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 4,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        n_labels: int | None = None,
+        labelled_share: float = 0.5,
+        label_weight: float = 10.0,
+        adversary_weight: float = 1.0,
+        critic_hidden: tuple[int, ...] = (128, 128),
+        critic_learning_rate: float | None = None,
+    ) -> None: ...
+
+class SemiSupervisedVAE(_SemiSupervisedVAE):
+    """Semi-supervised variational autoencoder (M2): x comes from a class y and a style z.
+
+    Args:
+        latent_dim: size of the style z; the classes stand beside it.
+        n_labels: how many labels are used, drawn, as many of each class; none: all of them.
+        labelled_share: share of labelled examples in a batch, where there are so many.
+        label_weight: weight of -log q(y|x) of the labelled examples, in nats (alpha).
+        beta: weight of the rate; 1 is the evidence bound.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int = 10,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        n_labels: int | None = None,
+        labelled_share: float = 0.2,
+        label_weight: float = 10.0,
+        beta: float = 1.0,
     ) -> None: ...
 
 class SlicedWAE(_SlicedWAE):

@@ -213,6 +213,9 @@ MEMBERS = Registry(
         "vqvae": "isthmus.models.vqvae:VQVAE",
         "vqvae2": "isthmus.models.vqvae2:VQVAE2",
         "hyperprior": "isthmus.models.hyperprior:Hyperprior",
+        "ladder": "isthmus.models.ladder:LadderNetwork",
+        "semivae": "isthmus.models.semivae:SemiSupervisedVAE",
+        "semiaae": "isthmus.models.semiaae:SemiSupervisedAAE",
         "dictionary": "isthmus.models.dictionary:DictionaryAE",
     },
 )
@@ -347,6 +350,7 @@ SCHEDULES = Registry(
     {
         "constant": "isthmus.training.schedules:Constant",
         "cosine": "isthmus.training.schedules:Cosine",
+        "linear": "isthmus.training.schedules:Linear",
     },
     base="isthmus.training.schedules:Schedule",
 )

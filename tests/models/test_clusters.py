@@ -12,6 +12,7 @@ import torch
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
+from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.manifold import Isomap
 from sklearn.mixture import GaussianMixture
@@ -342,6 +343,15 @@ def test_a_manifold_is_divided_as_scikit_learn_divides_it(trained: Any, few: np.
     assert np.array_equal(model.labels_, by_hand)
     np.testing.assert_allclose(model.responsibilities(few).sum(1), 1, rtol=1e-5)
     assert model.predict(few).dtype == np.int64
+
+
+def test_a_whitened_manifold_forgets_the_scale_of_codes(trained: Any, few: np.ndarray) -> None:
+    values = {"n_clusters": 3, "manifold": "isomap", "dimensions": 2, "random_state": 0}
+    model = ist.ManifoldClustering(FrozenEstimator(trained), whiten=True, **values).fit(few)
+    codes = PCA(whiten=True).fit_transform(trained.codes(few))
+    np.testing.assert_allclose(np.cov(codes.T), np.eye(3), atol=1e-4)
+    places = Isomap(n_neighbors=20, n_components=2).fit(codes).transform(codes)
+    np.testing.assert_allclose(model.transform(few), places, rtol=1e-3, atol=1e-3)
 
 
 def test_a_manifold_finds_clusters() -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import isthmus as ist
 from isthmus.core.batch import Batch
@@ -172,3 +173,16 @@ def test_what_means_nothing_is_refused(few: np.ndarray) -> None:
     squared = ist.MADE(likelihood="mse", epochs=1, random_state=0, **SMALL).fit(few)
     with pytest.raises(ist.InputError, match=r"no density.*train with 'gaussian'"):
         squared.nll(few)
+
+
+def test_a_drawn_ordering_can_be_traced_for_a_compiled_step() -> None:
+    torch.manual_seed(0)
+    module = shaken(ist.MADE(orderings=3, **SMALL).build((BITS,)))
+    x = torch.from_numpy(EVERY).double()
+
+    def cost(ordering: Tensor) -> Tensor:
+        return under(module, Batch(x), ordering)
+
+    traced = make_fx(cost)(torch.tensor([0]))
+    for k in range(3):
+        torch.testing.assert_close(traced(torch.tensor([k])), under(module, Batch(x), k))

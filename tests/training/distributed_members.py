@@ -46,6 +46,12 @@ MEMBERS: dict[str, Any] = {
     ),
     "wae": lambda: ist.WAE(**SHARED),
     "aae": lambda: ist.AAE(**SHARED, critic_hidden=(8,)),
+    "factorvae": lambda: ist.FactorVAE(**SHARED, critic_hidden=(8,)),
+    "dipvae": lambda: ist.DIPVAE(**SHARED),
+    "infovae": lambda: ist.InfoVAE(**SHARED),
+    "hvae": lambda: ist.HamiltonianVAE(**{**SHARED, "epochs": 1}, steps=2),
+    "slicedwae": lambda: ist.SlicedWAE(**SHARED),
+    "rae": lambda: ist.RAE(**{**SHARED, "epochs": 1}, gradient_weight=0.1),
     "vqvae": lambda: ist.VQVAE(
         **{**SHARED, "epochs": 8},
         quantizer=VectorQuantizer(24, decay=0.9),

@@ -10,7 +10,7 @@ import numpy as np
 import isthmus as ist
 from benchmarks.papers.row import Bench, at_most, over_seeds, rising, row
 from isthmus.core.parts import plain_values
-from isthmus.estimators.classifier import UNLABELLED
+from isthmus.data.few_labels import UNLABELLED
 from isthmus.metrics._measure import Measure, average
 
 SEEDS = (0, 1, 2)

@@ -22,6 +22,7 @@ from isthmus._cli import (
     exploring,
     exporting,
     judging,
+    labels,
     lookup,
     sampling,
     training,
@@ -118,6 +119,9 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
     )
     app.command("fit-prior", cls=Command, rich_help_panel="Train and compare")(
         filled(training.fit_prior_command, _PRIOR if asked("fit-prior") else {}, is_open=True)
+    )
+    app.command("label-curves", cls=Command, rich_help_panel="Train and compare")(
+        guarded(labels.label_curves_command)
     )
     panels: dict[str, dict[str, Callable[..., None]]] = {
         "Use a trained member": {

@@ -216,7 +216,7 @@ def _registry(option: Option) -> Registry | None:
 
 def _metavar(field: Field) -> str:
     kinds = {"tuple[int, ...]": "N,N,…", "int": "N", "float": "X", "str": "NAME", "bool": SWITCH}
-    kinds["dict[str, str]"] = "NAME=WORD,…"
+    kinds |= {"tuple[float, ...]": "X,X,…", "dict[str, str]": "NAME=WORD,…"}
     if field.names:
         kinds["str"] = "|".join(field.names)
     return "|".join(kinds[kind] for kind in field.alternatives if kind in kinds)

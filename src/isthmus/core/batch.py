@@ -24,6 +24,8 @@ class Batch(NamedTuple):
         weight: how much each counts, ``(n,)``, 1 on the average of the training set. None: alike.
         target: what a stage of training wants of each, ``(n, …)``, beside x itself; see
             :attr:`isthmus.core.objectives.Stage.targets`.
+        label: the class of each, ``(n, classes)``, as one-hot numbers, for members that learn to
+            tell classes; zeros for an example without one. None: no labels at all.
     """
 
     x: Tensor
@@ -31,6 +33,7 @@ class Batch(NamedTuple):
     mask: Tensor | None = None
     weight: Tensor | None = None
     target: Tensor | None = None
+    label: Tensor | None = None
 
     @property
     def size(self) -> int:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from isthmus.core import sharding
 from isthmus.core.batch import Batch
+from isthmus.data._mixing import Mixed, Mixing
 from isthmus.data._scaling import Scaling
 from isthmus.data.stores import Store, inference_rows
 
@@ -30,6 +31,8 @@ class StoreBatches:
         dtype: the floating type of the batches.
         condition: what is known beside each example, ``(n, c)``.
         weight: how much each counts, ``(n,)``.
+        label: the class of each, ``(n, classes)``; zeros for an example without one.
+        mixing: how labelled examples stand in every batch; None where each is one of them all.
         masked: whether NaN marks what was not observed; batches then carry a mask.
         blank: what x holds in place of it, in the model's units; 0 where it is None.
         binarize: whether values, then probabilities in [0, 1], become draws of 0 or 1, by torch's
@@ -44,6 +47,8 @@ class StoreBatches:
         *,
         condition: Tensor | None = None,
         weight: Tensor | None = None,
+        label: Tensor | None = None,
+        mixing: Mixing | None = None,
         masked: bool = False,
         blank: np.ndarray | None = None,
         binarize: bool = False,
@@ -51,6 +56,8 @@ class StoreBatches:
         self._store = store.on(device)
         self._condition = None if condition is None else condition.to(device, dtype)
         self._weight = None if weight is None else weight.to(device, dtype)
+        self._label = None if label is None else label.to(device, dtype)
+        self._mixed = None if mixing is None else Mixed(label, len(store), mixing)
         self._device, self._dtype = device, dtype
         self._masked, self._binarize = masked, binarize
         self._blank = torch.zeros(()) if blank is None else torch.from_numpy(blank)
@@ -58,7 +65,7 @@ class StoreBatches:
         self._scaling = None if store.scaling is None else _Affine(store.scaling, device, dtype)
 
     def __len__(self) -> int:
-        return len(self._store)
+        return len(self._store) if self._mixed is None else len(self._mixed)
 
     @property
     def masked(self) -> bool:
@@ -76,26 +83,29 @@ class StoreBatches:
 
     def stored(self, rows: Tensor) -> Batch:
         """The examples of some rows as they are kept."""
-        condition, weight = self._condition, self._weight
-        return Batch(
-            self._store.gather(rows),
-            None if condition is None else condition.index_select(0, rows.to(condition.device)),
-            None,
-            None if weight is None else weight.index_select(0, rows.to(weight.device)),
+        examples = rows if self._mixed is None else self._mixed.examples(rows)
+        condition, weight, label = (
+            None if part is None else part.index_select(0, examples.to(part.device))
+            for part in (self._condition, self._weight, self._label)
         )
+        if label is not None and self._mixed is not None:
+            label = label * self._mixed.are_beside(rows).to(label)[:, None]
+        return Batch(self._store.gather(examples), condition, None, weight, label=label)
 
     def spread(self) -> Batch:
         """As many examples as inference takes at once, spread over all of them."""
-        count = min(len(self), self.rows)
+        count = min(len(self._store), self.rows)
         return self.batch(self._store.spread(count))
 
     def expect(self, batches: Sequence[Tensor]) -> None:
         """Learn which rows will be asked for next; none where it is over."""
-        self._store.expect(batches)
+        mixed = self._mixed
+        self._store.expect(batches if mixed is None else [mixed.examples(b) for b in batches])
 
     def order(self, seed: int, epoch: int) -> Tensor | None:
         """The rows of an epoch in an order of their own, ``(n,)``; None where any will do."""
-        return self._store.order(seed, epoch)
+        own = self._store.order(seed, epoch)
+        return own if self._mixed is None else self._mixed.order(seed, epoch, own)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -112,21 +122,22 @@ class StoreBatches:
 
         A single last example joins the chunk before it, because some terms compare examples.
         """
-        size, last = size or self.rows, len(self) - 1
+        size, last = size or self.rows, len(self._store) - 1
         starts = range(0, max(last, 1), size)
-        ends = [*starts[1:], len(self)]
+        ends = [*starts[1:], len(self._store)]
         for place, (start, stop) in enumerate(zip(starts, ends, strict=True)):
             if place == 1:  # who stops at the first chunk needs no more
                 coming = zip(starts[1:], ends[1:], strict=True)
-                self.expect([torch.arange(first, end) for first, end in coming])
+                self._store.expect([torch.arange(first, end) for first, end in coming])
             some = slice(start, stop)
-            condition, weight = (
-                None if part is None else part[some] for part in (self._condition, self._weight)
+            condition, weight, label = (
+                None if part is None else part[some]
+                for part in (self._condition, self._weight, self._label)
             )
             x = self._store.slice(start, stop)
             if place == len(ends) - 1:
-                self.expect(())
-            yield self.ready(Batch(x, condition, None, weight))
+                self._store.expect(())
+            yield self.ready(Batch(x, condition, None, weight, label=label))
 
     def ready(self, stored: Batch) -> Batch:
         """What is kept, on the device, in the model's units; masked and binarised if asked."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from isthmus.core.digests import of_array
+from isthmus.data._mixing import Mixing
 from isthmus.data.batches import StoreBatches
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
@@ -25,33 +26,46 @@ class Examples:
         x: ``(n, *shape)``, as they are kept.
         condition: ``(n, c)``, or None.
         weight: ``(n,)``, 1 on the average, or None.
+        label: ``(n, classes)``, zeros for an example without one, or None.
     """
 
     x: Store
     condition: Tensor | None = None
     weight: Tensor | None = None
+    label: Tensor | None = None
 
     def take(self, rows: np.ndarray | slice) -> Examples:
         """Some of them."""
-        beside = [None if part is None else part[rows] for part in (self.condition, self.weight)]
+        beside = [None if part is None else part[rows] for part in self._beside]
         return Examples(self.x.take(rows), *beside)
+
+    @property
+    def _beside(self) -> tuple[Tensor | None, ...]:
+        return self.condition, self.weight, self.label
 
     def fingerprint(self) -> str:
         """A short text that changes when any of the examples, or what stands beside it, does."""
-        beside = [part.numpy() for part in (self.condition, self.weight) if part is not None]
+        beside = [part.numpy() for part in self._beside if part is not None]
         return " ".join([self.x.fingerprint(), *map(of_array, beside)])
 
 
 def as_batches(
-    preprocessor: Preprocessor, device: torch.device, examples: Examples, *, binarize: bool = False
+    preprocessor: Preprocessor,
+    device: torch.device,
+    examples: Examples,
+    *,
+    binarize: bool = False,
+    mixing: Mixing | None = None,
 ) -> StoreBatches:
-    """Examples in batches that a module can take."""
+    """Examples in batches that a module can take; under ``mixing`` with labelled ones in each."""
     return preprocessor.batches(
         examples.x,
         device,
         condition=examples.condition,
         weight=examples.weight,
+        label=examples.label,
         binarize=binarize,
+        mixing=mixing,
     )
 
 

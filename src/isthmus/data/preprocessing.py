@@ -14,12 +14,14 @@ from isthmus.core.records import Record, unusable
 from isthmus.core.wording import listed
 from isthmus.data._grids import grid_of, no_count, off_grid
 from isthmus.data._layout import EXACT, Extent, Layout, as_numbers, extent, warn_of_large
+from isthmus.data._mixing import Mixing
 from isthmus.data._scaling import PIXELS, Scaling
 from isthmus.data._sequences import lacks_steps, steps
 from isthmus.data._statistics import is_sparse
 from isthmus.data._streamed import StreamStore
 from isthmus.data.batches import StoreBatches
 from isthmus.data.conditions import Condition, condition_from_json
+from isthmus.data.few_labels import Classes
 from isthmus.data.frames import is_frame
 from isthmus.data.stores import Store, kept
 from isthmus.data.streams import Stream
@@ -48,6 +50,7 @@ class Preprocessor:
         stride: steps from one window to the next, where examples are windows of a long series; None
             where they are not.
         channel_names: what the values of a step of such a series are called; None without names.
+        classes: what a member that was given labels tells apart; None without labels.
     """
 
     spec: ExampleSpec
@@ -61,6 +64,7 @@ class Preprocessor:
     counts: bool = False
     stride: int | None = None
     channel_names: tuple[str, ...] | None = None
+    classes: Classes | None = None
 
     def check_channels(self, names: tuple[str, ...] | None) -> None:
         """Refuse series whose columns are others, or in another order, than in training."""
@@ -158,12 +162,15 @@ class Preprocessor:
         *,
         condition: Tensor | None = None,
         weight: Tensor | None = None,
+        label: Tensor | None = None,
         binarize: bool = False,
+        mixing: Mixing | None = None,
     ) -> StoreBatches:
         """Transformed examples, to be handed out in batches.
 
-        ``condition`` ``(n, c)`` and ``weight`` ``(n,)`` stand beside the examples. ``binarize``
-        draws 0 or 1 with the values, then in [0, 1], as probabilities.
+        ``condition`` ``(n, c)``, ``weight`` ``(n,)`` and ``label`` ``(n, classes)`` stand beside
+        the examples. ``binarize`` draws 0 or 1 with the values, then in [0, 1], as probabilities.
+        ``mixing`` puts labelled examples into every batch.
         """
         return StoreBatches(
             inside,
@@ -171,6 +178,8 @@ class Preprocessor:
             dtype,
             condition=condition,
             weight=weight,
+            label=label,
+            mixing=mixing,
             masked=inside.has_gaps,
             blank=self.blank,
             binarize=binarize,
@@ -226,6 +235,7 @@ class Preprocessor:
             "stride": self.stride,
             "channel_names": None if self.channel_names is None else list(self.channel_names),
             "condition": None if self.condition is None else self.condition.to_json(),
+            "classes": None if self.classes is None else self.classes.to_json(),
         }
 
     @classmethod
@@ -265,6 +275,7 @@ class Preprocessor:
             given.flag("counts", False),
             given.optional("stride", lambda key: given.whole(key, 1)),
             given.optional("channel_names", given.texts),
+            given.optional("classes", lambda key: Classes.from_json(given, key)),
         )
 
     def _require_unit(self, reach: Extent) -> None:

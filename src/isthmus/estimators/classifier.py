@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import reprlib
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,8 +12,7 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,10 +25,10 @@ from isthmus.core.objectives import Loss, Objective, Side, Stage, TrainableModul
 from isthmus.core.parts import Configurable
 from isthmus.core.randomness import alone
 from isthmus.data.datasets import Part
+from isthmus.data.few_labels import Labelled, labels_of
 from isthmus.data.incoming import incoming
-from isthmus.data.rows import is_missing, narrowed, read_labels
 from isthmus.data.stores import Store
-from isthmus.errors import DataWarning, InputError
+from isthmus.errors import InputError
 from isthmus.estimators._double import evaluating, in_float64
 from isthmus.estimators._results import collected, require_finite
 from isthmus.estimators.base import Estimator
@@ -43,8 +40,6 @@ from isthmus.training.history import History
 from isthmus.training.loop import Trainer
 from isthmus.training.runtimes import Runtime, multiplying, tuned, useful_threads
 from isthmus.training.settings import TrainingSettings, seed_of
-
-UNLABELLED = -1
 
 
 @dataclass(repr=False, eq=False)
@@ -85,6 +80,9 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         " FrozenEstimator around a trained one",
     )
     freeze: bool = field(False, "whether the encoder stays as pretraining left it")
+    n_labels: int | None = field(
+        None, "how many labels are used, drawn, as many of each class; none: all of them", low=1
+    )
 
     def fit(self, X: Any, y: Any = None, *, runtime: Runtime | None = None) -> Self:
         """Pretrain on all examples, fine-tune on those whose label is not −1; a part of a data set
@@ -94,20 +92,11 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         runtime = runtime or choose_runtime(self.device, self.precision)
         seed = int(runtime.agreed([seed_of(self.random_state)])[0])
         X = incoming(X)
-        known, labels, gaps = labelled(X.y if y is None and isinstance(X, Part) else y)
-        self.classes_, y_known = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise InputError(
-                f"y names {len(self.classes_)} class(es), but a classifier needs at least 2: label"
-                " more examples."
-            )
-        if gaps:
-            warnings.warn(
-                f"y has no label for {gaps} of {len(known)} examples (None or NaN), which are used"
-                f" for pretraining alone: write {UNLABELLED} to say that this is meant.",
-                DataWarning,
-                stacklevel=2,
-            )
+        given = Labelled.of(
+            labels_of(X) if y is None and isinstance(X, Part) else y, type(self).__name__
+        )
+        given = given.few(self.n_labels, seed)
+        self.classes_, y_known = np.unique(given.labels, return_inverse=True)
         if isinstance(self.member, FrozenEstimator):
             self.member_ = self.member.estimator
             check_is_fitted(self.member_, "module_")
@@ -117,7 +106,8 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
             if hasattr(self.member_, name):
                 setattr(self, name, getattr(self.member_, name))
         x = self.member_._preprocessed(X)
-        self._fine_tune(x, known, torch.from_numpy(y_known), seed, runtime)
+        given.require(len(x))
+        self._fine_tune(x.take(given.rows), torch.from_numpy(y_known), seed, runtime)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -174,16 +164,9 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         copied = self.member.untrained(type(self).__name__)
         return copied if copied.random_state is not None else copied.set_params(random_state=seed)
 
-    def _fine_tune(
-        self, x: Store, known: np.ndarray, y: Tensor, seed: int, runtime: Runtime
-    ) -> None:
-        if len(known) != len(x):
-            raise InputError(
-                f"y holds {len(known)} labels, X {len(x)} examples: give each example a label, −1"
-                " for none."
-            )
+    def _fine_tune(self, x: Store, y: Tensor, seed: int, runtime: Runtime) -> None:
         batches = self.member_.preprocessor_.batches(
-            x.take(known), runtime.device, condition=F.one_hot(y, len(self.classes_))
+            x, runtime.device, condition=F.one_hot(y, len(self.classes_))
         )
         with alone(seed):
             network = SoftmaxOnCode(self.member_.module_, len(self.classes_), self.freeze)
@@ -268,44 +251,3 @@ class SoftmaxOnCode(TrainableModule):
             self.encoder.eval()
             self.bottleneck.eval()
         return self
-
-
-def labelled(y: Any) -> tuple[np.ndarray, np.ndarray, int]:
-    """Which examples have a label, ``(n,)``; the labels of those, of the type that they have; and
-    how many have none without being marked by −1.
-
-    Raises:
-        InputError: for no labels at all, and for labels that are no classes.
-    """
-    if y is None:
-        raise InputError(
-            "AutoencoderClassifier requires y to be passed, but the target y is None: give a label,"
-            " or −1, each."
-        )
-    labels: np.ndarray = column_or_1d(read_labels(y), warn=True)
-    if labels.dtype.kind == "f" and np.isinf(labels).any():
-        raise InputError("y holds inf: give −1 to an example without a label.")
-    is_gap = np.zeros(len(labels), dtype=bool)
-    if labels.dtype.kind in "fO":
-        is_gap = np.array([is_missing(value) for value in labels], dtype=bool)
-    # in a list of text, the mark may have become text too
-    if labels.dtype.kind in "OU":
-        is_marked = np.array([str(value) in ("-1", "-1.0") for value in labels], dtype=bool)
-    else:
-        is_marked = labels == UNLABELLED
-    known = ~(is_marked | is_gap)
-    found = narrowed(labels[known])
-    if found.dtype.kind == "O" and len(found):
-        kinds = {type(value).__name__: value for value in found}
-        raise InputError(
-            f"y mixes labels of several types, such as {', '.join(map(repr, kinds.values()))}: give"
-            f" all of them as text or all as whole numbers, and {UNLABELLED} for none."
-        )
-    try:
-        check_classification_targets(found)
-    except ValueError as error:
-        raise InputError(
-            f"Unknown label type: y holds {reprlib.repr(found[0])} and the like, which are amounts"
-            " and no classes: give text or whole numbers."
-        ) from error
-    return known, found, int(is_gap.sum())

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClusterMixin, TransformerMixin
+from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.manifold import Isomap
 from sklearn.mixture import GaussianMixture
@@ -31,8 +32,9 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
     latent_dim)`` lie into ``(n, dimensions)``; a Gaussian mixture with full covariances divides
     that. ``member`` is an estimator such as ``ist.AE(latent_dim=10)``, which is copied and kept,
     trained, as ``member_``, or the name of one; a ``FrozenEstimator`` around a trained one is taken
-    as it is. UMAP needs the extra ``umap``; Isomap needs none, and memory for the distances between
-    all pairs of examples.
+    as it is. What is near depends on the scale of the code, which ``whiten`` settles. UMAP needs
+    the extra ``umap``; Isomap needs none, and memory for the distances between all pairs of
+    examples.
 
     ``predict`` gives clusters, ``responsibilities`` their probabilities ``(n, n_clusters)``,
     ``transform`` the places on the map; ``labels_`` are the clusters of the examples of ``fit``.
@@ -63,6 +65,9 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
     manifold: str = field("umap", "what unfolds the codes", choices=("umap", "isomap"))
     neighbours: int = field(20, "codes beside each that are kept near it", low=2)
     dimensions: int | None = field(None, "of the map; none: as many as clusters", low=1)
+    whiten: bool = field(
+        False, "whether codes become uncorrelated, with unit variance, before they are unfolded"
+    )
     random_state: int | np.random.RandomState | None = field(
         None, "seed; the same seed gives the same numbers", low=0, high=4294967295
     )
@@ -72,13 +77,15 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
         fields.validate(self.get_params(deep=False), fields.declared(type(self)))
         seed, X = seed_of(self.random_state), incoming(X)
         self.member_ = self._trained(X, seed)
-        codes = self._codes(X)
+        codes = self._flat_codes(X)
         if len(codes) <= max(self.neighbours, self.n_clusters):
             raise InputError(
                 f"X holds {len(codes)} examples, but neighbours={self.neighbours} and"
                 f" n_clusters={self.n_clusters} need more than either: give more, or ask for fewer."
             )
+        self.whitening_ = PCA(whiten=True).fit(codes) if self.whiten else None
         self.projection_ = self._projection(seed)
+        codes = codes if self.whitening_ is None else self.whitening_.transform(codes)
         places = np.asarray(self.projection_.fit_transform(codes))
         self.mixture_ = GaussianMixture(self.n_clusters, random_state=seed).fit(places)
         self.labels_ = self._clusters(places)
@@ -93,7 +100,10 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
     def transform(self, X: Any) -> np.ndarray:
         """The place of each example on the map, ``(n, dimensions)``."""
         check_is_fitted(self, "mixture_")
-        return np.asarray(self.projection_.transform(self._codes(X)))
+        codes = self._flat_codes(X)
+        if self.whitening_ is not None:
+            codes = self.whitening_.transform(codes)
+        return np.asarray(self.projection_.transform(codes))
 
     def predict(self, X: Any) -> np.ndarray:
         """The cluster of each example, ``(n,)``: whole numbers from 0."""
@@ -106,7 +116,7 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
     def _clusters(self, places: np.ndarray) -> np.ndarray:
         return np.asarray(self.mixture_.predict(places).astype(np.int64))
 
-    def _codes(self, X: Any) -> np.ndarray:
+    def _flat_codes(self, X: Any) -> np.ndarray:
         """Codes as flat rows, ``(n, numbers)``."""
         codes = self.member_.codes(X)
         return np.asarray(codes.reshape(len(codes), -1))

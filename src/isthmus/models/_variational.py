@@ -41,8 +41,11 @@ _WEIGHED = 100  # draws of a code from which missing values are expected
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class Variational(Conditional, Estimator, ABC):
-    """A member with a Gaussian posterior, and a standard normal prior unless it says otherwise."""
+class LatentVariableModel(Estimator, ABC):
+    """A member with a prior and a posterior whose densities are known, by which x has a likelihood.
+
+    Codes are N(0, I) unless it says otherwise.
+    """
 
     unbounded_likelihood = "gaussian"
     hides_gaps = False  # drawn codes are weighed by what is there, which does better
@@ -114,6 +117,11 @@ class Variational(Conditional, Estimator, ABC):
 
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
+
+
+@dataclass(repr=False, eq=False, kw_only=True)
+class Variational(Conditional, LatentVariableModel, ABC):
+    """A member with a Gaussian posterior, and a standard normal prior unless it says otherwise."""
 
 
 class Draws(NamedTuple):

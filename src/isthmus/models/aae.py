@@ -100,7 +100,7 @@ class AdversarialBottleneck(Bottleneck):
 
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         z = self.inner(features).z
-        adversary = F.softplus(-self.critic(z.flatten(1)))  # −log D(z), of the critic's logits
+        adversary = fooling(self.critic, z.flatten(1))
         return Code(z, self.weight * adversary, {"adversary": adversary})
 
     def adversaries(self, module: Autoencoder) -> tuple[Adversary, ...]:
@@ -109,7 +109,7 @@ class AdversarialBottleneck(Bottleneck):
     def critic_loss(self, made: Pass) -> Loss:
         """The critic's loss: −log D of a draw of the prior, and −log(1 − D) of the code."""
         z = made.code.z.flatten(1)
-        loss = F.softplus(-self.critic(sharding.randn_like(z))) + F.softplus(self.critic(z))
+        loss = telling(self.critic, sharding.randn_like(z), z)
         return Loss(loss, {"critic": loss})
 
 
@@ -118,3 +118,13 @@ def critic_of(code_shape: Shape, hidden: tuple[int, ...]) -> nn.Sequential:
     sizes = [math.prod(code_shape), *hidden]
     layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
     return nn.Sequential(*layers, nn.Linear(sizes[-1], 1), nn.Flatten(0))
+
+
+def fooling(critic: nn.Module, code: Tensor) -> Tensor:
+    """−log D of codes, ``(n,)``: what an encoder pays for being told."""
+    return F.softplus(-critic(code))
+
+
+def telling(critic: nn.Module, drawn: Tensor, code: Tensor) -> Tensor:
+    """−log D of what was drawn, and −log(1 − D) of codes, ``(n,)``: what a critic pays."""
+    return fooling(critic, drawn) + F.softplus(critic(code))

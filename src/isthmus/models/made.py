@@ -203,7 +203,7 @@ class MixedOrderings:
         self, module: Autoencoder, features: Tensor, batch: Batch, noise: Tensor | None
     ) -> Loss:
         if module.training:
-            one = torch.randint(self.count, (), device=batch.x.device)
+            one = torch.randint(self.count, (1,), device=batch.x.device)
             cost = under(module, batch, one)
         else:
             costs = torch.stack([under(module, batch, k) for k in range(self.count)])

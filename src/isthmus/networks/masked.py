@@ -18,6 +18,8 @@ from isthmus.networks.base import activation
 class MaskedLinear(nn.Linear):
     """A linear map of which some weights count as 0: which, depends on the ordering.
 
+    The number of the ordering may be a tensor ``(1,)``, as a compiled step needs it that draws one.
+
     Args:
         masks: true where a weight counts, ``(orderings, outputs, inputs)``.
     """
@@ -28,7 +30,12 @@ class MaskedLinear(nn.Linear):
         self.masks: Tensor
 
     def forward(self, x: Tensor, ordering: int | Tensor = 0) -> Tensor:
-        return F.linear(x, self.weight * self.masks[ordering], self.bias)
+        return F.linear(x, self.weight * self._mask(ordering), self.bias)
+
+    def _mask(self, ordering: int | Tensor) -> Tensor:
+        if isinstance(ordering, int):
+            return self.masks[ordering]
+        return self.masks.index_select(0, ordering).squeeze(0)
 
 
 class MaskedLayers(nn.Sequential):

@@ -20,14 +20,14 @@ class MLP(Network):
     """
 
     def encoder(self, spec: ExampleSpec) -> Features:
-        sizes = [math.prod(spec.shape), *self._widths]
+        sizes = [math.prod(spec.shape), *self.layer_widths]
         layers = [
             layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)
         ]
         return Features(nn.Sequential(nn.Flatten(), *layers), (sizes[-1],))
 
     def decoder(self, code_shape: Shape, spec: ExampleSpec) -> nn.Module:
-        sizes = [math.prod(code_shape), *reversed(self._widths)]
+        sizes = [math.prod(code_shape), *reversed(self.layer_widths)]
         layers = [
             layer for inputs, outputs in pairwise(sizes) for layer in self._layer(inputs, outputs)
         ]
@@ -35,7 +35,8 @@ class MLP(Network):
         return nn.Sequential(nn.Flatten(), *layers, last, nn.Unflatten(1, spec.shape))
 
     @property
-    def _widths(self) -> tuple[int, ...]:
+    def layer_widths(self) -> tuple[int, ...]:
+        """The units of the encoder's hidden layers."""
         return (256, 128) if self.widths is None else self.widths
 
     def _layer(self, inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:

@@ -51,3 +51,21 @@ class Cosine(Schedule):
             return share / self.warmup
         done = (share - self.warmup) / (1 - self.warmup)
         return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@dataclass(repr=False)
+class Linear(Schedule):
+    r"""The learning rate stays as it is, and then falls on a straight line, down to a share of it.
+
+    .. math:: f(t) = 1 - (1 - f_1) \max\left(0, \frac{t - t_0}{1 - t_0}\right)
+
+    where t is the share of the stage that is done, and :math:`t_0` that from which on it falls.
+    """
+
+    final: float = field(0.0, "share of the learning rate that is left at the end", low=0, high=1)
+    start: float = field(
+        2 / 3, "share of the stage after which the learning rate falls", low=0, below=1
+    )
+
+    def factor(self, share: float) -> float:
+        return 1 - (1 - self.final) * max(0.0, (share - self.start) / (1 - self.start))
