@@ -348,3 +348,14 @@ def test_going_on_sees_no_further_labels(few: np.ndarray, digits: ist.data.Data)
     assert [int(examples.label.sum()) for examples in drawn] == [20, 20, 20]
     assert torch.equal(drawn[0].label, drawn[1].label)
     assert not torch.equal(drawn[0].label, drawn[2].label)
+
+
+@every_member
+def test_evaluations_take_codes_of_style_and_class(
+    member: type, few: np.ndarray, y: np.ndarray, digits: ist.data.Data
+) -> None:
+    model = small(member, epochs=1).fit(few, y)
+    little = ist.data.Data("digits", digits.train.take(slice(100)), digits.test.take(slice(60)))
+    found = ist.evaluate(model, little)
+    error = model.squared_error(little.test.x).mean()
+    assert found["squared_error"].value == pytest.approx(error, rel=1e-5)

@@ -81,12 +81,12 @@ class StyleAndClasses(NamedTuple):
     Attributes:
         z: the mean of the style under the classes as likely as they are, and their probabilities,
             ``(n, latent_dim + classes)``.
-        log_var: of the style, ``(n, latent_dim)``.
+        style_log_var: log σ² of the style, ``(n, latent_dim)``.
         logits: of the classes, ``(n, classes)``.
     """
 
     z: Tensor
-    log_var: Tensor
+    style_log_var: Tensor
     logits: Tensor
 
 
