@@ -43,3 +43,19 @@ def test_a_healthy_member_has_no_finding(
 @pytest.mark.parametrize("name", ["vae-digits-2d"])
 def test_a_prepared_model_is_healthy(name: str, digits: Data) -> None:
     assert list(ist.diagnose(ist.load(f"pretrained:{name}"), digits)) == []
+
+
+@pytest.mark.filterwarnings("ignore::isthmus.errors.LearningWarning")
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"posterior": "full"},
+        {"latent_prior": "mixture"},
+        {"geometry": "sphere", "latent_dim": 3},
+        {"geometry": "poincare"},
+    ],
+)
+def test_codes_of_every_kind_are_looked_at(parts: dict[str, Any], spots: Data) -> None:
+    model = ist.VAE(**parts, hidden=(16,), epochs=2, random_state=0).fit(spots.train)
+    found = ist.diagnose(model, spots)
+    assert not {"what codes tell", "codes by themselves", "rate"} & {*found.skipped}

@@ -141,7 +141,7 @@ def nll(model: Variational, x: np.ndarray, samples: int) -> Measure:
     published={"VampPrior": 85.57, "N(0, I)": 88.56},
     source="Tomczak and Welling, VAE with a VampPrior, AISTATS 2018, table 1 (static MNIST)",
     wanted=above("VampPrior", 1, "nat"),
-    epochs=(150, 2000),
+    epochs=(120, 2000),
 )
 def vampprior(bench: Bench) -> Mapping[str, Measure]:
     """The same network and time under two priors."""

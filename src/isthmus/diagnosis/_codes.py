@@ -10,6 +10,7 @@ from torch import Tensor
 
 from isthmus.core.findings import Finding
 from isthmus.diagnosis._examination import Examination
+from isthmus.diagnosis._rebuilt import like_posterior
 from isthmus.divergences import gaussian_kl
 from isthmus.metrics import representation
 from isthmus.models._variational import COLLAPSED
@@ -46,7 +47,11 @@ def active_dimensions(seen: Examination) -> float:
 
 def code_in_itself(seen: Examination) -> Findings:
     """What the member itself says of its codes, as at the end of a training."""
-    return seen.bottleneck.diagnostics(seen.train.posterior)
+    posterior = seen.train.posterior
+    with seen.model._inference(seen.test_batches.dtype) as module:
+        place = next(module.parameters()).device
+        there = like_posterior(posterior, [part.to(place) for part in posterior])
+        return module.bottleneck.diagnostics(there)
 
 
 def collapsed_dimensions(seen: Examination) -> Findings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -21,7 +22,7 @@ class Rebuilt(NamedTuple):
         known: 1 where a value was observed, ``(n, values)``.
         restored: the reconstructions, ``(n, values)``; 0 where nothing was observed.
         swapped: the reconstructions from the code of another example, the same way.
-        posterior: what the encoder says of each, ``(n, …)``.
+        posterior: what the encoder says of each, ``(n, …)``, as the bottleneck's named tuple.
         drawn: two draws of the code of each, ``(2, n, code)``; empty where codes are not drawn.
     """
 
@@ -64,7 +65,7 @@ def rebuilt(module: Autoencoder, batches: StoreBatches) -> Rebuilt:
         torch.cat(known),
         torch.cat(restored),
         torch.cat(swapped),
-        tuple(torch.cat(part) for part in zip(*posterior, strict=True)),
+        like_posterior(posterior[0], [torch.cat(part) for part in zip(*posterior, strict=True)]),
         torch.cat(drawn, dim=1),
     )
 
@@ -84,9 +85,14 @@ def _rebuilt(module: Autoencoder, batch: Batch) -> Rebuilt:
         known.flatten(1).cpu(),
         restored,
         swapped,
-        tuple(part.cpu() for part in posterior),
+        like_posterior(posterior, [part.cpu() for part in posterior]),
         _drawn(module, batch).cpu(),
     )
+
+
+def like_posterior(posterior: tuple[Tensor, ...], parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Parts as the named tuple that a posterior is."""
+    return type(posterior)(*parts) if hasattr(posterior, "_fields") else tuple(parts)
 
 
 def _drawn(module: Autoencoder, batch: Batch) -> Tensor:
