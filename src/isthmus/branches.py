@@ -11,7 +11,7 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "variational": ("vae", "iwae", "betatc", "factorvae", "dipvae", "infovae", "hvae", "nvae"),
     "matching": ("aae", "wae", "slicedwae", "vaegan"),
     "quantised": ("vqvae", "vqvae2", "hyperprior"),
-    "grouping": ("clustering", "vade", "deepsvdd"),
+    "grouping": ("clustering", "vade", "deepsvdd", "ladder", "semivae", "semiaae"),
 }
 """The names of each branch's members, the plainest first."""
 

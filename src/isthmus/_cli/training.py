@@ -58,7 +58,7 @@ def trainer(member: str) -> Callable[..., None]:
             typer.Option("--data", help=f"{SOURCES}; with --from, what that run was trained on"),
         ] = None,
         out: Out,
-        start: Annotated[
+        earlier: Annotated[
             Path | None,
             typer.Option(
                 "--from",
@@ -108,15 +108,15 @@ def trainer(member: str) -> Callable[..., None]:
         if patch is not None:
             given["patch"] = patch
         with _alone(out):
-            model = _untrained(member, start, {**values, "checkpoint_dir": str(out)})
+            model = _untrained(member, earlier, {**values, "checkpoint_dir": str(out)})
             kind = model.default_kind or model.kind if model.kind == "auto" else model.kind
             given |= _cut(data, kind, window, stride)
             if log is not None:
                 model.callbacks = _loggers(log, out)
-            if data is None and start is None:
+            if data is None and earlier is None:
                 raise InputError(f"--data is missing: give one of {SOURCES}.")
-            like = None if start is None else model
-            _train(model, trained_on(start or out, like, data, given), out, as_json)
+            like = None if earlier is None else model
+            _train(model, trained_on(earlier or out, like, data, given), out, as_json)
 
     return command
 
