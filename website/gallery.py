@@ -22,6 +22,7 @@ _MAKERS = {  # by folder or by name: the file whose function draws it
     "properties": "benchmarks/properties.py",
     "styles": "benchmarks/members.py",
     "series": "benchmarks/series.py",
+    "dictionaries": "benchmarks/dictionaries.py",
     "tiles": "benchmarks/tiles.py",
     "performance": "benchmarks/speed_page.py",
     "scaling": "benchmarks/speed_page.py",

@@ -25,7 +25,7 @@ _GROUPS = {  # of the first page; what is in none of them is a test's failure
     ),
     "Training": tuple(f"isthmus.{name}" for name in public.OTHERS),
     "Around it": (
-        *("isthmus.report", "isthmus.explorer", "isthmus.compression"),
+        *("isthmus.report", "isthmus.diagnosis", "isthmus.explorer", "isthmus.compression"),
         *("isthmus.registry", "isthmus.errors"),
     ),
 }

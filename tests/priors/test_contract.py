@@ -190,7 +190,7 @@ def test_what_is_no_prior_is_refused() -> None:
         fitted("mixtur", torch.zeros(5, 2), None, (), seed=0)
     with pytest.raises(
         ist.InputError,
-        match=r"prior=3 is not usable: give 'auto', a name \(mixture, flow, diffusion, pixelcnn",
+        match=r"prior=3 is not usable: give 'auto', a name \(mixture, flow, two-stage, diffusion",
     ):
         fitted(3, torch.zeros(5, 2), None, (), seed=0)  # type: ignore[arg-type]
     with pytest.raises(ist.InputError, match="components=0 is not usable"):

@@ -224,7 +224,7 @@ def test_every_setting_of_every_prior_is_offered(
             "--components is a setting of 'mixture', not of 'flow': leave it out",
         ),
         (["--reach", 3], "--reach is a setting of 'pixelcnn', not of 'mixture'"),
-        (["--epochs", 3], "--epochs is a setting of 'flow' and 'diffusion'"),
+        (["--epochs", 3], "--epochs is a setting of 'flow' and 'two-stage' and 'diffusion'"),
         (["--prior", "flwo"], "unknown value of prior 'flwo': did you mean 'flow'?"),
         (
             ["--prior", "pixelcnn"],

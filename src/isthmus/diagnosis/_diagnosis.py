@@ -140,7 +140,7 @@ def diagnose(model: Estimator, data: Data, *, random_state: int = 0) -> Diagnosi
         >>> data = ist.data.load("digits")
         >>> vae = ist.load("pretrained:vae-digits-2d")
         >>> print(ist.diagnose(vae, data))
-        VAE on digits: nothing found in 15 checks.
+        VAE on digits: nothing found in 16 checks.
     """
     require_seed(random_state)
     require_data(data)

@@ -23,8 +23,8 @@ class DIPVAE(SpatialCode, Variational):
 
     .. math:: \mathcal{L} = -\mathrm{ELBO} + \lambda_{od} \sum_{i \ne j} C_{ij}^2
               + \lambda_d \sum_i (C_{ii} - 1)^2, \quad
-              C = \begin{cases} \mathrm{Cov}_x[\mu(x)] & \text{(i)} \\
-              \mathrm{Cov}_x[\mu(x)] + \mathbb{E}_x[\Sigma(x)] & \text{(ii)} \end{cases}
+              C^{(i)} = \mathrm{Cov}_x[\mu(x)], \quad
+              C^{(ii)} = C^{(i)} + \mathbb{E}_x[\Sigma(x)]
 
     C is estimated from the examples of a batch. Of variant ii it is the covariance of q(z), so that
     the posterior may stay wide where x says nothing; variant i wants means of variance 1 in every

@@ -95,7 +95,7 @@ class VaDE(ClusterMixin, Started, Variational):
         """Train, and assign the training examples to clusters: see :meth:`Estimator.fit`."""
         X = incoming(X)
         super().fit(X, y, **others)
-        self.labels_ = self.predict(X)
+        self.labels_ = self.predict(X, self._given_with(y))
         return self
 
     def partial_fit(self, X: Any, y: Any = None, **others: Any) -> Self:
@@ -104,16 +104,20 @@ class VaDE(ClusterMixin, Started, Variational):
         """
         X = incoming(X)
         super().partial_fit(X, y, **others)
-        self.labels_ = self.predict(X)
+        self.labels_ = self.predict(X, self._given_with(y))
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, condition: Any = None) -> np.ndarray:
         """The most probable cluster of each example, ``(n,)``: whole numbers from 0."""
-        return np.asarray(self.responsibilities(X).argmax(1).astype(np.int64))
+        return np.asarray(self.responsibilities(X, condition).argmax(1).astype(np.int64))
 
-    def responsibilities(self, X: Any) -> np.ndarray:
+    def _given_with(self, y: Any) -> Any:
+        """What a conditional member is told of the examples that it was trained on."""
+        return None if self.condition == "none" else y
+
+    def responsibilities(self, X: Any, condition: Any = None) -> np.ndarray:
         """p(c | z) at the mean of each example's posterior, ``(n, n_clusters)``."""
-        codes = torch.from_numpy(self.codes(X))
+        codes = torch.from_numpy(self.codes(X, condition))
         bottleneck = self._fitted().bottleneck
         assert isinstance(bottleneck, MixtureBottleneck)
         with torch.no_grad():
