@@ -53,7 +53,7 @@ class VaDE(ClusterMixin, Started, Variational):
 
     First an autoencoder is trained for ``pretrain_epochs``, or taken from ``start``; a mixture of
     its codes by expectation maximisation is where π, μ_c and σ_c start; then all is trained
-    together for ``epochs``. The start decides, so compare several values of ``random_state`` by their
+    together for ``epochs``. The start decides, so compare several values of ``random_state`` by the
     objective, which is what the authors do.
 
     ``predict`` gives clusters, ``responsibilities`` their probabilities ``(n, n_clusters)``,
