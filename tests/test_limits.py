@@ -53,6 +53,7 @@ def test_the_room_is_what_container_and_system_leave(
         (ist.AE(latent_dim=10**9, **FAST), "latent_dim=1000000000"),
         (ist.AE(hidden=(10**6, 10**6), **FAST), r"hidden=\(1000000, 1000000\)"),
         (ist.AAE(critic_hidden=(10**6, 10**6), **FAST), "critic_hidden"),
+        (ist.MADE(latent_dim=2**40, **FAST), "latent_dim"),
     ],
 )
 def test_a_network_beyond_the_memory_is_refused_before_it_is_made(member: Any, asked: str) -> None:
@@ -66,6 +67,21 @@ def test_layers_without_end_are_refused() -> None:
     with pytest.raises(ist.InputError, match=r"more than 100,000 layers"), refuse:
         for _ in range(100_001):
             torch.empty(1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.arange(2**40),
+        lambda: torch.arange(5, 2**41, 2),
+        lambda: torch.randperm(2**40),
+        lambda: torch.zeros(2**20, 2**20),
+    ],
+)
+def test_tensors_beyond_the_memory_are_refused_however_they_are_made(make: Any) -> None:
+    refuse = allocations.for_training(lambda: "MADE(latent_dim=…)")
+    with pytest.raises(MemoryLimitError, match="the training of MADE"), refuse:
+        make()
 
 
 def test_a_number_beyond_64_bits_is_refused() -> None:

@@ -16,6 +16,7 @@ from isthmus.core.memory import in_words, require, room
 from isthmus.errors import InputError, RunError
 
 _SIZED = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full, torch.eye}
+_COUNTED = {torch.arange, torch.randperm}  # which are told where numbers end
 _BYTES = 4  # of a weight; buffers of other types are few
 _COPIES = 4  # of a weight in training: itself, its gradient, and two moments of the optimiser
 _EACH = 4096  # bytes that a tensor takes by itself, with the module around it
@@ -46,7 +47,7 @@ class Allocations(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Called by torch in place of each of its functions."""
-        if func in _SIZED:
+        if func in _SIZED or func in _COUNTED:
             self.size += _numel(func, args, kwargs or {}) * _BYTES
             self.count += 1
             self._refuse(self.size, self.count)
@@ -112,6 +113,9 @@ def asked_by(configurable: Any) -> str:
 
 def _numel(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
     """The numbers that a function of torch is asked for."""
+    if func in _COUNTED:
+        given = [int(one) for one in args if isinstance(one, Integral)]
+        return len(range(*given)) if given else 0
     sizes = args if args else (kwargs.get("size", ()),)
     if sizes and isinstance(sizes[0], tuple | list):
         sizes = tuple(sizes[0])
