@@ -138,10 +138,12 @@ class HamiltonianLoss:
         step = bottleneck.log_step.exp()
         heat = self.heat(bottleneck.tempering_logit.sigmoid())
         momentum = heat[0] * heading
+        gradient = potential.gradient(z)
         for before, after in pairwise(heat):
-            momentum = momentum - 0.5 * step * potential.gradient(z)
+            momentum = momentum - 0.5 * step * gradient
             z = z + step * momentum
-            momentum = after / before * (momentum - 0.5 * step * potential.gradient(z))
+            gradient = potential.gradient(z)  # also that of the next step's beginning
+            momentum = after / before * (momentum - 0.5 * step * gradient)
         return z, momentum
 
     def heat(self, tempering: Tensor) -> list[Tensor]:
