@@ -233,7 +233,7 @@ def compare_command(
 
     for name in members:
         if name not in MEMBERS and name not in BRANCHES and not is_run(name):
-            raise unknown("member", name, MEMBERS)
+            raise unknown("member", name, [*MEMBERS, *BRANCHES])
 
     given = options_of(data_dir, label, size, skip_unreadable) | sound_options(sample_rate, mono)
     given |= _cut(data, values.get("kind", "auto"), window, stride)

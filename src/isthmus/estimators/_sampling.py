@@ -34,10 +34,19 @@ class SamplingMixin(InferenceMixin):
 
     prior_: Prior | None
 
+    @property
+    def code_space(self) -> str:
+        """Where codes live: ``"data"`` (anywhere), ``"normal"`` (around N(0, I)), ``"unit"`` or
+        ``"symmetric"`` (a box), ``"positive"`` (at least 0).
+        """
+        return "data"
+
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         """n codes drawn from the member's own prior, ``(n, *code_shape)``; ``condition`` ``(n, c)``
         matters where that prior is learnt.
         """
+        if self.code_space == "normal":
+            return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
         raise InputError(
             f"{type(self).__name__} has no prior over its codes, so there is nothing to sample"
             " from: call fit_prior(X) once (isthmus fit-prior RUN on the command line), then"

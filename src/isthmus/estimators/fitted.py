@@ -54,13 +54,6 @@ class FittedEstimator(
     """Whether a prior over the codes is learnt in training, so that none can be fitted afterwards.
     """
 
-    @property
-    def code_space(self) -> str:
-        """Where codes live: ``"data"`` (anywhere), ``"normal"`` (around N(0, I)), ``"unit"`` or
-        ``"symmetric"`` (a box), ``"positive"`` (at least 0).
-        """
-        return "data"
-
     def __sklearn_tags__(self) -> Tags:
         """What scikit-learn may hand in: where values have no order in time, sparse rows and rows
         that lack values too.

@@ -115,9 +115,6 @@ class LatentVariableModel(Estimator, ABC):
                 means = expected(module, batch, _WEIGHED, batches.rows, rounds_of(module))
             yield batch, means
 
-    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
-        return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
-
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class Variational(Conditional, LatentVariableModel, ABC):

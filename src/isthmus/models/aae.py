@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -68,9 +67,6 @@ class AAE(SpatialCode, Conditional, Estimator):
             self.critic_learning_rate,
             is_map=self._is_map(features),
         )
-
-    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
-        return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
 
 
 class AdversarialBottleneck(Bottleneck):

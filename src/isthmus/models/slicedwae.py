@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-from torch import Tensor
-
 from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
@@ -69,6 +66,3 @@ class SlicedWAE(SpatialCode, Conditional, Estimator):
             "sliced",
             is_map=self._is_map(features),
         )
-
-    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
-        return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)

@@ -70,9 +70,6 @@ class WAE(SpatialCode, Conditional, Estimator):
             is_map=self._is_map(features),
         )
 
-    def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
-        return temperature * torch.randn(n, *self.module_.bottleneck.code_shape)
-
 
 class MatchedBottleneck(Bottleneck):
     """A linear map to the code; how far a batch's codes are from N(0, I) is charged.
