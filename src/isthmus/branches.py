@@ -7,7 +7,7 @@ from typing import Any
 
 BRANCHES: dict[str, tuple[str, ...]] = {
     "deterministic": ("ae", "stacked", "denoising", "contractive", "rae", "recurrent"),
-    "sparse": ("sparse", "dictionary", "made"),
+    "sparse": ("sparse", "dictionary", "made", "masked"),
     "variational": ("vae", "iwae", "betatc", "factorvae", "dipvae", "infovae", "hvae", "nvae"),
     "matching": ("aae", "wae", "slicedwae", "vaegan"),
     "quantised": ("vqvae", "vqvae2", "hyperprior"),

@@ -203,6 +203,7 @@ MEMBERS = Registry(
         "aae": "isthmus.models.aae:AAE",
         "wae": "isthmus.models.wae:WAE",
         "made": "isthmus.models.made:MADE",
+        "masked": "isthmus.models.masked:MaskedAE",
         "slicedwae": "isthmus.models.slicedwae:SlicedWAE",
         "rae": "isthmus.models.rae:RAE",
         "clustering": "isthmus.models.clustering:ClusteringAE",
@@ -231,6 +232,7 @@ NETWORKS = Registry(
         "gdn": "isthmus.networks.gdn:GDNNetwork",
         "dilated": "isthmus.networks.dilated:Dilated",
         "recurrent": "isthmus.networks.recurrent:Recurrent",
+        "vit": "isthmus.networks.vit:ViT",
     },
     base="isthmus.networks.base:Network",
 )

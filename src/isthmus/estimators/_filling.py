@@ -13,6 +13,8 @@ from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.batch import Batch
 from isthmus.core.hiding import GapEncoder
 from isthmus.core.reductions import beside
+from isthmus.data._scaling import PIXELS
+from isthmus.data._statistics import is_sparse
 from isthmus.data.batches import StoreBatches
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame
@@ -69,6 +71,13 @@ class FillingMixin(InferenceMixin):
         if is_frame(given) and is_frame(found):
             return filled_cells(given, found)
         return np.where(np.isnan(x), found, x).astype(found.dtype) if x.dtype.kind == "f" else found
+
+    def _without(self, x: Any, gone: np.ndarray) -> np.ndarray:
+        """Checked examples with NaN in place of what is marked as missing."""
+        x = x.toarray() if is_sparse(x) else x
+        if x.dtype in PIXELS and self.preprocessor_.spec.unit_range:
+            x = x / np.float32(PIXELS[x.dtype])
+        return np.where(gone, np.nan, x).astype(np.float32 if x.dtype == np.float32 else np.float64)
 
     def _expected(
         self, module: Autoencoder, batches: StoreBatches

@@ -12,7 +12,6 @@ from torch import Tensor
 from isthmus.core.example import ExampleSpec
 from isthmus.core.fields import field, slot
 from isthmus.corruptions import Corruption, corruption_of
-from isthmus.data._scaling import PIXELS
 from isthmus.data._statistics import is_sparse
 from isthmus.data.datasets import Part
 from isthmus.data.frames import is_frame
@@ -75,13 +74,6 @@ class DenoisingAE(AE):
         if self.preprocessor_.strict:
             given = given.clip(0, 1)
         return self._imputed(given, X) if np.isnan(given).any() else self._restored(given, X)
-
-    def _without(self, x: Any, gone: np.ndarray) -> np.ndarray:
-        """Checked examples with NaN in place of what is marked as missing."""
-        x = x.toarray() if is_sparse(x) else x
-        if x.dtype in PIXELS and self.preprocessor_.spec.unit_range:
-            x = x / np.float32(PIXELS[x.dtype])
-        return np.where(gone, np.nan, x).astype(np.float32 if x.dtype == np.float32 else np.float64)
 
     def _corruption(self, spec: ExampleSpec) -> Callable[[Tensor], Tensor]:
         return corruption_of(self.corruption, spec)

@@ -12,6 +12,7 @@ from isthmus.networks.initialization import Glorot, Initialization, TorchDefault
 from isthmus.networks.mlp import MLP
 from isthmus.networks.recurrent import Recurrent
 from isthmus.networks.residual import Residual
+from isthmus.networks.vit import ViT
 
 __all__ = [
     "ACTIVATIONS",
@@ -25,6 +26,7 @@ __all__ = [
     "Recurrent",
     "Residual",
     "TorchDefault",
+    "ViT",
     "activation",
     "choose",
 ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor, nn
 
 from isthmus.core.fields import field
 from isthmus.core.forward import Level
 from isthmus.errors import InputError
-from isthmus.priors._attention import Attend, AttentionBlock, Rotary
+from isthmus.networks.attention import Attend, AttentionBlock
+from isthmus.priors._attention import Rotary, turned
 from isthmus.priors._indices import IndexPrior, LevelNetwork, start_small
 
 
@@ -76,8 +78,8 @@ class AttentionNetwork(LevelNetwork):
 
     def attended(self, x: Tensor, attend: Attend) -> Tensor:
         """Logits ``(n, places, size)`` from the vectors of all places ``(n, places, channels)``."""
-        x, turns = self.dropout(x), self.turns()
+        x, turn = self.dropout(x), partial(turned, turns=self.turns())
         for block in self.blocks:
-            x = block(x, turns, attend)
+            x = block(x, attend, turn)
         logits: Tensor = self.logits(x)
         return logits

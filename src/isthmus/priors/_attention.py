@@ -1,46 +1,14 @@
-"""Transformer blocks over the positions of a grid, with rotary positions and a window."""
+"""How transformers over indices attend: rotary positions, a window."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""From queries, keys and values, each ``(n, heads, positions, size)``, to what was attended to."""
-
-
-class AttentionBlock(nn.Module):
-    """Attention and two linear layers, each behind a normalisation and added to what it sees.
-
-    Args:
-        channels: size of the vector at each position.
-        heads: attentions side by side, each of ``channels / heads``.
-        dropout: share of what is added that is left out at random in training.
-    """
-
-    def __init__(self, channels: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.before, self.between = nn.LayerNorm(channels), nn.LayerNorm(channels)
-        self.project = nn.Linear(channels, 3 * channels, bias=False)
-        self.out = nn.Linear(channels, channels)
-        self.mlp = nn.Sequential(
-            nn.Linear(channels, 4 * channels), nn.GELU(), nn.Linear(4 * channels, channels)
-        )
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, turns: tuple[Tensor, Tensor], attend: Attend) -> Tensor:
-        """From ``(n, positions, channels)`` to the same, by cosines and sines of the positions."""
-        parts = self.project(self.before(x)).unflatten(2, (3, self.heads, -1))
-        queries, keys, values = parts.permute(2, 0, 3, 1, 4)  # (n, heads, positions, size)
-        seen = attend(turned(queries, turns), turned(keys, turns), values)
-        x = x + self.dropout(self.out(seen.transpose(1, 2).flatten(2)))
-        added: Tensor = self.dropout(self.mlp(self.between(x)))
-        return x + added
+from isthmus.networks.attention import Attend
 
 
 class Rotary(nn.Module):
@@ -95,11 +63,6 @@ def turned(x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
     """Pairs of x ``(n, heads, positions, size)`` turned by an angle of their position."""
     (first, second), (cos, sin) = x.chunk(2, -1), turns
     return torch.cat([first * cos - second * sin, first * sin + second * cos], -1).to(x.dtype)
-
-
-def everywhere(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Every position attends to all."""
-    return functional.scaled_dot_product_attention(queries, keys, values)
 
 
 def backwards(window: int) -> Attend:

@@ -15,8 +15,8 @@ from isthmus.core.fields import field
 from isthmus.core.forward import Level
 from isthmus.core.objectives import Loss
 from isthmus.core.randomness import drawing_nothing
+from isthmus.networks.attention import everywhere
 from isthmus.priors._attending import AttentionNetwork, AttentionPrior, AttentionSize
-from isthmus.priors._attention import everywhere
 from isthmus.priors._indices import chosen, places, split_levels
 from isthmus.priors._trained import Sampler
 

@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from isthmus.core.fields import field
 from isthmus.core.forward import Level
+from isthmus.networks.attention import AttentionBlock
 from isthmus.priors._attending import AttentionNetwork, AttentionPrior, AttentionSize
-from isthmus.priors._attention import AttentionBlock, backwards
+from isthmus.priors._attention import backwards, turned
 from isthmus.priors._autoregressive import AutoregressivePrior, CausalNetwork
 from isthmus.priors._indices import places
 
@@ -128,9 +129,9 @@ class CachedSteps:
             self._kept[..., :seen, :] = self._kept[..., self._filled - seen :, :].clone()
             self._filled = seen
         x = (before + self._told[:, self._place])[:, None]  # (n, 1, channels)
-        turns = self._network.turns(self._place, self._place + 1)
+        turn = partial(turned, turns=self._network.turns(self._place, self._place + 1))
         for i, block in enumerate(self._blocks):
-            x = block(x, turns, partial(self._attend, i))
+            x = block(x, partial(self._attend, i), turn)
         self._filled += 1
         logits: Tensor = self._network.logits(x)[:, 0]
         return logits
