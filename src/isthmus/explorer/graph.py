@@ -17,13 +17,14 @@ from isthmus.core.batch import Batch
 
 OPERATORS = frozenset(
     """
-    abs add addmm alias amax amin arange argmax argmin atanh bmm cat clamp clone constant_pad_nd
-    convolution cos div elu embedding eq erf exp expand expm1 full full_like ge gelu getitem gt
-    hardtanh index le leaky_relu lift_fresh_copy log log1p lt max maximum mean min minimum mm mul
-    native_batch_norm native_batch_norm_legit_no_training native_group_norm neg permute pow
+    abs add addmm alias amax amin any arange argmax argmin atanh bmm cat clamp clone
+    constant_pad_nd convolution cos div elu embedding eq erf exp expand expm1 full full_like ge
+    gelu getitem gt hardtanh index index_select le leaky_relu lift_fresh_copy log log1p
+    logical_not lt max maximum mean min minimum mm mul native_batch_norm
+    native_batch_norm_legit_no_training native_group_norm native_layer_norm neg permute pow
     reciprocal relu round rsqrt scatter select sigmoid sign silu sin slice softmax softplus
-    split_with_sizes sqrt squeeze sub sum tanh topk unsqueeze to_copy upsample_nearest2d var view
-    where
+    split_with_sizes sqrt squeeze sub sum tanh to_copy topk unsqueeze upsample_nearest2d var
+    view where
     """.split()  # noqa: SIM905  (a list of eighty strings is no easier to read)
 )
 """What the evaluator in the page knows; ``front/operators.js`` has a function for each."""

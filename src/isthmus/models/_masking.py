@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from isthmus.core import sharding
 from isthmus.core.autoencoder import Autoencoder, Bottleneck
@@ -16,6 +17,7 @@ from isthmus.networks.patches import Patches
 from isthmus.networks.vit import PatchEncoder, PatchPredictor
 
 _LEAST = 1e-6  # variance of a patch that is normalised; the authors'
+_TOLD = 4  # of so many examples one is shown whole to the decoder of codes, in training
 
 
 class TokenMean(Bottleneck):
@@ -52,8 +54,10 @@ class MaskedModule(Autoencoder):
 
     .. math:: -\log p(x_M \mid x_{\setminus M}) - \log p(x \mid \operatorname{sg}[z])
 
-    ``predictor`` says the former, ``decoder`` the latter. An example of a single patch is not
-    hidden from itself.
+    ``predictor`` says the former, ``decoder`` the latter. A code is that of the whole example,
+    which costs as much as four with their patches hidden: so in training a quarter of a batch is
+    asked for the second term, four times over. An example of a single patch is not hidden from
+    itself.
     """
 
     predictor: PatchPredictor
@@ -85,12 +89,19 @@ class MaskedModule(Autoencoder):
         shown = self.shown_patches(kept)
         said = self.predictor(self.placed(tokens, kept), shown)
         hidden = self.patches.spread(~shown if kept.shape[1] < self.patches.count else shown)
-        cost = self.charged(said, batch, hidden)
-        if known is not None:
-            tokens = tokens * known.gather(1, kept)[..., None]
-        loss = self.cost(tokens.detach().mT, batch)
-        total = loss.objective + cost
-        return Loss(total, {**loss.terms, "masked_distortion": cost}, loss.made)
+        cost, told = self.charged(said, batch, hidden), self.decoded(batch)
+        return Loss(cost + told, {"distortion": told, "masked_distortion": cost})
+
+    def decoded(self, batch: Batch) -> Tensor:
+        """−log p(x | z) of whole examples, ``(n,)``, in training of the first quarter times four;
+        no gradient reaches the encoder.
+        """
+        count = max(1, batch.size // _TOLD) if self.training else batch.size
+        some = batch.each(lambda part: part[:count])
+        with torch.no_grad():
+            features = self.features(some)
+        told = self.cost(features, some).terms["distortion"] * (batch.size / count)
+        return functional.pad(told, (0, batch.size - count))
 
     def shown_patches(self, kept: Tensor) -> Tensor:
         """Which patches are among those that are kept, ``(n, patches)``."""

@@ -45,9 +45,9 @@ class MaskedAE(Estimator):
     :class:`~isthmus.AutoencoderClassifier` on top of it, or a linear model on its codes.
 
     The code of an example is the mean of the tokens of all its patches, none hidden: ``z: (n,
-    channels)``, or ``(n, latent_dim)`` by a linear map. Such a code says what is there, and hardly
-    where. A decoder of its own learns meanwhile to rebuild x from it, without a gradient to the
-    encoder. So ``reconstruct`` and ``decode`` show what the code knows of an example, blurred, and
+    channels)``, or ``(n, latent_dim)`` by a linear map. A decoder of its own learns meanwhile to
+    rebuild x from it, by a quarter of every batch, and without a gradient to the encoder. So
+    ``reconstruct`` and ``decode`` show what the code knows of an example, which is blurred, and
     ``score_samples`` is the log-likelihood of that. What the published network draws, hidden
     patches given the others, is :meth:`impute` of what :meth:`masked` gives.
 

@@ -130,10 +130,11 @@ class PatchEncoder(nn.Module):
         self.register_buffer("where", sines(grid, width), persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        seen = None if mask is None else self.patches.any(mask)
-        vectors = self.vectors(x, seen)
-        if seen is not None:
-            vectors = vectors * seen[..., None]
+        if mask is None:
+            vectors = self.vectors(x)
+        else:
+            seen = self.patches.any(mask)
+            vectors = self.vectors(x.where(mask, 0.0), seen) * seen[..., None]
         return vectors.mT.unflatten(2, self.grid)  # (n, channels, *grid)
 
     def vectors(self, x: Tensor, seen: Tensor | None = None, kept: Tensor | None = None) -> Tensor:

@@ -14,6 +14,8 @@ export const OPERATORS = {
   alias: (x) => x,
   amax: (x, axes, keep = false) => reduced(x, axes, keep, -Infinity, Math.max),
   amin: (x, axes, keep = false) => reduced(x, axes, keep, Infinity, Math.min),
+  any: (x, axis = null, keep = false) =>
+    reduced(x, axis === null ? null : [axis], keep, 0, (a, b) => +(a !== 0 || b !== 0)),
   arange: (start, end, step) => {
     if (typeof end !== "number") [start, end] = [0, start];
     const count = Math.ceil((end - start) / (step ?? 1));
@@ -47,6 +49,7 @@ export const OPERATORS = {
   ),
   getitem: (list, place) => list[place],
   index,
+  index_select: (x, axis, places) => index(x, [...new Array(axis).fill(null), places]),
   gt: binary((x, y) => +(x > y)),
   hardtanh: unary((x, low = -1, high = 1) => Math.min(Math.max(x, low), high)),
   le: binary((x, y) => +(x <= y)),
@@ -54,6 +57,7 @@ export const OPERATORS = {
   lift_fresh_copy: (x) => x,
   log: unary(Math.log),
   log1p: unary(Math.log1p),
+  logical_not: unary((x) => +(x === 0)),
   lt: binary((x, y) => +(x < y)),
   max: (x, axis, keep = false) => best(x, axis, keep, (a, b) => a > b),
   maximum: binary(Math.max),
@@ -66,6 +70,8 @@ export const OPERATORS = {
     batchNorm(x, weight, bias, mean, variance, ...others),
   native_batch_norm_legit_no_training: batchNorm,
   native_group_norm: groupNorm,
+  native_layer_norm: (x, shape, weight, bias, epsilon) =>
+    groupNorm(x, weight, bias, x.data.length / size(shape), size(shape), 1, 1, epsilon),
   neg: unary((x) => -x),
   permute,
   pow: binary(Math.pow),
