@@ -119,6 +119,12 @@ def test_the_ladder_costs_what_the_paper_says() -> None:
     torch.testing.assert_close(loss.objective, wanted + 0.5 * distortion + 2.0 * entropy)
 
 
+def test_a_ladder_that_is_not_asked_to_decode_says_so(digits: ist.data.Data, y: np.ndarray) -> None:
+    model = small(ist.LadderNetwork, reconstruction_weight=0.0, epochs=1)
+    with pytest.warns(UserWarning, match="pass reconstruction_weight=1 for codes"):
+        model.fit(digits.train.x[:129], y)
+
+
 def test_moments_in_use_are_those_of_the_training() -> None:
     from isthmus.models._rungs import Normaliser
 
