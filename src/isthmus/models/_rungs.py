@@ -25,7 +25,9 @@ _LEAST = 1e-10  # beside a variance
 
 
 class Normalised(NamedTuple):
-    """Units of mean 0 and deviation 1, ``(n, m)``, and what was taken from them, each ``(m,)``."""
+    """Units of mean 0 and deviation 1, ``(n, m)``, and what was taken from them, each ``(m,)``, or
+    ``(n, m)`` where groups of examples were normalised apart.
+    """
 
     z: Tensor
     mean: Tensor
@@ -36,7 +38,8 @@ class Normaliser(nn.Module):
     """Units ``(n, m)`` by the moments of their batch; in use by those of the training.
 
     The running moments forget nothing but what later batches outweigh: they are right from the
-    first step on.
+    first step on. Where labelled examples stand beside others they are normalised apart: the few
+    come in every batch, and would be half of every moment. In use are the moments of the others.
     """
 
     def __init__(self, units: int) -> None:
@@ -48,25 +51,54 @@ class Normaliser(nn.Module):
         self.square: Tensor
         self.known: Tensor
 
-    def forward(self, h: Tensor, *, is_counted: bool = True) -> Normalised:
-        """Units normalised; ``is_counted`` where their moments are those of use."""
-        if self.training:
-            mean, square = sharding.batch_mean(h), sharding.batch_mean(h.square())
-            if is_counted:
-                self._count(mean.detach(), square.detach())
-        else:
-            share = self.known.clamp(min=_LEAST)
-            mean, square = self.mean / share, self.square / share + (1 - self.known.sign())
-        scale = ((square - mean.square()).clamp(min=0) + _LEAST).sqrt()
-        return Normalised((h - mean) / scale, mean, scale)
+    def forward(
+        self, h: Tensor, groups: Tensor | None = None, *, is_counted: bool = True
+    ) -> Normalised:
+        """Units normalised.
 
-    def _count(self, mean: Tensor, square: Tensor) -> None:
+        Args:
+            h: the units.
+            groups: the group of each example, :func:`groups_of`; None: all are of one.
+            is_counted: whether their moments are those of use.
+        """
+        if not self.training:
+            share = self.known.clamp(min=_LEAST)
+            mean, square = self.mean / share, self.square / share
+            variance = (square - mean.square()).clamp(min=0) + (1 - self.known.sign())
+            return _normalised(h - mean, mean, variance)
+        if groups is None:
+            mean = sharding.batch_mean(h)
+            variance = sharding.batch_mean((h - mean).square())
+            if is_counted:
+                self._count(mean.detach(), variance.detach())
+            return _normalised(h - mean, mean, variance)
+        sizes = sharding.all_sum(groups.sum(0)).clamp(min=1)[:, None]
+        means = sharding.all_sum(groups.T @ h) / sizes  # (2, m)
+        centred = h - groups @ means
+        variances = sharding.all_sum(groups.T @ centred.square()) / sizes
+        if is_counted:
+            self._count(means[0].detach(), variances[0].detach())
+        return _normalised(centred, groups @ means, groups @ variances)
+
+    def _count(self, mean: Tensor, variance: Tensor) -> None:
         for kept, new in (
             (self.mean, mean),
-            (self.square, square),
+            (self.square, variance + mean.square()),
             (self.known, torch.ones_like(self.known)),
         ):
             kept.mul_(_KEPT).add_(new, alpha=1 - _KEPT)
+
+
+def _normalised(centred: Tensor, mean: Tensor, variance: Tensor) -> Normalised:
+    """Units whose mean was taken from them, by their variance."""
+    scale = (variance + _LEAST).sqrt()
+    return Normalised(centred / scale, mean, scale)
+
+
+def groups_of(label: Tensor) -> Tensor:
+    """Which examples have no label, and which have one, ``(n, 2)``, by labels ``(n, classes)``."""
+    known = label.sum(1, keepdim=True)  # 1 or 0
+    return torch.cat([1 - known, known], 1)
 
 
 class Combinator(nn.Module):
@@ -152,11 +184,13 @@ class LadderBottleneck(Bottleneck):
     def logits(self, features: Tensor) -> Tensor:
         return self.class_logits(self.climb(features)[-1].z)
 
-    def climb(self, features: Tensor, noise: float | None = None) -> list[Normalised]:
+    def climb(
+        self, features: Tensor, groups: Tensor | None = None, noise: float | None = None
+    ) -> list[Normalised]:
         """The layers from the lowest up, with ``noise`` on each, or without."""
         h, found = features.flatten(1), []
         for place, (linear, normaliser) in enumerate(zip(self.up, self.risen, strict=True)):
-            layer: Normalised = normaliser(linear(h), is_counted=noise is None)
+            layer: Normalised = normaliser(linear(h), groups, is_counted=noise is None)
             if noise is not None:
                 layer = layer._replace(z=layer.z + noise * sharding.randn_like(layer.z))
             found.append(layer)
@@ -164,31 +198,36 @@ class LadderBottleneck(Bottleneck):
                 h = self._lifted(place, layer.z)
         return found
 
-    def expand(self, code: Tensor) -> Tensor:
+    def expand(self, code: Tensor, groups: Tensor | None = None) -> Tensor:
         """The features that a code alone suggests, ``(n, *features)``."""
         layers: list[Tensor | None] = [None] * len(self.combinators)
         layers[self.place + 1] = top = code
         if self.classes:
             h = self._lifted(self.place, code)
-            layers[-1] = top = self.risen[-1](self.up[-1](h), is_counted=False).z
-        return self.descend(top, layers, is_counted=True)[0]
+            layers[-1] = top = self.risen[-1](self.up[-1](h), groups, is_counted=False).z
+        return self.descend(top, layers, groups, is_counted=True)[0]
 
     def descend(
-        self, top: Tensor, noisy: Sequence[Tensor | None], *, is_counted: bool = False
+        self,
+        top: Tensor,
+        noisy: Sequence[Tensor | None],
+        groups: Tensor | None = None,
+        *,
+        is_counted: bool = False,
     ) -> list[Tensor]:
         """What every layer was without noise, from the features up.
 
         Args:
             top: the uppermost layer.
             noisy: each layer with noise, from the features up; None where it is not known.
+            groups: the group of each example, :func:`groups_of`.
             is_counted: whether the moments of the way down are those of use.
         """
         u = self.class_logits(top).softmax(1) if self.classes else top
         found: list[Tensor] = []
         for place in range(len(self.combinators) - 1, -1, -1):
-            estimate = self.combinators[place](
-                self.fallen[place](u, is_counted=is_counted).z, noisy[place]
-            )
+            told = self.fallen[place](u, groups, is_counted=is_counted).z
+            estimate = self.combinators[place](told, noisy[place])
             found.insert(0, estimate)
             if place > 0:
                 u = self.down[place - 1](estimate)
@@ -209,6 +248,7 @@ class LadderLoss:
     """The cost of the labels, of noise that stays in a layer, and of the code's own reconstruction.
 
     Noise is there in training alone; what is measured between epochs are labels and reconstruction.
+    An example that stands in a batch for its label costs that alone: it comes without it as well.
 
     Attributes:
         noise: its standard deviation on x and on every layer.
@@ -227,14 +267,17 @@ class LadderLoss:
     ) -> Loss:
         bottleneck = module.bottleneck
         assert isinstance(bottleneck, LadderBottleneck)
-        clean = bottleneck.climb(features)
+        groups = groups_of(batch.label) if batch.label is not None and bottleneck.classes else None
+        clean = bottleneck.climb(features, groups)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.reconstruction > 0):
-            passed = bottleneck.expand(clean[bottleneck.place].z)
+            passed = bottleneck.expand(clean[bottleneck.place].z, groups)
             distortion = module.distortion(passed, batch)
         objective, terms = self.reconstruction * distortion, {"distortion": distortion}
         top = clean[-1].z
         if module.training:
-            top, cost = self._denoising(module, clean, batch)
+            top, cost = self._denoising(module, clean, batch, groups)
+            if groups is not None:
+                cost = cost * groups[:, 0] / sharding.batch_mean(groups[:, 0]).clamp(min=_LEAST)
             objective, terms = objective + cost, {**terms, "denoising": cost}
         if batch.label is not None and bottleneck.classes:
             told = (bottleneck.class_logits(z) for z in (top, clean[-1].z))
@@ -243,7 +286,11 @@ class LadderLoss:
         return Loss(objective, terms)
 
     def _denoising(
-        self, module: Autoencoder, clean: Sequence[Normalised], batch: Batch
+        self,
+        module: Autoencoder,
+        clean: Sequence[Normalised],
+        batch: Batch,
+        groups: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """The uppermost layer with noise, and what noise that stays costs, weighted, ``(n,)``."""
         bottleneck = module.bottleneck
@@ -251,8 +298,8 @@ class LadderLoss:
         seen = module.shown(batch)
         damaged = seen.observed(seen.x + self.noise * sharding.randn_like(seen.x))
         features = module.features_of(seen._replace(x=damaged))
-        noisy = [layer.z for layer in bottleneck.climb(features, self.noise)]
-        lowest, *above = bottleneck.descend(noisy[-1], [features.flatten(1), *noisy])
+        noisy = [layer.z for layer in bottleneck.climb(features, groups, self.noise)]
+        lowest, *above = bottleneck.descend(noisy[-1], [features.flatten(1), *noisy], groups)
         values = batch.x[0].numel()
         cost = self.weights[0] / values * module.distortion(lowest, batch)
         for place, (estimate, layer) in enumerate(zip(above, clean, strict=True), start=1):
