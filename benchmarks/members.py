@@ -584,6 +584,23 @@ def made() -> list[Figure]:
     return [sheet(rows, "MADE on MNIST, black and white")]
 
 
+def masked() -> list[Figure]:
+    """What is seen of an example, what is expected of the rest, and what its code knows."""
+    model = trained(
+        "masked", hidden=(64,) * 4, epochs=25, batch_size=64, learning_rate=2e-3, schedule="cosine"
+    )
+    x = one_each()
+    hidden = np.moveaxis(model.masked(x, random_state=0), 1, 3)  # (10, 28, 28, 1)
+    seen = np.where(np.isnan(hidden), _UNKNOWN, hidden).astype(np.float32)
+    rows = {
+        "75% hidden": seen,
+        "filled in": model.impute(np.moveaxis(hidden, 3, 1)),
+        "examples": x,
+        "from the code": model.reconstruct(x),
+    }
+    return [sheet(rows, "MaskedAE on MNIST, patches of 4 × 4 pixels")]
+
+
 def deepsvdd() -> list[Figure]:
     """The test images that lie closest to the centre of the threes, and those furthest from it."""
     threes = DATA.train.x[DATA.train.y == 3]
@@ -621,6 +638,7 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         rae,
         clustering,
         made,
+        masked,
         vade,
         deepsvdd,
         recurrent,

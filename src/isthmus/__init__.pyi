@@ -68,6 +68,7 @@ from isthmus.models.infovae import InfoVAE as _InfoVAE
 from isthmus.models.iwae import IWAE as _IWAE
 from isthmus.models.ladder import LadderNetwork as _LadderNetwork
 from isthmus.models.made import MADE as _MADE
+from isthmus.models.masked import MaskedAE as _MaskedAE
 from isthmus.models.nvae import NVAE as _NVAE
 from isthmus.models.rae import RAE as _RAE
 from isthmus.models.recurrent import RecurrentAE as _RecurrentAE
@@ -133,6 +134,7 @@ __all__ = [
     "LadderNetwork",
     "LearningWarning",
     "ManifoldClustering",
+    "MaskedAE",
     "OutlierDetector",
     "RecurrentAE",
     "RunError",
@@ -207,9 +209,11 @@ _Likelihood: TypeAlias = Literal[
     "poisson",
     "spectral",
 ]
-_MADE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
+_MADE_Network: TypeAlias = Literal["mlp", "conv", "residual", "gdn", "dilated", "recurrent", "vit"]
 _Manifold: TypeAlias = Literal["umap", "isomap"]
-_Network: TypeAlias = Literal["auto", "mlp", "conv", "residual", "gdn", "dilated", "recurrent"]
+_Network: TypeAlias = Literal[
+    "auto", "mlp", "conv", "residual", "gdn", "dilated", "recurrent", "vit"
+]
 _Optimizer: TypeAlias = Literal["adam", "adamw", "sgd"]
 _Posterior: TypeAlias = Literal["diagonal", "full", "planar", "iaf"]
 _Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
@@ -1184,6 +1188,59 @@ class ManifoldClustering(_ManifoldClustering):
         dimensions: int | None = None,
         whiten: bool = False,
         random_state: int | np.random.RandomState | None = None,
+    ) -> None: ...
+
+class MaskedAE(_MaskedAE):
+    """Masked autoencoder (MAE): most patches are hidden, and predicted from the few that are not.
+
+    Args:
+        latent_dim: size of the code; none: the channels of the last block, for a table half as
+            many as it has columns, at most 16.
+        network: kind of network; one that cuts examples into patches.
+        activation: nonlinearity in the blocks.
+        mask_ratio: share of the patches that is hidden, at least one and not all.
+        normalise_patches: whether the values of a hidden patch are predicted less their mean
+            and over their deviation, by the squared error.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int | None = None,
+        hidden: tuple[int, ...] | None = None,
+        network: _MADE_Network | Network = "vit",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "gelu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        mask_ratio: float = 0.75,
+        normalise_patches: bool = False,
     ) -> None: ...
 
 class NVAE(_NVAE):
