@@ -587,7 +587,7 @@ def made() -> list[Figure]:
 def masked() -> list[Figure]:
     """What is seen of an example, what is expected of the rest, and what its code knows."""
     model = trained(
-        "masked", hidden=(64,) * 4, epochs=25, batch_size=64, learning_rate=2e-3, schedule="cosine"
+        "masked", hidden=(64,) * 4, epochs=10, batch_size=32, learning_rate=1e-3, schedule="cosine"
     )
     x = one_each()
     hidden = np.moveaxis(model.masked(x, random_state=0), 1, 3)  # (10, 28, 28, 1)

@@ -3,6 +3,7 @@
 # ruff: noqa: I001, F401
 from benchmarks.papers.rows import reconstruction
 from benchmarks.papers.rows import classification
+from benchmarks.papers.rows import masked
 from benchmarks.papers.rows import few_labels
 from benchmarks.papers.rows import clusters
 from benchmarks.papers.rows import one_class
