@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -140,6 +141,10 @@ def _listed(
             return {"tensor": called[value]}
         if isinstance(value, list | tuple):
             return [plain(item) for item in value]
+        if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for it
+            return {
+                "number": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+            }
         if isinstance(value, torch.dtype):
             return str(value).removeprefix("torch.")
         return value if isinstance(value, bool | int | float | str | None) else None

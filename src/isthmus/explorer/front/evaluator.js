@@ -2,7 +2,8 @@
  * Networks in the browser: a graph of torch's own operators, evaluated on the numbers of a model.
  *
  * A graph is what `isthmus.explorer.graph` writes: `{inputs: [shape, …], nodes: [{name, op, args}], outputs}`,
- * where an argument is a number, a list, null, or `{tensor: name}`. Weights lie in one buffer.
+ * where an argument is a number, a list, null, `{tensor: name}`, or `{number: word}` of an infinite one. Weights lie in one
+ * buffer.
  * Every tensor is row-major and as dense as it looks; one example at a time is evaluated.
  */
 
@@ -44,12 +45,13 @@ function folded(graph, weights) {
 function applied({ op, args }, known) {
   const find = (value) => {
     if (Array.isArray(value)) return value.map(find);
-    return value !== null && typeof value === "object" ? known.get(value.tensor) : value;
+    if (value === null || typeof value !== "object") return value;
+    return "tensor" in value ? known.get(value.tensor) : Number(value.number);
   };
   return OPERATORS[op](...args.map(find));
 }
 
 function tensorsIn(value) {
   if (Array.isArray(value)) return value.flatMap(tensorsIn);
-  return value !== null && typeof value === "object" ? [value.tensor] : [];
+  return value !== null && typeof value === "object" && "tensor" in value ? [value.tensor] : [];
 }
