@@ -116,7 +116,7 @@ def test_the_ladder_costs_what_the_paper_says() -> None:
 
 
 def test_moments_in_use_are_those_of_the_training() -> None:
-    from isthmus.models._rungs import Normaliser
+    from isthmus.networks._batch_norm import Normaliser
 
     torch.manual_seed(0)
     normaliser, batches = Normaliser(3), [3 + 2 * torch.randn(500, 3) for _ in range(20)]

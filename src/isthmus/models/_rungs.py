@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,55 +17,8 @@ from isthmus.core.example import Shape
 from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Loss
 from isthmus.models._few_labels import labelled_cost
+from isthmus.networks._batch_norm import Normalised, Normaliser
 from isthmus.networks.base import activation
-
-_KEPT = 0.99  # of the running moments, at every step
-_LEAST = 1e-10  # beside a variance
-
-
-class Normalised(NamedTuple):
-    """Units of mean 0 and deviation 1, ``(n, m)``, and what was taken from them, each ``(m,)``."""
-
-    z: Tensor
-    mean: Tensor
-    scale: Tensor
-
-
-class Normaliser(nn.Module):
-    """Units ``(n, m)`` by the moments of their batch; in use by those of the training.
-
-    The running moments forget nothing but what later batches outweigh: they are right from the
-    first step on.
-    """
-
-    def __init__(self, units: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(units))
-        self.register_buffer("square", torch.zeros(units))
-        self.register_buffer("known", torch.zeros(()))
-        self.mean: Tensor
-        self.square: Tensor
-        self.known: Tensor
-
-    def forward(self, h: Tensor, *, is_counted: bool = True) -> Normalised:
-        """Units normalised; ``is_counted`` where their moments are those of use."""
-        if self.training:
-            mean, square = sharding.batch_mean(h), sharding.batch_mean(h.square())
-            if is_counted:
-                self._count(mean.detach(), square.detach())
-        else:
-            share = self.known.clamp(min=_LEAST)
-            mean, square = self.mean / share, self.square / share + (1 - self.known.sign())
-        scale = ((square - mean.square()).clamp(min=0) + _LEAST).sqrt()
-        return Normalised((h - mean) / scale, mean, scale)
-
-    def _count(self, mean: Tensor, square: Tensor) -> None:
-        for kept, new in (
-            (self.mean, mean),
-            (self.square, square),
-            (self.known, torch.ones_like(self.known)),
-        ):
-            kept.mul_(_KEPT).add_(new, alpha=1 - _KEPT)
 
 
 class Combinator(nn.Module):
