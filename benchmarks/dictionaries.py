@@ -8,7 +8,7 @@ Writes docs/images/dictionaries.png.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,14 @@ from isthmus.sparsities import L1, BatchTopK, Gated, JumpReLU, TopK
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "dictionaries.png"
 WIDTH_OF_LAYER, UNITS, BATCH = 256, 1024, 256
 COUNTS = (4, 8, 16, 32)
+SHARES = (0.05, 0.1, 0.2, 0.4)
 WEIGHTS = {
-    "JumpReLU": (0.003, 0.01, 0.05, 0.3),
     "gated": (1.5, 3.0, 8.0, 20.0),
     "L1": (0.5, 1.0, 2.0, 4.0, 8.0),
 }
+JUMPS = ((1.0, 0.2), (1.0, 0.4), (1.0, 0.8), (4.0, 2.0))
+"""Weights and first thresholds of JumpReLU: in short trainings, where these start counts most."""
+_NEAR = 0.05  # of a number of units, in logarithms: the ends of a curve of k are not quite k
 Point = tuple[float, float]
 """Active units an example, and the share of the variance that is lost."""
 
@@ -54,13 +57,13 @@ def members() -> dict[str, list[Any]]:
         "verbose": 0,
     }
 
-    def of(make: Callable[[float], Any], values: tuple[float, ...]) -> list[Any]:
+    def of(make: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
         return [ist.DictionaryAE(sparsity=make(value), **shared) for value in values]
 
     return {
         "TopK": of(lambda k: TopK(k=int(k)), COUNTS),
         "BatchTopK": of(lambda k: BatchTopK(k=int(k)), COUNTS),
-        "JumpReLU": of(lambda weight: JumpReLU(weight, 1.0, 1.0), WEIGHTS["JumpReLU"]),
+        "JumpReLU": of(lambda jump: JumpReLU(*jump, bandwidth=max(0.4, jump[1])), JUMPS),
         "gated": of(lambda weight: Gated(weight=weight), WEIGHTS["gated"]),
         "L1": of(lambda weight: L1(weight=weight), WEIGHTS["L1"]),
         "k-sparse": [
@@ -90,13 +93,15 @@ def curves(
     }
 
 
-def at(curve: list[Point], count: float) -> float:
-    """The error of a curve at a number of active units, between its points by logarithms.
-
-    Beyond its ends it is that of the nearest point.
+def at(curve: list[Point], count: float) -> float | None:
+    """The error of a curve at a number of active units, between its points by logarithms; None
+    beyond its ends, where nothing was measured.
     """
     active, lost = np.log(np.maximum(np.array(curve).T, 1e-6))
-    return float(np.exp(np.interp(np.log(count), active, lost)))
+    wanted = np.log(count)
+    if not active[0] - _NEAR <= wanted <= active[-1] + _NEAR:
+        return None
+    return float(np.exp(np.interp(wanted, active, lost)))
 
 
 def draw(found: Mapping[str, list[Point]]) -> Figure:
@@ -113,6 +118,7 @@ def draw(found: Mapping[str, list[Point]]) -> Figure:
             )
     axes.set(xscale="log", yscale="log")
     axes.set_xticks(COUNTS, labels=map(str, COUNTS))
+    axes.set_yticks(SHARES, labels=[f"{share:.0%}" for share in SHARES])
     axes.minorticks_off()
     label(axes, "active units an example", "share of the variance that is lost")
     axes.legend(frameon=False, fontsize=SMALL, labelcolor=INK)

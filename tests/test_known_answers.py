@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.example import Column, ExampleSpec
-from isthmus.divergences import gaussian_kl, kl_between, normal_kl
+from isthmus.divergences import gaussian_kl, kl_between, log_normal_pairs, normal_kl
 from isthmus.likelihoods import (
     BernoulliLikelihood,
     Gaussian,
@@ -93,6 +93,16 @@ def test_normal_kl_by_hand() -> None:
     assert normal_kl(0.0, 1.0, 1.0, 2.0).item() == pytest.approx(math.log(2) - 1 / 4)
     mu, log_var = torch.tensor([0.3, -1.5]), torch.tensor([-1.0, 0.7])  # the rate of a VAE
     torch.testing.assert_close(normal_kl(mu, (0.5 * log_var).exp()), gaussian_kl(mu, log_var))
+
+
+def test_densities_of_pairs_are_those_of_torch_where_a_gaussian_is_narrow() -> None:
+    torch.manual_seed(0)
+    mu, log_var = 3 * torch.randn(7, 40), torch.linspace(-18, 2, 7)[:, None].expand(7, 40)
+    z = torch.cat([mu + (0.5 * log_var).exp() * torch.randn_like(mu), torch.randn(2, 40)])
+    wide = torch.distributions.Normal(mu.double(), (0.5 * log_var.double()).exp())
+    expected = wide.log_prob(z.double()[:, None]).sum(-1)
+    found = log_normal_pairs(z[None], mu, log_var)
+    torch.testing.assert_close(found[0], expected.float(), rtol=1e-5, atol=1e-4)
 
 
 def test_kl_of_diagonal_gaussians_is_a_sum() -> None:

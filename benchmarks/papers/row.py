@@ -183,12 +183,12 @@ def row(name: str, **declared: Any) -> Callable[[Callable[[Bench], Mapping[str, 
 
 
 def over_seeds(title: str, values: Sequence[float], unit: str, better: Better) -> Measure:
-    """The mean over seeds, with their standard deviation in place of an error."""
+    """The mean over seeds, with their standard deviation in place of an error; one has none."""
     return Measure(
         title,
         float(np.mean(values)),
         unit,
-        float(np.std(values, ddof=1)),
+        float(np.std(values, ddof=1)) if len(values) > 1 else None,
         better,
         "The mean over seeds.",
     )

@@ -78,6 +78,21 @@ def log_normal(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
     return -0.5 * ((z - mu).square() * (-log_var).exp() + log_var + math.log(2 * math.pi))
 
 
+def log_normal_pairs(z: Tensor, mu: Tensor, log_var: Tensor) -> Tensor:
+    r"""log N(z; μ_k, σ_k²) of codes ``(..., d)`` and each of K diagonal Gaussians ``(K, d)``, in
+    nats, ``(..., K)``.
+
+    By matrix products, so that nothing of the size ``(..., K, d)`` is made; they are computed in
+    double precision where the device has it, as the terms of narrow Gaussians nearly cancel.
+    """
+    wide = z.dtype if z.device.type == "mps" else torch.float64
+    at, mean, spread = z.to(wide), mu.to(wide), log_var.to(wide)
+    precision = (-spread).exp()
+    own = (mean.square() * precision + spread + math.log(2 * math.pi)).sum(-1)  # (K,)
+    squares = at.square() @ precision.T - 2 * (at @ (mean * precision).T)
+    return (-0.5 * (squares + own)).to(z.dtype)
+
+
 def squared_mmd(a: Tensor, b: Tensor) -> Tensor:
     r"""An unbiased estimate of the squared maximum mean discrepancy of two samples ``(n, d)``.
 

@@ -27,7 +27,20 @@ HEALTHY = (
     "deepsvdd",
     "vqvae",
     "vqvae2",
-    pytest.param("hyperprior", marks=pytest.mark.slow),
+    "factorvae",
+    "dipvae",
+    "infovae",
+    "hvae",
+    "slicedwae",
+    "rae",
+    "made",
+    "vade",
+    "semivae",
+    "dictionary",
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("hyperprior", "semiaae", "ladder", "nvae")
+    ),
 )
 
 
@@ -38,6 +51,11 @@ def test_a_healthy_member_has_no_finding(
     found = ist.diagnose(healthy(name), rows if name == "recurrent" else spots)
     assert list(map(str, found)) == []
     assert len(found.fine) >= 8
+
+
+def test_every_member_is_among_the_healthy() -> None:
+    named = {name if isinstance(name, str) else name.values[0] for name in HEALTHY}
+    assert named == set(ist.MEMBERS)
 
 
 @pytest.mark.parametrize("name", ["vae-digits-2d"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,15 @@ def test_one_pass_through_the_encoder_and_none_through_the_decoder(few: np.ndarr
     member._assembled = watched  # type: ignore[method-assign]
     member.fit(few)
     assert sum(calls) == 2  # one step in each of two epochs
+
+
+def test_a_decoder_that_is_left_behind_is_no_fault_and_is_said(digits: ist.data.Data) -> None:
+    few = replace(digits, train=digits.train.take(slice(200)), test=digits.test.take(slice(100)))
+    model = ist.ClusteringAE(n_clusters=4, pretrain_epochs=0, epochs=1, random_state=0)
+    with pytest.warns(ist.LearningWarning, match="once there are centres; pass variant='idec'"):
+        model.fit(few.train)
+    found = {finding.name: finding.severity for finding in ist.diagnose(model, few)}
+    assert found["worse-than-mean"] == "note"
 
 
 def test_targets_follow_at_intervals_and_can_be_made_again() -> None:

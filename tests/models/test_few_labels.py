@@ -44,7 +44,10 @@ def y(digits: ist.data.Data) -> np.ndarray:
 
 
 def standardised(h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    mean, scale = h.mean(0), (h.var(0, unbiased=False) + 1e-10).sqrt()
+    """Rows with a label in SOME by their own moments, and the others by theirs."""
+    mean, scale = torch.empty_like(h), torch.empty_like(h)
+    for rows in ([0, 2], [1, 3]):
+        mean[rows], scale[rows] = h[rows].mean(0), (h[rows].var(0, unbiased=False) + 1e-10).sqrt()
     return (h - mean) / scale, mean, scale
 
 
@@ -98,6 +101,7 @@ def test_the_ladder_costs_what_the_paper_says() -> None:
         estimates[1:], layers, (10.0, 0.1, 0.1), strict=True
     ):
         wanted = wanted + weight * (own - (estimate - mean) / scale).square().mean(1)
+    wanted = wanted * torch.tensor([0.0, 2.0, 0.0, 2.0])  # the mean of those without a label
     by_code = falling([None, None, z[1], z[2]])[0] + output
     distortion = (by_code - x).square().sum(1)
     entropy = torch.stack(
@@ -113,6 +117,12 @@ def test_the_ladder_costs_what_the_paper_says() -> None:
     torch.testing.assert_close(loss.terms["distortion"], distortion)
     torch.testing.assert_close(loss.terms["cross_entropy"], entropy)
     torch.testing.assert_close(loss.objective, wanted + 0.5 * distortion + 2.0 * entropy)
+
+
+def test_a_ladder_that_is_not_asked_to_decode_says_so(digits: ist.data.Data, y: np.ndarray) -> None:
+    model = small(ist.LadderNetwork, reconstruction_weight=0.0, epochs=1)
+    with pytest.warns(UserWarning, match="pass reconstruction_weight=1 for codes"):
+        model.fit(digits.train.x[:129], y)
 
 
 def test_moments_in_use_are_those_of_the_training() -> None:

@@ -96,14 +96,8 @@ def test_the_weight_falls_evenly_in_its_logarithm(module: torch.nn.Module) -> No
 
 
 def test_a_training_that_is_charged_has_smaller_norms(few: np.ndarray) -> None:
-    small: dict[str, Any] = {
-        "learning_rate": 5e-3,
-        "groups": (1, 1),
-        "width": 8,
-        "hidden": (4, 8),
-        "epochs": 4,
-        "batch_size": 32,
-    }
+    small: dict[str, Any] = {"groups": (1, 1), "width": 8, "hidden": (4, 8)}
+    small |= {"epochs": 4, "batch_size": 32, "learning_rate": 5e-3}
     norms = []
     for weight in (1e-6, 1.0):
         model = ist.NVAE(**small, spectral_weight=weight, random_state=0).fit(few)

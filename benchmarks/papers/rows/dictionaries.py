@@ -37,7 +37,8 @@ def _is_lower(values: Values) -> bool:
         f" {{images}} training images and all test images; dictionaries of {UNITS:,} units,"
         f" {{epochs}} epochs in batches of {BATCH}, Adam at 0.002 with a cosine. TopK and BatchTopK"
         f" with {', '.join(map(str, COUNTS))} units; the others with four to six weights, and their"
-        " error at these numbers between the points of their curves, in logarithms. k-sparse is"
+        " error at these numbers between the points of their curves, in logarithms, as far as these"
+        " reach. k-sparse is"
         " the SparseAE: without atoms of length 1, and without what dead units learn."
     ),
     metric="squared error by the variance of the test activations",
@@ -62,11 +63,10 @@ def topk_l1(bench: Bench) -> Mapping[str, Measure]:
 
     found = curves(x, test, fit)
     write([draw(found)], PICTURE)
-    return {
-        f"{name} at {count}": _lost(at(curve, count))
-        for name, curve in found.items()
-        for count in COUNTS
+    values = {
+        f"{name} at {count}": at(curve, count) for name, curve in found.items() for count in COUNTS
     }
+    return {name: _lost(value) for name, value in values.items() if value is not None}
 
 
 def _lost(value: float) -> Measure:

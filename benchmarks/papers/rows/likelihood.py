@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import isthmus as ist
-from benchmarks.papers.row import Bench, above, at_most, rising, row
+from benchmarks.papers.row import Bench, Values, Wanted, above, at_most, rising, row
 from isthmus.metrics._measure import Measure, average
 from isthmus.models._variational import Variational
 
@@ -29,6 +29,12 @@ NETWORK = {
 }
 
 
+def _bounds(values: Values) -> bool:
+    bounds = {"k = 50": 86.0, "k = 5": 86.5, "k = 1": 88.0}
+    is_ordered = values["k = 50"] < values["k = 5"] < values["k = 1"]
+    return is_ordered and all(values[name] <= bound for name, bound in bounds.items())
+
+
 @row(
     "vae",
     what="VAE, one stochastic layer of 50, two hidden layers of 200 tanh units",
@@ -41,10 +47,10 @@ NETWORK = {
     unit="nats per test image",
     published={"k = 1": 86.76},
     source=BURDA,
-    wanted=at_most(88.5),
+    wanted=at_most(88.0),
     epochs=(300, 3280),
     note=(
-        "On the CPU the bound is missed by half a nat: 300 epochs of 600 steps are 180,000 steps,"
+        "On the CPU the bound is missed by a nat: 300 epochs of 600 steps are 180,000 steps,"
         " the paper's training has 9.8 million. Fifty epochs ended at 92.4. A longer training is"
         " for an accelerator."
     ),
@@ -53,6 +59,31 @@ def vae(bench: Bench) -> Mapping[str, Measure]:
     """The long training of one member."""
     model = bench.train("k = 1", ist.VAE(**NETWORK))
     return {"k = 1": nll(model, bench.data.test.x, bench.length("samples", 500, 5000))}
+
+
+@row(
+    "vae-400",
+    what="VAE, one stochastic layer of 40, one hidden layer of 400 rectified units",
+    setting=(
+        "{epochs} epochs in batches of 100, Adam from 0.002 down to 0 by a cosine; NLL of all"
+        " 10,000 test images by 200 samples. The paper has the fixed binarisation, whose numbers"
+        " are about two nats higher, maxout units, and half a million steps of 100."
+    ),
+    metric="NLL, dynamic MNIST",
+    unit="nats per test image",
+    published={"VAE": 89.9},
+    source=(
+        "Rezende and Mohamed, Variational inference with normalizing flows, ICML 2015, table 2 (200"
+        " samples, fixed binarisation)"
+    ),
+    wanted=at_most(90),
+    epochs=(150, 800),
+)
+def vae_400(bench: Bench) -> Mapping[str, Measure]:
+    """One wide layer on either side."""
+    own = {"hidden": (400,), "latent_dim": 40, "activation": "relu"}
+    model = bench.train("VAE", ist.VAE(**{**NETWORK, **own}))
+    return {"VAE": nll(model, bench.data.test.x, bench.length("samples", 200, 200))}
 
 
 @row(
@@ -66,7 +97,9 @@ def vae(bench: Bench) -> Mapping[str, Measure]:
     unit="nats per test image",
     published={"k = 1": 86.76, "k = 5": 85.54, "k = 50": 84.78},
     source=BURDA,
-    wanted=rising("k = 50", "k = 5", "k = 1"),
+    wanted=Wanted(
+        "k = 50 at most 86, k = 5 at most 86.5, k = 1 at most 88, in this order", _bounds
+    ),
     epochs=(2, 3280),
     note=(
         "On the CPU this is the beginning of training: the ordering holds, the distances say"
@@ -130,10 +163,10 @@ def nll(model: Variational, x: np.ndarray, samples: int) -> Measure:
     "vampprior",
     what="VAE with a VampPrior of 200 pseudo-inputs, and with N(0, I), for as long",
     setting=(
-        "Two hidden layers of 300 units, a code of 40, batches of 500, Adam from 0.002 down to 0 by"
-        " a cosine, a warm-up over a tenth; {epochs} epochs for the VampPrior, and two and a half"
-        " times as many for N(0, I), whose steps take so much less; NLL of the first {images} test"
-        " images by {samples} samples. The paper has gated layers, 500 pseudo-inputs, and the fixed"
+        "Two hidden layers of 300 units, a code of 40, batches of 250, Adam from 0.002 down to 0 by"
+        " a cosine, a warm-up over a tenth; {epochs} epochs for the VampPrior, and 1.7 times as"
+        " many for N(0, I), whose steps take so much less; NLL of the first {images} test images"
+        " by {samples} samples. The paper has gated layers, 500 pseudo-inputs, and the fixed"
         " files of static MNIST, which give about 2 nats more."
     ),
     metric="NLL, dynamic MNIST",
@@ -150,13 +183,13 @@ def vampprior(bench: Bench) -> Mapping[str, Measure]:
         "latent_dim": 40,
         "hidden": (300, 300),
         "activation": "relu",
-        "batch_size": 500,
+        "batch_size": 250,
         "kl_warmup": bench.epochs / 10,
     }
     learnt = ist.latent_priors.VampPrior(components=200)
     members = {
         "VampPrior": (ist.VAE(latent_prior=learnt, **common), bench.epochs),
-        "N(0, I)": (ist.VAE(**common), round(2.5 * bench.epochs)),
+        "N(0, I)": (ist.VAE(**common), round(1.7 * bench.epochs)),
     }
     return {
         name: nll(bench.train(name, member, epochs=epochs), bench.data.test.x[:images], samples)

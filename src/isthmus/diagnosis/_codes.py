@@ -174,7 +174,7 @@ def prior(seen: Examination) -> Findings:
         return None
     is_gaussian, draws = seen.bottleneck.is_gaussian, seen.test.drawn[0]
     means = draws if draws.numel() and not is_gaussian else posterior[0].flatten(1)
-    mu = means.double().numpy()
+    mu = model._normal_part(means.double().numpy())
     if not is_gaussian and len(mu) <= mu.shape[1]:
         return None  # fewer points than dimensions span no volume
     var = posterior[1].flatten(1).double().exp().numpy() if is_gaussian else np.zeros_like(mu)

@@ -21,7 +21,7 @@ def mean_of_the_data(seen: Examination) -> Findings:
     """Whether reconstructions of new examples are better than the mean of the data."""
     batches = seen.test_batches
     with seen.model._inference(batches.dtype) as module:
-        return learnt_little(module, batches.spread())
+        return learnt_little(module, batches.spread(), seen.model._instead_of_rebuilding)
 
 
 def constant_outputs(seen: Examination) -> Findings:

@@ -41,6 +41,12 @@ class SamplingMixin(InferenceMixin):
         """
         return "data"
 
+    def _normal_part(self, codes: np.ndarray) -> np.ndarray:
+        """The numbers of flat codes ``(n, code)`` that a prior N(0, I) is about; all of them, but
+        for members whose codes hold other things beside.
+        """
+        return codes
+
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         """n codes drawn from the member's own prior, ``(n, *code_shape)``; ``condition`` ``(n, c)``
         matters where that prior is learnt.

@@ -92,6 +92,13 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         """Whether the last stage of a training makes reconstructions of what is given good."""
         return True
 
+    @property
+    def _instead_of_rebuilding(self) -> str | None:
+        """What to change for reconstructions where the objective leaves them out, as a remedy; None
+        where it asks for them.
+        """
+        return None
+
     def _start(self, X: Any, y: Any, runtime: Runtime, seed: int) -> Mapping[str, Tensor]:
         """Weights that something learnt from the examples before the training, by their names in
         the module.
@@ -360,7 +367,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         examples = batches.spread()
         with self._inference() as module:
             found = module.bottleneck.diagnostics(module.encode(examples))
-            found += learnt_little(module, examples)
+            found += learnt_little(module, examples, self._instead_of_rebuilding)
         if not self._is_moving:
             found += did_not_fall(self.history_, self.warm_epoch, self.learning_rate)
         for finding in found:

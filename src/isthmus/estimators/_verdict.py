@@ -11,6 +11,10 @@ from isthmus.core.batch import Batch
 from isthmus.core.findings import Finding
 
 _LEAST_EXPLAINED = 0.05  # of the variance of the examples
+_LEARN_MORE = (
+    "train for more epochs, give it a larger latent_dim or learning_rate, or pass"
+    " scaling='standard' if the values differ little"
+)
 
 
 @torch.inference_mode()
@@ -29,8 +33,16 @@ def explained_variance(module: Autoencoder, examples: Batch) -> float:
     return 1 - float((x - restored).square().sum()) / around if around > 0 else 1.0
 
 
-def learnt_little(module: Autoencoder, examples: Batch) -> list[Finding]:
-    """A finding where a model rebuilds examples no better than their mean does."""
+def learnt_little(
+    module: Autoencoder, examples: Batch, instead: str | None = None
+) -> list[Finding]:
+    """A finding where a model rebuilds examples no better than their mean does.
+
+    Args:
+        module: the model.
+        examples: what it rebuilds.
+        instead: the remedy where the objective leaves reconstructions out, which is no fault.
+    """
     explained = explained_variance(module, examples)
     if explained >= _LEAST_EXPLAINED:
         return []
@@ -39,12 +51,11 @@ def learnt_little(module: Autoencoder, examples: Batch) -> list[Finding]:
             "worse-than-mean",
             "its reconstructions are hardly better than the mean of the data (they explain"
             f" {max(explained, 0.0):.1%} of the variance)",
-            "train for more epochs, give it a larger latent_dim or learning_rate, or pass"
-            " scaling='standard' if the values differ little",
+            instead or _LEARN_MORE,
             "share of the variance that reconstructions explain",
             explained,
             _LEAST_EXPLAINED,
-            "fault",
+            "note" if instead else "fault",
         )
     ]
 

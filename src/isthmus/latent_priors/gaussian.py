@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
 from isthmus.core.reductions import sum_dimensions
-from isthmus.divergences import full_gaussian_kl, gaussian_kl, log_normal
+from isthmus.divergences import full_gaussian_kl, gaussian_kl, log_normal_pairs
 from isthmus.latent_priors.base import LatentPrior, LatentPriorPart
 from isthmus.posteriors.gaussian import DiagonalGaussian, FullGaussian
 
@@ -57,9 +57,9 @@ class GaussianMixturePrior(LatentPrior):
 
     def log_joint(self, z: Tensor) -> Tensor:
         """log p(z, k) of codes ``(..., *code_shape)`` and every Gaussian, ``(..., K)``."""
-        axis = -len(self.code_shape)
-        each = log_normal(z.unsqueeze(axis - 1), self.mu, self.log_var)  # (..., K, *code_shape)
-        return each.flatten(axis).sum(-1) + self.logits.log_softmax(0)
+        z = z.flatten(-len(self.code_shape))
+        each = log_normal_pairs(z, self.mu.flatten(1), self.log_var.flatten(1))
+        return each + self.logits.log_softmax(0)
 
     def log_prob(self, z: Tensor) -> Tensor:
         return self.log_joint(z).logsumexp(-1)

@@ -59,8 +59,7 @@ class VariationalMixturePrior(LatentPrior):
 
     def log_prob(self, z: Tensor) -> Tensor:
         family, chosen = self._components()
-        axis = -len(self.code_shape)
-        each = family.log_prob(chosen, z.unsqueeze(axis - 1))  # (..., K)
+        each = family.log_prob_pairs(chosen, z)  # (..., K)
         return each.logsumexp(-1) - math.log(self.components)
 
     def sample(self, n: int, temperature: float = 1.0) -> Tensor:

@@ -210,8 +210,9 @@ def _posterior(model: Any, test: Any, known: Mapping[str, Any]) -> dict[str, Mea
     is_spread = getattr(code, "is_random", False) and not is_gaussian
     # where one lies says too little of a posterior that a flow spreads around it
     if model.code_space == "normal" and spans_volume and not is_spread:
-        var = np.exp(_flat(posterior.log_var)) if is_gaussian else np.zeros_like(mu)
-        gap = representation.prior_gap(mu, var)
+        placed = model._normal_part(mu)
+        var = np.exp(_flat(posterior.log_var)) if is_gaussian else np.zeros_like(placed)
+        gap = representation.prior_gap(placed, var)
         if math.isfinite(gap.value):  # codes of which a direction is empty have no density
             found["prior_gap"] = gap
     if is_gaussian:

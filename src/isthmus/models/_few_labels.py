@@ -52,6 +52,9 @@ class SamplesClasses(FewLabels, ABC):
     def code_space(self) -> str:
         return "normal"
 
+    def _normal_part(self, codes: np.ndarray) -> np.ndarray:
+        return codes[:, : self._sizes[0]]
+
     def _prior(self, n: int, temperature: float, condition: Tensor | None = None) -> Tensor:
         classes = self._sizes[1]
         return self._styled(torch.randint(classes, (n,)), temperature)

@@ -17,8 +17,10 @@ from isthmus.core.example import Shape
 from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Loss
 from isthmus.models._few_labels import labelled_cost
-from isthmus.networks._batch_norm import Normalised, Normaliser
+from isthmus.networks._batch_norm import Normalised, Normaliser, groups_of
 from isthmus.networks.base import activation
+
+_LEAST = 1e-10  # of a share that is divided by
 
 
 class Combinator(nn.Module):
@@ -104,11 +106,13 @@ class LadderBottleneck(Bottleneck):
     def logits(self, features: Tensor) -> Tensor:
         return self.class_logits(self.climb(features)[-1].z)
 
-    def climb(self, features: Tensor, noise: float | None = None) -> list[Normalised]:
+    def climb(
+        self, features: Tensor, groups: Tensor | None = None, noise: float | None = None
+    ) -> list[Normalised]:
         """The layers from the lowest up, with ``noise`` on each, or without."""
         h, found = features.flatten(1), []
         for place, (linear, normaliser) in enumerate(zip(self.up, self.risen, strict=True)):
-            layer: Normalised = normaliser(linear(h), is_counted=noise is None)
+            layer: Normalised = normaliser(linear(h), groups, is_counted=noise is None)
             if noise is not None:
                 layer = layer._replace(z=layer.z + noise * sharding.randn_like(layer.z))
             found.append(layer)
@@ -116,31 +120,36 @@ class LadderBottleneck(Bottleneck):
                 h = self._lifted(place, layer.z)
         return found
 
-    def expand(self, code: Tensor) -> Tensor:
+    def expand(self, code: Tensor, groups: Tensor | None = None) -> Tensor:
         """The features that a code alone suggests, ``(n, *features)``."""
         layers: list[Tensor | None] = [None] * len(self.combinators)
         layers[self.place + 1] = top = code
         if self.classes:
             h = self._lifted(self.place, code)
-            layers[-1] = top = self.risen[-1](self.up[-1](h), is_counted=False).z
-        return self.descend(top, layers, is_counted=True)[0]
+            layers[-1] = top = self.risen[-1](self.up[-1](h), groups, is_counted=False).z
+        return self.descend(top, layers, groups, is_counted=True)[0]
 
     def descend(
-        self, top: Tensor, noisy: Sequence[Tensor | None], *, is_counted: bool = False
+        self,
+        top: Tensor,
+        noisy: Sequence[Tensor | None],
+        groups: Tensor | None = None,
+        *,
+        is_counted: bool = False,
     ) -> list[Tensor]:
         """What every layer was without noise, from the features up.
 
         Args:
             top: the uppermost layer.
             noisy: each layer with noise, from the features up; None where it is not known.
+            groups: the group of each example, :func:`groups_of`.
             is_counted: whether the moments of the way down are those of use.
         """
         u = self.class_logits(top).softmax(1) if self.classes else top
         found: list[Tensor] = []
         for place in range(len(self.combinators) - 1, -1, -1):
-            estimate = self.combinators[place](
-                self.fallen[place](u, is_counted=is_counted).z, noisy[place]
-            )
+            told = self.fallen[place](u, groups, is_counted=is_counted).z
+            estimate = self.combinators[place](told, noisy[place])
             found.insert(0, estimate)
             if place > 0:
                 u = self.down[place - 1](estimate)
@@ -161,6 +170,7 @@ class LadderLoss:
     """The cost of the labels, of noise that stays in a layer, and of the code's own reconstruction.
 
     Noise is there in training alone; what is measured between epochs are labels and reconstruction.
+    An example that stands in a batch for its label costs that alone: it comes without it as well.
 
     Attributes:
         noise: its standard deviation on x and on every layer.
@@ -179,14 +189,17 @@ class LadderLoss:
     ) -> Loss:
         bottleneck = module.bottleneck
         assert isinstance(bottleneck, LadderBottleneck)
-        clean = bottleneck.climb(features)
+        groups = groups_of(batch.label) if batch.label is not None and bottleneck.classes else None
+        clean = bottleneck.climb(features, groups)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.reconstruction > 0):
-            passed = bottleneck.expand(clean[bottleneck.place].z)
+            passed = bottleneck.expand(clean[bottleneck.place].z, groups)
             distortion = module.distortion(passed, batch)
         objective, terms = self.reconstruction * distortion, {"distortion": distortion}
         top = clean[-1].z
         if module.training:
-            top, cost = self._denoising(module, clean, batch)
+            top, cost = self._denoising(module, clean, batch, groups)
+            if groups is not None:
+                cost = cost * groups[:, 0] / sharding.batch_mean(groups[:, 0]).clamp(min=_LEAST)
             objective, terms = objective + cost, {**terms, "denoising": cost}
         if batch.label is not None and bottleneck.classes:
             told = (bottleneck.class_logits(z) for z in (top, clean[-1].z))
@@ -195,7 +208,11 @@ class LadderLoss:
         return Loss(objective, terms)
 
     def _denoising(
-        self, module: Autoencoder, clean: Sequence[Normalised], batch: Batch
+        self,
+        module: Autoencoder,
+        clean: Sequence[Normalised],
+        batch: Batch,
+        groups: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """The uppermost layer with noise, and what noise that stays costs, weighted, ``(n,)``."""
         bottleneck = module.bottleneck
@@ -203,8 +220,8 @@ class LadderLoss:
         seen = module.shown(batch)
         damaged = seen.observed(seen.x + self.noise * sharding.randn_like(seen.x))
         features = module.features_of(seen._replace(x=damaged))
-        noisy = [layer.z for layer in bottleneck.climb(features, self.noise)]
-        lowest, *above = bottleneck.descend(noisy[-1], [features.flatten(1), *noisy])
+        noisy = [layer.z for layer in bottleneck.climb(features, groups, self.noise)]
+        lowest, *above = bottleneck.descend(noisy[-1], [features.flatten(1), *noisy], groups)
         values = batch.x[0].numel()
         cost = self.weights[0] / values * module.distortion(lowest, batch)
         for place, (estimate, layer) in enumerate(zip(above, clean, strict=True), start=1):

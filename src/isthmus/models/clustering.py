@@ -182,6 +182,15 @@ class ClusteringAE(ClusterMixin, Started):
         return self.variant == "idec"
 
     @property
+    def _instead_of_rebuilding(self) -> str | None:
+        if self._rebuilds:
+            return None
+        return (
+            "the decoder learns nothing once there are centres; pass variant='idec' for codes that"
+            " can still be decoded"
+        )
+
+    @property
     def _n_features_out(self) -> int:
         return self.n_clusters
 

@@ -68,6 +68,12 @@ class LadderNetwork(FewLabels):
     def _batch_estimate(self) -> str:
         return "the mean and deviation of every unit"
 
+    @property
+    def _instead_of_rebuilding(self) -> str | None:
+        if self.reconstruction_weight > 0:
+            return None
+        return "pass reconstruction_weight=1 for codes that can be decoded alone"
+
     def _layers(self, spec: ExampleSpec) -> tuple[int, ...] | None:
         """The layers of the ladder below the code; None where another network stands there."""
         network = super()._network(spec)

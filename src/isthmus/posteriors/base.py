@@ -42,6 +42,14 @@ class Posterior(nn.Module, ABC):
         """
         raise NotImplementedError
 
+    def log_prob_pairs(self, chosen: Any, z: Tensor) -> Tensor:
+        """log q of codes ``(..., *code_shape)`` under each of K posteriors, ``(..., K)``, in nats.
+
+        Raises:
+            NotImplementedError: where :attr:`has_density` is false.
+        """
+        return self.log_prob(chosen, z.unsqueeze(-len(self.code_shape) - 1))
+
     def projected(self, z: Tensor) -> Tensor:
         """The codes nearest to some numbers ``(n, *code_shape)``, which may lie beside them."""
         return z

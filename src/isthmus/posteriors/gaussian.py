@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from isthmus.core.example import Shape
 from isthmus.core.reductions import full
-from isthmus.divergences import log_normal
+from isthmus.divergences import log_normal, log_normal_pairs
 from isthmus.errors import InputError
 from isthmus.networks.conv import code_layers
 from isthmus.posteriors.base import Posterior, PosteriorPart
@@ -74,6 +74,10 @@ class DiagonalPosterior(Posterior):
     def log_prob(self, chosen: DiagonalGaussian, z: Tensor) -> Tensor:
         each = log_normal(z, chosen.mu, chosen.log_var)
         return each.flatten(-len(self.code_shape)).sum(-1)
+
+    def log_prob_pairs(self, chosen: DiagonalGaussian, z: Tensor) -> Tensor:
+        z = z.flatten(-len(self.code_shape))
+        return log_normal_pairs(z, chosen.mu.flatten(1), chosen.log_var.flatten(1))
 
 
 class FullGaussian(NamedTuple):
