@@ -9,7 +9,7 @@ from torch import Tensor
 
 from isthmus.core import sharding
 from isthmus.core.fields import field
-from isthmus.sparsities.base import SparseUnits, Sparsity, SparsityPart, keep_largest
+from isthmus.sparsities.base import SparseUnits, Sparsity, SparsityPart, keep_largest, require_fewer
 
 _REMEMBERED = 20  # batches that the threshold for single examples is a mean of
 
@@ -21,6 +21,9 @@ class TopK(SparsityPart):
     .. math:: z = \mathrm{TopK}_k\big(\max(0, W x + b)\big)
 
     Nothing is charged: k is the number of active units.
+
+    Raises:
+        InputError: for a k above the number of units.
 
     References:
         A. Makhzani and B. Frey, k-sparse autoencoders, ICLR 2014. L. Gao et al., Scaling and
@@ -36,7 +39,8 @@ class TopK(SparsityPart):
     k: int = field(16, "units that an example uses", low=1)
 
     def _module(self, units: int) -> LargestUnits:
-        return LargestUnits(min(self.k, units))
+        require_fewer(self.k, units)
+        return LargestUnits(self.k)
 
 
 class LargestUnits(Sparsity):
@@ -60,6 +64,9 @@ class BatchTopK(SparsityPart):
     example stands for itself: the threshold is then a mean of :math:`\tau_B` that forgets all
     but some twenty batches of training.
 
+    Raises:
+        InputError: for a k above the number of units.
+
     Reference:
         B. Bussmann, P. Leask and N. Nanda, BatchTopK sparse autoencoders, 2024.
 
@@ -73,7 +80,8 @@ class BatchTopK(SparsityPart):
     k: int = field(16, "units that an example uses on average", low=1)
 
     def _module(self, units: int) -> LargestOfBatch:
-        return LargestOfBatch(min(self.k, units))
+        require_fewer(self.k, units)
+        return LargestOfBatch(self.k)
 
 
 class LargestOfBatch(Sparsity):
