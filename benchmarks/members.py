@@ -10,6 +10,7 @@ written to docs/images/styles.png.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,7 @@ from isthmus.figures._style import (
     over,
     quiet,
 )
+from isthmus.posteriors.gaussian import DiagonalGaussian
 
 HOME = Path(__file__).parents[1] / "docs" / "images" / "members"
 EXAMPLES, TESTS = 10_000, 2000
@@ -572,6 +574,42 @@ def nvae() -> list[Figure]:
     return [sheet(rows, "NVAE on MNIST: samples")]
 
 
+def laddervae() -> list[Figure]:
+    """Test digits whose lower layers are drawn anew from the prior, given the upper ones."""
+    settings = {"latent_dim": 4, "layers": 5, "hidden": (), "epochs": 40, "learning_rate": 2e-3}
+    model = trained("laddervae", **settings, **_SHORT)
+    x = one_each()
+    rows = {"test digits": x, "reconstructed": model.reconstruct(x)}
+    layers = len(model.module_.bottleneck.shapes)
+    for kept in range(layers - 1, -1, -1):
+        drawn = "all anew" if kept == 0 else f"{layers - kept} of {layers} anew"
+        rows[drawn] = model.decode(_redrawn(model, x, kept))
+    return [sheet(rows, "LadderVAE on MNIST: lower layers drawn anew, given those above")]
+
+
+def _redrawn(model: Any, x: np.ndarray, kept: int) -> np.ndarray:
+    """Codes of examples, of which all but some of the uppermost groups come from the prior."""
+    bottleneck, found = model.module_.bottleneck, []
+    torch.manual_seed(0)
+
+    def pick(number: int, prior: DiagonalGaussian, state: torch.Tensor) -> torch.Tensor:
+        noise = torch.randn_like(prior.mu)
+        new = prior.mu + (0.5 * prior.log_var).exp() * noise
+        found.append(given[number] if number < kept else new)
+        return found[-1]
+
+    sizes = [math.prod(shape) for shape in bottleneck.shapes]
+    with torch.no_grad():
+        given = [
+            part.reshape(-1, *shape)
+            for part, shape in zip(
+                torch.from_numpy(model.transform(x)).split(sizes, 1), bottleneck.shapes, strict=True
+            )
+        ]
+        bottleneck.descend(len(x), pick)
+    return torch.cat([part.flatten(1) for part in found], 1).numpy()
+
+
 def made() -> list[Figure]:
     """Examples, what is expected of each pixel given those before it, and new ones."""
     binary = (DATA.train.x > 0.5).astype(np.float32)
@@ -648,6 +686,7 @@ PICTURES: dict[str, Callable[[], list[Figure]]] = {
         ladder,
         semivae,
         semiaae,
+        laddervae,
         nvae,
     )
 }

@@ -75,6 +75,21 @@ def test_a_switch_that_is_neither_is_named(isthmus: Command, tmp_path: Path) -> 
     assert "--compile 'maybe' is not usable: give True or False." in diagnostic
 
 
+def test_a_preset_is_a_start_that_options_change(isthmus: Command, tmp_path: Path) -> None:
+    given = ("--preset", "mnist", "--data", "digits", "--out", tmp_path / "run")
+    status, _, _ = isthmus("train", "laddervae", *given, "--epochs", 1, "--layers", 2)
+    assert status == 0
+    model = ist.load(tmp_path / "run")
+    assert (model.layers, model.latent_dim, model.activation) == (2, 4, "leaky_relu")
+    status, _, diagnostic = isthmus("train", "ae", *given[:-1], tmp_path / "ae")
+    assert status == 2
+    assert "no setting of AE was published" in diagnostic
+    given = ("--preset", "mnist", "--from", tmp_path / "run", "--out", tmp_path / "more")
+    status, _, diagnostic = isthmus("train", "laddervae", *given)
+    assert status == 2
+    assert "--preset mnist sets what the run of --from" in diagnostic
+
+
 def test_train_takes_every_field_and_writes_a_run(isthmus: Command, tmp_path: Path) -> None:
     status, printed, _ = isthmus(
         "train",

@@ -67,6 +67,7 @@ from isthmus.models.hyperprior import Hyperprior as _Hyperprior
 from isthmus.models.infovae import InfoVAE as _InfoVAE
 from isthmus.models.iwae import IWAE as _IWAE
 from isthmus.models.ladder import LadderNetwork as _LadderNetwork
+from isthmus.models.laddervae import LadderVAE as _LadderVAE
 from isthmus.models.made import MADE as _MADE
 from isthmus.models.masked import MaskedAE as _MaskedAE
 from isthmus.models.nvae import NVAE as _NVAE
@@ -132,6 +133,7 @@ __all__ = [
     "InputError",
     "LabelCurves",
     "LadderNetwork",
+    "LadderVAE",
     "LearningWarning",
     "ManifoldClustering",
     "MaskedAE",
@@ -1118,6 +1120,64 @@ class LadderNetwork(_LadderNetwork):
         reconstruction_weight: float = 1.0,
     ) -> None: ...
 
+class LadderVAE(_LadderVAE):
+    """Ladder variational autoencoder: layers of codes, whose posteriors the priors correct.
+
+    Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
+        kl_warmup: epochs over which the weight of the rate grows from 0 to beta; none: three
+            tenths of all.
+        layers: layers of codes.
+        width: units beside the uppermost code; twice as many at each layer below.
+        batch_norm: whether units are normalised over their batch between layers, as published.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int | None = None,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        beta: float = 1.0,
+        kl_warmup: float | None = None,
+        layers: int = 3,
+        width: int = 32,
+        batch_norm: bool = True,
+    ) -> None: ...
+
 class MADE(_MADE):
     """Masked autoencoder for distribution estimation: each value is predicted from those before.
 
@@ -1249,14 +1309,18 @@ class NVAE(_NVAE):
     Args:
         condition: what encoder and decoder are told of each example beside x, from y of fit(X,
             y): its label, or covariates.
+        beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
+        kl_warmup: epochs over which the weight of the rate grows from 0 to beta; none: three
+            tenths of all.
         groups: groups of codes at each scale, from the coarsest.
         width: channels of both towers at the finest scale; they double from scale to scale.
         cells: residual cells before each group, in either tower.
         expansion: how much wider the inside of a generative cell is.
-        beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
-        kl_warmup: epochs over which the weight of the rate grows from 0 to beta; none: three
-            tenths of all.
         balanced: whether groups are kept at similar rates while kl_warmup lasts.
+        spectral_weight: weight of the largest singular value of every convolution, summed
+            (lambda); 0.01 as published.
+        spectral_start: that weight at the start, from which it falls while kl_warmup lasts; 1
+            as published of large images; none: spectral_weight throughout.
     """
     def __init__(
         self,
@@ -1296,13 +1360,15 @@ class NVAE(_NVAE):
         warm_start: bool = False,
         checkpoint_dir: str | None = None,
         condition: _Condition = "none",
+        beta: float = 1.0,
+        kl_warmup: float | None = None,
         groups: tuple[int, ...] = (2, 2),
         width: int = 32,
         cells: int = 1,
         expansion: int = 3,
-        beta: float = 1.0,
-        kl_warmup: float | None = None,
         balanced: bool = True,
+        spectral_weight: float = 0.0,
+        spectral_start: float | None = None,
     ) -> None: ...
 
 class OutlierDetector(_OutlierDetector):

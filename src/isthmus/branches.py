@@ -8,7 +8,17 @@ from typing import Any
 BRANCHES: dict[str, tuple[str, ...]] = {
     "deterministic": ("ae", "stacked", "denoising", "contractive", "rae", "recurrent"),
     "sparse": ("sparse", "dictionary", "made", "masked"),
-    "variational": ("vae", "iwae", "betatc", "factorvae", "dipvae", "infovae", "hvae", "nvae"),
+    "variational": (
+        "vae",
+        "iwae",
+        "betatc",
+        "factorvae",
+        "dipvae",
+        "infovae",
+        "hvae",
+        "laddervae",
+        "nvae",
+    ),
     "matching": ("aae", "wae", "slicedwae", "vaegan"),
     "quantised": ("vqvae", "vqvae2", "hyperprior"),
     "grouping": ("clustering", "vade", "deepsvdd", "ladder", "semivae", "semiaae"),

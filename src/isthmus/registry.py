@@ -196,6 +196,7 @@ MEMBERS = Registry(
         "infovae": "isthmus.models.infovae:InfoVAE",
         "hvae": "isthmus.models.hvae:HamiltonianVAE",
         "iwae": "isthmus.models.iwae:IWAE",
+        "laddervae": "isthmus.models.laddervae:LadderVAE",
         "nvae": "isthmus.models.nvae:NVAE",
         "sparse": "isthmus.models.sparse:SparseAE",
         "denoising": "isthmus.models.denoising:DenoisingAE",

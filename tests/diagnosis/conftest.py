@@ -38,6 +38,7 @@ OWN: dict[str, dict[str, Any]] = {
     "hyperprior": {"latent_dim": None, "epochs": 30, "hidden": (8, 8)},
     "infovae": {"epochs": 50},
     "ladder": {"latent_dim": 4, "epochs": 40, "noise": 0.05, "denoising_weights": (1.0,)},
+    "laddervae": {"layers": 2, "width": 16, "epochs": 40},
     "made": {"latent_dim": 64, "hidden": ()},
     "nvae": {"groups": (1, 1), "width": 8, "epochs": 30},
     "recurrent": {"hidden": (32,), "epochs": 60},

@@ -16,6 +16,7 @@ from isthmus.data import Data, Part
 from isthmus.diagnosis import _codes
 from isthmus.diagnosis._examination import Examination
 from isthmus.training.history import History
+from tests.diagnosis.conftest import SETTINGS
 
 pytestmark = pytest.mark.filterwarnings("ignore::isthmus.errors.LearningWarning")
 
@@ -267,14 +268,32 @@ def test_examples_that_were_learnt_by_heart() -> None:
     assert said["learnt-by-heart"].value == pytest.approx(errors, rel=1e-3) and errors > 5
 
 
-def test_samples_that_are_training_examples(healthy: Callable[..., Any], spots: Data) -> None:
-    model = healthy("vae")
-    data = replace(spots, train=spots.train.take(slice(6)))
-    codes = model.transform(data.train.x)
-    model.fit_prior(data.train.x, prior=ist.priors.Mixture(components=6, random_state=0))
-    assert "samples-are-copies" not in found(model, data)
-    model._new_codes = lambda n, *_: torch.from_numpy(codes)[torch.arange(n) % 6]
-    assert found(model, data)["samples-are-copies"].value < 0.5
+def test_samples_that_are_training_examples(spots: Data) -> None:
+    """Eight examples, a code each, and a prior of eight Gaussians."""
+    data = replace(spots, train=spots.train.take(slice(8)))
+    model = ist.AE(**{**SETTINGS, "latent_dim": 8, "epochs": 300}).fit(data.train)
+    model.fit_prior(data.train, prior=ist.priors.Mixture(components=8, random_state=0))
+    finding = found(model, data)["samples-are-copies"]
+    samples = model.sample(200, random_state=1)
+    near, usual = (
+        np.median(
+            np.linalg.norm(x.reshape(len(x), 1, -1) - data.train.x.reshape(1, 8, -1), axis=2).min(1)
+        )
+        for x in (samples, data.test.x)
+    )
+    assert finding.value == pytest.approx(near / usual, abs=0.1) and finding.value < 0.5
+
+
+@pytest.mark.parametrize("name", ["clustering", "vade"])
+def test_clusters_of_which_one_holds_everything(
+    name: str, healthy: Callable[..., Any], spots: Data
+) -> None:
+    model = healthy(name)
+    bottleneck = model.module_.bottleneck
+    centres = bottleneck.centres if name == "clustering" else bottleneck.prior.mu
+    assert "one-cluster" not in found(model, spots)
+    centres.data[1:] += 1e4
+    assert found(model, spots)["one-cluster"].value == len({*model.predict(spots.test.x)}) == 1
 
 
 # --------------------------------------------------------------------------------------- scale

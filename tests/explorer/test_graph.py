@@ -14,7 +14,7 @@ from torch import nn
 
 import isthmus as ist
 from isthmus.explorer._front import script
-from isthmus.explorer._ladder import Redrawing
+from isthmus.explorer._groups import Redrawing
 from isthmus.explorer.graph import OPERATORS, Decoding, Encoding, traced
 from isthmus.registry import MEMBERS
 

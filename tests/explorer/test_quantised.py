@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import isthmus as ist
-from isthmus.explorer._ladder import Redrawing
+from isthmus.explorer._groups import Redrawing
 from isthmus.explorer._quantised import colours, oklab_to_hex, quantised_of
 from isthmus.explorer._shown import Shown
 

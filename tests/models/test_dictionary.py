@@ -280,3 +280,16 @@ def test_only_what_is_linear_can_be_folded_and_only_transcoders_predict() -> Non
     transcoder = trained("topk", n=50, epochs=1, inputs=10)
     with pytest.raises(ist.InputError, match=r"reads 10 columns: give \(n, 10\), or whole rows"):
         transcoder.transcode(planted(3)[0][:, :9])
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        ist.DictionaryAE(latent_dim=4, sparsity=ist.sparsities.TopK(k=9)),
+        ist.DictionaryAE(latent_dim=4, sparsity=ist.sparsities.BatchTopK(k=9)),
+        ist.SparseAE(latent_dim=4, sparsity="topk", k=9),
+    ],
+)
+def test_more_units_than_there_are_cannot_be_kept(member: Any) -> None:
+    with pytest.raises(ist.InputError, match="k=9 keeps more units than the 4 of the code"):
+        member.fit(np.eye(8, dtype=np.float32))

@@ -126,7 +126,7 @@ def test_a_ladder_that_is_not_asked_to_decode_says_so(digits: ist.data.Data, y: 
 
 
 def test_moments_in_use_are_those_of_the_training() -> None:
-    from isthmus.models._rungs import Normaliser
+    from isthmus.networks._batch_norm import Normaliser
 
     torch.manual_seed(0)
     normaliser, batches = Normaliser(3), [3 + 2 * torch.randn(500, 3) for _ in range(20)]

@@ -13,19 +13,19 @@ from torch.distributions import Normal, kl_divergence
 import isthmus as ist
 from isthmus.core.example import ExampleSpec
 from isthmus.divergences import gaussian_kl, kl_between
-from isthmus.models._hierarchy import HierarchicalBottleneck, balance
-from isthmus.models._ladder import LadderConfig
+from isthmus.models._hierarchy import balance
+from isthmus.models._towers import TowerBottleneck, TowerConfig
 from isthmus.models._variational import DiagonalGaussian
 from isthmus.networks import choose
 
-PLAN = LadderConfig(latent_dim=2, groups=(1, 2), width=8, cells=1, expansion=2)
+PLAN = TowerConfig(latent_dim=2, groups=(1, 2), width=8, cells=1, expansion=2)
 
 
 @pytest.fixture
-def hierarchy() -> HierarchicalBottleneck:
+def hierarchy() -> TowerBottleneck:
     """Two scales of 2 × 2 and 3 × 3, whose weights are large enough that every group matters."""
     torch.manual_seed(0)
-    return HierarchicalBottleneck((4, 3, 3), PLAN).eval()
+    return TowerBottleneck((4, 3, 3), PLAN).eval()
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_the_divergence_of_two_gaussians_is_that_of_torch() -> None:
 
 
 def test_groups_lie_from_coarse_to_fine_and_odd_sizes_round_up() -> None:
-    odd = HierarchicalBottleneck((4, 7, 5), replace(PLAN, groups=(1, 1, 2)))
+    odd = TowerBottleneck((4, 7, 5), replace(PLAN, groups=(1, 1, 2)))
     assert odd.shapes == [(2, 2, 2), (2, 4, 3), (2, 7, 5), (2, 7, 5)]
     assert odd.code_shape == (8 + 24 + 70 + 70,)
     state = odd(torch.randn(2, 4, 7, 5)).z
@@ -63,7 +63,7 @@ def test_groups_lie_from_coarse_to_fine_and_odd_sizes_round_up() -> None:
 
 
 def test_features_that_are_a_vector_are_one_place() -> None:
-    flat = HierarchicalBottleneck((6,), PLAN)
+    flat = TowerBottleneck((6,), PLAN)
     assert flat.shapes == [(2, 1, 1)] * 3
     assert flat(torch.randn(2, 6)).z.shape == (2, *flat.passed_shape) == (2, 8)
     assert {
@@ -72,7 +72,7 @@ def test_features_that_are_a_vector_are_one_place() -> None:
 
 
 def test_the_code_of_the_posterior_expands_to_its_own_state(
-    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+    hierarchy: TowerBottleneck, features: torch.Tensor
 ) -> None:
     with torch.no_grad():
         means = hierarchy(features, torch.zeros(1, *hierarchy.code_shape))
@@ -83,7 +83,7 @@ def test_the_code_of_the_posterior_expands_to_its_own_state(
 
 
 def test_the_first_group_has_a_standard_normal_prior(
-    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+    hierarchy: TowerBottleneck, features: torch.Tensor
 ) -> None:
     # 2 channels of 2 × 2
     mu, sigma, kl = (values[:, :8].detach() for values in hierarchy.posterior(features))
@@ -91,7 +91,7 @@ def test_the_first_group_has_a_standard_normal_prior(
 
 
 def test_the_rate_is_the_mean_of_the_log_ratio(
-    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+    hierarchy: TowerBottleneck, features: torch.Tensor
 ) -> None:
     noise = torch.randn(2000, 3, *hierarchy.code_shape, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
@@ -107,12 +107,12 @@ def test_the_rate_is_the_mean_of_the_log_ratio(
 
 
 def test_the_log_ratio_is_that_of_the_densities(
-    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+    hierarchy: TowerBottleneck, features: torch.Tensor
 ) -> None:
     noise = torch.randn(1, 3, *hierarchy.code_shape, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         _, log_ratio = hierarchy.draw(features, noise)
-        _, choices = hierarchy._follow(hierarchy._look(features), hierarchy._apart(noise[0]))
+        _, choices = hierarchy._follow(features, hierarchy._apart(noise[0]))
         expected = sum(_log_prob(c.prior, c.code) - _log_prob(c.posterior, c.code) for c in choices)
     torch.testing.assert_close(log_ratio[0], expected, rtol=1e-4, atol=1e-4)
 
@@ -122,9 +122,9 @@ def _log_prob(gaussian: tuple[torch.Tensor, torch.Tensor], code: torch.Tensor) -
 
 
 def test_the_warm_up_weighs_and_balances_and_then_neither(
-    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+    hierarchy: TowerBottleneck, features: torch.Tensor
 ) -> None:
-    warming = HierarchicalBottleneck((4, 3, 3), PLAN, beta=2.0, kl_warmup=10.0)
+    warming = TowerBottleneck((4, 3, 3), PLAN, beta=2.0, kl_warmup=10.0)
     warming.load_state_dict(hierarchy.state_dict())
     noise = torch.zeros(1, *hierarchy.code_shape)
     sizes = [math.prod(shape) for shape in hierarchy.shapes]
@@ -162,7 +162,7 @@ def test_balancing_weights_go_with_size_and_rate() -> None:
 
 @pytest.mark.parametrize("training", [False, True])
 def test_an_example_does_not_depend_on_its_batch(
-    hierarchy: HierarchicalBottleneck, features: torch.Tensor, training: bool
+    hierarchy: TowerBottleneck, features: torch.Tensor, training: bool
 ) -> None:
     noise = torch.randn(1, *hierarchy.code_shape, generator=torch.Generator().manual_seed(4))
     hierarchy.train(training)
@@ -181,7 +181,7 @@ def test_samples_at_temperature_zero_are_all_the_same(trained: ist.NVAE) -> None
     assert np.array_equal(lively, trained.sample(3, random_state=0))
 
 
-def test_sampled_codes_follow_the_learnt_prior(hierarchy: HierarchicalBottleneck) -> None:
+def test_sampled_codes_follow_the_learnt_prior(hierarchy: TowerBottleneck) -> None:
     """Told what was drawn, each group's prior finds the draws standard normal in its units."""
     torch.manual_seed(0)
     with torch.no_grad():
@@ -226,7 +226,7 @@ def test_a_fitted_prior_is_refused_and_so_is_no_group(trained: ist.NVAE, few: np
 
 
 def test_groups_that_carry_nothing_are_named(
-    hierarchy: HierarchicalBottleneck, features: torch.Tensor
+    hierarchy: TowerBottleneck, features: torch.Tensor
 ) -> None:
     posterior = hierarchy.posterior(features)
     assert hierarchy.diagnostics(posterior) == []

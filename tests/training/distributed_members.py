@@ -63,6 +63,10 @@ MEMBERS: dict[str, Any] = {
     "vqvae lfq": lambda: ist.VQVAE(**SHARED, quantizer=LFQ(bits=4)),
     "vqvae residual": lambda: ist.VQVAE(**SHARED, quantizer=ResidualVQ(8, depth=2)),
     "vqvae product": lambda: ist.VQVAE(**SHARED, quantizer=ProductVQ(8)),
+    # where normalisation undoes a bias, Adam makes steps of what is rounding
+    "laddervae": lambda: ist.LadderVAE(
+        **{**SHARED, "epochs": 1}, layers=2, width=8, optimizer="sgd"
+    ),
     "nvae": lambda: ist.NVAE(
         **{**SHARED, "epochs": 1}, width=8, groups=(1, 1), latent_dim=1, kl_warmup=2.0
     ),

@@ -37,6 +37,7 @@ MEMBERS = [
         "rae",
         "vqvae",
         "vqvae gradient",
+        "laddervae",
         "nvae",
         "stacked",
     ),

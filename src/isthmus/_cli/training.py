@@ -66,6 +66,14 @@ def trainer(member: str) -> Callable[..., None]:
                 help="a run to go on from, for --epochs more, with its settings unless given anew",
             ),
         ] = None,
+        preset: Annotated[
+            str | None,
+            typer.Option(
+                "--preset",
+                metavar="NAME",
+                help="the setting published for a data set, such as mnist; options count more",
+            ),
+        ] = None,
         data_dir: DataDir = None,
         label: Label = None,
         size: Size = None,
@@ -108,7 +116,8 @@ def trainer(member: str) -> Callable[..., None]:
         if patch is not None:
             given["patch"] = patch
         with _alone(out):
-            model = _untrained(member, earlier, {**values, "checkpoint_dir": str(out)})
+            given_fields = {**_preset(member, preset, earlier), **values}
+            model = _untrained(member, earlier, {**given_fields, "checkpoint_dir": str(out)})
             kind = model.default_kind or model.kind if model.kind == "auto" else model.kind
             given |= _cut(data, kind, window, stride)
             if log is not None:
@@ -131,6 +140,19 @@ def _alone(out: Path) -> Iterator[None]:
 
     with claimed(out, wait=0) if is_main() else nullcontext():
         yield
+
+
+def _preset(member: str, name: str | None, earlier: Path | None) -> Mapping[str, Any]:
+    """The fields of a published setting; none where nobody asked for one."""
+    if name is None:
+        return {}
+    if earlier is not None:
+        raise InputError(
+            f"--preset {name} sets what the run of --from {earlier} has already: leave one out."
+        )
+    MEMBERS[member].preset(name)  # refuses a name that it does not know
+    found: Mapping[str, Any] = MEMBERS[member].presets[name]
+    return found
 
 
 def _untrained(member: str, start: Path | None, values: dict[str, Any]) -> Any:

@@ -133,6 +133,9 @@ class Penalty(nn.Module, ABC):
     def forward(self, module: Autoencoder, seen: Batch) -> Loss:
         """The penalty for a batch: weighted in ``objective``, reported in ``terms``."""
 
+    def anneal(self, epoch: float) -> None:
+        """Set what changes in training; ``epoch`` counts finished epochs, with fractions."""
+
 
 LossFunction = Callable[["Autoencoder", Tensor, Batch, Tensor | None], Loss]
 """From a module, features, examples and noise to the cost of each example.
@@ -305,8 +308,10 @@ class Autoencoder(TrainableModule):
         return (Objective(own, self.loss), *adversaries)
 
     def anneal(self, epoch: float) -> None:
-        """Tell the bottleneck, and a loss that asks for it, how far training has come."""
+        """Tell bottleneck and penalty, and a loss that asks for it, how far training has come."""
         self.bottleneck.anneal(epoch)
+        if self.penalty is not None:
+            self.penalty.anneal(epoch)
         anneal = getattr(self.loss_function, "anneal", None)
         if anneal is not None:
             anneal(epoch)

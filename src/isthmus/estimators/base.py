@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from sklearn.base import clone
 
 from isthmus.core import fields
+from isthmus.errors import InputError, unknown
 from isthmus.estimators._earlier import Earlier
 from isthmus.estimators._glance import said_of
 from isthmus.estimators._training import TrainingMixin
@@ -25,8 +27,27 @@ class Estimator(TrainingMixin, ABC):
     1] is standardised, and comes back in its own units.
     """
 
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Published settings, by the name of the data set that they were published for."""
     judged_by: ClassVar[Literal["error", "density", "score", "distance"] | None] = None
     """What an outlier detector judges by where nobody says it; None goes by the kind of data."""
+
+    @classmethod
+    def preset(cls, name: str, **values: Any) -> Self:
+        """A member in the setting that was published for a data set, such as ``"mnist"``; fields
+        that are given beside it count more.
+
+        Raises:
+            InputError: for a name without a published setting, with those that have one.
+        """
+        if not cls.presets:
+            raise InputError(
+                f"preset={name!r}: no setting of {cls.__name__} was published that is kept here:"
+                " give the fields themselves."
+            )
+        if name not in cls.presets:
+            raise unknown("preset", name, cls.presets, cls.__name__)
+        return cls(**{**cls.presets[name], **values})
 
     def fit(
         self,

@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.data.datasets import Data, Part
 from isthmus.explorer._conditions import shown_condition
 from isthmus.explorer._directions import words_of
-from isthmus.explorer._ladder import ladder_of
+from isthmus.explorer._groups import hierarchy_of
 from isthmus.explorer._packing import packed_pixels, packed_reals
 from isthmus.explorer._quantised import quantised_of
 from isthmus.explorer._shown import Shown
@@ -41,7 +41,7 @@ def parts_of(one: Shown, known: Mapping[str, Any], data: Data, pictured: int) ->
         "changes": [each.change for each in found],
         "sphere": _is_sphere(one, one.codes()),
         "quantised": quantised,
-        "ladder": ladder_of(one.model.module_),
+        "groups": hierarchy_of(one.model.module_),
         "redrawing": one.all_graphs["redraw"].to_json() if "redraw" in one.networks else None,
         "training": None
         if quantised

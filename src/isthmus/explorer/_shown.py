@@ -17,7 +17,7 @@ from isthmus.core.memory import in_words
 from isthmus.data.datasets import Part
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError
-from isthmus.explorer._ladder import Redrawing, ladder_of
+from isthmus.explorer._groups import Redrawing, hierarchy_of
 from isthmus.explorer.graph import Decoding, Encoding, Graph, traced
 
 _LARGEST = 16 * 2**20  # bytes of weights in half precision that a page may carry
@@ -142,7 +142,7 @@ class Shown:
             "decode": LiveNetwork(self.decoding, (code, *condition)),
             "encode": LiveNetwork(self.encoding, (self.shape, *condition)),
         }
-        if ladder_of(self.encoding.module) is not None:
+        if hierarchy_of(self.encoding.module) is not None:
             module = Redrawing(self.encoding.module).eval()
             found["redraw"] = LiveNetwork(module, (code, code, code, *condition))
         return found

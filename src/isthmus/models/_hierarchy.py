@@ -1,10 +1,11 @@
-"""A hierarchy of Gaussian codes: a tower looks at the features, another makes them again."""
+"""A hierarchy of Gaussian codes: one pass looks at the features, another makes them again."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +17,13 @@ from isthmus.core.forward import Code
 from isthmus.core.randomness import drawing_nothing
 from isthmus.core.reductions import full
 from isthmus.divergences import kl_between
-from isthmus.models._ladder import Group, LadderConfig, bottom_up, scales, top_down
 from isthmus.models._variational import COLLAPSED, DiagonalGaussian, StochasticBottleneck
-from isthmus.networks._cells import top_down_cell
 
 Pick = Callable[[int, DiagonalGaussian, Tensor], Tensor]
-"""From the number of a group, its prior and the state ``(n, c, h, w)`` to the group's code
-``(n, latent_dim, h, w)``.
-"""
+"""From the number of a group, its prior and the state to the group's code, ``(n, *shape)``."""
+
+Propose = Callable[[DiagonalGaussian, Tensor], DiagonalGaussian]
+"""From the prior of a group and the state to its posterior, given an example."""
 
 
 class Hierarchical(NamedTuple):
@@ -43,7 +43,7 @@ class Hierarchical(NamedTuple):
 
 
 class GroupSample(NamedTuple):
-    """What happened at one group: each of ``(n, latent_dim, h, w)``."""
+    """What happened at one group: each of the shape of its code, ``(n, *shape)``."""
 
     prior: DiagonalGaussian
     posterior: DiagonalGaussian
@@ -54,73 +54,83 @@ class GroupSample(NamedTuple):
         """KL(posterior ‖ prior) of every value."""
         return kl_between(*self.posterior, *self.prior)
 
+    def log_ratio(self, noise: Tensor) -> Tensor:
+        """log p(z) − log q(z | x) of every value of a code that was drawn by ``noise``."""
+        prior, posterior = self.prior, self.posterior
+        distance = (self.code - prior.mu).square() * (-prior.log_var).exp()
+        return 0.5 * (noise.square() + posterior.log_var - prior.log_var - distance)
 
-class HierarchicalBottleneck(StochasticBottleneck):
+
+class LatentGroup(nn.Module, ABC):
+    """One group of the top-down pass: what is said of its code, and what the code changes.
+
+    ``forward`` makes the state that the next group starts from, of its own state and its code.
+    """
+
+    approach: nn.Module
+    """From the state that the group above left to the state of this one."""
+
+    @abstractmethod
+    def prior(self, state: Tensor) -> DiagonalGaussian:
+        """p of this group's code, given the state that the groups above it made."""
+
+
+class HierarchicalBottleneck(StochasticBottleneck, ABC):
     r"""Codes in L groups, each drawn given those above it; the decoder gets the last state.
 
     .. math:: p(z) = \prod_l \mathcal{N}(z_l; \mu_l(z_{<l}), \sigma_l(z_{<l})), \quad
-              q(z \mid x) = \prod_l \mathcal{N}(z_l; \mu_l + \Delta\mu_l(z_{<l}, x),
-              \sigma_l \cdot \Delta\sigma_l(z_{<l}, x))
+              q(z \mid x) = \prod_l q(z_l \mid z_{<l}, x)
 
-    Features ``(n, c, h, w)`` give states ``(n, width, h, w)``; those of a signal, ``(n, c, w)``,
-    are a grid of height 1, and a vector is a grid of one place, which gives ``(n, width)``. A code
-    is flat: the groups one after another, from the coarsest.
+    A code is flat: the groups one after another, from the coarsest. A subclass makes ``top_down``,
+    the groups, and ``finish``, from the last group's state to what is passed on.
 
     Args:
-        features: the shape of the features of one example.
-        plan: how it is laid out.
+        shapes: those of the groups' codes, from the coarsest.
+        passed: the shape of what the decoder gets.
         beta: weight of the rate.
         kl_warmup: epochs over which that weight grows from 0.
         balanced: whether the groups are balanced while it grows, see :func:`balance`.
     """
 
-    reads_condition = True
+    top_down: nn.ModuleList
+    finish: nn.Module
 
     def __init__(
         self,
-        features: Shape,
-        plan: LadderConfig,
+        shapes: Sequence[Shape],
+        passed: Shape,
         beta: float = 1.0,
         kl_warmup: float = 0.0,
-        balanced: bool = True,
+        balanced: bool = False,
     ) -> None:
         super().__init__()
-        channels, *sides = features
-        height, width = [1, 1, *sides][-2:]
-        self.grid = (channels, height, width)
-        floors = scales((height, width), plan)
-        self.shapes = [
-            (plan.latent_dim, *floor.size) for floor in floors[::-1] for _ in range(floor.groups)
-        ]
+        self.shapes, self._passed = list(shapes), passed
         self.code_shape = (sum(map(math.prod, self.shapes)),)
-        self._passed: Shape = (plan.width, *sides)
-        self.stem = nn.Conv2d(self.grid[0], plan.width, 1)
-        self.bottom_up = nn.ModuleList(bottom_up(floors, plan))
-        self.context: nn.Linear | None = None  # how a condition enters the top of the ladder
-        self.start = nn.Parameter(torch.zeros(floors[-1].channels, *floors[-1].size))
-        self.top_down = nn.ModuleList(top_down(floors, plan))
-        self.finish = top_down_cell(plan.width, floors[0].size, plan.expansion)
         self.beta, self.kl_warmup, self.balanced = beta, kl_warmup, balanced
         self.register_buffer("is_balancing", torch.tensor(False), persistent=False)
         self.is_balancing: Tensor
         self.register_buffer("weight", torch.tensor(beta), persistent=False)
         self.weight: Tensor
 
-    def add_condition(self, size: int) -> None:
-        channels = self.start.shape[0]
-        self.context = nn.Linear(size, channels, bias=False, device=self.start.device)
-        nn.init.zeros_(self.context.weight)  # at first, a condition changes no prior
+    @abstractmethod
+    def ascend(self, features: Tensor, noise: Sequence[Tensor], times: int) -> list[Propose]:
+        """How each group's posterior is made, of features ``(n, *features)``, coarsest first.
+
+        Every example counts so many ``times``, one after another: states are ``(times * n, …)``.
+        ``noise`` is that of each group, for those that are drawn on the way up.
+        """
+
+    @abstractmethod
+    def top(self, n: int, condition: Tensor | None) -> Tensor:
+        """The state above the first group, ``(n, …)``."""
 
     @property
     def passed_shape(self) -> Shape:
         return self._passed
 
     def posterior(self, features: Tensor, condition: Tensor | None = None) -> Hierarchical:
-        still = [
-            torch.zeros(1, *shape, device=features.device, dtype=features.dtype)
-            for shape in self.shapes
-        ]
-        _, choices = self._follow(self._look(features), still, condition)
+        still = [full(features).new_zeros(1, *shape) for shape in self.shapes]
+        _, choices = self._follow(features, still, condition)
         mu, log_var, kl = (
             torch.cat([values.flatten(1) for values in column], 1)
             for column in zip(
@@ -140,7 +150,8 @@ class HierarchicalBottleneck(StochasticBottleneck):
         They are drawn by torch's random state.
         """
         codes: list[Tensor] = []
-        noise = [torch.randn(n, *shape, device=self.start.device) for shape in self.shapes]
+        device = next(self.parameters()).device
+        noise = [torch.randn(n, *shape, device=device) for shape in self.shapes]
 
         def pick(number: int, prior: DiagonalGaussian, state: Tensor) -> Tensor:
             scale = temperature * (0.5 * prior.log_var).exp()
@@ -154,13 +165,13 @@ class HierarchicalBottleneck(StochasticBottleneck):
     def draw(
         self, features: Tensor, noise: Tensor, condition: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        seen = [
-            level.expand(len(noise), *level.shape).flatten(0, 1) for level in self._look(features)
-        ]
         parts = self._apart(noise.flatten(0, 1))
         every = None if condition is None else condition.repeat(len(noise), 1)
-        state, choices = self._follow(seen, parts, every)
-        ratios = [_log_ratio(choice, part) for choice, part in zip(choices, parts, strict=True)]
+        state, choices = self._follow(features, parts, every, times=len(noise))
+        ratios = [
+            choice.log_ratio(part).flatten(1).sum(1)
+            for choice, part in zip(choices, parts, strict=True)
+        ]
         return state, torch.stack(ratios).sum(0).view(noise.shape[:2])
 
     def forward(
@@ -168,8 +179,15 @@ class HierarchicalBottleneck(StochasticBottleneck):
     ) -> Code:
         if noise is None:
             noise = sharding.randn(len(features), *self.code_shape, like=full(features))
-        state, choices = self._follow(self._look(features), self._apart(noise), condition)
-        rates = torch.stack([choice.kl.flatten(1).sum(1) for choice in choices], 1)  # (n, groups)
+        parts = self._apart(noise)
+        state, choices = self._follow(features, parts, condition)
+        rates = torch.stack(
+            [
+                self._rate_of(choice, part).flatten(1).sum(1)
+                for choice, part in zip(choices, parts, strict=True)
+            ],
+            1,
+        )  # (n, groups)
         shares = torch.where(self.is_balancing, balance(rates, self.shapes), 1.0)
         return Code(state, self.weight * (rates @ shares), {"rate": rates.sum(1)})
 
@@ -198,48 +216,38 @@ class HierarchicalBottleneck(StochasticBottleneck):
             )
         ]
 
-    @property
-    def _groups(self) -> list[Group]:
-        return [group for group in self.top_down if isinstance(group, Group)]
-
-    def _look(self, features: Tensor) -> list[Tensor]:
-        """What the bottom_up tower shows to each group, from the coarsest."""
-        state, seen = self.stem(_contiguous(features.reshape(-1, *self.grid))), []
-        for step in self.bottom_up:
-            state = step(state)
-            seen.append(state)
-        return seen[::-1]
-
     def descend(self, n: int, pick: Pick, condition: Tensor | None = None) -> Tensor:
-        """The top_down tower's last state, ``(n, *passed_shape)``, with codes as picked."""
-        state = self.start.expand(n, *self.start.shape)
-        if self.context is not None and condition is not None:
-            state = state + self.context(condition)[..., None, None]
-        state = _contiguous(state)
-        for number, group in enumerate(self._groups):
+        """The top-down pass's last state, ``(n, *passed_shape)``, with codes as picked."""
+        state = self.top(n, condition)
+        for number, group in enumerate(cast("Iterable[LatentGroup]", self.top_down)):
             state = group.approach(state)
             state = group(state, pick(number, group.prior(state), state))
-        return self.finish(state).reshape(n, *self._passed)
+        return cast(Tensor, self.finish(state)).reshape(n, *self._passed)
+
+    def _rate_of(self, choice: GroupSample, noise: Tensor) -> Tensor:
+        """What the rate of a group is, given the codes above it, of every value."""
+        return choice.kl
 
     def _follow(
         self,
-        seen: Sequence[Tensor],
+        features: Tensor,
         noise: Sequence[Tensor],
         condition: Tensor | None = None,
+        times: int = 1,
     ) -> tuple[Tensor, list[GroupSample]]:
-        """The final state of the top_down tower with posterior codes, and what each group did."""
-        choices: list[GroupSample] = []
+        """The final state of the top-down pass with posterior codes, and what each group did."""
+        proposals, choices = self.ascend(features, noise, times), list[GroupSample]()
 
         def pick(number: int, prior: DiagonalGaussian, state: Tensor) -> Tensor:
-            posterior = self._groups[number].posterior(prior, state, seen[number])
+            posterior = proposals[number](prior, state)
             code = posterior.mu + (0.5 * posterior.log_var).exp() * noise[number]
             choices.append(GroupSample(prior, posterior, code))
             return code
 
-        return self.descend(seen[0].shape[0], pick, condition), choices
+        return self.descend(times * features.shape[0], pick, condition), choices
 
     def _apart(self, code: Tensor) -> list[Tensor]:
-        """A flat code ``(n, *code_shape)`` as one ``(n, latent_dim, h, w)`` a group."""
+        """A flat code ``(n, *code_shape)`` as one ``(n, *shape)`` a group."""
         sizes = [math.prod(shape) for shape in self.shapes]
         return [
             part.reshape(-1, *shape)
@@ -266,16 +274,8 @@ def balance(rates: Tensor, shapes: Sequence[Shape]) -> Tensor:
     return raw / raw.mean().clamp(min=torch.finfo(raw.dtype).tiny)
 
 
-def _contiguous(state: Tensor) -> Tensor:
-    """Channel beside channel in memory.
-
-    Convolutions of single channels then take a third of the time on a processor.
-    """
-    return state.contiguous(memory_format=torch.channels_last)
-
-
-def _log_ratio(choice: GroupSample, noise: Tensor) -> Tensor:
-    """log p(z) - log q(z | x) of a code ``q.mu + q.sigma * noise``, ``(n,)``."""
-    prior, posterior = choice.prior, choice.posterior
-    distance = (choice.code - prior.mu).square() * (-prior.log_var).exp()
-    return 0.5 * (noise.square() + posterior.log_var - prior.log_var - distance).flatten(1).sum(1)
+def repeated(states: Tensor, times: int) -> Tensor:
+    """States ``(n, …)`` so many times, one after another: ``(times * n, …)``."""
+    if times == 1:
+        return states
+    return states.expand(times, *states.shape).flatten(0, 1)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,87 +17,10 @@ from isthmus.core.example import Shape
 from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Loss
 from isthmus.models._few_labels import labelled_cost
+from isthmus.networks._batch_norm import Normalised, Normaliser, groups_of
 from isthmus.networks.base import activation
 
-_KEPT = 0.99  # of the running moments, at every step
-_LEAST = 1e-10  # beside a variance
-
-
-class Normalised(NamedTuple):
-    """Units of mean 0 and deviation 1, ``(n, m)``, and what was taken from them, each ``(m,)``, or
-    ``(n, m)`` where groups of examples were normalised apart.
-    """
-
-    z: Tensor
-    mean: Tensor
-    scale: Tensor
-
-
-class Normaliser(nn.Module):
-    """Units ``(n, m)`` by the moments of their batch; in use by those of the training.
-
-    The running moments forget nothing but what later batches outweigh: they are right from the
-    first step on. Where labelled examples stand beside others they are normalised apart: the few
-    come in every batch, and would be half of every moment. In use are the moments of the others.
-    """
-
-    def __init__(self, units: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(units))
-        self.register_buffer("square", torch.zeros(units))
-        self.register_buffer("known", torch.zeros(()))
-        self.mean: Tensor
-        self.square: Tensor
-        self.known: Tensor
-
-    def forward(
-        self, h: Tensor, groups: Tensor | None = None, *, is_counted: bool = True
-    ) -> Normalised:
-        """Units normalised.
-
-        Args:
-            h: the units.
-            groups: the group of each example, :func:`groups_of`; None: all are of one.
-            is_counted: whether their moments are those of use.
-        """
-        if not self.training:
-            share = self.known.clamp(min=_LEAST)
-            mean, square = self.mean / share, self.square / share
-            variance = (square - mean.square()).clamp(min=0) + (1 - self.known.sign())
-            return _normalised(h - mean, mean, variance)
-        if groups is None:
-            mean = sharding.batch_mean(h)
-            variance = sharding.batch_mean((h - mean).square())
-            if is_counted:
-                self._count(mean.detach(), variance.detach())
-            return _normalised(h - mean, mean, variance)
-        sizes = sharding.all_sum(groups.sum(0)).clamp(min=1)[:, None]
-        means = sharding.all_sum(groups.T @ h) / sizes  # (2, m)
-        centred = h - groups @ means
-        variances = sharding.all_sum(groups.T @ centred.square()) / sizes
-        if is_counted:
-            self._count(means[0].detach(), variances[0].detach())
-        return _normalised(centred, groups @ means, groups @ variances)
-
-    def _count(self, mean: Tensor, variance: Tensor) -> None:
-        for kept, new in (
-            (self.mean, mean),
-            (self.square, variance + mean.square()),
-            (self.known, torch.ones_like(self.known)),
-        ):
-            kept.mul_(_KEPT).add_(new, alpha=1 - _KEPT)
-
-
-def _normalised(centred: Tensor, mean: Tensor, variance: Tensor) -> Normalised:
-    """Units whose mean was taken from them, by their variance."""
-    scale = (variance + _LEAST).sqrt()
-    return Normalised(centred / scale, mean, scale)
-
-
-def groups_of(label: Tensor) -> Tensor:
-    """Which examples have no label, and which have one, ``(n, 2)``, by labels ``(n, classes)``."""
-    known = label.sum(1, keepdim=True)  # 1 or 0
-    return torch.cat([1 - known, known], 1)
+_LEAST = 1e-10  # of a share that is divided by
 
 
 class Combinator(nn.Module):

@@ -140,7 +140,7 @@ class Draws(NamedTuple):
         return self.log_ratio - self.nll
 
 
-def drawn(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> Draws:
+def draws_of(module: Autoencoder, features: Any, batch: Batch, noise: Tensor) -> Draws:
     """Draws of the codes of examples, made with noise ``(s, n, *code_shape)``."""
     assert isinstance(module.bottleneck, StochasticBottleneck)
     # (s * n, *passed_shape), (s, n)
@@ -175,7 +175,7 @@ def _portions(
             if common is None
             else common[start : start + count].expand(count, *shape)
         )
-        yield drawn(module, features, batch, noise)
+        yield draws_of(module, features, batch, noise)
 
 
 def _noise(*shape: int, like: Tensor) -> Tensor:

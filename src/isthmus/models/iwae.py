@@ -17,7 +17,7 @@ from isthmus.core.reductions import full
 from isthmus.errors import InputError
 from isthmus.models._latent import LatentBottleneck, LatentParts
 from isthmus.models._rate import RateSchedule
-from isthmus.models._variational import GaussianBottleneck, StochasticBottleneck, drawn
+from isthmus.models._variational import GaussianBottleneck, StochasticBottleneck, draws_of
 
 _REMEDY = "take fewer samples, a smaller learning_rate, or a VAE, whose rate can be warmed up"
 
@@ -145,7 +145,7 @@ class ImportanceWeightedLoss:
             if noise is None
             else noise[None]
         )
-        made = drawn(module, features, batch, draws.expand(-1, *shape))
+        made = draws_of(module, features, batch, draws.expand(-1, *shape))
         rate = code.rate(features)
         if rate is None:
             rate = -made.log_ratio.mean(0)

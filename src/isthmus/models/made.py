@@ -161,7 +161,7 @@ class MADE(Estimator):
             for ordering in chosen.unique().tolist():
                 places = orderings.places[ordering].view(spec.shape).to(x.device)
                 rows = (chosen == ordering).to(x.device)
-                x[rows] = drawn(module, x[rows], places, ordering)
+                x[rows] = drawn_in_order(module, x[rows], places, ordering)
         return self._given_back(x.cpu().numpy(), is_bounded=spec.columns is not None)
 
     def _rows_with(
@@ -227,7 +227,7 @@ def under(module: Autoencoder, batch: Batch, ordering: int | Tensor) -> Tensor:
     return module.likelihood.nll(parameters, batch.x, batch.mask)
 
 
-def drawn(module: Autoencoder, blank: Tensor, places: Tensor, ordering: int) -> Tensor:
+def drawn_in_order(module: Autoencoder, blank: Tensor, places: Tensor, ordering: int) -> Tensor:
     """Examples drawn place by place, ``(n, *shape)``.
 
     Args:

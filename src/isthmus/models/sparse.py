@@ -15,7 +15,7 @@ from isthmus.core.fields import field
 from isthmus.core.forward import Code, Point
 from isthmus.divergences import bernoulli_kl
 from isthmus.estimators.base import Estimator
-from isthmus.sparsities.base import keep_largest
+from isthmus.sparsities.base import keep_largest, require_fewer
 
 _ASLEEP = 0.1  # of the target under kl: a unit that never rises above it is dead
 
@@ -91,9 +91,11 @@ class Sparse(Bottleneck):
         renewed_until: int,
     ) -> None:
         super().__init__()
+        if kind == "topk":
+            require_fewer(k, latent_dim)
         self.code_shape = (latent_dim,)
         self.flatten, self.linear = nn.Flatten(), nn.Linear(math.prod(features), latent_dim)
-        self.kind, self.weight, self.target, self.k = kind, weight, target, min(k, latent_dim)
+        self.kind, self.weight, self.target, self.k = kind, weight, target, k
         self.renewed_until = renewed_until
         self.register_buffer("fired", torch.zeros(latent_dim))
         self.register_buffer("epochs", torch.zeros(()))

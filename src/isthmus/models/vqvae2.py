@@ -141,7 +141,7 @@ class Rung(NamedTuple):
     flat: nn.Module
 
 
-class LadderBottleneck(QuantizedBottleneck):
+class MultiscaleBottleneck(QuantizedBottleneck):
     """The way through levels of grids; what leads between them depends on what features look like.
 
     Args:
@@ -193,7 +193,7 @@ class LadderBottleneck(QuantizedBottleneck):
         return joined
 
 
-class GridBottleneck(LadderBottleneck):
+class GridBottleneck(MultiscaleBottleneck):
     """Grids: ``features: (n, channels, h, w)``, of signals ``(n, channels, places)``.
 
     A coarser level has ``ratio`` times fewer places along each side, rounded up.
@@ -252,7 +252,7 @@ def _grid_rung(features: Shape, dim: int, ratio: int, nonlinearity: str, *, is_f
     return Rung(down, hint, convolution(2 * channels, dim, 1), lift, nn.Identity())
 
 
-class TokenBottleneck(LadderBottleneck):
+class TokenBottleneck(MultiscaleBottleneck):
     """Rows of ``tokens`` vectors, and ``ratio`` times fewer at each coarser level, from features
     of any shape.
     """

@@ -33,6 +33,25 @@ def diagonal_gaussian(projected: Tensor) -> DiagonalGaussian:
     return DiagonalGaussian(mu, log_var.clamp(_LEAST, _GREATEST))
 
 
+def precision_weighted(one: DiagonalGaussian, other: DiagonalGaussian) -> DiagonalGaussian:
+    r"""The normalised product of two Gaussians, in which each counts by its precision.
+
+    .. math:: \frac{1}{\sigma^2} = \frac{1}{\sigma_1^2} + \frac{1}{\sigma_2^2}, \quad
+              \mu = \sigma^2 \left( \frac{\mu_1}{\sigma_1^2} + \frac{\mu_2}{\sigma_2^2} \right)
+
+    >>> import torch
+    >>> narrow = DiagonalGaussian(torch.tensor(1.0), torch.tensor(0.25).log())
+    >>> wide = DiagonalGaussian(torch.tensor(0.0), torch.tensor(1.0).log())
+    >>> product = precision_weighted(narrow, wide)
+    >>> round(product.mu.item(), 4), round(product.log_var.exp().item(), 4)
+    (0.8, 0.2)
+    """
+    excess = one.log_var - other.log_var
+    # the variance is σ₁² / (1 + σ₁² / σ₂²), and the share of the first is σ² / σ₁²
+    log_var = one.log_var - nn.functional.softplus(excess)
+    return DiagonalGaussian(other.mu + (one.mu - other.mu) * torch.sigmoid(-excess), log_var)
+
+
 class DiagonalPosterior(Posterior):
     r"""A Gaussian with a diagonal covariance, :math:`z = \mu + \sigma \odot \varepsilon`.
 

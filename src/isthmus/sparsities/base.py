@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from isthmus.core.parts import SlotPart
+from isthmus.errors import InputError
 
 
 class SparseUnits(NamedTuple):
@@ -63,6 +64,19 @@ class SparsityPart(SlotPart, ABC):
     @abstractmethod
     def _module(self, units: int) -> Sparsity:
         """What :meth:`build` gives, from fields that were checked."""
+
+
+def require_fewer(k: int, units: int) -> None:
+    """Refuse to keep more units than there are.
+
+    Raises:
+        InputError: where k is above the number of units.
+    """
+    if k > units:
+        raise InputError(
+            f"k={k} keeps more units than the {units} of the code, so that nothing would be sparse:"
+            " give a smaller k, or a larger latent_dim."
+        )
 
 
 def keep_largest(z: Tensor, k: int) -> Tensor:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from isthmus.core import sharding
 from isthmus.core.fields import field
-from isthmus.sparsities.base import SparseUnits, Sparsity, SparsityPart, keep_largest
+from isthmus.sparsities.base import SparseUnits, Sparsity, SparsityPart, keep_largest, require_fewer
 
+_SHARE = 16  # units for each that is kept, where nothing is said
 _REMEMBERED = 20  # batches that the threshold for single examples is a mean of
 
 
@@ -21,6 +22,9 @@ class TopK(SparsityPart):
     .. math:: z = \mathrm{TopK}_k\big(\max(0, W x + b)\big)
 
     Nothing is charged: k is the number of active units.
+
+    Raises:
+        InputError: for a k above the number of units.
 
     References:
         A. Makhzani and B. Frey, k-sparse autoencoders, ICLR 2014. L. Gao et al., Scaling and
@@ -33,10 +37,10 @@ class TopK(SparsityPart):
         [[3.0, 0.0, 0.0, 2.0]]
     """
 
-    k: int = field(16, "units that an example uses", low=1)
+    k: int | None = field(None, "units that an example uses; none: a sixteenth of them", low=1)
 
     def _module(self, units: int) -> LargestUnits:
-        return LargestUnits(min(self.k, units))
+        return LargestUnits(_kept(self.k, units))
 
 
 class LargestUnits(Sparsity):
@@ -60,6 +64,9 @@ class BatchTopK(SparsityPart):
     example stands for itself: the threshold is then a mean of :math:`\tau_B` that forgets all
     but some twenty batches of training.
 
+    Raises:
+        InputError: for a k above the number of units.
+
     Reference:
         B. Bussmann, P. Leask and N. Nanda, BatchTopK sparse autoencoders, 2024.
 
@@ -70,10 +77,12 @@ class BatchTopK(SparsityPart):
         [[3.0, 2.0, 0.0], [0.0, 0.0, 0.0]]
     """
 
-    k: int = field(16, "units that an example uses on average", low=1)
+    k: int | None = field(
+        None, "units that an example uses on average; none: a sixteenth of them", low=1
+    )
 
     def _module(self, units: int) -> LargestOfBatch:
-        return LargestOfBatch(min(self.k, units))
+        return LargestOfBatch(_kept(self.k, units))
 
 
 class LargestOfBatch(Sparsity):
@@ -100,3 +109,11 @@ class LargestOfBatch(Sparsity):
         self.batches.add_(1).clamp_(max=_REMEMBERED)
         self.threshold += (least - self.threshold) / self.batches
         return SparseUnits(z * (z >= least))
+
+
+def _kept(k: int | None, units: int) -> int:
+    """How many units are kept, as a field says."""
+    if k is None:
+        return max(1, units // _SHARE)
+    require_fewer(k, units)
+    return k

@@ -10,10 +10,10 @@ const NEIGHBOURS = 20; // examples with nearly the same coarse code, whose fine 
 export const redraw = {
   title: "coarse and fine",
 
-  accepts: ({ model }) => Boolean(model.ladder) || (model.quantised && coarseOf(model.quantised) > 0),
+  accepts: ({ model }) => Boolean(model.groups) || (model.quantised && coarseOf(model.quantised) > 0),
 
   build(column, box) {
-    const source = column.model.ladder ? new LadderDraws(column.model) : new GridDraws(column.model);
+    const source = column.model.groups ? new GroupDraws(column.model) : new GridDraws(column.model);
     element("p", "explorer-note", box).textContent = source.note;
     const controls = element("div", "explorer-redraw", box);
     let kept = source.groups > 2 ? Math.ceil(source.groups / 2) : 1;
@@ -66,10 +66,10 @@ function addKept(parent, source, value, act) {
 }
 
 /** A deep hierarchy of Gaussians, whose finer groups are drawn from the prior that it has learnt. */
-class LadderDraws {
+class GroupDraws {
   constructor(model) {
     this.model = model;
-    this.sizes = model.ladder.sizes;
+    this.sizes = model.groups.sizes;
     this.groups = this.sizes.length;
     this.size = model.size;
     this.note =

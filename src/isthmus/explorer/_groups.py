@@ -46,7 +46,7 @@ class Redrawing(nn.Module):
         return torch.cat([part.flatten(1) for part in found], 1)
 
 
-def ladder_of(module: Autoencoder) -> dict[str, Any] | None:
+def hierarchy_of(module: Autoencoder) -> dict[str, Any] | None:
     """The sizes of the groups of a hierarchical member, coarsest first; None for other members."""
     bottleneck = module.bottleneck
     if not isinstance(bottleneck, HierarchicalBottleneck):
