@@ -48,6 +48,7 @@ OWN: dict[str, dict[str, Any]] = {
     "stacked": {"pretrain_epochs": 10},
     "vade": {"n_clusters": 4},
     "vaegan": {"epochs": 40},
+    "masked": {"hidden": (24, 24), "network": "vit", "latent_dim": None, "epochs": 40},
     "vqvae": {
         "network": "mlp",
         "latent_dim": 4,
