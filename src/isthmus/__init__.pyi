@@ -1254,8 +1254,8 @@ class MaskedAE(_MaskedAE):
     """Masked autoencoder (MAE): most patches are hidden, and predicted from the few that are not.
 
     Args:
-        latent_dim: size of the code; none: the channels of the last block, for a table half as
-            many as it has columns, at most 16.
+        latent_dim: size of the code; none: the channels of the last block, for a table at most
+            16.
         network: kind of network; one that cuts examples into patches.
         activation: nonlinearity in the blocks.
         mask_ratio: share of the patches that is hidden, at least one and not all.

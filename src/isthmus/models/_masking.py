@@ -70,6 +70,10 @@ class MaskedModule(Autoencoder):
         assert isinstance(self.encoder, PatchEncoder)
         return self.encoder.patches
 
+    def seen(self, batch: Batch) -> Batch:
+        seen = super().seen(batch)
+        return seen if seen.mask is None else seen._replace(x=seen.x.where(seen.mask, 0.0))
+
     def loss(self, batch: Batch, noise: Tensor | None = None) -> Loss:
         return self.masked_loss(batch, self.drawn(batch))
 

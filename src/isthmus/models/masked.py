@@ -81,8 +81,7 @@ class MaskedAE(Estimator):
 
     latent_dim: int | None = field(
         None,
-        "size of the code; none: the channels of the last block, for a table half as many as it"
-        " has columns, at most 16",
+        "size of the code; none: the channels of the last block, for a table at most 16",
         low=1,
     )
     network: str | Network = slot(
