@@ -24,6 +24,7 @@ SETTINGS: dict[str, Any] = {
 }
 OWN: dict[str, dict[str, Any]] = {
     "betatc": {"beta": 1.5},
+    "biva": {"groups": (1, 1), "width": 8, "epochs": 30},
     "clustering": {"n_clusters": 4, "pretrain_epochs": 60, "epochs": 10},
     "contractive": {"epochs": 60},
     "deepsvdd": {"latent_dim": 4, "epochs": 20, "pretrain_epochs": 40},
