@@ -11,6 +11,7 @@ from isthmus.core import sharding
 from isthmus.core.fields import field
 from isthmus.sparsities.base import SparseUnits, Sparsity, SparsityPart, keep_largest, require_fewer
 
+_SHARE = 16  # units for each that is kept, where nothing is said
 _REMEMBERED = 20  # batches that the threshold for single examples is a mean of
 
 
@@ -36,11 +37,10 @@ class TopK(SparsityPart):
         [[3.0, 0.0, 0.0, 2.0]]
     """
 
-    k: int = field(16, "units that an example uses", low=1)
+    k: int | None = field(None, "units that an example uses; none: a sixteenth of them", low=1)
 
     def _module(self, units: int) -> LargestUnits:
-        require_fewer(self.k, units)
-        return LargestUnits(self.k)
+        return LargestUnits(_kept(self.k, units))
 
 
 class LargestUnits(Sparsity):
@@ -77,11 +77,12 @@ class BatchTopK(SparsityPart):
         [[3.0, 2.0, 0.0], [0.0, 0.0, 0.0]]
     """
 
-    k: int = field(16, "units that an example uses on average", low=1)
+    k: int | None = field(
+        None, "units that an example uses on average; none: a sixteenth of them", low=1
+    )
 
     def _module(self, units: int) -> LargestOfBatch:
-        require_fewer(self.k, units)
-        return LargestOfBatch(self.k)
+        return LargestOfBatch(_kept(self.k, units))
 
 
 class LargestOfBatch(Sparsity):
@@ -108,3 +109,11 @@ class LargestOfBatch(Sparsity):
         self.batches.add_(1).clamp_(max=_REMEMBERED)
         self.threshold += (least - self.threshold) / self.batches
         return SparseUnits(z * (z >= least))
+
+
+def _kept(k: int | None, units: int) -> int:
+    """How many units are kept, as a field says."""
+    if k is None:
+        return max(1, units // _SHARE)
+    require_fewer(k, units)
+    return k
