@@ -103,15 +103,15 @@ def test_what_is_drawn_below_is_known_above(
 ) -> None:
     """The fine bottom-up code moves the coarse posterior; the fine top-down code does not."""
 
-    def coarse(place: int) -> torch.Tensor:
+    def coarse(*places: int) -> torch.Tensor:
         noise = torch.zeros(1, *biva.code_shape)
-        noise[0, place] = 3.0
+        noise[0, list(places)] = 3.0
         _, choices = biva._follow(features, biva._apart(noise))
         return choices[0].posterior.mu
 
     finest = 8 + 36  # where the code of the finest group begins: 2 channels up, 2 down, of 3 × 3
     with torch.no_grad():
-        still = coarse(len(torch.zeros(biva.code_shape)) - 1)
+        still = coarse()
         torch.testing.assert_close(coarse(finest + 20), still)
         assert not torch.allclose(coarse(finest), still, atol=1e-4)
 
