@@ -27,11 +27,11 @@ BRANCHES: dict[str, tuple[str, ...]] = {
 """The names of each branch's members, the plainest first."""
 
 
-def spread(members: Sequence[Any]) -> list[Any]:
+def members_of(members: Sequence[Any]) -> list[Any]:
     """Members, in which the name of a branch stands for all of it.
 
     Example:
-        >>> spread(["ae", "matching"])
+        >>> members_of(["ae", "matching"])
         ['ae', 'aae', 'wae', 'slicedwae', 'vaegan']
     """
     return [

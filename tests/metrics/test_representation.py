@@ -10,19 +10,21 @@ import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from isthmus.metrics import representation
-from isthmus.metrics.representation import Labelled
+from isthmus.metrics.representation import LabelledCodes
 
 
 @pytest.fixture
-def separable() -> tuple[Labelled, Labelled]:
+def separable() -> tuple[LabelledCodes, LabelledCodes]:
     """Three far groups in the plane, twice."""
     random, y = np.random.default_rng(0), np.arange(90) % 3
     centres = np.array([[0.0, 0.0], [100.0, 0.0], [0.0, 100.0]])
-    train, test = (Labelled(centres[y] + random.normal(size=(90, 2)), y) for _ in range(2))
+    train, test = (LabelledCodes(centres[y] + random.normal(size=(90, 2)), y) for _ in range(2))
     return train, test
 
 
-def test_separable_codes_are_read_without_mistake(separable: tuple[Labelled, Labelled]) -> None:
+def test_separable_codes_are_read_without_mistake(
+    separable: tuple[LabelledCodes, LabelledCodes],
+) -> None:
     for measure in (representation.linear_probe, representation.knn5, representation.kmeans_nmi):
         found = measure(*separable)
         assert (found.value, found.better) == (pytest.approx(1.0), "higher")
@@ -30,18 +32,18 @@ def test_separable_codes_are_read_without_mistake(separable: tuple[Labelled, Lab
 
 
 def test_an_accuracy_has_the_standard_error_of_a_share(
-    separable: tuple[Labelled, Labelled],
+    separable: tuple[LabelledCodes, LabelledCodes],
 ) -> None:
     train, test = separable
     y = test.y.copy()
     y[:30] = 3  # a class that no classifier has seen: a third is wrong
-    measure = representation.knn5(train, Labelled(test.z, y))
+    measure = representation.knn5(train, LabelledCodes(test.z, y))
     assert measure.value == pytest.approx(2 / 3)
     assert measure.error == pytest.approx(np.sqrt(2 / 9 / 89))
 
 
 def test_codes_that_are_all_the_same_tell_nothing_and_warn_of_nothing() -> None:
-    same = Labelled(np.zeros((40, 2)), np.arange(40) % 4)
+    same = LabelledCodes(np.zeros((40, 2)), np.arange(40) % 4)
     assert representation.linear_probe(same, same).value == 0.25
     assert representation.kmeans_nmi(same, same).value == 0.0
 
@@ -52,7 +54,7 @@ def test_a_probe_that_cannot_settle_does_not_warn() -> None:
     assert (
         0
         <= representation.linear_probe(
-            Labelled(z, np.arange(200) % 10), Labelled(z, np.arange(200) % 10)
+            LabelledCodes(z, np.arange(200) % 10), LabelledCodes(z, np.arange(200) % 10)
         ).value
         <= 1
     )

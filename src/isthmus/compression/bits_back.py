@@ -22,7 +22,7 @@ STEP = 2.0**-7
 _BATCH = 64  # examples that are coded at once, at most
 _SEED_WORDS = 2**14  # of the bits that the first codes are drawn with; what is unused is dropped
 
-Posterior: TypeAlias = Callable[[np.ndarray, slice], tuple[np.ndarray, np.ndarray]]
+GaussianOf: TypeAlias = Callable[[np.ndarray, slice], tuple[np.ndarray, np.ndarray]]
 """From values ``(b, m)`` of some rows to μ and log σ² of their codes, float64, ``(b, d)``."""
 
 Parameters: TypeAlias = Callable[[np.ndarray, slice], Tensor]
@@ -51,7 +51,7 @@ class BitsBack:
     """
 
     def __init__(
-        self, posterior: Posterior, parameters: Parameters, values: ValueCoder, dimensions: int
+        self, posterior: GaussianOf, parameters: Parameters, values: ValueCoder, dimensions: int
     ) -> None:
         self.posterior, self.parameters = posterior, parameters
         self.values, self.dimensions = values, dimensions

@@ -14,7 +14,7 @@ import numpy as np
 
 from isthmus.core.memory import require, say_if_large
 from isthmus.core.wording import listed
-from isthmus.data._sources.folders import SOUND_FILES, labels_of
+from isthmus.data._sources.folders import SOUND_FILES, labels_of_files
 from isthmus.data._sources.images import say_unread
 from isthmus.data._sources.lazy_sounds import SoundWindows
 from isthmus.data._sources.sounds import Clip, Clips, looked_at_sounds
@@ -204,7 +204,7 @@ def _parts(found: Clips, test_fraction: float, length: int) -> list[tuple[Clip, 
     clips = found.clips
     if len(clips) == 1:
         return _stretches(clips[0], test_fraction, length)
-    y, classes = labels_of([clip.file for clip in clips])
+    y, classes = labels_of_files([clip.file for clip in clips])
     rows = Rows(np.empty((len(clips), 1)), y, classes, train_rows=found.train)
     order = np.arange(len(clips))
     chosen = [np.sort(order[rows]) for rows in selections(rows, test_fraction)]
@@ -266,7 +266,7 @@ def _sounds(
 
 def _labelled(sounds: Sounds, found: Clips) -> Sounds:
     """Windows with the classes of their files, ``(n,)`` indices into their names."""
-    y, classes = labels_of([clip.file for clip in found.clips])
+    y, classes = labels_of_files([clip.file for clip in found.clips])
     if y is None:
         return sounds
     labels = {clip.file.name: label for clip, label in zip(found.clips, y, strict=True)}

@@ -133,7 +133,7 @@ def _worse(gain: float) -> str:
     return "no worse" if gain < 0.005 else f"only {gain:.0%} worse"
 
 
-def rate(seen: Examination) -> Findings:
+def rate_of_codes(seen: Examination) -> Findings:
     """Whether drawn codes keep too little of their examples, or more than noise can hide."""
     bottleneck = seen.bottleneck
     if not bottleneck.is_random or bottleneck.levels or "rate" not in seen.terms:

@@ -28,7 +28,7 @@ _CHECKS: dict[str, Callable[[Examination], Findings]] = {
     "use of the units": _codes.units,
     "what codes tell": _codes.ignored_input,
     "what the decoder reads": _codes.ignored_code,
-    "rate": _codes.rate,
+    "rate": _codes.rate_of_codes,
     "codes beside the prior": _codes.prior,
     "better than the mean": _outputs.mean_of_the_data,
     "better than PCA": _outputs.linear_map,

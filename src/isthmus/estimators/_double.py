@@ -42,7 +42,7 @@ def in_float64(module: Module) -> Module:
     return double
 
 
-def evaluating(module: Module) -> Module:
+def in_evaluation(module: Module) -> Module:
     """The module in evaluation mode; one that is in it already is left as it is, which is faster"""
     return module.eval() if any(part.training for part in module.modules()) else module
 

@@ -29,7 +29,7 @@ from isthmus.data.few_labels import Labelled, labels_of
 from isthmus.data.incoming import incoming
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
-from isthmus.estimators._double import evaluating, in_float64
+from isthmus.estimators._double import in_evaluation, in_float64
 from isthmus.estimators._results import collected, require_finite
 from isthmus.estimators.base import Estimator
 from isthmus.estimators.precision import dtype_of, like
@@ -192,7 +192,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         module: SoftmaxOnCode = self.module_
         batches = self.member_._batches(X)
         is_exact = batches.dtype == torch.float64
-        module = in_float64(module) if is_exact else evaluating(module)
+        module = in_float64(module) if is_exact else in_evaluation(module)
         with torch.inference_mode(), multiplying():
             computed = ((compute(module, batch),) for batch in batches.chunks())
             found = collected(computed, len(batches))[0]

@@ -33,7 +33,7 @@ from isthmus.data.sounds import Sounds
 from isthmus.data.stores import Store, inference_rows
 from isthmus.data.streams import Stream
 from isthmus.errors import InputError, InputTypeError
-from isthmus.estimators._double import evaluating, in_float64
+from isthmus.estimators._double import in_evaluation, in_float64
 from isthmus.estimators._results import collected, require_finite
 from isthmus.estimators.precision import dtype_of, like, outside, precision_for
 from isthmus.estimators.settings import Settings
@@ -338,7 +338,7 @@ class InferenceMixin(Settings):
         self._fitted()
         prepare_thread()
         is_exact = floating == torch.float64
-        module = in_float64(self.module_) if is_exact else evaluating(self.module_)
+        module = in_float64(self.module_) if is_exact else in_evaluation(self.module_)
         draws = may_draw(module, charged=charged) and not are_own()
         with torch.inference_mode(), own_draws(0) if draws else nullcontext(), multiplying():
             yield module

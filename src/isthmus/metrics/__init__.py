@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from isthmus.metrics._evaluation import Model, evaluate
 from isthmus.metrics._measure import Measure
-from isthmus.metrics.dictionaries import Features, features
+from isthmus.metrics.dictionaries import FeatureTable, features
 from isthmus.metrics.recovery import cross_entropy_recovered
 from isthmus.metrics.tables import TableQuality, table_quality
 
 __all__ = [
-    "Features",
+    "FeatureTable",
     "Measure",
     "Model",
     "TableQuality",

@@ -25,7 +25,7 @@ from isthmus.metrics import (
     sound,
 )
 from isthmus.metrics._measure import Measure, Measures
-from isthmus.metrics.representation import Labelled
+from isthmus.metrics.representation import LabelledCodes
 from isthmus.training.settings import require_seed
 
 _TRAINING_CODES, _TEST_POINTS = 10_000, 2_000
@@ -246,9 +246,9 @@ def _distribution(model: Any, x: Any, part: Part) -> tuple[np.ndarray, np.ndarra
     return mu, np.zeros_like(mu)
 
 
-def _labelled(model: Any, data: Data, part: Part) -> Labelled:
+def _labelled(model: Any, data: Data, part: Part) -> LabelledCodes:
     assert part.y is not None
-    return Labelled(
+    return LabelledCodes(
         _flat(model.transform(named_for(model, part.x, data), **known_of(model, part))), part.y
     )
 

@@ -18,7 +18,7 @@ BINS = 20
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureTable:
     """The units of a code over some examples.
 
     Attributes:
@@ -56,7 +56,7 @@ class Features:
         return order[self.frequency[order] > share]
 
 
-def features(model: FittedEstimator, X: Any, *, count: int = 8) -> Features:
+def features(model: FittedEstimator, X: Any, *, count: int = 8) -> FeatureTable:
     """Look at the units of a member's code over examples, which may be a stream.
 
     A unit is used where it is above 0, so the code must not be below: a ``DictionaryAE``, a
@@ -80,7 +80,7 @@ def features(model: FittedEstimator, X: Any, *, count: int = 8) -> Features:
         rows = np.broadcast_to(np.arange(start, start + len(z)), (units, len(z)))
         strongest, top = _largest(np.hstack([strongest, z.T]), np.hstack([top, rows]), count)
     nearest, similarity = _neighbours(directions)
-    return Features(
+    return FeatureTable(
         frequency=fired / len(X),
         mean=total / np.maximum(fired, 1),
         top=top,

@@ -25,14 +25,14 @@ _SHARE = "share, 0 to 1"
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledCodes:
     """Codes ``z: (n, latent_dim)`` and their classes ``y: (n,)``."""
 
     z: np.ndarray
     y: np.ndarray
 
 
-def linear_probe(train: Labelled, test: Labelled) -> Measure:
+def linear_probe(train: LabelledCodes, test: LabelledCodes) -> Measure:
     """The accuracy of a logistic regression on standardised codes."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     # after 1,000 steps the accuracy moves by far less than its standard error
@@ -49,7 +49,7 @@ def linear_probe(train: Labelled, test: Labelled) -> Measure:
     )
 
 
-def knn5(train: Labelled, test: Labelled) -> Measure:
+def knn5(train: LabelledCodes, test: LabelledCodes) -> Measure:
     """The accuracy of the vote of the five nearest training codes, by their plain distance."""
     classifier = KNeighborsClassifier(min(NEIGHBOURS, len(train.z))).fit(train.z, train.y)
     return average(
@@ -62,7 +62,7 @@ def knn5(train: Labelled, test: Labelled) -> Measure:
     )
 
 
-def kmeans_nmi(train: Labelled, test: Labelled, random_state: int = 0) -> Measure:
+def kmeans_nmi(train: LabelledCodes, test: LabelledCodes, random_state: int = 0) -> Measure:
     """The normalised mutual information of classes and as many k-means clusters.
 
     The standard error is that of 100 resamples of the test examples (bootstrap).

@@ -57,7 +57,7 @@ class ClusteringBottleneck(Bottleneck):
 
     def start(self, module: Autoencoder, batches: Batches) -> None:
         """Place the centres where k-means finds them among the codes of all examples."""
-        codes = codes_of(module, batches)
+        codes = codes_of_batches(module, batches)
         count = len(self.centres)
         if (distinct := len(codes.unique(dim=0))) < count:
             raise InputError(
@@ -232,7 +232,7 @@ def sharpened(q: Tensor, sums: Tensor) -> Tensor:
     return weight / weight.sum(1, keepdim=True)
 
 
-def codes_of(module: Autoencoder, batches: Batches) -> Tensor:
+def codes_of_batches(module: Autoencoder, batches: Batches) -> Tensor:
     """The codes of all examples, ``(n, latent_dim)``."""
     return torch.cat([module.encode(some)[0] for some in batches.chunks()])
 

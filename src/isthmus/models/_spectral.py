@@ -52,7 +52,7 @@ class SpectralPenalty(Penalty):
         for shape, matrices in stacked(parts).items():
             u = torch.randn(matrices.shape[:2])
             for _ in range(_FIRST):
-                u = turned(matrices.detach(), u)[0]
+                u = iterated(matrices.detach(), u)[0]
             self.register_buffer(_name(shape), u)
 
     def forward(self, module: Autoencoder, seen: Batch) -> Loss:
@@ -66,7 +66,7 @@ class SpectralPenalty(Penalty):
         parts = (module.encoder, module.bottleneck, module.decoder)
         for shape, matrices in stacked(parts).items():
             kept = self.get_buffer(_name(shape))
-            u, v = turned(matrices.detach(), kept, _ITERATIONS if self.training else 1)
+            u, v = iterated(matrices.detach(), kept, _ITERATIONS if self.training else 1)
             if self.training:
                 kept.copy_(u)
             found.append((u[:, None] @ matrices @ v[..., None]).flatten())
@@ -94,7 +94,7 @@ def stacked(parts: Iterable[nn.Module]) -> dict[tuple[int, int], Tensor]:
     return {shape: torch.stack(matrices) for shape, matrices in found.items()}
 
 
-def turned(matrices: Tensor, u: Tensor, iterations: int = 1) -> tuple[Tensor, Tensor]:
+def iterated(matrices: Tensor, u: Tensor, iterations: int = 1) -> tuple[Tensor, Tensor]:
     """Left and right directions of matrices ``(k, m, d)`` after some power iterations, from left
     ones ``(k, m)``.
     """

@@ -25,7 +25,7 @@ from isthmus.data.incoming import incoming
 from isthmus.divergences import kl_between, log_normal
 from isthmus.errors import InputError
 from isthmus.latent_priors.gaussian import GaussianMixturePrior
-from isthmus.models._centres import codes_of, one_cluster, reconstruction
+from isthmus.models._centres import codes_of_batches, one_cluster, reconstruction
 from isthmus.models._started import Started
 from isthmus.models._variational import (
     DiagonalGaussian,
@@ -205,7 +205,7 @@ class MixtureBottleneck(StochasticBottleneck):
 
     def start(self, module: Autoencoder, batches: Batches) -> None:
         """Start from the mixture that expectation maximisation finds among all codes."""
-        codes = codes_of(module, batches).double().cpu().numpy()
+        codes = codes_of_batches(module, batches).double().cpu().numpy()
         found = GaussianMixture(
             len(self.prior.logits),
             covariance_type="diag",

@@ -87,7 +87,7 @@ class GatedPixelCNN(CausalNetwork):
     ) -> None:
         super().__init__(level, above, condition_size, channels)
         self.layers = nn.ModuleList(
-            Gated(channels, reach, dropout, is_first=i == 0) for i in range(layers)
+            GatedLayer(channels, reach, dropout, is_first=i == 0) for i in range(layers)
         )
         self.logits = nn.Sequential(
             nn.ReLU(),
@@ -97,9 +97,9 @@ class GatedPixelCNN(CausalNetwork):
         )
 
     @property
-    def gated(self) -> list[Gated]:
+    def gated(self) -> list[GatedLayer]:
         """The layers."""
-        return list(cast("Iterable[Gated]", self.layers))
+        return list(cast("Iterable[GatedLayer]", self.layers))
 
     def forward(self, indices: Tensor, above: Sequence[Tensor], condition: Tensor | None) -> Tensor:
         x = embedded(self.entries, indices.unflatten(1, self.shape))
@@ -172,7 +172,7 @@ class RowSteps:
         return said
 
 
-class Gated(nn.Module):
+class GatedLayer(nn.Module):
     """One gated layer of both stacks.
 
     Kernels that end where they may not look take the place of masks: no product is computed to be

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from isthmus.branches import spread
+from isthmus.branches import members_of
 from isthmus.core import claims, files
 from isthmus.core.editions import edition
 from isthmus.core.paths import as_path
@@ -104,7 +104,7 @@ def compare(
         raise InputError(
             f"{data.name} has no test part to measure on: load it with test_fraction=0.2."
         )
-    members = members if isinstance(members, str) else spread(members)
+    members = members if isinstance(members, str) else members_of(members)
     chosen = entrants(members, overrides, snapshots)
     _require_labels([entrant.model for entrant in chosen], data)
     _require_readable(chosen, data)

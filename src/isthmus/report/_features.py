@@ -17,7 +17,7 @@ from isthmus.data.datasets import Part
 from isthmus.errors import InputError
 from isthmus.estimators.fitted import FittedEstimator
 from isthmus.figures._images import as_images, mosaic
-from isthmus.metrics.dictionaries import Features, features
+from isthmus.metrics.dictionaries import FeatureTable, features
 from isthmus.report._page import rendered
 from isthmus.report._pictures import data_uri
 from isthmus.version import __version__
@@ -70,7 +70,7 @@ def write_features(
     names: Sequence[str] | None = None,
     units: Sequence[int] | None = None,
     count: int = 8,
-) -> Features:
+) -> FeatureTable:
     """Look at the units of a sparse code over examples, and write a page of them.
 
     The page is one file that needs nothing but itself. It shows how often units are used, dead and
@@ -120,7 +120,7 @@ def write_features(
     return found
 
 
-def _chosen(found: Features, units: Sequence[int] | None) -> list[int]:
+def _chosen(found: FeatureTable, units: Sequence[int] | None) -> list[int]:
     """The units that have a card, from the most to the least frequent where nobody says which."""
     total = len(found.frequency)
     if units is None:
@@ -137,7 +137,7 @@ def _chosen(found: Features, units: Sequence[int] | None) -> list[int]:
     return [int(unit) for unit in units]
 
 
-def _findings(found: Features) -> str:
+def _findings(found: FeatureTable) -> str:
     dead, dense = len(found.dead), len(found.dense(_DENSE))
     alike = int(found.similarity.argmax())
     return (
@@ -147,7 +147,7 @@ def _findings(found: Features) -> str:
     )
 
 
-def _frequencies(found: Features) -> Bars:
+def _frequencies(found: FeatureTable) -> Bars:
     """How many units are used how often, by the logarithm of the share."""
     alive = np.log10(found.frequency[found.frequency > 0])
     low = np.floor(alive.min(initial=-1.0))
@@ -155,7 +155,7 @@ def _frequencies(found: Features) -> Bars:
     return Bars(_heights(counts), f"{100 * 10**low:g}%", "100%")
 
 
-def _similarities(found: Features) -> Bars:
+def _similarities(found: FeatureTable) -> Bars:
     counts = np.histogram(found.similarity.clip(0, 1), _BINS, (0.0, 1.0))[0]
     return Bars(_heights(counts), "0", "1")
 
@@ -171,7 +171,7 @@ def _listed(units: np.ndarray) -> str:
 
 
 def _card(
-    found: Features, unit: int, model: FittedEstimator, x: Any, names: Sequence[str] | None
+    found: FeatureTable, unit: int, model: FittedEstimator, x: Any, names: Sequence[str] | None
 ) -> Card:
     used = found.strongest[unit] > 0
     rows, values = found.top[unit][used], found.strongest[unit][used]

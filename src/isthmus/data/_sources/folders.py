@@ -119,7 +119,9 @@ def list_folder(folder: Path, kind: FileKind = IMAGE_FILES, *, strict: bool = Tr
     return Listing(listing, len(found[0]) if has_parts else None)
 
 
-def labels_of(files: Sequence[LabelledFile]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+def labels_of_files(
+    files: Sequence[LabelledFile],
+) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """The classes of files ``(n,)``, as indices into their names; None where there are none."""
     labels = [printable(file.label) for file in files if file.label is not None]
     return number_labels(np.array(labels), "the folder") if labels else (None, None)

@@ -17,7 +17,7 @@ from isthmus.data._sources.folders import (
     FileKind,
     LabelledFile,
     Listing,
-    labels_of,
+    labels_of_files,
     list_folder,
 )
 from isthmus.data._sources.pixels import Form, Head, Size, decoded, inspected, pixel_type
@@ -131,7 +131,7 @@ def decoded_rows(images: Images, skip_unreadable: bool = False) -> Rows:
         else:
             kept.append(file)
             train += images.train is not None and place < images.train
-    y, classes = labels_of(kept)
+    y, classes = labels_of_files(kept)
     return Rows(
         x[: len(kept)],
         y,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.core.digests import Digest
-from isthmus.data._sources.folders import labels_of
+from isthmus.data._sources.folders import labels_of_files
 from isthmus.data._sources.images import Wanted, looked_at
 from isthmus.data._sources.pixels import Form, decoded, pixel_type
 from isthmus.data.rows import Rows
@@ -55,7 +55,7 @@ def stream_folder(folder: Path, wanted: Wanted) -> Rows:
     later; their heads are looked at now.
     """
     images = looked_at(folder, wanted)
-    y, classes = labels_of(images.files)
+    y, classes = labels_of_files(images.files)
     names = tuple(file.name for file in images.files)
     stream = Stream(ImageFiles(folder, names, images.form))
     return Rows(stream, y, classes, files=names, train_rows=images.train)

@@ -127,7 +127,7 @@ class Encoder(Portable):
         return self._code(self.network.encode(self._batch(x, condition)))
 
 
-class Posterior(Portable):
+class PosteriorGraph(Portable):
     """From examples ``(n, *outer)`` to all that the encoder says of each: a mean and a log
     variance, vectors and their indices, as ``encode`` names them.
     """
@@ -165,7 +165,7 @@ PARTS: Mapping[str, type[Portable]] = {
     "encoder": Encoder,
     "decoder": Decoder,
     "reconstruct": Reconstruction,
-    "posterior": Posterior,
+    "posterior": PosteriorGraph,
 }
 """The parts of a member that can be handed out, by their names."""
 
@@ -219,7 +219,7 @@ def _outputs(module: Portable) -> tuple[Port, ...]:
     match module:
         case Encoder():
             names: tuple[str, ...] = (code,)
-        case Posterior():
+        case PosteriorGraph():
             inside = module._batch(*(_blank(port) for port in module.inputs), *_missing(module))
             names = tuple(getattr(module.network.encode(inside), "_fields", ("z",)))
         case Whole():
