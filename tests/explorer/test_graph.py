@@ -20,7 +20,7 @@ from isthmus.registry import MEMBERS
 
 SHAPE = (1, 8, 8)
 IMAGES = [name for name in MEMBERS if name != "recurrent"]
-FIXED = {"nvae", "vqvae", "vqvae2", "stacked"}  # members that bring networks of their own
+FIXED = {"biva", "nvae", "vqvae", "vqvae2", "stacked"}  # members that bring networks of their own
 
 
 @pytest.fixture(scope="module")
