@@ -55,6 +55,7 @@ from isthmus.metrics import evaluate as evaluate
 from isthmus.models.aae import AAE as _AAE
 from isthmus.models.ae import AE as _AE
 from isthmus.models.betatc import BetaTCVAE as _BetaTCVAE
+from isthmus.models.biva import BIVA as _BIVA
 from isthmus.models.clustering import ClusteringAE as _ClusteringAE
 from isthmus.models.contractive import ContractiveAE as _ContractiveAE
 from isthmus.models.deepsvdd import DeepSVDD as _DeepSVDD
@@ -102,6 +103,7 @@ from isthmus.version import __version__ as __version__
 __all__ = [
     "AAE",
     "AE",
+    "BIVA",
     "DIPVAE",
     "IWAE",
     "MADE",
@@ -366,6 +368,72 @@ class AutoencoderClassifier(_AutoencoderClassifier):
         member: Estimator | str = "ae",
         freeze: bool = False,
         n_labels: int | None = None,
+    ) -> None: ...
+
+class BIVA(_BIVA):
+    """Bidirectional-inference variational autoencoder: half of each group is drawn on the way up.
+
+    Args:
+        condition: what encoder and decoder are told of each example beside x, from y of fit(X,
+            y): its label, or covariates.
+        beta: weight of the rate, KL(q(z|x) || p(z)); 1 is the evidence bound.
+        kl_warmup: epochs over which the weight of the rate grows from 0 to beta; none: three
+            tenths of all.
+        groups: groups of codes at each scale, from the coarsest.
+        width: channels of both towers at the finest scale; they double from scale to scale.
+        cells: residual cells before each group, in either tower.
+        expansion: how much wider the inside of a generative cell is.
+        spectral_weight: weight of the largest singular value of every convolution, summed
+            (lambda); 0.01 as published.
+        spectral_start: that weight at the start, from which it falls while kl_warmup lasts; 1
+            as published of large images; none: spectral_weight throughout.
+    """
+    def __init__(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        optimizer: _Optimizer | OptimizerPart = "adam",
+        learning_rate: float = 0.001,
+        schedule: _Schedule | Schedule = "constant",
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        ema_decay: float | None = None,
+        device: str = "auto",
+        precision: _Precision = "float32",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        callbacks: Callbacks | None = None,
+        verbose: int = 1,
+        latent_dim: int | None = None,
+        hidden: tuple[int, ...] | None = None,
+        network: _Network | Network = "auto",
+        initialization: _Initialization | Initialization = "glorot",
+        activation: _Activation = "relu",
+        encoder: nn.Module | Callable[..., nn.Module] | None = None,
+        decoder: nn.Module | Callable[..., nn.Module] | None = None,
+        likelihood: _Likelihood | LikelihoodPart = "auto",
+        kind: _Kind = "auto",
+        columns: dict[str, str] | None = None,
+        scaling: _Scaling = "auto",
+        hide: float | None = None,
+        binarize: _Binarize = "none",
+        channels: int | _Channels = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
+        snapshots: int = 0,
+        warm_start: bool = False,
+        checkpoint_dir: str | None = None,
+        condition: _Condition = "none",
+        beta: float = 1.0,
+        kl_warmup: float | None = None,
+        groups: tuple[int, ...] = (2, 2),
+        width: int = 32,
+        cells: int = 1,
+        expansion: int = 3,
+        spectral_weight: float = 0.0,
+        spectral_start: float | None = None,
     ) -> None: ...
 
 class BetaTCVAE(_BetaTCVAE):
@@ -1316,11 +1384,11 @@ class NVAE(_NVAE):
         width: channels of both towers at the finest scale; they double from scale to scale.
         cells: residual cells before each group, in either tower.
         expansion: how much wider the inside of a generative cell is.
-        balanced: whether groups are kept at similar rates while kl_warmup lasts.
         spectral_weight: weight of the largest singular value of every convolution, summed
             (lambda); 0.01 as published.
         spectral_start: that weight at the start, from which it falls while kl_warmup lasts; 1
             as published of large images; none: spectral_weight throughout.
+        balanced: whether groups are kept at similar rates while kl_warmup lasts.
     """
     def __init__(
         self,
@@ -1366,9 +1434,9 @@ class NVAE(_NVAE):
         width: int = 32,
         cells: int = 1,
         expansion: int = 3,
-        balanced: bool = True,
         spectral_weight: float = 0.0,
         spectral_start: float | None = None,
+        balanced: bool = True,
     ) -> None: ...
 
 class OutlierDetector(_OutlierDetector):

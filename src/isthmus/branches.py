@@ -18,6 +18,7 @@ BRANCHES: dict[str, tuple[str, ...]] = {
         "hvae",
         "laddervae",
         "nvae",
+        "biva",
     ),
     "matching": ("aae", "wae", "slicedwae", "vaegan"),
     "quantised": ("vqvae", "vqvae2", "hyperprior"),

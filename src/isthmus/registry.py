@@ -198,6 +198,7 @@ MEMBERS = Registry(
         "iwae": "isthmus.models.iwae:IWAE",
         "laddervae": "isthmus.models.laddervae:LadderVAE",
         "nvae": "isthmus.models.nvae:NVAE",
+        "biva": "isthmus.models.biva:BIVA",
         "sparse": "isthmus.models.sparse:SparseAE",
         "denoising": "isthmus.models.denoising:DenoisingAE",
         "contractive": "isthmus.models.contractive:ContractiveAE",

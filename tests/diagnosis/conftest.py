@@ -24,6 +24,7 @@ SETTINGS: dict[str, Any] = {
 }
 OWN: dict[str, dict[str, Any]] = {
     "betatc": {"beta": 1.5},
+    "biva": {"groups": (1, 1), "width": 8, "epochs": 60},
     "clustering": {"n_clusters": 4, "pretrain_epochs": 60, "epochs": 10},
     "contractive": {"epochs": 60},
     "deepsvdd": {"latent_dim": 4, "epochs": 20, "pretrain_epochs": 40},
@@ -38,7 +39,7 @@ OWN: dict[str, dict[str, Any]] = {
     "hyperprior": {"latent_dim": None, "epochs": 30, "hidden": (8, 8)},
     "infovae": {"epochs": 50},
     "ladder": {"latent_dim": 4, "epochs": 40, "noise": 0.05, "denoising_weights": (1.0,)},
-    "laddervae": {"layers": 2, "width": 16, "epochs": 40},
+    "laddervae": {"layers": 2, "width": 16},
     "made": {"latent_dim": 64, "hidden": ()},
     "nvae": {"groups": (1, 1), "width": 8, "epochs": 30},
     "recurrent": {"hidden": (32,), "epochs": 60},

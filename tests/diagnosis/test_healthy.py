@@ -39,7 +39,7 @@ HEALTHY = (
     "dictionary",
     *(
         pytest.param(name, marks=pytest.mark.slow)
-        for name in ("hyperprior", "semiaae", "ladder", "nvae", "masked")
+        for name in ("hyperprior", "semiaae", "ladder", "laddervae", "nvae", "biva", "masked")
     ),
 )
 

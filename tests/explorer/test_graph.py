@@ -20,7 +20,14 @@ from isthmus.registry import MEMBERS
 
 SHAPE = (1, 8, 8)
 IMAGES = [name for name in MEMBERS if name != "recurrent"]
-FIXED = {"masked", "nvae", "vqvae", "vqvae2", "stacked"}  # members that bring networks of their own
+FIXED = {
+    "biva",
+    "masked",
+    "nvae",
+    "vqvae",
+    "vqvae2",
+    "stacked",
+}  # members that bring networks of their own
 
 
 @pytest.fixture(scope="module")

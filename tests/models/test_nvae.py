@@ -124,7 +124,7 @@ def _log_prob(gaussian: tuple[torch.Tensor, torch.Tensor], code: torch.Tensor) -
 def test_the_warm_up_weighs_and_balances_and_then_neither(
     hierarchy: TowerBottleneck, features: torch.Tensor
 ) -> None:
-    warming = TowerBottleneck((4, 3, 3), PLAN, beta=2.0, kl_warmup=10.0)
+    warming = TowerBottleneck((4, 3, 3), PLAN, beta=2.0, kl_warmup=10.0, balanced=True)
     warming.load_state_dict(hierarchy.state_dict())
     noise = torch.zeros(1, *hierarchy.code_shape)
     sizes = [math.prod(shape) for shape in hierarchy.shapes]

@@ -22,6 +22,7 @@ OTHER = {
     "vqvae": {"quantizer": ist.quantizers.VectorQuantizer(codebook_size=4)},
     "vqvae2": {"quantizer": ist.quantizers.VectorQuantizer(codebook_size=4)},
     "nvae": {"width": 8},
+    "biva": {"width": 8},
     "stacked": {"pretrain_epochs": 1},
 }
 

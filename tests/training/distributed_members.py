@@ -70,6 +70,9 @@ MEMBERS: dict[str, Any] = {
     "nvae": lambda: ist.NVAE(
         **{**SHARED, "epochs": 1}, width=8, groups=(1, 1), latent_dim=1, kl_warmup=2.0
     ),
+    "biva": lambda: ist.BIVA(
+        **{**SHARED, "epochs": 1}, width=8, groups=(1, 1), latent_dim=1, spectral_weight=0.1
+    ),
     "stacked": lambda: ist.StackedAE(**SHARED, pretrain_epochs=1, schedule="cosine"),
     "vqvae2": lambda: ist.VQVAE2(**SHARED, quantizer=VectorQuantizer(8)),
     "conditional": lambda: ist.VAE(**SHARED, condition="label"),

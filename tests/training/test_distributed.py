@@ -39,6 +39,7 @@ MEMBERS = [
         "vqvae gradient",
         "laddervae",
         "nvae",
+        "biva",
         "stacked",
     ),
     *("vqvae fsq", "vqvae lfq", "vqvae residual", "vqvae product"),

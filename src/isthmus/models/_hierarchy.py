@@ -183,8 +183,8 @@ class HierarchicalBottleneck(StochasticBottleneck, ABC):
         state, choices = self._follow(features, parts, condition)
         rates = torch.stack(
             [
-                self._rate_of(choice, part).flatten(1).sum(1)
-                for choice, part in zip(choices, parts, strict=True)
+                self._rate_of(number, choice, part).flatten(1).sum(1)
+                for number, (choice, part) in enumerate(zip(choices, parts, strict=True))
             ],
             1,
         )  # (n, groups)
@@ -224,8 +224,8 @@ class HierarchicalBottleneck(StochasticBottleneck, ABC):
             state = group(state, pick(number, group.prior(state), state))
         return cast(Tensor, self.finish(state)).reshape(n, *self._passed)
 
-    def _rate_of(self, choice: GroupSample, noise: Tensor) -> Tensor:
-        """What the rate of a group is, given the codes above it, of every value."""
+    def _rate_of(self, number: int, choice: GroupSample, noise: Tensor) -> Tensor:
+        """The rate of every value of a group, whose expectation over draws is that of the bound."""
         return choice.kl
 
     def _follow(

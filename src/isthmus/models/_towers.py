@@ -62,7 +62,7 @@ class TowerGroup(LatentGroup):
         super().__init__()
         channels = floor.channels
         self.approach = approach
-        self.latent_dim = latent_dim
+        self.latent_dim, self.shape = latent_dim, (latent_dim, *floor.size)
         self.prior_net = (
             None if is_first else nn.Sequential(nn.SiLU(), nn.Conv2d(channels, 2 * latent_dim, 1))
         )
@@ -80,12 +80,12 @@ class TowerGroup(LatentGroup):
             zeros = full(state).new_zeros(state.shape[0], self.latent_dim, *state.shape[2:])
             return DiagonalGaussian(zeros, zeros)
         mu, log_var = full(self.prior_net(state)).chunk(2, 1)
-        return DiagonalGaussian(mu, _bounded(log_var))
+        return DiagonalGaussian(mu, bounded(log_var))
 
     def posterior(self, prior: DiagonalGaussian, state: Tensor, seen: Tensor) -> DiagonalGaussian:
         """q of this group's code: the prior, moved and stretched by what the bottom-up net saw."""
         shift, stretch = full(self.posterior_net(state + self.join(seen))).chunk(2, 1)
-        return DiagonalGaussian(prior.mu + shift, prior.log_var + _bounded(stretch))
+        return DiagonalGaussian(prior.mu + shift, prior.log_var + bounded(stretch))
 
 
 def scales(size: tuple[int, int], plan: TowerConfig) -> list[Scale]:
@@ -110,8 +110,10 @@ def bottom_up(floors: Sequence[Scale], plan: TowerConfig) -> list[nn.Module]:
     ]
 
 
-def top_down(floors: Sequence[Scale], plan: TowerConfig) -> list[TowerGroup]:
-    """The groups of the top_down tower, from the coarsest."""
+def top_down(
+    floors: Sequence[Scale], plan: TowerConfig, kind: type[TowerGroup]
+) -> list[TowerGroup]:
+    """The groups of the top_down tower, from the coarsest; all but the first of a kind."""
     order = [floor for floor in floors[::-1] for _ in range(floor.groups)]
     groups = [TowerGroup(nn.Identity(), order[0], plan.latent_dim, is_first=True)]
     for above, floor in pairwise(order):
@@ -119,13 +121,12 @@ def top_down(floors: Sequence[Scale], plan: TowerConfig) -> list[TowerGroup]:
         cells = [
             top_down_cell(floor.channels, floor.size, plan.expansion) for _ in range(plan.cells)
         ]
-        groups.append(
-            TowerGroup(nn.Sequential(*doubling, *cells), floor, plan.latent_dim, is_first=False)
-        )
+        approach = nn.Sequential(*doubling, *cells)
+        groups.append(kind(approach, floor, plan.latent_dim, is_first=False))
     return groups
 
 
-def _bounded(log_var: Tensor) -> Tensor:
+def bounded(log_var: Tensor) -> Tensor:
     """Softly kept within the bound, so that a gradient remains everywhere."""
     return _BOUND * (log_var / _BOUND).tanh()
 
@@ -146,6 +147,8 @@ class TowerBottleneck(HierarchicalBottleneck):
     """
 
     reads_condition = True
+    kind: type[TowerGroup] = TowerGroup
+    """That of all groups but the first."""
 
     def __init__(
         self,
@@ -153,21 +156,20 @@ class TowerBottleneck(HierarchicalBottleneck):
         plan: TowerConfig,
         beta: float = 1.0,
         kl_warmup: float = 0.0,
-        balanced: bool = True,
+        balanced: bool = False,
     ) -> None:
         channels, *sides = features
         height, width = [1, 1, *sides][-2:]
         floors = scales((height, width), plan)
-        shapes = [
-            (plan.latent_dim, *floor.size) for floor in floors[::-1] for _ in range(floor.groups)
-        ]
+        groups = top_down(floors, plan, self.kind)
+        shapes = [group.shape for group in groups]
         super().__init__(shapes, (plan.width, *sides), beta, kl_warmup, balanced)
         self.grid = (channels, height, width)
         self.stem = nn.Conv2d(self.grid[0], plan.width, 1)
         self.bottom_up = nn.ModuleList(bottom_up(floors, plan))
         self.context: nn.Linear | None = None  # how a condition enters the top of the tower
         self.start = nn.Parameter(torch.zeros(floors[-1].channels, *floors[-1].size))
-        self.top_down = nn.ModuleList(top_down(floors, plan))
+        self.top_down = nn.ModuleList(groups)
         self.finish = top_down_cell(plan.width, floors[0].size, plan.expansion)
 
     def add_condition(self, size: int) -> None:

@@ -6,16 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from torch import nn
-
-from isthmus.core.autoencoder import Autoencoder, Bottleneck
+from isthmus.core.autoencoder import Bottleneck
 from isthmus.core.example import Shape
 from isthmus.core.fields import field
-from isthmus.errors import InputError
-from isthmus.likelihoods import Likelihood
-from isthmus.models._hierarchical import HierarchicalVAE
-from isthmus.models._spectral import SpectralPenalty
-from isthmus.models._towers import TowerBottleneck, TowerConfig
+from isthmus.models._tower_members import TowerVAE
+from isthmus.models._towers import TowerBottleneck
 
 _PUBLISHED = {  # for both data sets
     "latent_dim": 20,
@@ -29,7 +24,7 @@ _PUBLISHED = {  # for both data sets
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
-class NVAE(HierarchicalVAE):
+class NVAE(TowerVAE):
     r"""Nouveau variational autoencoder: Gaussian codes at several scales, each given coarser ones.
 
     .. math:: -\mathrm{ELBO} = \mathbb{E}_{q(z \mid x)}[-\log p(x \mid z)]
@@ -73,7 +68,6 @@ class NVAE(HierarchicalVAE):
         (359, 20)
     """
 
-    grid_network = "conv"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "mnist": {**_PUBLISHED, "groups": (5, 10), "width": 128, "hidden": (64, 128)}
         | {"batch_size": 400, "binarize": "dynamic"},
@@ -81,52 +75,7 @@ class NVAE(HierarchicalVAE):
         | {"batch_size": 256, "likelihood": "logistic-mixture"},
     }
 
-    groups: tuple[int, ...] = field(
-        (2, 2), "groups of codes at each scale, from the coarsest", low=1, high=1000
-    )
-    width: int = field(
-        32, "channels of both towers at the finest scale; they double from scale to scale", low=8
-    )
-    cells: int = field(1, "residual cells before each group, in either tower", low=1)
-    expansion: int = field(3, "how much wider the inside of a generative cell is", low=1)
     balanced: bool = field(True, "whether groups are kept at similar rates while kl_warmup lasts")
-    spectral_weight: float = field(
-        0.0,
-        "weight of the largest singular value of every convolution, summed (lambda); 0.01 as"
-        " published",
-        low=0,
-    )
-    spectral_start: float | None = field(
-        None,
-        "that weight at the start, from which it falls while kl_warmup lasts; 1 as published of"
-        " large images; none: spectral_weight throughout",
-        above=0,
-    )
-
-    def _assembled(
-        self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood
-    ) -> Autoencoder:
-        module = super()._assembled(encoder, bottleneck, decoder, likelihood)
-        if self.spectral_start is not None and (self.spectral_weight == 0 or self.warm_epoch == 0):
-            raise InputError(
-                f"spectral_start={self.spectral_start:g} falls to spectral_weight while kl_warmup"
-                f" lasts, but spectral_weight={self.spectral_weight:g} and"
-                f" kl_warmup={self.warm_epoch:g}: give both above 0, or leave spectral_start out."
-            )
-        if self.spectral_weight > 0:
-            parts = (encoder, bottleneck, decoder)
-            module.penalty = SpectralPenalty(
-                parts, self.spectral_weight, self.spectral_start, self.warm_epoch
-            )
-        return module
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        if not self.groups:
-            raise InputError(
-                f"groups={self.groups!r} makes no code: give the groups of at least one scale, such"
-                " as (2, 2)."
-            )
-        plan = TowerConfig(
-            self._code_size, tuple(self.groups), self.width, self.cells, self.expansion
-        )
-        return TowerBottleneck(features, plan, self.beta, self.warm_epoch, self.balanced)
+        return TowerBottleneck(features, self._towers(1), self.beta, self.warm_epoch, self.balanced)
