@@ -246,6 +246,8 @@ def test_the_members_and_settings_of_the_readme_are_those_there_are() -> None:
     assert sorted(member for member, _ in rows) == sorted(
         cls.__name__ for cls in registry.MEMBERS.values()
     )
+    for page, words in (("README.md", "It has {} models"), ("README.zh-TW.md", "共有 {} 種模型")):
+        assert words.format(len(registry.MEMBERS)) in (ROOT / page).read_text()
     for member, settings in rows:
         known = {key.rpartition("__")[2] for key in getattr(ist, member)().get_params()}
         assert set(re.findall(r"`(\w+)`", settings)) <= known  # its own, and those of its parts
