@@ -63,6 +63,14 @@ def _reached(values: Values) -> bool:
     wanted=Wanted("53.5 ± 2, at least 78 (raw or whitened), at least 84.3", _reached),
     epochs=(25, 300),
     error=SPREAD,
+    note=(
+        "DEC holds; k-means on codes, raw or whitened, falls short of the published 81.8 by some"
+        " points. Tried before: moves of 2 pixels, 10 degrees and 10% gave 66.1 (raw), 75.1"
+        " (whitened) and 84.2 (DEC), also over five seeds. With one seed, 20 epochs and whitened"
+        " codes, the paper's layers of 500, 500 and 2,000 units gave 82.9 at five times the time,"
+        " further masking of a fifth of the pixels 76.7, and gelu units 74.6. Reconstruction says"
+        " little of the shape of codes, so that seeds differ by several points."
+    ),
 )
 def clustering(bench: Bench) -> Mapping[str, Measure]:
     """Each seed trains one autoencoder, whose codes are clustered before and after gathering."""
@@ -125,6 +133,11 @@ def dec_da(bench: Bench) -> Mapping[str, Measure]:
     wanted=Wanted("best at least 90", lambda values: values["best"] >= 90),
     epochs=(20, 300),
     error=SPREAD,
+    note=(
+        "Falls short in the one setting that was tried so far, where examples moved by 2 pixels, 10"
+        " degrees and 10%: a twentieth of the published length, and the authors choose among ten"
+        " runs of a network that was pretrained layer by layer."
+    ),
 )
 def vade(bench: Bench) -> Mapping[str, Measure]:
     """The best accuracy and the median, and that of the seed with the lowest objective."""
