@@ -13,18 +13,23 @@ from torch import nn
 
 import isthmus as ist
 from isthmus.core.objectives import Objective
-from isthmus.training.optimizers import Optimizer, make_optimizer
+from isthmus.training.optimizers import SGD, Optimizer, make_optimizer
 
+OURS: dict[str, Any] = {"plain": SGD(momentum=0.0), "nesterov": SGD(nesterov=True)}
 THEIRS: dict[str, Any] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "sgd": lambda parameters, **values: torch.optim.SGD(parameters, momentum=0.9, **values),
+    "plain": torch.optim.SGD,
+    "nesterov": lambda parameters, **values: torch.optim.SGD(
+        parameters, momentum=0.9, nesterov=True, **values
+    ),
 }
 
 
 def pair(name: str, weight_decay: float = 0.0) -> tuple[nn.Module, Optimizer, nn.Module, Any]:
     ours, theirs = (torch.manual_seed(0) and nn.Linear(7, 5) for _ in range(2))
-    settings = ist.AE(optimizer=name, learning_rate=1e-2, weight_decay=weight_decay)
+    settings = ist.AE(optimizer=OURS.get(name, name), learning_rate=1e-2, weight_decay=weight_decay)
     optimizer = make_optimizer(Objective(tuple(ours.parameters()), lambda x: x), settings)
     return (
         ours,
@@ -63,7 +68,7 @@ def test_what_is_restored_goes_on_as_if_nothing_had_happened(name: str) -> None:
                 }
                 optimizer = make_optimizer(
                     Objective(tuple(module.parameters()), lambda x: x),
-                    ist.AE(optimizer=name, learning_rate=1e-2),
+                    ist.AE(optimizer=OURS.get(name, name), learning_rate=1e-2),
                 )
                 optimizer.restore(kept)
             module(batch).square().sum().backward()

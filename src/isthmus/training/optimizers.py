@@ -93,7 +93,8 @@ class SGDOptimizer(Optimizer):
         torch._fused_sgd_(
             [self.parameters[i] for i in moved],
             gradients,
-            [self.first[i] for i in moved],
+            # torch takes no moments where there is no momentum
+            [self.first[i] for i in moved] if self.momentum > 0 else [],
             lr=self.learning_rate,
             weight_decay=self.weight_decay,
             momentum=self.momentum,
