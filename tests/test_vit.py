@@ -14,7 +14,7 @@ import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.example import Column, ExampleSpec
 from isthmus.networks.attention import AttentionBlock, among, everywhere, sines
-from isthmus.networks.patches import Patches, grid_of, of_parameters
+from isthmus.networks.patches import Patches, of_parameters, patch_grid
 from isthmus.networks.vit import ViT
 
 
@@ -83,7 +83,7 @@ def test_sines_are_those_of_the_formula() -> None:
 @pytest.mark.parametrize("side", [2, 4])
 def test_patches_of_an_image_are_those_of_unfold(side: int) -> None:
     x = torch.rand(2, 3, 8, 12)
-    owners, grid = grid_of(ExampleSpec("image", (3, 8, 12)), side)
+    owners, grid = patch_grid(ExampleSpec("image", (3, 8, 12)), side)
     patches = Patches(owners, math.prod(grid))
     assert torch.equal(patches.cut(x), functional.unfold(x, side, stride=side).mT)
     assert torch.equal(patches.joined(patches.cut(x)), x)
@@ -104,7 +104,7 @@ def test_patches_of_an_image_are_those_of_unfold(side: int) -> None:
 def test_every_kind_is_cut_and_put_together_again(
     spec: ExampleSpec, side: int | None, grid: tuple[int, ...], size: int
 ) -> None:
-    owners, found = grid_of(spec, side)
+    owners, found = patch_grid(spec, side)
     patches, x = Patches(owners, math.prod(found)), torch.rand(2, *spec.shape)
     assert (found, patches.size) == (grid, size)
     assert torch.equal(patches.joined(patches.cut(x)), x)
@@ -116,7 +116,7 @@ def test_every_kind_is_cut_and_put_together_again(
 
 def test_cells_of_a_table_stay_whole_and_parameters_follow_their_values() -> None:
     columns = (Column("a", "number"), Column("b", "category", 3), Column("c", "number"))
-    owners, grid = grid_of(ExampleSpec("table", (5,), columns), None)
+    owners, grid = patch_grid(ExampleSpec("table", (5,), columns), None)
     assert owners.tolist() == [0, 1, 1, 1, 2]
     assert grid == (3,)
     assert of_parameters(owners, (10,)).tolist() == [0, 1, 1, 1, 2] * 2

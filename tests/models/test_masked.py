@@ -14,7 +14,7 @@ import torch
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec
-from isthmus.models._masking import MaskedModule, normalised
+from isthmus.models._masking import MaskedModule, normalised_patches
 from isthmus.networks.vit import ViT
 
 SMALL: dict[str, Any] = {"hidden": (16, 16), "verbose": 0, "random_state": 0}
@@ -119,13 +119,13 @@ def test_a_quarter_of_a_batch_speaks_for_all_of_it() -> None:
 def test_normalised_patches_are_those_of_the_formula() -> None:
     patches = np.random.default_rng(0).normal(3, 2, (2, 3, 5))
     mean, var = patches.mean(2, keepdims=True), patches.var(2, ddof=1, keepdims=True)
-    whole = normalised(torch.from_numpy(patches), torch.ones(2, 3, 5, dtype=torch.float64))
+    whole = normalised_patches(torch.from_numpy(patches), torch.ones(2, 3, 5, dtype=torch.float64))
     np.testing.assert_allclose(whole.numpy(), (patches - mean) / np.sqrt(var + 1e-6))
     counted = torch.ones(2, 3, 5, dtype=torch.float64)
     counted[:, :, 4] = 0
-    part = normalised(torch.from_numpy(patches), counted)[:, :, :4]
+    part = normalised_patches(torch.from_numpy(patches), counted)[:, :, :4]
     first = torch.from_numpy(patches[:, :, :4])
-    torch.testing.assert_close(part, normalised(first, torch.ones_like(first)))
+    torch.testing.assert_close(part, normalised_patches(first, torch.ones_like(first)))
 
 
 def test_normalised_targets_are_charged_by_the_squared_error() -> None:
@@ -134,7 +134,7 @@ def test_normalised_targets_are_charged_by_the_squared_error() -> None:
     tokens = module.encoder.vectors(x, kept=kept)
     said = module.predictor(module.placed(tokens, kept), module.shown_patches(kept))
     cut = module.patches.cut(x)
-    errors = (module.patches.cut(said) - normalised(cut, torch.ones_like(cut))).square()
+    errors = (module.patches.cut(said) - normalised_patches(cut, torch.ones_like(cut))).square()
     torch.testing.assert_close(
         module.masked_loss(Batch(x), kept).terms["masked_distortion"], errors[:, 4:].sum((1, 2))
     )
@@ -207,6 +207,7 @@ def test_the_decoder_is_lighter_as_the_published_one_is() -> None:
         ({"encoder": torch.nn.Flatten()}, (1, 8, 8), "leave encoder and decoder out"),
         ({"normalise_patches": True}, (5,), "needs patches of several values"),
         ({"network": ViT(heads=3)}, (1, 8, 8), "heads=3 cannot share the 16 channels"),
+        ({"network": ViT(patch=8)}, (1, 8, 8), "patch=8 makes a single patch .* smaller patch"),
     ],
 )
 def test_what_cannot_be_is_refused(

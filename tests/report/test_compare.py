@@ -131,6 +131,19 @@ def test_what_training_warns_of_stands_on_the_page_and_names_are_text(
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(("sizes", "expected"), [((2, 64), 2), ((70, 64), 64)])
+def test_a_pca_that_is_the_identity_stands_beside_nothing_smaller(
+    sizes: tuple[int, int], expected: int, few_digits: Data, tmp_path: Path
+) -> None:
+    """Of 64 pixels."""
+    members = [ist.AE(epochs=1, latent_dim=size) for size in sizes]
+    found = compare(members, few_digits, tmp_path / "out", snapshots=0)
+    assert [row.label for row in found.rows[2:]] == ["PCA"]
+    reference: Any = found.rows[2].model
+    assert reference.latent_dim == expected
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_two_of_one_kind_are_told_apart(few_digits: Data, tmp_path: Path) -> None:
     members = [ist.VAE(epochs=1, beta=beta, latent_dim=dim) for beta, dim in ((1.0, 2), (4.0, 3))]
     found = compare(members, few_digits, tmp_path / "out", snapshots=2)

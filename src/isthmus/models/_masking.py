@@ -124,7 +124,7 @@ class MaskedModule(Autoencoder):
             return self.likelihood.nll(self.likelihood.sized(said, batch), batch.x, known)
         observed = torch.ones_like(batch.x) if batch.mask is None else batch.mask.to(batch.x)
         cut = self.patches.cut
-        wanted = self.patches.joined(normalised(cut(batch.x), cut(observed)))
+        wanted = self.patches.joined(normalised_patches(cut(batch.x), cut(observed)))
         return sum_dimensions((said - wanted).square().masked_fill(~known, 0.0))
 
     def expected(self, batch: Batch) -> Tensor:
@@ -141,7 +141,7 @@ class MaskedModule(Autoencoder):
         return self.likelihood.mean(self.likelihood.sized(said, batch))
 
 
-def normalised(patches: Tensor, counted: Tensor) -> Tensor:
+def normalised_patches(patches: Tensor, counted: Tensor) -> Tensor:
     r"""Patches ``(n, patches, size)`` with mean 0 and variance 1, by the values that are
     ``counted``, of the same shape: :math:`(x - \bar x) / \sqrt{s^2 + 10^{-6}}`.
     """

@@ -80,12 +80,12 @@ class TowerGroup(LatentGroup):
             zeros = full(state).new_zeros(state.shape[0], self.latent_dim, *state.shape[2:])
             return DiagonalGaussian(zeros, zeros)
         mu, log_var = full(self.prior_net(state)).chunk(2, 1)
-        return DiagonalGaussian(mu, bounded(log_var))
+        return DiagonalGaussian(mu, softly_bounded(log_var))
 
     def posterior(self, prior: DiagonalGaussian, state: Tensor, seen: Tensor) -> DiagonalGaussian:
         """q of this group's code: the prior, moved and stretched by what the bottom-up net saw."""
         shift, stretch = full(self.posterior_net(state + self.join(seen))).chunk(2, 1)
-        return DiagonalGaussian(prior.mu + shift, prior.log_var + bounded(stretch))
+        return DiagonalGaussian(prior.mu + shift, prior.log_var + softly_bounded(stretch))
 
 
 def scales(size: tuple[int, int], plan: TowerConfig) -> list[Scale]:
@@ -126,7 +126,7 @@ def top_down(
     return groups
 
 
-def bounded(log_var: Tensor) -> Tensor:
+def softly_bounded(log_var: Tensor) -> Tensor:
     """Softly kept within the bound, so that a gradient remains everywhere."""
     return _BOUND * (log_var / _BOUND).tanh()
 

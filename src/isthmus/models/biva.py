@@ -15,7 +15,7 @@ from isthmus.core.example import Shape
 from isthmus.core.reductions import full
 from isthmus.models._hierarchy import GroupSample, Propose, repeated
 from isthmus.models._tower_members import TowerVAE
-from isthmus.models._towers import Scale, TowerBottleneck, TowerGroup, bounded
+from isthmus.models._towers import Scale, TowerBottleneck, TowerGroup, softly_bounded
 from isthmus.networks._cells import normalised
 from isthmus.posteriors.gaussian import DiagonalGaussian
 
@@ -83,7 +83,7 @@ class BidirectionalGroup(TowerGroup):
     def rising(self, seen: Tensor) -> DiagonalGaussian:
         """q of the codes of the way up, of what was seen and of the codes below."""
         mu, log_var = full(self.rising_net(seen)).chunk(2, 1)
-        return DiagonalGaussian(mu, bounded(log_var))
+        return DiagonalGaussian(mu, softly_bounded(log_var))
 
     def joint(
         self, prior: DiagonalGaussian, state: Tensor, seen: Tensor, rising: DiagonalGaussian

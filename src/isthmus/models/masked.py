@@ -57,8 +57,9 @@ class MaskedAE(Estimator):
     ``x: (n, *shape)``; losses are sums over the values of an example, in nats.
 
     Raises:
-        InputError: at ``fit``, for networks without patches or of your own, for ``hide``, for
-            patches of one value that shall be normalised, and for ``likelihood="spectral"``.
+        InputError: at ``fit``, for networks without patches or of your own, for ``hide``, for a
+            ``patch`` as large as an example, for patches of one value that shall be normalised, and
+            for ``likelihood="spectral"``.
 
     Reference:
         K. He, X. Chen, S. Xie, Y. Li, P. Dollár and R. Girshick, Masked autoencoders are scalable
@@ -184,6 +185,11 @@ class MaskedAE(Estimator):
     def _built(self, spec: ExampleSpec, condition_size: int) -> Autoencoder:
         module = super()._built(spec, condition_size)
         assert isinstance(module, MaskedModule)
+        if self._vit.patch is not None and module.patches.count == 1:
+            raise InputError(
+                f"patch={self._vit.patch} makes a single patch of {spec}, of which nothing could be"
+                " hidden: give a smaller patch, or leave it out."
+            )
         if self.normalise_patches and module.patches.size == 1:
             raise InputError(
                 f"normalise_patches=True needs patches of several values, but those of {spec} have"

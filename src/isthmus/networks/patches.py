@@ -70,7 +70,7 @@ class Patches(nn.Module):
         return ~self.any(~mask)
 
 
-def grid_of(spec: ExampleSpec, side: int | None) -> tuple[Tensor, Shape]:
+def patch_grid(spec: ExampleSpec, side: int | None) -> tuple[Tensor, Shape]:
     """The number of each value's patch, ``(*shape)``, and the grid of the patches.
 
     A patch is a square of an image with all its channels, some steps of a signal or a sequence with

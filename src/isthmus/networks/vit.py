@@ -13,7 +13,7 @@ from isthmus.core.fields import field
 from isthmus.errors import InputError
 from isthmus.networks.attention import Blocks, among, everywhere, sines
 from isthmus.networks.base import Features, Network
-from isthmus.networks.patches import Patches, grid_of, of_parameters
+from isthmus.networks.patches import Patches, of_parameters, patch_grid
 
 _HEAD = 16  # channels of an attention
 _WIDTHS = (96,) * 6
@@ -52,13 +52,13 @@ class ViT(Network):
     )
 
     def encoder(self, spec: ExampleSpec) -> Features:
-        owners, grid = grid_of(spec, self.patch)
+        owners, grid = patch_grid(spec, self.patch)
         patches, widths = Patches(owners, math.prod(grid)), self.block_widths
         encoder = PatchEncoder(patches, grid, self._blocks(widths), widths[0])
         return Features(encoder, (widths[-1], *grid))
 
     def decoder(self, code_shape: Shape, spec: ExampleSpec) -> nn.Module:
-        owners, grid = grid_of(spec, self.patch)
+        owners, grid = patch_grid(spec, self.patch)
         width, places = self._decoder_widths[0], math.prod(grid)
         if code_shape[1:] == grid:
             entry = nn.Sequential(nn.Flatten(2), Transposed(), nn.Linear(code_shape[0], width))
@@ -74,7 +74,7 @@ class ViT(Network):
         """What says of all patches, ``(n, *parameters)``, what vectors of some of them,
         ``(n, patches, width)``, let expect.
         """
-        owners, grid = grid_of(spec, self.patch)
+        owners, grid = patch_grid(spec, self.patch)
         patches = Patches(of_parameters(owners, parameters), math.prod(grid))
         writer = self._writer(patches, grid)
         return PatchPredictor(nn.Linear(width, self._decoder_widths[0]), writer)

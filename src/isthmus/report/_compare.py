@@ -220,11 +220,19 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
 
 
 def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
-    """PCA once for every size of the code, with layout and scaling of that size's first member."""
+    """PCA once for every size of the code, with layout and scaling of that size's first member.
+
+    With as many components as an example has values it is the identity, which says nothing: such
+    sizes are left out where there are smaller ones.
+    """
     firsts = {_code_numbers(model): model for model in reversed(models)}
+    narrow = [
+        size for size, first in firsts.items() if size < math.prod(first.preprocessor_.layout.shape)
+    ]
+    sizes = sorted(narrow) or [min(firsts)]
     return [
-        _reference(firsts[size], data, f"PCA (latent dim {size})" if len(firsts) > 1 else "PCA")
-        for size in sorted(firsts)
+        _reference(firsts[size], data, f"PCA (latent dim {size})" if len(sizes) > 1 else "PCA")
+        for size in sizes
     ]
 
 
