@@ -124,11 +124,11 @@ def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def status_of() -> Callable[..., int]:
     """Run a command of the package in this process, and give its exit status."""
-    cli._assemble()
+    app = cli.application()
 
     def run(*arguments: object) -> int:
         try:
-            cli.app(args=[str(argument) for argument in arguments])
+            app(args=[str(argument) for argument in arguments])
         except SystemExit as ending:
             return int(ending.code or 0)
         return 0
@@ -156,21 +156,17 @@ def commands_with() -> Callable[[Path], contextlib.AbstractContextManager[Comman
 
     @contextlib.contextmanager
     def installed(site: Path) -> Iterator[Command]:
-        cli._assemble()
         known = [value for value in vars(registry).values() if isinstance(value, Registry)]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "path", [str(site), *searched])
             patch.setenv("COLUMNS", "200")
             for each in known:  # which have looked for packages already
                 patch.delitem(vars(each), "_installed", raising=False)
-            for app in (cli.app, cli.train):  # the commands are made anew, with what is there now
-                patch.setattr(app, "registered_commands", [])
-                patch.setattr(app, "registered_groups", [])
             registry._entry_points.cache_clear()
             with warnings.catch_warnings():  # of names that are taken: their own tests ask for it
                 warnings.simplefilter("ignore")
-                cli._assemble.__wrapped__()
-            yield answered
+                app = cli.application()
+            yield functools.partial(answered, app)
             for each in known:
                 vars(each).pop("_installed", None)
         registry._entry_points.cache_clear()
@@ -181,7 +177,7 @@ def commands_with() -> Callable[[Path], contextlib.AbstractContextManager[Comman
     return installed
 
 
-def answered(*arguments: object) -> tuple[int, str, str]:
+def answered(app: Callable[..., None], *arguments: object) -> tuple[int, str, str]:
     """A command's exit status, what it printed, and its diagnostics."""
     printed, said, status = io.StringIO(), io.StringIO(), 0
     with (
@@ -191,7 +187,7 @@ def answered(*arguments: object) -> tuple[int, str, str]:
     ):
         warnings.simplefilter("default")
         try:
-            cli.app(args=[str(argument) for argument in arguments])
+            app(args=[str(argument) for argument in arguments])
         except SystemExit as ending:
             status = int(ending.code or 0)
     return status, printed.getvalue(), said.getvalue()

@@ -80,9 +80,8 @@ def test_an_input_is_not_written_over(
 
 
 def test_every_command_that_writes_a_file_has_the_option() -> None:
-    cli._assemble()
     found = {}
-    for name, command in typer.main.get_command(cli.app).commands.items():  # type: ignore[attr-defined]
+    for name, command in typer.main.get_command(cli.application()).commands.items():  # type: ignore[attr-defined]
         flags = {flag for parameter in command.params for flag in parameter.opts}
         if {"out", "--out"} & flags:
             found[name] = "--overwrite" in flags

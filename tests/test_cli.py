@@ -772,6 +772,19 @@ def test_the_module_is_a_command_and_names_its_version() -> None:
     assert done.stdout.strip() == ist.__version__
 
 
+def test_one_process_answers_one_command_after_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["train", "ae", "--help"], ["train", "vae", "--help"], ["models"]) * 2:
+        monkeypatch.setattr(sys, "argv", ["isthmus", *words])
+        with pytest.raises(SystemExit) as ending:
+            cli.main()
+        said = capsys.readouterr().out
+        assert ending.value.code == 0
+        assert ("--learning-rate" in said) == (words[0] == "train")
+        assert ("--kl-warmup" in said) == ("vae" in words)
+
+
 def test_import_is_light() -> None:
     code = "import isthmus, sys; assert not {'torch', 'sklearn', 'numpy'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

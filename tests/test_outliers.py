@@ -436,3 +436,28 @@ def test_gaps_make_no_row_typical(criterion: Any) -> None:
     np.testing.assert_allclose(detector.score_samples(rows), -whole / share, rtol=1e-5)
     shares = np.nansum(np.asarray(detector.explain(rows)), axis=1)
     np.testing.assert_allclose(shares, whole / share, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("owner", "values"),
+    [
+        (ist.OutlierDetector, {}),
+        (ist.AutoencoderClassifier, {"epochs": 1}),
+        (ist.ManifoldClustering, {"n_clusters": 2, "manifold": "isomap", "neighbours": 5}),
+    ],
+)
+@pytest.mark.parametrize("own", [None, 3])
+def test_a_member_without_a_seed_takes_that_of_its_owner(
+    owner: Any, values: dict[str, Any], own: int | None
+) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 5))
+    member = ist.AE(epochs=1, random_state=own)
+    made, again, other = (
+        owner(member, random_state=seed, **values).fit(x, x[:, 0] > 0).member_ for seed in (7, 7, 8)
+    )
+    assert member.random_state == own
+    np.testing.assert_array_equal(made.transform(x), again.transform(x))
+    if own is None:
+        assert made.random_state == again.random_state != other.random_state
+    else:
+        assert made.random_state == other.random_state == own

@@ -111,7 +111,6 @@ class Commands(Kind):
         below = self.folder / "so" / "deep" / "that" / "all" / "is" / "ours"
         below.mkdir(parents=True)
         os.chdir(below)
-        cli._assemble()
         model = specimens.with_everything("ae")
         model.save(Path("run"))
         np.save("data.npy", specimens.examples("ae"))
@@ -120,7 +119,7 @@ class Commands(Kind):
         table = np.random.default_rng(0).normal(size=(40, 3))
         specimens.brief("ae", epochs=1).fit(table).save(Path("table"))
         Path("holes.csv").write_text("a,b,c\n1,,2\n0.5,1,\n", encoding="utf-8")
-        root = typer.main.get_command(cli.app)
+        root = typer.main.get_command(cli.application())
         self.options = {name: _options(root, name.split()) for name in _USUAL}
 
     def trial(self, draw: random.Random) -> Iterator[Outcome]:
@@ -150,7 +149,7 @@ def run(words: Sequence[str]) -> Outcome:
     status: Any = 0
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-            cli.app(args=list(words))
+            cli.application(tuple(words))(args=list(words))
     except SystemExit as ending:
         status = ending.code or 0
     except BaseException as error:

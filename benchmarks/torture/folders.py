@@ -17,7 +17,6 @@ from benchmarks.torture import specimens, writers
 from benchmarks.torture.commands import run
 from benchmarks.torture.deaths import forked
 from benchmarks.torture.trials import Kind, Outcome, Verdict, judged
-from isthmus._cli import app as cli
 from isthmus.core import files
 from isthmus.core.claims import LOCK
 from isthmus.core.editions import is_leftover
@@ -107,7 +106,6 @@ class ForeignFolders(Kind):
 
     def prepare(self) -> None:
         os.chdir(self.folder)
-        cli._assemble()
         specimens.with_everything("vae").save(Path("run"))
         np.save("data.npy", specimens.examples("vae"))
 

@@ -244,9 +244,8 @@ def loaded(folder: Path) -> str:
 
 def shell(*words: str) -> None:
     """A command in this process; SystemExit where it does not end well."""
-    cli._assemble()
     try:
-        cli.app(args=list(words))
+        cli.application(words)(args=list(words))
     except SystemExit as ending:
         if ending.code:
             raise

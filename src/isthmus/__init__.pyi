@@ -1451,7 +1451,7 @@ class OutlierDetector(_OutlierDetector):
             the values themselves lie from where they are dense; the member's own score, a bound
             in nats for a VAE; the distance of its code from the centre; 'auto' is density for
             rows of numbers, error for others, and distance for DeepSVDD.
-        random_state: seed of members that are not given as estimators of your own.
+        random_state: seed of the members that have none of their own.
     """
     def __init__(
         self,

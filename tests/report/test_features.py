@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import isthmus as ist
-from isthmus._cli.app import _assemble, app
+from isthmus._cli.app import application
 from isthmus.metrics import features
 from isthmus.report import write_features
 
@@ -61,7 +61,7 @@ def test_activations_are_shown_by_their_names(model: Any, tmp_path: Path) -> Non
 
 def test_the_command_writes_it(model: Any, tmp_path: Path, capsys: Any) -> None:
     model.save(tmp_path / "run")
-    _assemble()
+    app = application(("features",))
     out = tmp_path / "page.html"
     words = ["features", str(tmp_path / "run"), "digits", "--out", str(out), "--units", "3,4"]
     result = CliRunner().invoke(app, [*words, "--json"])

@@ -153,7 +153,7 @@ def compared(
         " 2010, table 3 (25% masked)"
     ),
     wanted=at_most(1.4),
-    epochs=(10, 15),
+    epochs=(15, 15),
     error="standard error over test images",
 )
 def stacked_denoising(bench: Bench) -> Mapping[str, Measure]:
@@ -169,7 +169,7 @@ def stacked_denoising(bench: Bench) -> Mapping[str, Measure]:
         epochs=bench.length("whole", 1, 1),
     )
     tuning = {
-        "epochs": bench.length("fine_tuning", 25, 36),
+        "epochs": bench.length("fine_tuning", 36, 36),
         "optimizer": SGD(momentum=0.0),
         "learning_rate": 0.1,
         "batch_size": 20,

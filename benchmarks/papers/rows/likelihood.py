@@ -77,7 +77,7 @@ def vae(bench: Bench) -> Mapping[str, Measure]:
         " samples, fixed binarisation)"
     ),
     wanted=at_most(90),
-    epochs=(150, 800),
+    epochs=(300, 800),
 )
 def vae_400(bench: Bench) -> Mapping[str, Measure]:
     """One wide layer on either side."""

@@ -5,7 +5,6 @@ Nothing heavy is imported here: ``--help`` reads the declarations from their sou
 
 from __future__ import annotations
 
-import functools
 import io
 import os
 import sys
@@ -37,16 +36,6 @@ from isthmus.errors import InputError
 from isthmus.registry import MEMBERS, PRIORS
 from isthmus.version import __version__
 
-app = typer.Typer(
-    name="isthmus",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    help="Autoencoders: train them, compare them, look at them, and use them on your own data.",
-)
-train = typer.Typer(
-    no_args_is_help=True, help="Train one member on a data set and keep it in a folder."
-)
 _PRIOR = {
     "prior": Field(
         "prior", "str", "auto", "what is fitted", choices=("auto",), registry=PRIORS, owner="Prior"
@@ -67,8 +56,7 @@ def main() -> None:
         raise SystemExit(2)
     warnings.showwarning = warn
     try:
-        _assemble(words)
-        app()
+        application(words)()
     except (KeyboardInterrupt, SystemExit) as ending:
         if not _is_unsaid(ending):
             raise
@@ -85,13 +73,23 @@ def _is_unsaid(ending: BaseException) -> bool:
     return any(isinstance(cause, KeyboardInterrupt) for cause in causes)
 
 
-@functools.cache
-def _assemble(words: tuple[str, ...] | None = None) -> None:
-    """Put the commands in the order of the help; ``train`` has one per registered member.
+def application(words: tuple[str, ...] | None = None) -> typer.Typer:
+    """The commands in the order of the help; ``train`` has one per registered member.
 
     Options made from declarations are hundreds: with the ``words`` of the command line, only those
-    that it can ask for are made.
+    that it can ask for are made. It answers no other words then.
     """
+    app = typer.Typer(
+        name="isthmus",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        help="Autoencoders: train them, compare them, look at them, and use them on your own data.",
+    )
+    train = typer.Typer(
+        no_args_is_help=True, help="Train one member on a data set and keep it in a folder."
+    )
+    app.callback(invoke_without_command=True)(_root)
 
     def asked(*path: str) -> bool:
         return words is None or words[: len(path)] == path
@@ -153,6 +151,7 @@ def _assemble(words: tuple[str, ...] | None = None) -> None:
     for panel, commands in panels.items():
         for name, command in commands.items():
             app.command(name, cls=Command, rich_help_panel=panel)(guarded(command))
+    return app
 
 
 def _ordered(name: str) -> dict[str, Field]:
@@ -185,7 +184,6 @@ def _can_be_read(name: str) -> bool:
     return True
 
 
-@app.callback(invoke_without_command=True)
 def _root(
     version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
 ) -> None:

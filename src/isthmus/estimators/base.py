@@ -121,9 +121,10 @@ class Estimator(TrainingMixin, ABC):
         self._say_prior_is_dropped()
         return self._train((X, y, sample_weight), earlier, runtime, is_portion=True)
 
-    def untrained(self, owner: str) -> Self:
-        """A copy with the same settings, not trained, for an ``owner`` that trains it; where this
-        one is trained, a warning says that its weights are not used.
+    def untrained(self, owner: str, seed: int) -> Self:
+        """A copy with the same settings, not trained, for an ``owner`` that trains it, and with the
+        owner's ``seed`` where it has none of its own; where this one is trained, a warning says
+        that its weights are not used.
         """
         if hasattr(self, "module_"):
             warnings.warn(
@@ -133,6 +134,8 @@ class Estimator(TrainingMixin, ABC):
                 stacklevel=3,
             )
         copied: Self = clone(self)
+        if copied.random_state is None:
+            copied.set_params(random_state=seed)
         return copied
 
     # ------------------------------------------------------------------ what the above is made of

@@ -161,8 +161,7 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
                 f"member={self.member!r} is told the condition that a classifier would have to"
                 " find: give a member with condition='none'."
             )
-        copied = self.member.untrained(type(self).__name__)
-        return copied if copied.random_state is not None else copied.set_params(random_state=seed)
+        return self.member.untrained(type(self).__name__, seed)
 
     def _fine_tune(self, x: Store, y: Tensor, seed: int, runtime: Runtime) -> None:
         batches = self.member_.preprocessor_.batches(

@@ -153,7 +153,4 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
                 f"member={member!r} is not usable: give an estimator such as ist.AE(), or the name"
                 " of one."
             )
-        copied = member.untrained(type(self).__name__)
-        if copied.random_state is None:
-            copied.set_params(random_state=seed)
-        return copied.fit(X)
+        return member.untrained(type(self).__name__, seed).fit(X)

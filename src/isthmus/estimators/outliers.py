@@ -111,7 +111,7 @@ class OutlierDetector(OutlierMixin, Configurable):
     )
     random_state: int | None = field(
         None,
-        "seed of members that are not given as estimators of your own",
+        "seed of the members that have none of their own",
         low=0,
         high=4294967295,
     )
@@ -291,7 +291,7 @@ class OutlierDetector(OutlierMixin, Configurable):
                 f"member={self.member!r} is not usable: give a member such as AE(latent_dim=8), or"
                 " its name."
             )
-        return [self.member.untrained(type(self).__name__).fit(X)]
+        return [self.member.untrained(type(self).__name__, seed).fit(X)]
 
     def _chosen(self) -> str:
         """The criterion that ``"auto"`` stands for."""
