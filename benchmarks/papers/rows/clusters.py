@@ -149,7 +149,7 @@ def dec_da(bench: Bench) -> Mapping[str, Measure]:
 )
 def vade(bench: Bench) -> Mapping[str, Measure]:
     """The best accuracy and the median, and that of the seed with the lowest objective."""
-    epochs, part = bench.length("together", 15, 300), bench.data.train
+    epochs, part = bench.length("together", 40, 300), bench.data.train
     found, objectives = [], []
     for seed in SEEDS:
         before = started(bench, part, seed, likelihood="bernoulli")

@@ -48,9 +48,8 @@ def _is_lower(values: Values) -> bool:
     epochs=(10, 60),
     error="no error: one seed",
     note=(
-        "In the line of commit 070f1ca the curve of JumpReLU reaches from 12 to 14 units only, and"
-        " its numbers are those of its nearer end; later lines leave out what lies beyond a curve."
-        " Its thresholds hardly move in so short a training, so that where they start decides."
+        "The thresholds of JumpReLU hardly move in so short a training, so that where they start"
+        " decides."
     ),
     wanted=Wanted("TopK below L1 at 4, 8, 16 and 32 active units", _is_lower),
 )
