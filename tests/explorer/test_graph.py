@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from isthmus.explorer._front import script
 from isthmus.explorer._groups import Redrawing
 from isthmus.explorer.graph import OPERATORS, Decoding, Encoding, traced
 from isthmus.registry import MEMBERS
+from tests.small import small
 
 SHAPE = (1, 8, 8)
 IMAGES = [name for name in MEMBERS if name != "recurrent"]
@@ -44,12 +46,17 @@ def evaluator(browser: Any) -> Iterator[Any]:
     page.close()
 
 
+def in_bytes(value: Any) -> bytes:
+    """Single-precision numbers, the least significant byte first."""
+    return np.ascontiguousarray(value, "<f4").tobytes()
+
+
 def in_the_browser(evaluator: Any, module: nn.Module, *inputs: torch.Tensor) -> list[torch.Tensor]:
     """What the evaluator makes of the inputs of one example."""
     graph = traced(module, *(tuple(x.shape[1:]) for x in inputs))
     assert graph.unknown == []
     weights = {
-        name: {"shape": list(value.shape), "data": value.flatten().tolist()}
+        name: {"shape": list(value.shape), "data": base64.b64encode(in_bytes(value)).decode()}
         for name, value in graph.weights.items()
     }
     found = evaluator.evaluate(
@@ -57,7 +64,8 @@ def in_the_browser(evaluator: Any, module: nn.Module, *inputs: torch.Tensor) -> 
             const known = {};
             for (const name in weights) {
                 const { data, shape } = weights[name];
-                known[name] = new Tensor(Float32Array.from(data), shape);
+                const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+                known[name] = new Tensor(new Float32Array(bytes.buffer), shape);
             }
             return evaluate(JSON.parse(graph), known, ...inputs).map((one) => Array.from(one.data));
         }""",
@@ -83,7 +91,8 @@ def test_both_sides_know_the_same_operators(evaluator: Any) -> None:
 )
 def test_every_member_of_images_is_live(evaluator: Any, name: str, network: str) -> None:
     torch.manual_seed(0)
-    member = MEMBERS[name](**({} if network == "own" else {"network": network, "hidden": (8, 6)}))
+    own = {"network": network, "hidden": (8, 6)} if network != "own" else {}
+    member = MEMBERS[name](**small(name) | own)
     module = member.build(SHAPE).eval()
     scale, offset = torch.tensor([2.0]), torch.tensor([-0.5])
     code = torch.randn(1, *module.bottleneck.code_shape).flatten(1)
@@ -144,7 +153,7 @@ def test_every_conditional_member_is_live(
 ) -> None:
     labels = np.arange(len(few)) % 3
     known = labels if kind == "label" else np.stack([labels * 0.5, labels**2], axis=1)
-    member = MEMBERS[name](condition=kind, epochs=1, random_state=0)
+    member = MEMBERS[name](**small(name), condition=kind, epochs=1, random_state=0)
     if "quantizer" in member.get_params():  # entries that are no copies of each other
         member.set_params(quantizer=ist.quantizers.VectorQuantizer(codebook_size=8))
     with warnings.catch_warnings():

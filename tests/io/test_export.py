@@ -19,20 +19,19 @@ from isthmus.core import fields
 from isthmus.errors import InputError, MissingExtraError
 from isthmus.io.export import onnx_files
 from isthmus.io.export._curves import normal_quantile
+from tests.small import small
 
 pytestmark = pytest.mark.usefixtures("operators_read_once")
 
 NO_GRAPH: dict[str, str] = {}
 """Members that are no graph of tensors, each with a part of the sentence that says why."""
-SMALL = {"hidden": (8,), "pretrain_epochs": 1, "groups": (1, 1), "width": 8}
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 
 
 def fitted(name: str, x: Any, y: Any = None, **values: Any) -> Any:
     declared = fields.declared(ist.MEMBERS[name])
-    small = {field: value for field, value in SMALL.items() if field in declared}
     told = {"condition": "label"} if y is not None and "condition" in declared else {}
-    settings = {**small, **told, "epochs": 1, "batch_size": 32, "latent_dim": 3, **values}
+    settings = {**small(name), **told, "epochs": 1, "batch_size": 32, "latent_dim": 3, **values}
     return ist.MEMBERS[name](random_state=0, **settings).fit(x, y)
 
 
