@@ -109,6 +109,14 @@ def clustering(bench: Bench) -> Mapping[str, Measure]:
     wanted=Wanted("at least 95", lambda values: values["DEC-DA"] >= 95),
     epochs=(20, 500),
     error=SPREAD,
+    note=(
+        "The start decides: where k-means finds a cluster for every digit (81.8%), gathering leads"
+        " to 93.3; where 4 and 9 share one, and one holds odd digits of all kinds (75.3 and 76.1%),"
+        " it does not part them, and ends at 84.3 and 83.5. Tried before with hidden layers of 500"
+        " and 250 units, 25 epochs and 30 of gathering: 82.7; the row clustering gathers for 15"
+        " epochs from smaller networks: 85.5. Turns up to 30 degrees and shifts of 5 pixels left"
+        " such a start as it was, by hand."
+    ),
 )
 def dec_da(bench: Bench) -> Mapping[str, Measure]:
     """Moved images are drawn to the targets of unmoved ones."""
