@@ -29,7 +29,10 @@ have been busy.
 
 
 def page(lines: Iterable[Record]) -> str:
-    """The page: a table of all rows, then each row with its latest line of every device."""
+    """The page: a table of all rows, then each row with its latest line of every device.
+
+    What was done is told as it was when it was measured; what is wanted, as it is today.
+    """
     # a later line replaces an earlier one
     latest = {(line["row"], line["device"]): line for line in lines}
     pairs = [
@@ -55,11 +58,11 @@ def page(lines: Iterable[Record]) -> str:
 
 
 def _cells(row: Row, line: Record) -> str:
-    verdict = "holds" if line["holds"] else "**falls short**"
+    verdict = "holds" if row.wanted.holds(line["value"]) else "**falls short**"
     link = f"[{row.name}](#{row.name})"
     return (
         f"| {link} | {row.what} ({line['device']}) | {_values(line)} | {_published(row)} |"
-        f" {line['wanted']} | {verdict} |"
+        f" {row.wanted.words} | {verdict} |"
     )
 
 
@@ -81,15 +84,12 @@ def _section(row: Row, lines: Iterable[Record]) -> str:
 
 
 def _measured(line: Record) -> str:
-    lengths = {
-        name: f"{value:,}" for name, value in line["settings"].items() if isinstance(value, int)
-    }
-    spread = f" (± {ROWS[line['row']].error})" if line["error"] else ""
-    verdict = "holds" if line["holds"] else "falls short"
-    setting = ROWS[line["row"]].setting.format(**lengths, epochs=line["epochs"])
+    row = ROWS[line["row"]]
+    spread = f" (± {row.error})" if line["error"] else ""
+    verdict = "holds" if row.wanted.holds(line["value"]) else "falls short"
     return (
-        f"**{line['device']}:** {_values(line)}{spread}. Wanted: {line['wanted']}; it {verdict}."
-        f" {setting} Training took {_duration(line['seconds'])} on {_place(line)}, torch"
+        f"**{line['device']}:** {_values(line)}{spread}. Wanted: {row.wanted.words}; it {verdict}."
+        f" {line['setting']} Training took {_duration(line['seconds'])} on {_place(line)}, torch"
         f" {line['torch']}; commit {line['commit']}, {line['date']}."
     )
 

@@ -24,9 +24,13 @@ Record = dict[str, Any]
 def record(row: Row, found: Mapping[str, Measure], bench: Bench, loaded: str) -> Record:
     """Everything about one measurement of a row by a commit, without names of hosts and places."""
     values = {name: round(measure.value, 5) for name, measure in found.items()}
+    lengths = {
+        name: f"{value:,}" for name, value in bench.settings.items() if isinstance(value, int)
+    }
     return {
         "row": row.name,
         "what": row.what,
+        "setting": row.setting.format(**lengths, epochs=bench.epochs),
         "metric": row.metric,
         "unit": row.unit,
         "value": values,

@@ -24,6 +24,7 @@ from isthmus.metrics._measure import Measure
 KEYS = {
     "row",
     "what",
+    "setting",
     "metric",
     "unit",
     "value",
@@ -170,6 +171,12 @@ def test_the_page_shows_the_latest_line_of_each_device(
     assert "For 1 epochs, 1,000 images." in text
     assert "\nWhy.\n\n    python -m benchmarks.papers made-up\n" in text
     assert text.count("| not yet |") == len(ROWS) - 1
+    changed = replace(declared, setting="Otherwise, for {epochs} epochs.", wanted=at_most(1))
+    monkeypatch.setitem(ROWS, "made-up", changed)
+    text = page([line])
+    assert "For 1 epochs, 1,000 images." in text  # what was done stays as it was
+    assert "| a 1.500 ± 0.100 | a 1 | at most 1 | **falls short** |" in text
+    assert "Wanted: at most 1; it falls short." in text
 
 
 def test_a_name_that_is_not_known_or_known_already_is_refused() -> None:
