@@ -28,6 +28,8 @@ NETWORK = {
     "random_state": 0,
 }
 
+WIDER = NETWORK | {"hidden": (300, 300), "activation": "relu", "batch_size": 250}
+
 
 def _bounds(values: Values) -> bool:
     bounds = {"k = 50": 86.0, "k = 5": 86.5, "k = 1": 88.0}
@@ -57,13 +59,7 @@ def _bounds(values: Values) -> bool:
 )
 def vae(bench: Bench) -> Mapping[str, Measure]:
     """The long training of one member."""
-    own = {
-        "hidden": (300, 300),
-        "activation": "relu",
-        "batch_size": 250,
-        "kl_warmup": bench.epochs / 10,
-    }
-    model = bench.train("k = 1", ist.VAE(**{**NETWORK, **own}))
+    model = bench.train("k = 1", ist.VAE(**{**WIDER, "kl_warmup": bench.epochs / 10}))
     return {"k = 1": nll(model, bench.data.test.x, bench.length("samples", 500, 5000))}
 
 
@@ -96,8 +92,8 @@ def vae_400(bench: Bench) -> Mapping[str, Measure]:
     "vae-iwae",
     what="VAE and IWAE of 5 and 50 draws, the same network for as many epochs",
     setting=(
-        "{epochs} epochs each, otherwise as for the row vae; NLL of the first {images} test images"
-        " by {samples} samples."
+        "{epochs} epochs each, without a warm-up, otherwise as for the row vae; NLL of the first"
+        " {images} test images by {samples} samples."
     ),
     metric="NLL, dynamic MNIST",
     unit="nats per test image",
@@ -106,19 +102,21 @@ def vae_400(bench: Bench) -> Mapping[str, Measure]:
     wanted=Wanted(
         "k = 50 at most 86, k = 5 at most 86.5, k = 1 at most 88, in this order", _bounds
     ),
-    epochs=(2, 3280),
+    epochs=(10, 3280),
     note=(
-        "On the CPU this is the beginning of training: the ordering holds, the distances say"
-        " nothing about where it ends."
+        "On the CPU this is the beginning of training: an epoch of 50 draws takes thirty times as"
+        " long as one of a single draw, so that half an hour holds ten. The row vae trains the"
+        " single draw to the end of its time. Two epochs of the paper's network, in batches of 100,"
+        " gave 143.2, 128.2 and 123.5."
     ),
 )
 def vae_iwae(bench: Bench) -> Mapping[str, Measure]:
     """The ordering that the paper is about."""
     samples, images = bench.length("samples", 500, 5000), bench.length("images", 2000, 10_000)
     members: dict[str, Any] = {
-        "k = 1": ist.VAE(**NETWORK),
-        "k = 5": ist.IWAE(samples=5, **NETWORK),
-        "k = 50": ist.IWAE(samples=50, **NETWORK),
+        "k = 1": ist.VAE(**WIDER),
+        "k = 5": ist.IWAE(samples=5, **WIDER),
+        "k = 50": ist.IWAE(samples=50, **WIDER),
     }
     return {
         name: nll(bench.train(name, member), bench.data.test.x[:images], samples)
@@ -190,13 +188,7 @@ def nll(model: Variational, x: np.ndarray, samples: int) -> Measure:
 def vampprior(bench: Bench) -> Mapping[str, Measure]:
     """The same network and time under two priors."""
     samples, images = bench.length("samples", 500, 5000), bench.length("images", 2000, 10_000)
-    common: dict[str, Any] = NETWORK | {
-        "latent_dim": 40,
-        "hidden": (300, 300),
-        "activation": "relu",
-        "batch_size": 250,
-        "kl_warmup": bench.epochs / 10,
-    }
+    common: dict[str, Any] = WIDER | {"latent_dim": 40, "kl_warmup": bench.epochs / 10}
     learnt = ist.latent_priors.VampPrior(components=200)
     members = {
         "VampPrior": (ist.VAE(latent_prior=learnt, **common), bench.epochs),
