@@ -123,11 +123,11 @@ def _scalars_use_all(values: Values) -> bool:
         "VQ uses every entry here, because k-means starts its entries and unused ones are renewed."
         " FSQ uses half of its 1,000 after 940 steps, and its error is the smaller one by a"
         " hundredth all the same. Until its numbers started at the deviation of the data they began"
-        " near 0, used a quarter, and the error was 6.34. With 240 entries it uses a third: most of"
-        " its numbers come to lie at their ends, because half of an image is black. With 10,000 of"
-        " the images, by hand and with one seed, it made no difference to start at a tenth, a"
-        " quarter or half of the deviation (37 to 38%); nor did uncorrelated numbers (33%), or no"
-        " linear maps around them (30%), with 20,000."
+        " near 0, used a quarter, and the error was 6.34. With 240 entries it uses a third. By hand"
+        " and with one seed: after three epochs most of the numbers lay at their ends; with 10,000"
+        " of the images it made no difference to start at a tenth, a quarter or half of the"
+        " deviation (37 to 38%); nor did uncorrelated numbers (33%), or no linear maps around them"
+        " (30%), with 20,000."
     ),
 )
 def fsq_vq(bench: Bench) -> Mapping[str, Measure]:
