@@ -196,6 +196,7 @@ _Contamination: TypeAlias = Literal["auto"]
 _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper", "affine"]
 _Criterion: TypeAlias = Literal["auto", "error", "density", "score", "distance"]
 _DIPVAE_Variant: TypeAlias = Literal["i", "ii"]
+_FirstCentres: TypeAlias = Literal["kmeans", "mixture"]
 _Geometry: TypeAlias = Literal["euclidean", "sphere", "poincare"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
@@ -503,6 +504,8 @@ class ClusteringAE(_ClusteringAE):
             28×28 pixels).
         pretrain_epochs: epochs as a plain autoencoder before there are centres; none under
             start.
+        first_centres: where centres start: among the codes by 'kmeans', as in the paper, or in
+            the clusters of a Gaussian 'mixture' with full covariances, which need not be round.
         whiten: whether codes become uncorrelated, with unit variance, before there are centres.
         corruption: what is done to examples before they are encoded in training;
             reconstructions and targets are those of clean ones.
@@ -552,6 +555,7 @@ class ClusteringAE(_ClusteringAE):
         variant: _Variant = "dec",
         clustering_weight: float | None = None,
         pretrain_epochs: int = 30,
+        first_centres: _FirstCentres = "kmeans",
         whiten: bool = False,
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
         target_interval: int = 1,
@@ -2107,6 +2111,8 @@ class VaDE(_VaDE):
         n_clusters: how many clusters.
         pretrain_epochs: epochs as a plain autoencoder before there are clusters; none under
             start.
+        whiten: whether codes take a linear map under which clusters are round, before there are
+            any; reconstructions do not see it.
         corruption: what is done to examples before they are encoded in training; what is asked
             for are clean ones.
     """
@@ -2151,6 +2157,7 @@ class VaDE(_VaDE):
         start: Estimator | str | None = None,
         n_clusters: int = 8,
         pretrain_epochs: int = 30,
+        whiten: bool = False,
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
     ) -> None: ...
 

@@ -286,6 +286,13 @@ class GaussianBottleneck(RatedBottleneck):
         self.project = nn.Sequential(*layers)
         self.free_bits = free_bits
 
+    @property
+    def linear(self) -> nn.Linear:
+        """The layer from features to the means of a code that is a vector, and log variances."""
+        layer = self.project[-1]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
     def posterior(self, features: Tensor) -> DiagonalGaussian:
         return diagonal_gaussian(self.project(features))  # each (n, *code_shape)
 

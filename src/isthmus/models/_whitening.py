@@ -18,8 +18,7 @@ def whiten(module: Autoencoder, project: nn.Linear, codes: Tensor) -> Tensor:
 
     .. math:: z' = \Sigma^{-1/2} (z - m)
 
-    m and Σ are the mean and the covariance of ``codes``. The map is folded into ``project``, the
-    last layer of the encoder, and its inverse into the first layer of the decoder.
+    m and Σ are the mean and the covariance of ``codes``.
 
     Args:
         module: an autoencoder whose decoder begins with a linear layer.
@@ -32,20 +31,53 @@ def whiten(module: Autoencoder, project: nn.Linear, codes: Tensor) -> Tensor:
     Raises:
         InputError: for a decoder that begins with another layer.
     """
-    first = _first_layer(module.decoder, codes.shape[1])
+    deviations, directions = _axes(codes)
+    return _folded(module, project, codes, directions, deviations)
+
+
+def make_round(module: Autoencoder, project: nn.Linear, codes: Tensor, apart: Tensor) -> Tensor:
+    r"""Make deviations of codes round, of the same volume, and change nothing that is decoded.
+
+    .. math:: z' = \lvert \Sigma \rvert^{1 / 2d} \, \Sigma^{-1/2} (z - m)
+
+    Σ is the covariance of the deviations ``apart``, such as those from the middles of clusters, and
+    m the mean of ``codes``, both ``(n, latent_dim)``. The other arguments, what it returns and what
+    it raises are those of :func:`whiten`.
+    """
+    deviations, directions = _axes(apart)
+    volume = deviations.log().mean().exp()
+    return _folded(module, project, codes, directions, deviations / volume)
+
+
+def _axes(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Deviations of values ``(n, d)`` along their main axes, ``(d,)``, and the axes as columns."""
+    covariance = torch.cov(values.double().T).reshape(values.shape[1], values.shape[1])
+    variances, directions = torch.linalg.eigh(covariance)
+    least = max(float(variances[-1]), 1e-30) * _LEAST_VARIANCE
+    return variances.clamp(min=least).sqrt(), directions
+
+
+def _folded(
+    module: Autoencoder, project: nn.Linear, codes: Tensor, directions: Tensor, deviations: Tensor
+) -> Tensor:
+    """Divide codes by deviations along directions, about their mean, as the layers make them.
+
+    The map is folded into ``project``, the last layer of the encoder (its first outputs, where it
+    makes more than codes), and its inverse into the first layer of the decoder.
+    """
+    size = codes.shape[1]
+    first = _first_layer(module.decoder, size)
     z = codes.double()
     mean = z.mean(0)
-    variances, directions = torch.linalg.eigh(torch.cov(z.T).reshape(z.shape[1], z.shape[1]))
-    deviations = variances.clamp(min=max(float(variances[-1]), 1e-30) * _LEAST_VARIANCE).sqrt()
     forth = directions / deviations @ directions.T  # (latent_dim, latent_dim), as is its inverse
     back = directions * deviations @ directions.T
     with torch.no_grad():
         weight, bias = first.weight.double(), first.bias.double()
         first.bias.copy_(bias + weight @ mean)
         first.weight.copy_(weight @ back)
-        weight, bias = project.weight.double(), project.bias.double()
-        project.bias.copy_(forth @ (bias - mean))
-        project.weight.copy_(forth @ weight)
+        weight, bias = project.weight[:size].double(), project.bias[:size].double()
+        project.bias[:size] = (forth @ (bias - mean)).to(project.bias)
+        project.weight[:size] = (forth @ weight).to(project.weight)
     return ((z - mean) @ forth).to(codes)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 from sklearn.base import ClusterMixin
-from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from isthmus.core import sharding
@@ -26,6 +25,7 @@ from isthmus.divergences import kl_between, log_normal
 from isthmus.errors import InputError
 from isthmus.latent_priors.gaussian import GaussianMixturePrior
 from isthmus.models._centres import codes_of_batches, one_cluster, reconstruction
+from isthmus.models._ellipses import means_of_clusters, shares_in_ellipses
 from isthmus.models._started import Started
 from isthmus.models._variational import (
     DiagonalGaussian,
@@ -33,6 +33,7 @@ from isthmus.models._variational import (
     StochasticBottleneck,
     Variational,
 )
+from isthmus.models._whitening import make_round
 from isthmus.registry import CORRUPTIONS
 from isthmus.training.runtimes import Runtime
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from isthmus.corruptions import Corruption
 
 _LEAST_VARIANCE = 1e-4  # of a cluster, where the mixture is fitted
+_LEAST_SHARE = 1e-12  # of a cluster, whose logarithm is taken
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -79,6 +81,11 @@ class VaDE(ClusterMixin, Started, Variational):
     n_clusters: int = field(8, "how many clusters", low=1)
     pretrain_epochs: int = field(
         30, "epochs as a plain autoencoder before there are clusters; none under start", low=0
+    )
+    whiten: bool = field(
+        False,
+        "whether codes take a linear map under which clusters are round, before there are any;"
+        " reconstructions do not see it",
     )
     corruption: str | Corruption | Callable[[Tensor], Tensor] | None = slot(
         None,
@@ -138,7 +145,7 @@ class VaDE(ClusterMixin, Started, Variational):
             )
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return MixtureBottleneck(features, self.latent_dim, self.n_clusters)
+        return MixtureBottleneck(features, self.latent_dim, self.n_clusters, rounds=self.whiten)
 
     def _corruption(self, spec: ExampleSpec) -> Callable[[Tensor], Tensor] | None:
         return None if self.corruption is None else corruption_of(self.corruption, spec)
@@ -177,11 +184,15 @@ class MixtureBottleneck(StochasticBottleneck):
         features: the shape of what the encoder makes.
         latent_dim: size of the code.
         n_clusters: how many Gaussians.
+        rounds: whether codes take a map that makes clusters round before there are any.
     """
 
-    def __init__(self, features: Shape, latent_dim: int, n_clusters: int) -> None:
+    def __init__(
+        self, features: Shape, latent_dim: int, n_clusters: int, *, rounds: bool = False
+    ) -> None:
         super().__init__()
         self.inner = GaussianBottleneck(features, latent_dim)
+        self.rounds = rounds
         self.code_shape = self.inner.code_shape
         self.prior = GaussianMixturePrior(self.code_shape, n_clusters)
 
@@ -204,17 +215,22 @@ class MixtureBottleneck(StochasticBottleneck):
         return z.flatten(0, 1), self.prior.log_prob(z) - proposed
 
     def start(self, module: Autoencoder, batches: Batches) -> None:
-        """Start from the mixture that expectation maximisation finds among all codes."""
-        codes = codes_of_batches(module, batches).double().cpu().numpy()
-        found = GaussianMixture(
-            len(self.prior.logits),
-            covariance_type="diag",
-            reg_covar=_LEAST_VARIANCE,
-            random_state=int(torch.randint(2**31, ())),
-        ).fit(codes)
-        self.prior.logits.copy_(torch.from_numpy(found.weights_).clamp(min=1e-12).log())
-        self.prior.mu.copy_(torch.from_numpy(found.means_))
-        self.prior.log_var.copy_(torch.from_numpy(found.covariances_).log())
+        """Start from the clusters that expectation maximisation finds among all codes.
+
+        They lie in slanting ellipses, which a mixture of upright ones cuts up. So it is fitted with
+        full covariances, of which the variances are kept; with ``rounds`` no more is left of them,
+        where codes have taken the map.
+        """
+        z = codes_of_batches(module, batches).double()
+        shares = shares_in_ellipses(z, len(self.prior.logits), int(torch.randint(2**31, ())))
+        if self.rounds:
+            apart = z - shares @ means_of_clusters(z, shares)
+            z = make_round(module, self.inner.linear, z, apart)
+        mu = means_of_clusters(z, shares)
+        variance = means_of_clusters(z.square(), shares) - mu.square()
+        self.prior.logits.copy_(shares.mean(0).clamp(min=_LEAST_SHARE).log())
+        self.prior.mu.copy_(mu)
+        self.prior.log_var.copy_(variance.clamp(min=_LEAST_VARIANCE).log())
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         return one_cluster(self.prior.log_joint(posterior[0].to(self.prior.mu)))
