@@ -25,6 +25,7 @@ from isthmus.data.batches import StoreBatches
 from isthmus.data.stores import ArrayStore
 from isthmus.metrics.clustering import cluster_accuracy
 from isthmus.models._centres import Targets, assignment, sharpened
+from isthmus.models._ellipses import means_of_clusters, shares_in_ellipses
 from isthmus.models._whitening import whiten
 from isthmus.training.optimizers import SGDOptimizer, make_optimizer
 
@@ -297,27 +298,70 @@ def test_samples_of_a_vade_have_the_moments_of_its_prior() -> None:
     assert all(bool((row == prior.component_distribution.mean).all(1).any()) for row in cold)
 
 
-def test_a_vade_starts_from_a_mixture_of_codes(trained: Any, few: np.ndarray) -> None:
+def slanting() -> tuple[torch.Tensor, np.ndarray]:
+    """Codes in three long ellipses side by side, and which each is in."""
+    generator = np.random.default_rng(0)
+    slant = np.array([[1.0, 0.9], [0.9, 1.0]])
+    middles = np.array([[0.0, 0.0], [1.0, -1.0], [2.0, -2.0]])
+    codes = [generator.multivariate_normal(middle, slant, 200) for middle in middles]
+    return torch.from_numpy(np.concatenate(codes)).float(), np.repeat([0, 1, 2], 200)
+
+
+def test_clusters_that_are_no_balls_are_found_in_any_scale() -> None:
+    codes, y = slanting()
+    upright = GaussianMixture(3, covariance_type="diag", n_init=5, random_state=0).fit(codes)
+    assert cluster_accuracy(y, upright.predict(codes)).value < 0.8
+    stretched = codes @ torch.tensor([[3.0, 1.0], [0.0, 0.2]])
+    for seen in (codes, stretched, 1e4 * codes + 7):
+        shares = shares_in_ellipses(seen, 3, 0)
+        assert cluster_accuracy(y, shares.argmax(1).numpy()).value > 0.97
+        torch.testing.assert_close(shares.sum(1), torch.ones(600))
+        means = means_of_clusters(seen, shares)
+        by_hand = np.stack([np.average(seen, axis=0, weights=share) for share in shares.T])
+        np.testing.assert_allclose(means, by_hand, rtol=1e-3)
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_a_vade_starts_from_a_mixture_of_codes(trained: Any, few: np.ndarray, whiten: bool) -> None:
     model = ist.VaDE.starting_from(
-        trained, n_clusters=3, epochs=1, learning_rate=1e-12, random_state=0, verbose=0
+        trained,
+        n_clusters=3,
+        whiten=whiten,
+        epochs=1,
+        learning_rate=1e-12,
+        random_state=0,
+        verbose=0,
     ).fit(few)
-    np.testing.assert_allclose(model.codes(few), trained.codes(few), atol=1e-5)
+    np.testing.assert_allclose(model.reconstruct(few), trained.reconstruct(few), atol=1e-5)
+    before, codes = trained.codes(few), model.codes(few)
     own = model.module_.bottleneck.prior
-    shares = own.logits.detach().double().softmax(0).numpy()
-    found = GaussianMixture(
-        3,
-        covariance_type="diag",
-        weights_init=shares,
-        means_init=own.mu.detach().double().numpy(),
-        precisions_init=(-own.log_var).detach().double().exp().numpy(),
-        max_iter=1,
+    share = own.logits.detach().softmax(0).numpy()
+    mu, variance = own.mu.detach().numpy(), own.log_var.detach().exp().numpy()
+    np.testing.assert_allclose(share @ mu, codes.mean(0), atol=1e-4)
+    np.testing.assert_allclose(
+        share @ variance + share @ mu**2 - (share @ mu) ** 2, codes.var(0), rtol=1e-3
     )
-    with pytest.warns(UserWarning, match="converge"):
-        found.fit(trained.codes(few).astype(np.float64))
-    np.testing.assert_allclose(found.means_, own.mu.detach(), atol=0.1)  # a fixed point
-    probabilities = model.responsibilities(few)
-    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
-    assert np.array_equal(probabilities.argmax(1), model.labels_)
+    if not whiten:
+        np.testing.assert_allclose(codes, before, atol=1e-5)
+        found = shares_in_ellipses(torch.from_numpy(before), 3, 0).mean(0)
+        np.testing.assert_allclose(np.sort(share), np.sort(found), atol=0.02)
+        return
+    inside = share @ variance  # of one size along every axis; volumes are as before
+    np.testing.assert_allclose(inside, inside.mean(), rtol=1e-3)
+    within = np.cov(codes.T) - np.einsum("k,ki,kj->ij", share, mu, mu) + np.outer(*2 * [share @ mu])
+    np.testing.assert_allclose(within, inside.mean() * np.eye(3), atol=0.02 * inside.mean())
+
+
+def test_centres_start_in_the_clusters_of_a_mixture(trained: Any, few: np.ndarray) -> None:
+    model = ist.ClusteringAE.starting_from(trained, n_clusters=3, first_centres="mixture", **STILL)
+    centres = model.fit(few).cluster_centers_
+    plain = ist.ClusteringAE.starting_from(trained, n_clusters=3, **STILL).fit(few)
+    codes = torch.from_numpy(trained.codes(few))
+    shares = shares_in_ellipses(codes, 3, 0)
+    wanted = means_of_clusters(codes, shares).numpy()
+    nearest = np.linalg.norm(centres[:, None] - wanted, axis=2).argmin(1)
+    np.testing.assert_allclose(centres, wanted[nearest], atol=0.02)
+    assert not np.allclose(np.sort(centres, 0), np.sort(plain.cluster_centers_, 0), atol=0.04)
 
 
 def test_a_vade_finds_clusters() -> None:

@@ -31,27 +31,29 @@ def whiten(module: Autoencoder, project: nn.Linear, codes: Tensor) -> Tensor:
     Raises:
         InputError: for a decoder that begins with another layer.
     """
-    deviations, directions = _axes(codes)
+    covariance = torch.cov(codes.double().T).reshape(codes.shape[1], codes.shape[1])
+    deviations, directions = _axes(covariance)
     return _folded(module, project, codes, directions, deviations)
 
 
-def make_round(module: Autoencoder, project: nn.Linear, codes: Tensor, apart: Tensor) -> Tensor:
-    r"""Make deviations of codes round, of the same volume, and change nothing that is decoded.
+def make_round(
+    module: Autoencoder, project: nn.Linear, codes: Tensor, covariance: Tensor
+) -> Tensor:
+    r"""Make what has this covariance round, of the same volume, and change nothing that is decoded.
 
     .. math:: z' = \lvert \Sigma \rvert^{1 / 2d} \, \Sigma^{-1/2} (z - m)
 
-    Σ is the covariance of the deviations ``apart``, such as those from the middles of clusters, and
-    m the mean of ``codes``, both ``(n, latent_dim)``. The other arguments, what it returns and what
-    it raises are those of :func:`whiten`.
+    Σ is the covariance, ``(latent_dim, latent_dim)``, such as that within clusters, and m the mean
+    of ``codes``. The other arguments, what it returns and what it raises are those of
+    :func:`whiten`.
     """
-    deviations, directions = _axes(apart)
+    deviations, directions = _axes(covariance)
     volume = deviations.log().mean().exp()
     return _folded(module, project, codes, directions, deviations / volume)
 
 
-def _axes(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Deviations of values ``(n, d)`` along their main axes, ``(d,)``, and the axes as columns."""
-    covariance = torch.cov(values.double().T).reshape(values.shape[1], values.shape[1])
+def _axes(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Deviations along the axes of an ellipse, ``(latent_dim,)``, and the axes as columns."""
     variances, directions = torch.linalg.eigh(covariance)
     least = max(float(variances[-1]), 1e-30) * _LEAST_VARIANCE
     return variances.clamp(min=least).sqrt(), directions

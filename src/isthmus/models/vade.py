@@ -223,10 +223,11 @@ class MixtureBottleneck(StochasticBottleneck):
         """
         z = codes_of_batches(module, batches).double()
         shares = shares_in_ellipses(z, len(self.prior.logits), int(torch.randint(2**31, ())))
-        if self.rounds:
-            apart = z - shares @ means_of_clusters(z, shares)
-            z = make_round(module, self.inner.linear, z, apart)
         mu = means_of_clusters(z, shares)
+        if self.rounds:
+            within = (z.T @ z - mu.T * shares.sum(0) @ mu) / len(z)
+            z = make_round(module, self.inner.linear, z, within)
+            mu = means_of_clusters(z, shares)
         variance = means_of_clusters(z.square(), shares) - mu.square()
         self.prior.logits.copy_(shares.mean(0).clamp(min=_LEAST_SHARE).log())
         self.prior.mu.copy_(mu)
