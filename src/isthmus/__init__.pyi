@@ -196,7 +196,6 @@ _Contamination: TypeAlias = Literal["auto"]
 _Corruption: TypeAlias = Literal["gaussian", "masking", "salt-and-pepper", "affine"]
 _Criterion: TypeAlias = Literal["auto", "error", "density", "score", "distance"]
 _DIPVAE_Variant: TypeAlias = Literal["i", "ii"]
-_FirstCentres: TypeAlias = Literal["kmeans", "mixture"]
 _Geometry: TypeAlias = Literal["euclidean", "sphere", "poincare"]
 _Initialization: TypeAlias = Literal["glorot", "torch"]
 _Jacobian: TypeAlias = Literal["auto", "exact", "hutchinson"]
@@ -504,8 +503,6 @@ class ClusteringAE(_ClusteringAE):
             28×28 pixels).
         pretrain_epochs: epochs as a plain autoencoder before there are centres; none under
             start.
-        first_centres: where centres start: among the codes by 'kmeans', as in the paper, or in
-            the clusters of a Gaussian 'mixture' with full covariances, which need not be round.
         whiten: whether codes become uncorrelated, with unit variance, before there are centres.
         corruption: what is done to examples before they are encoded in training;
             reconstructions and targets are those of clean ones.
@@ -555,7 +552,6 @@ class ClusteringAE(_ClusteringAE):
         variant: _Variant = "dec",
         clustering_weight: float | None = None,
         pretrain_epochs: int = 30,
-        first_centres: _FirstCentres = "kmeans",
         whiten: bool = False,
         corruption: _Corruption | Corruption | Callable[[Tensor], Tensor] | None = None,
         target_interval: int = 1,

@@ -47,7 +47,15 @@ class RunWarning(UserWarning):
 
 
 class LearningWarning(UserWarning):
-    """Training ended, but the model learnt little; the message says why, and the remedy."""
+    """Training ended, but the model learnt little; the message says why, and the remedy.
+
+    Attributes:
+        name: what a diagnosis calls the same finding, such as ``"posterior-collapse"``.
+    """
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class DivergenceError(ArithmeticError):

@@ -352,18 +352,6 @@ def test_a_vade_starts_from_a_mixture_of_codes(trained: Any, few: np.ndarray, wh
     np.testing.assert_allclose(within, inside.mean() * np.eye(3), atol=0.02 * inside.mean())
 
 
-def test_centres_start_in_the_clusters_of_a_mixture(trained: Any, few: np.ndarray) -> None:
-    model = ist.ClusteringAE.starting_from(trained, n_clusters=3, first_centres="mixture", **STILL)
-    centres = model.fit(few).cluster_centers_
-    plain = ist.ClusteringAE.starting_from(trained, n_clusters=3, **STILL).fit(few)
-    codes = torch.from_numpy(trained.codes(few))
-    shares = shares_in_ellipses(codes, 3, 0)
-    wanted = means_of_clusters(codes, shares).numpy()
-    nearest = np.linalg.norm(centres[:, None] - wanted, axis=2).argmin(1)
-    np.testing.assert_allclose(centres, wanted[nearest], atol=0.02)
-    assert not np.allclose(np.sort(centres, 0), np.sort(plain.cluster_centers_, 0), atol=0.04)
-
-
 def test_a_vade_finds_clusters() -> None:
     x, y = make_blobs(300, n_features=6, centers=4, cluster_std=0.8, random_state=3)
     model = ist.VaDE(

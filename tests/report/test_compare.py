@@ -125,7 +125,9 @@ def test_what_training_warns_of_stands_on_the_page_and_names_are_text(
             ["vae"], table, tmp_path / "out", snapshots=0, overrides={"epochs": 20, "beta": 1e4}
         )
     page = found.page.read_text()
-    assert found.rows[0].diagnostics[0].partition(":")[0] in page
+    (said,) = [text for text, _ in found.rows[0].remarks if "(posterior collapse)" in text]
+    assert said == found.rows[0].diagnostics["posterior-collapse"]
+    assert said[1:].partition(":")[0] in page
     assert "VAE and PCA on &lt;b&gt;mine&lt;/b&gt;" in page
     assert "<b>mine" not in page
 

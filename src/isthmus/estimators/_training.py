@@ -371,4 +371,5 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
         if not self._is_moving:
             found += did_not_fall(self.history_, self.warm_epoch, self.learning_rate)
         for finding in found:
-            warnings.warn(f"{type(self).__name__}: {finding}", LearningWarning, stacklevel=5)
+            said = LearningWarning(f"{type(self).__name__}: {finding}", finding.name)
+            warnings.warn(said, stacklevel=5)

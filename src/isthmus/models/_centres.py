@@ -19,7 +19,6 @@ from isthmus.core.findings import Finding
 from isthmus.core.forward import Code, Point
 from isthmus.core.objectives import Batches, Loss
 from isthmus.errors import InputError
-from isthmus.models._ellipses import means_of_clusters, shares_in_ellipses
 from isthmus.models._whitening import whiten
 from isthmus.models.ae import DeterministicBottleneck
 
@@ -37,24 +36,17 @@ class ClusteringBottleneck(Bottleneck):
         latent_dim: size of the code.
         n_clusters: how many centres.
         whitens: whether codes are whitened before there are centres.
-        fits_ellipses: whether centres start in the clusters of a Gaussian mixture, or of k-means.
     """
 
     anchor: Anchor
 
     def __init__(
-        self,
-        features: Shape,
-        latent_dim: int,
-        n_clusters: int,
-        *,
-        whitens: bool = False,
-        fits_ellipses: bool = False,
+        self, features: Shape, latent_dim: int, n_clusters: int, *, whitens: bool = False
     ) -> None:
         super().__init__()
         self.inner = DeterministicBottleneck(features, latent_dim)
         self.code_shape = self.inner.code_shape
-        self.whitens, self.fits_ellipses = whitens, fits_ellipses
+        self.whitens = whitens
         self.centres = nn.Parameter(torch.randn(n_clusters, latent_dim))
 
     def posterior(self, features: Tensor) -> Point:
@@ -64,7 +56,7 @@ class ClusteringBottleneck(Bottleneck):
         return self.inner(features)
 
     def start(self, module: Autoencoder, batches: Batches) -> None:
-        """Place the centres in the middle of clusters of the codes of all examples."""
+        """Place the centres where k-means finds them among the codes of all examples."""
         codes = codes_of_batches(module, batches)
         count = len(self.centres)
         if (distinct := len(codes.unique(dim=0))) < count:
@@ -75,15 +67,12 @@ class ClusteringBottleneck(Bottleneck):
         if self.whitens:
             codes = whiten(module, self.inner.linear, codes)
         seed = int(torch.randint(2**31, ()))
-        self.centres.copy_(self._middles(codes, seed))
-
-    def _middles(self, codes: Tensor, seed: int) -> Tensor:
-        """The middles of clusters of codes, ``(n_clusters, latent_dim)``."""
-        count = len(self.centres)
-        if self.fits_ellipses:
-            return means_of_clusters(codes, shares_in_ellipses(codes, count, seed))
-        found = KMeans(count, n_init=_STARTS, random_state=seed).fit(codes.float().cpu().numpy())
-        return torch.from_numpy(found.cluster_centers_)
+        found = (
+            KMeans(count, n_init=_STARTS, random_state=seed)
+            .fit(codes.float().cpu().numpy())
+            .cluster_centers_
+        )
+        self.centres.copy_(torch.from_numpy(found))
 
     def diagnostics(self, posterior: Sequence[Tensor]) -> list[Finding]:
         return one_cluster(assignment(posterior[0], self.centres))

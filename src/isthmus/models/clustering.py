@@ -47,8 +47,7 @@ class ClusteringAE(ClusterMixin, Started):
               L = \sum_j p_{ij} \log \frac{p_{ij}}{q_{ij}}
 
     First an autoencoder is trained for ``pretrain_epochs``, or taken from ``start``; k-means of its
-    codes makes the centres μ, or a mixture (``first_centres``); then encoder and centres make L
-    small for ``epochs``.
+    codes makes the centres μ; then encoder and centres make L small for ``epochs``.
     ``variant="idec"`` keeps the reconstruction in the objective:
     :math:`-\log p(x \mid z) + \gamma L`. The targets p stand still for ``target_interval`` epochs:
     they are those of the encoder and the centres as they were at the beginning. K-means and q
@@ -93,12 +92,6 @@ class ClusteringAE(ClusterMixin, Started):
     )
     pretrain_epochs: int = field(
         30, "epochs as a plain autoencoder before there are centres; none under start", low=0
-    )
-    first_centres: str = field(
-        "kmeans",
-        "where centres start: among the codes by 'kmeans', as in the paper, or in the clusters of a"
-        " Gaussian 'mixture' with full covariances, which need not be round",
-        choices=("kmeans", "mixture"),
     )
     whiten: bool = field(
         False, "whether codes become uncorrelated, with unit variance, before there are centres"
@@ -202,13 +195,7 @@ class ClusteringAE(ClusterMixin, Started):
         return self.n_clusters
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
-        return ClusteringBottleneck(
-            features,
-            self.latent_dim,
-            self.n_clusters,
-            whitens=self.whiten,
-            fits_ellipses=self.first_centres == "mixture",
-        )
+        return ClusteringBottleneck(features, self.latent_dim, self.n_clusters, whitens=self.whiten)
 
     def _assembled(
         self, encoder: nn.Module, bottleneck: Bottleneck, decoder: nn.Module, likelihood: Likelihood

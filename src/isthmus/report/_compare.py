@@ -116,8 +116,8 @@ def compare(
             *_references([entrant.model for entrant in chosen], data),
         )
         for row in rows:
-            for diagnostic in row.diagnostics:
-                warnings.warn(f"{row.label}: {diagnostic}", LearningWarning, stacklevel=2)
+            for name, diagnostic in row.diagnostics.items():
+                warnings.warn(LearningWarning(f"{row.label}: {diagnostic}", name), stacklevel=2)
         request = Request(tuple(members), overrides, snapshots, data.name, out.name)
         _publish(out, rows, data, request)
     return Comparison(rows, out / PAGE, out / RESULTS)
@@ -182,7 +182,7 @@ def _few(model: Estimator, data: Data) -> tuple[Any, ...]:
 
 def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
     model, place = entrant.model, place_of(out, entrant.folder)
-    diagnostics: tuple[str, ...] = ()
+    diagnostics: dict[str, str] = {}
     if not entrant.is_trained:
         diagnostics = _fit(model.set_params(checkpoint_dir=str(place)), data)
         # the run is whole, and the place where it was made is nobody's business
@@ -198,8 +198,10 @@ def _trained(entrant: Entrant, data: Data, out: Path) -> Row:
     return Row(entrant.label, entrant.member, model, measures, fields, run, diagnostics, diagnosis)
 
 
-def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
-    """Train; gives back what training has to say about learning, and passes other warnings on."""
+def _fit(model: Estimator, data: Data) -> dict[str, str]:
+    """Train; gives back what training has to say about learning, by the names of the findings, and
+    passes other warnings on.
+    """
     is_told = is_conditional(model)
     first = data.test.take(slice(PROBES))
     probes = examples_of(first, data.columns)
@@ -210,13 +212,13 @@ def _fit(model: Estimator, data: Data) -> tuple[str, ...]:
             data.train.labels,
             probes=(probes, first.labels) if is_told else probes,
         )
-    for warning in caught:
-        if not issubclass(warning.category, LearningWarning):
-            warnings.warn(warning.message, stacklevel=2)
-    name = f"{type(model).__name__}: "
-    return tuple(
-        str(w.message).removeprefix(name) for w in caught if issubclass(w.category, LearningWarning)
-    )
+    said: dict[str, str] = {}
+    for each in caught:
+        if isinstance(each.message, LearningWarning):
+            said[each.message.name] = str(each.message).removeprefix(f"{type(model).__name__}: ")
+        else:
+            warnings.warn(each.message, stacklevel=2)
+    return said
 
 
 def _references(models: Sequence[Estimator], data: Data) -> list[Row]:
@@ -289,7 +291,7 @@ def _record(
                 "run_sha256": seals.get(row.run or ""),
                 "fields": row.fields,
                 "likelihood": getattr(row.model, "likelihood_", None),
-                "diagnostics": list(row.diagnostics),
+                "diagnostics": list(row.diagnostics.values()),
                 "diagnosis": None if row.diagnosis is None else row.diagnosis.to_json(),
                 "measures": {name: asdict(measure) for name, measure in row.measures.items()},
             }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class Row:
         measures: what was measured, by name.
         fields: its hyper-parameters.
         run: the folder of its run, beside the page; None for the reference.
-        diagnostics: what training warned of.
+        diagnostics: what training warned of, by the names of the findings.
         diagnosis: what is wrong with it; None for the reference.
     """
 
@@ -38,15 +38,16 @@ class Row:
     measures: dict[str, Measure]
     fields: dict[str, Any]
     run: str | None = None
-    diagnostics: tuple[str, ...] = ()
+    diagnostics: Mapping[str, str] = field(default_factory=dict)
     diagnosis: Diagnosis | None = None
 
     @property
     def remarks(self) -> tuple[tuple[str, str], ...]:
         """What is wrong with it: a sentence each, and what was measured, if it was measured now."""
-        found = {str(finding): finding.bounds for finding in self.diagnosis or ()}
-        before = {text: "" for text in self.diagnostics if text not in found}
-        return (*found.items(), *before.items())
+        found = [*(self.diagnosis or ())]
+        known = {finding.name for finding in found}
+        before = [text for name, text in self.diagnostics.items() if name not in known]
+        return (*((str(each), each.bounds) for each in found), *((text, "") for text in before))
 
     def __repr__(self) -> str:
         return f"Row({self.label}, {len(self.measures)} measures)"
