@@ -24,6 +24,7 @@ from isthmus.core.batch import Batch
 from isthmus.core.objectives import Objective
 from isthmus.training import checkpoint as checkpoints
 from isthmus.training._steps import Step
+from tests.small import small
 
 LIKELIHOODS: dict[str, Any] = {  # those of tables and of sound have tests of their own
     name: name for name in ist.registry.LIKELIHOODS if name not in ("columns", "spectral")
@@ -45,16 +46,16 @@ every_open_member = pytest.mark.parametrize(
 )
 
 
-# NVAE's deeper ladder has tests of its own
-BRIEF: dict[str, Any] = {"pretrain_epochs": 1, "groups": (1, 1), "width": 8}
-
-
 def make(name: str, **values: Any) -> Any:
-    declared = fields.declared(ist.MEMBERS[name])
-    brief = {field: value for field, value in BRIEF.items() if field in declared}
+    """A small member; NVAE's deeper ladder has tests of its own."""
     return ist.MEMBERS[name](
-        **{"epochs": 2, "random_state": 0, "batch_size": 64, **brief, **values}
+        **{"epochs": 2, "random_state": 0, "batch_size": 64, **small(name), **values}
     )
+
+
+def as_declared(name: str) -> dict[str, Any]:
+    """Its networks as they are without a setting."""
+    return {"hidden": fields.declared(ist.MEMBERS[name])["hidden"].default}
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ def test_trains_and_reports_under_every_likelihood(
 ) -> None:
     if ist.registry.LIKELIHOODS[likelihood]().requires_counts:
         few = np.rint(16 * few)
-    model = make(name, likelihood=LIKELIHOODS[likelihood], epochs=8).fit(few)
+    model = make(name, likelihood=LIKELIHOODS[likelihood], epochs=8, **as_declared(name)).fit(few)
     assert model.likelihood_ == likelihood
     last = [row for row in model.history_ if row.get("stage") == model.history_[-1].get("stage")]
     assert last[-1]["objective"] < last[0]["objective"] or model.moving_objective
@@ -243,9 +244,8 @@ def _without_time(row: dict[str, float]) -> dict[str, float]:
 )
 def test_any_shape_of_data(name: str, shape: tuple[int, ...]) -> None:
     x = np.random.default_rng(0).random((9, *shape)).astype(np.float32)
-    model = make(
-        name, epochs=1, batch_size=4, channels="first" if shape == (1, 1, 1) else "auto"
-    ).fit(x)
+    channels = "first" if shape == (1, 1, 1) else "auto"
+    model = make(name, epochs=1, batch_size=4, channels=channels, **as_declared(name)).fit(x)
     assert model.reconstruct(x).shape == x.shape
     assert np.isfinite(model.score(x))
 

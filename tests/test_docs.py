@@ -213,7 +213,7 @@ def test_the_python_of_a_page_runs(
     monkeypatch.chdir(tmp_path)
     code = "\n".join(blocks(page, "python"))
     assert code
-    code = re.sub(r"epochs=\d+", "epochs=2", code)
+    code = re.sub(r"epochs=\d+", "epochs=1", code)
     exec(compile(code, page.name, "exec"), {})
 
 
@@ -226,7 +226,7 @@ def test_the_commands_of_a_page_run(
     # their Python makes the files that the commands read
     making = {"maps": 2, "series": 1, "sound": 1, "tables": 1}.get(page.stem, 0)
     code = "\n".join(blocks(page, "python")[:making])
-    exec(compile(re.sub(r"epochs=\d+", "epochs=2", code), "page", "exec"), {})
+    exec(compile(re.sub(r"epochs=\d+", "epochs=1", code), "page", "exec"), {})
     lines = [
         line
         for block in blocks(page, "sh")
@@ -235,9 +235,9 @@ def test_the_commands_of_a_page_run(
     ]
     assert len(lines) >= (1 if page in MEMBER_PAGES else 3)
     for line in lines:
-        words = shlex.split(re.sub(r"epochs \d+", "epochs 2", line), comments=True)
+        words = shlex.split(re.sub(r"epochs \d+", "epochs 1", line), comments=True)
         if is_trained_by_default(words):
-            words += ["--epochs", "2"]
+            words += ["--epochs", "1"]
         assert status_of(*words[1:]) == 0, line
 
 

@@ -15,6 +15,7 @@ import pytest
 import isthmus as ist
 from isthmus.branches import BRANCHES
 from isthmus.data import Data, Part
+from isthmus.diagnosis import Diagnosis, Finding
 from isthmus.errors import LearningWarning
 from isthmus.report import Comparison, compare
 from isthmus.report import _verdict as verdict
@@ -305,3 +306,17 @@ def test_a_branch_stands_for_its_members(table: Data, tmp_path: Path, monkeypatc
     with pytest.raises(AskedError) as found:
         compare("quantised", table, tmp_path / "run")
     assert found.value.args[0] == "quantised"  # no list, which is refused
+
+
+def test_what_training_said_is_not_said_twice() -> None:
+    now = Finding("worse-than-mean", "it explains 1%", "train for more", "share", 0.01, 0.05)
+    row = Row(
+        "AE",
+        "ae",
+        None,
+        {},
+        {},
+        diagnostics={"worse-than-mean": "it explains 2%: train for more.", "other": "it is odd."},
+        diagnosis=Diagnosis("AE", (now,), (), ()),
+    )
+    assert row.remarks == (("it explains 1%: train for more.", now.bounds), ("it is odd.", ""))
