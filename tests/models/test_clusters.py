@@ -125,6 +125,13 @@ def test_a_decoder_that_cannot_take_up_the_whitening_is_named(few: np.ndarray) -
     )
     with pytest.raises(ist.InputError, match="whiten=True folds a linear map into the first layer"):
         model.fit(few)
+    assert not hasattr(model, "history_")  # before anything is trained
+
+
+def test_a_decoder_that_sees_a_condition_is_named_too(digits: ist.data.Data) -> None:
+    model = ist.VaDE(latent_dim=10, n_clusters=2, whiten=True, condition="label", epochs=1)
+    with pytest.raises(ist.InputError, match="no linear layer of 10 inputs, the code alone"):
+        model.fit(digits.train.x[:60], digits.train.y[:60])
 
 
 def gathering(**values: Any) -> Any:
@@ -333,6 +340,9 @@ def test_a_vade_starts_from_a_mixture_of_codes(trained: Any, few: np.ndarray, wh
         verbose=0,
     ).fit(few)
     np.testing.assert_allclose(model.reconstruct(few), trained.reconstruct(few), atol=1e-5)
+    probabilities = model.responsibilities(few)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    assert np.array_equal(probabilities.argmax(1), model.labels_)
     before, codes = trained.codes(few), model.codes(few)
     own = model.module_.bottleneck.prior
     share = own.logits.detach().softmax(0).numpy()

@@ -68,7 +68,7 @@ def _folded(
     makes more than codes), and its inverse into the first layer of the decoder.
     """
     size = codes.shape[1]
-    first = _first_layer(module.decoder, size)
+    first = first_layer(module.decoder, size)
     z = codes.double()
     mean = z.mean(0)
     forth = directions / deviations @ directions.T  # (latent_dim, latent_dim), as is its inverse
@@ -83,8 +83,12 @@ def _folded(
     return ((z - mean) @ forth).to(codes)
 
 
-def _first_layer(decoder: nn.Module, latent_dim: int) -> nn.Linear:
-    """The layer with weights that a decoder begins with."""
+def first_layer(decoder: nn.Module, latent_dim: int) -> nn.Linear:
+    """The layer with weights that a decoder begins with, where it can take up a map of codes.
+
+    Raises:
+        InputError: for a decoder that begins with another layer, or sees a condition beside codes.
+    """
     for layer in decoder.modules():
         if next(layer.parameters(recurse=False), None) is None:
             continue
@@ -94,5 +98,6 @@ def _first_layer(decoder: nn.Module, latent_dim: int) -> nn.Linear:
         break
     raise InputError(
         "whiten=True folds a linear map into the first layer of the decoder, but this decoder"
-        f" begins with no linear layer of {latent_dim} inputs with a bias: pass whiten=False."
+        f" begins with no linear layer of {latent_dim} inputs, the code alone, with a bias: pass"
+        " whiten=False."
     )

@@ -29,6 +29,7 @@ from isthmus.models._centres import (
     reconstruction,
 )
 from isthmus.models._started import Started
+from isthmus.models._whitening import first_layer
 from isthmus.registry import CORRUPTIONS, OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -215,6 +216,8 @@ class ClusteringAE(ClusterMixin, Started):
         return ClusteringLoss(share if weight is None else weight, in_batch)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
+        if self.whiten:  # refused before anything is trained
+            first_layer(module.decoder, self.latent_dim)
         bottleneck, targets = module.bottleneck, Targets(module, self.target_interval)
         assert isinstance(bottleneck, ClusteringBottleneck)
         network, gathered = self._moved(module, bottleneck)

@@ -33,7 +33,7 @@ from isthmus.models._variational import (
     StochasticBottleneck,
     Variational,
 )
-from isthmus.models._whitening import make_round
+from isthmus.models._whitening import first_layer, make_round
 from isthmus.registry import CORRUPTIONS
 from isthmus.training.runtimes import Runtime
 
@@ -151,6 +151,8 @@ class VaDE(ClusterMixin, Started, Variational):
         return None if self.corruption is None else corruption_of(self.corruption, spec)
 
     def _stages(self, module: Autoencoder) -> Sequence[Stage]:
+        if self.whiten:  # refused before anything is trained
+            first_layer(module.decoder, self.latent_dim)
         bottleneck = module.bottleneck
         assert isinstance(bottleneck, MixtureBottleneck)
         clusters = {id(parameter) for parameter in bottleneck.prior.parameters()}
