@@ -48,10 +48,10 @@ def test_signals_of_unequal_length_come_back_as_they_were(
         model = made(name, kind="signal").fit(signals)
     assert [one.shape for one in model.reconstruct(signals)] == [(2, n) for n in LENGTHS]
     codes = model.transform(signals)
-    np.testing.assert_allclose(model.transform(signals[1:2]), codes[1:2], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.transform(signals[1:2]), codes[1:2], rtol=1e-5, atol=1e-4)
     array = padded(signals, kind="signal")
     assert array.shape == (6, 2, 30)
-    np.testing.assert_allclose(model.transform(array), codes, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.transform(array), codes, rtol=1e-5, atol=1e-4)
     for one, other in zip(as_list(model.reconstruct(array), "signal"), signals, strict=True):
         assert one.shape == other.shape
 

@@ -288,7 +288,8 @@ def test_the_page_has_the_diagnosis_of_every_model(comparison: Comparison) -> No
             continue
         assert [one["name"] for one in plain["findings"]] == [one.name for one in row.diagnosis]
         for finding in row.diagnosis:
-            assert escape(finding.statement) in section
+            statement = finding.statement  # it begins a sentence there
+            assert escape(statement[:1].upper() + statement[1:]) in section
     assert "stopped-too-early" in {one["name"] for one in kept[0]["findings"]}
 
 
