@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.manifold import Isomap
 from sklearn.mixture import GaussianMixture
@@ -326,6 +327,13 @@ def test_clusters_that_are_no_balls_are_found_in_any_scale() -> None:
         means = means_of_clusters(seen, shares)
         by_hand = np.stack([np.average(seen, axis=0, weights=share) for share in shares.T])
         np.testing.assert_allclose(means, by_hand, rtol=1e-3)
+
+
+def test_fewer_different_codes_than_clusters_are_said() -> None:
+    codes = torch.tensor([[0.0, 1.0], [2.0, 3.0]]).repeat(9, 1)
+    with pytest.warns(ConvergenceWarning, match=r"distinct clusters \(2\) found smaller"):
+        shares = shares_in_ellipses(codes, 5, 0)
+    assert bool(shares.isfinite().all())
 
 
 @pytest.mark.parametrize("whiten", [False, True])

@@ -33,7 +33,8 @@ def shares_in_ellipses(codes: Tensor, count: int, seed: int) -> Tensor:
     z = codes.double().cpu().numpy()
     z = (z - z.mean(0)) / max(z.std(), _LEAST)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be a maximum
+        # A start need not be a maximum; that codes are too few for the clusters is still said.
+        warnings.filterwarnings("ignore", ".*did not converge", ConvergenceWarning)
         begun = [_begun(x, count, seed) for x in (z, PCA(whiten=True).fit_transform(z))]
         _, x, mixture = max(begun, key=lambda each: each[0])
         mixture.set_params(tol=_LEAST_GAIN, max_iter=_MOST_STEPS).fit(x)  # goes on

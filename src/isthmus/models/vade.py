@@ -40,7 +40,7 @@ from isthmus.training.runtimes import Runtime
 if TYPE_CHECKING:
     from isthmus.corruptions import Corruption
 
-_LEAST_VARIANCE = 1e-4  # of a cluster, where the mixture is fitted
+_LEAST_VARIANCE = 1e-4  # of a cluster at the start
 _LEAST_SHARE = 1e-12  # of a cluster, whose logarithm is taken
 
 
