@@ -672,6 +672,7 @@ BAD: list[tuple[list[str], str]] = [
         "image_shape=(1, 7, 7) does not hold the 64 values",
     ),
     (["train", "vea", "--data", "digits"], "Did you mean 'vae'?"),
+    (["train", "SparseAE", "--data", "digits"], "Did you mean 'sparse'?"),
     (["train", "vae", "--data", "digits", "--bta", "1"], "--bta"),
     (["compare", "ae", "vea", "--data", "digits"], "unknown member 'vea': did you mean 'vae'?"),
 ]

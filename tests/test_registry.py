@@ -51,6 +51,8 @@ def test_a_miss_lists_the_known_names() -> None:
         ist.InputError, match=r"unknown member 'vaee': did you mean 'vae'\? Known: .*ae"
     ):
         ist.MEMBERS["vaee"]
+    with pytest.raises(ist.InputError, match=r"unknown member 'VAE': did you mean 'vae'\?"):
+        ist.MEMBERS["VAE"]
 
 
 def test_members_are_found_by_their_class_names() -> None:

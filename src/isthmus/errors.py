@@ -81,10 +81,14 @@ def one_line(text: object) -> str:
 
 
 def unknown(kind: str, name: object, known: Iterable[str], owner: str = "") -> InputError:
-    """The error for a name that is not known: the nearest name first, then all of them."""
-    names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    """The error for a name that is not known: the nearest name first, then all of them.
+
+    Capital letters do not make a name another one here.
+    """
+    names = sorted(set(known))
+    small = {each.lower(): each for each in names}
+    near = difflib.get_close_matches(str(name).lower(), small, n=1, cutoff=0.5)
+    hint = f"did you mean {small[near[0]]!r}? " if near else ""
     whose = f" of {owner}" if owner else ""
     return InputError(f"unknown {kind} {name!r}{whose}: {hint}Known: {', '.join(names)}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -422,6 +423,34 @@ def test_a_manifold_finds_clusters() -> None:
     )
     assert cluster_accuracy(y, model.fit_predict(x)).value > 0.95
     assert not hasattr(base, "module_")
+
+
+def test_umap_leaves_the_threads_of_torch_as_they_were(
+    trained: Any, few: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its OpenMP sets them for the whole process."""
+
+    before = torch.get_num_threads()
+
+    class UMAP(PCA):
+        def __init__(self, n_components: int = 2, **others: Any) -> None:
+            super().__init__(n_components)
+            torch.set_num_threads(before + 2)
+
+        def transform(self, X: Any) -> Any:
+            torch.set_num_threads(before + 2)
+            return super().transform(X)
+
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=UMAP))
+    model = ist.ManifoldClustering(FrozenEstimator(trained), n_clusters=3, dimensions=2)
+    after = []
+    try:
+        for use in (model.fit, model.transform):
+            use(few)
+            after.append(torch.get_num_threads())
+    finally:
+        torch.set_num_threads(before)
+    assert after == [before, before]
 
 
 def test_what_a_manifold_needs_is_said(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus.core import notebook
+from isthmus.core import fields, notebook
 from isthmus.training.callbacks.progress import Bar, Lines, Log, NotebookBar, progress
 
 module = import_module("isthmus.training.callbacks.progress")  # a function has its name too
@@ -117,6 +117,10 @@ def test_in_a_notebook_there_is_one_output_that_ends_as_a_line(
 def test_who_watches_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = [[type(one) for one in progress(verbose)] for verbose in (0, 1, 2)]
     assert kinds == [[], [Log], [Lines]]
+    field = fields.declared(ist.AE)["verbose"]
+    for said in (False, True):  # as scikit-learn's are told
+        field.check(said)
+        assert [type(one) for one in progress(said)] == kinds[said]
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert [type(one) for one in progress(1)] == [Bar]
     monkeypatch.setattr(module, "in_notebook", lambda: True)

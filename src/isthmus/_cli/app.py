@@ -27,7 +27,7 @@ from isthmus._cli import (
     training,
     using,
 )
-from isthmus._cli.commands import Command, guarded, own_flags, warn, with_options
+from isthmus._cli.commands import Command, Members, guarded, own_flags, warn, with_options
 from isthmus._cli.options import Options, plain
 from isthmus._cli.shared import described
 from isthmus.core import declarations
@@ -87,7 +87,9 @@ def application(words: tuple[str, ...] | None = None) -> typer.Typer:
         help="Autoencoders: train them, compare them, look at them, and use them on your own data.",
     )
     train = typer.Typer(
-        no_args_is_help=True, help="Train one member on a data set and keep it in a folder."
+        cls=Members,
+        no_args_is_help=True,
+        help="Train one member on a data set and keep it in a folder.",
     )
     app.callback(invoke_without_command=True)(_root)
 

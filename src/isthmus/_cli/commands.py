@@ -9,18 +9,20 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from isthmus._cli.options import SWITCH, Option, Options
 from isthmus.core.memory import is_shortage
 from isthmus.core.wording import printable
 from isthmus.errors import InputError, LostProcessError
+from isthmus.registry import MEMBERS
 
 _FLAGS: ContextVar[Mapping[str, str]] = ContextVar(
     "flags of the running command", default=MappingProxyType({})
@@ -63,6 +65,20 @@ class Command(TyperCommand):
             return super().invoke(ctx)
         finally:
             _FLAGS.reset(token)
+
+
+class Members(TyperGroup):
+    """A command for each member; who gives the name of a class is told the member's."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        classes = {}
+        for name in MEMBERS:
+            with suppress(InputError):  # two packages offer it
+                classes[MEMBERS.target(name).rpartition(":")[2].lower()] = name
+        name = classes.get(args[0].lower())
+        if args[0] not in self.commands and name is not None:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {name!r}?")
+        return super().resolve_command(ctx, args)
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:

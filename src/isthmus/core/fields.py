@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import inspect
 import math
 from collections.abc import Mapping
@@ -57,9 +58,9 @@ class Field:
                 object.__setattr__(self, "choices", tuple(ast.literal_eval(w) for w in words))
 
     @property
-    def alternatives(self) -> list[str]:
-        """The types that the annotation admits: ``"float | None"`` gives ``["float", "None"]``."""
-        return _alternatives(ast.parse(self.type, mode="eval").body)
+    def alternatives(self) -> tuple[str, ...]:
+        """The types that the annotation admits: ``"float | None"`` gives ``("float", "None")``."""
+        return _alternatives_of(self.type)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -194,6 +195,12 @@ def slot(
 
 def declared(cls: type) -> dict[str, Field]:
     """The hyper-parameters of a member's class, in the order of declaration."""
+    return dict(_declared(cls))
+
+
+@functools.cache
+def _declared(cls: type) -> dict[str, Field]:
+    """The same, worked out once: every fit asks ten times."""
     owners = {
         name: base.__name__
         for base in reversed(cls.__mro__)
@@ -227,6 +234,11 @@ def _as_written(annotation: Any) -> str:
     if isinstance(annotation, UnionType):
         return " | ".join(_as_written(kind) for kind in annotation.__args__)
     return "None" if annotation is NoneType else inspect.formatannotation(annotation)
+
+
+@functools.cache
+def _alternatives_of(annotation: str) -> tuple[str, ...]:
+    return tuple(_alternatives(ast.parse(annotation, mode="eval").body))
 
 
 def _alternatives(annotation: ast.expr) -> list[str]:

@@ -7,6 +7,7 @@ dataclass with declared fields of its own, which builds what does the work.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,11 +41,10 @@ class Configurable(BaseEstimator):
 
     def __new__(cls, *args: Any, **values: Any) -> Self:
         """A name that no field has is refused with the nearest one, before the fields are set."""
-        known = inspect.signature(cls.__init__).parameters
-        if all(each.kind is not each.VAR_KEYWORD for each in known.values()):
+        names = _names_taken(cls)
+        if names is not None:
             for name in values:
-                if name not in known:
-                    names = [each for each in known if each != "self"]
+                if name not in names:
                     raise InputTypeError(str(unknown("field", name, names, cls.__name__)))
         return super().__new__(cls)
 
@@ -241,3 +241,12 @@ def _restored(value: Any, declaration: Field | None) -> Any:
         cls = registry[value["name"]]
         return cls(**from_plain(value["fields"], fields.declared(cls)))
     return tuple(value) if isinstance(value, list) else value
+
+
+@functools.cache
+def _names_taken(cls: type[Configurable]) -> tuple[str, ...] | None:
+    """The names that a constructor takes; None where it takes any."""
+    _, *taken = inspect.signature(cls.__init__).parameters.values()
+    if any(each.kind is each.VAR_KEYWORD for each in taken):
+        return None
+    return tuple(each.name for each in taken)

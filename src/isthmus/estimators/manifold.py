@@ -21,6 +21,7 @@ from isthmus.data.incoming import incoming
 from isthmus.errors import InputError, missing_extra
 from isthmus.estimators.base import Estimator
 from isthmus.registry import MEMBERS
+from isthmus.training.runtimes import same_threads
 from isthmus.training.settings import seed_of
 
 
@@ -84,9 +85,10 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
                 f" n_clusters={self.n_clusters} need more than either: give more, or ask for fewer."
             )
         self.whitening_ = PCA(whiten=True).fit(codes) if self.whiten else None
-        self.projection_ = self._projection(seed)
         codes = codes if self.whitening_ is None else self.whitening_.transform(codes)
-        places = np.asarray(self.projection_.fit_transform(codes))
+        with same_threads():
+            self.projection_ = self._projection(seed)
+            places = np.asarray(self.projection_.fit_transform(codes))
         self.mixture_ = GaussianMixture(self.n_clusters, random_state=seed).fit(places)
         self.labels_ = self._clusters(places)
         return self
@@ -103,7 +105,8 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
         codes = self._flat_codes(X)
         if self.whitening_ is not None:
             codes = self.whitening_.transform(codes)
-        return np.asarray(self.projection_.transform(codes))
+        with same_threads():
+            return np.asarray(self.projection_.transform(codes))
 
     def predict(self, X: Any) -> np.ndarray:
         """The cluster of each example, ``(n,)``: whole numbers from 0."""

@@ -163,6 +163,19 @@ def multiplying(precision: str = "float32") -> Iterator[None]:
         torch.set_float32_matmul_precision(products)
 
 
+@contextlib.contextmanager
+def same_threads() -> Iterator[None]:
+    """Give torch back the threads that it had, after work of a library that sets them for itself.
+
+    UMAP leaves torch with a thread for every core, whatever was said before.
+    """
+    count = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+
+
 def _take_threads(count: int, of: int) -> None:
     """Take so many for this thread, of those that the others go on with."""
     global _fewer

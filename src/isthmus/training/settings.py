@@ -61,7 +61,7 @@ class TrainingSettings:
     callbacks: Callbacks | None = field(
         None, "what is called while it trains: objects, or names of registered ones"
     )
-    verbose: int = field(
+    verbose: int | bool = field(
         1,
         "0: silent; 1: a progress bar, without a terminal a line now and then; 2: a line per epoch",
         low=0,
