@@ -10,6 +10,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 import isthmus as ist
 from isthmus import registry
 from isthmus._cli import app as cli
+from isthmus.data._sources import embedded
 from isthmus.registry import Registry
 from isthmus.report import _compare
 from tests.warm import Warm
@@ -42,6 +44,18 @@ def digits() -> ist.data.Data:
 def few(digits: ist.data.Data) -> np.ndarray:
     """129 digits: with batches of 64, one is left over."""
     return digits.train.x[:129]
+
+
+@pytest.fixture
+def fewer_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of the digits, for tests that do not ask what is learnt of them."""
+    every = embedded.digits
+
+    def fifth(data_dir: Path | None = None) -> ist.data.Data:
+        data = every(data_dir)
+        return replace(data, train=data.train.take(slice(300)), test=data.test.take(slice(120)))
+
+    monkeypatch.setattr(embedded, "digits", fifth)
 
 
 @pytest.fixture(scope="session")

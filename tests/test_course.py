@@ -51,6 +51,7 @@ def run(page: str, monkeypatch: pytest.MonkeyPatch, folder: Path, mnist: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_page")
 def test_the_python_of_the_unit_runs(
     small_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +65,7 @@ def test_the_python_of_the_unit_runs(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_page")
 @pytest.mark.filterwarnings("ignore::isthmus.LearningWarning")
 def test_the_python_of_the_family_runs(
     small_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

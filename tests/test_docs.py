@@ -206,7 +206,7 @@ def test_the_python_of_a_property_shows_it(page: Path, capsys: pytest.CaptureFix
 
 
 @RUN
-@pytest.mark.usefixtures("operators_read_once")
+@pytest.mark.usefixtures("fewer_digits", "operators_read_once")
 def test_the_python_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,7 +218,7 @@ def test_the_python_of_a_page_runs(
 
 
 @RUN
-@pytest.mark.usefixtures("no_page", "operators_read_once")
+@pytest.mark.usefixtures("fewer_digits", "no_page", "operators_read_once")
 def test_the_commands_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status_of: Callable[..., int]
 ) -> None:
