@@ -75,9 +75,9 @@ class Members(TyperGroup):
         for name in MEMBERS:
             with suppress(InputError):  # two packages offer it
                 classes[MEMBERS.target(name).rpartition(":")[2].lower()] = name
-        name = classes.get(args[0].lower())
-        if args[0] not in self.commands and name is not None:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {name!r}?")
+        near = classes.get(args[0].lower())
+        if args[0] not in self.commands and near is not None:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 
 

@@ -41,12 +41,20 @@ class Configurable(BaseEstimator):
 
     def __new__(cls, *args: Any, **values: Any) -> Self:
         """A name that no field has is refused with the nearest one, before the fields are set."""
-        names = _names_taken(cls)
+        own: type = cls
+        names = _names_taken(own)
         if names is not None:
             for name in values:
                 if name not in names:
                     raise InputTypeError(str(unknown("field", name, names, cls.__name__)))
         return super().__new__(cls)
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """scikit-learn's, which reads the signature of the constructor for every question."""
+        own: type = cls
+        names = _names_taken(own)
+        return super()._get_param_names() if names is None else sorted(names)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """A field of what is fitted is checked first."""
@@ -244,9 +252,9 @@ def _restored(value: Any, declaration: Field | None) -> Any:
 
 
 @functools.cache
-def _names_taken(cls: type[Configurable]) -> tuple[str, ...] | None:
+def _names_taken(cls: type) -> tuple[str, ...] | None:
     """The names that a constructor takes; None where it takes any."""
-    _, *taken = inspect.signature(cls.__init__).parameters.values()
+    _, *taken = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
     if any(each.kind is each.VAR_KEYWORD for each in taken):
         return None
     return tuple(each.name for each in taken)
