@@ -21,6 +21,8 @@ from isthmus.core import claims, editions, files
 from isthmus.errors import BusyError
 from isthmus.io import manifests, runs
 
+pytestmark = pytest.mark.usefixtures("fewer_digits")
+
 Command = Callable[..., tuple[int, str, str]]
 
 

@@ -20,6 +20,8 @@ import isthmus as ist
 from isthmus._cli import app as cli
 from isthmus.core.fields import declared
 
+pytestmark = pytest.mark.usefixtures("fewer_digits")
+
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -299,7 +301,7 @@ def test_reconstruct_writes_originals_above_reconstructions(
     with Image.open(tmp_path / "x.png") as picture:
         assert picture.height > 4 * picture.width  # 100 examples in rows of 5, each row twice
     assert isthmus("reconstruct", run, "digits", tmp_path / "x.npy")[0] == 0
-    assert np.load(tmp_path / "x.npy").shape == (359, 1, 8, 8)
+    assert np.load(tmp_path / "x.npy").shape == (120, 1, 8, 8)
 
 
 def test_denoise_writes_cleaned_examples(run: Path, isthmus: Command, tmp_path: Path) -> None:
@@ -328,11 +330,9 @@ def test_outliers_of_a_data_set_by_its_own_scores(
     assert status == 0
     found, scores = pd.read_csv(out), -ist.load(run).squared_error(ist.data.load("digits").test.x)
     limit, least = np.quantile(scores, 0.05), scores.argmin()
-    assert (
-        f"18 of 359 examples score below {limit:.4g}; the least typical is row {least}" in printed
-    )
+    assert f"6 of 120 examples score below {limit:.4g}; the least typical is row {least}" in printed
     np.testing.assert_allclose(found["score"], scores, rtol=1e-5)
-    assert found["outlier"].sum() == 18 and found["rank"][least] == 1
+    assert found["outlier"].sum() == 6 and found["rank"][least] == 1
     with Image.open(picture) as image:
         assert image.width > 900
     status, printed, _ = isthmus(
@@ -641,7 +641,7 @@ def test_json_everywhere(run: Path, isthmus: Command, tmp_path: Path) -> None:
     assert "digits" in read("data")
     assert read("info", run)["member"] == "vae"
     assert read("evaluate", run, "--data", "digits")["squared_error"]["value"] > 0
-    assert read("encode", run, "digits", tmp_path / "z.npy")["shape"] == [359, 2]
+    assert read("encode", run, "digits", tmp_path / "z.npy")["shape"] == [120, 2]
     trained = read("train", "ae", "--data", "digits", "--epochs", 1, "--out", tmp_path / "run")
     assert trained["epoch"] == 1
 

@@ -17,6 +17,8 @@ from isthmus.data._splitting import held_out_rows
 from isthmus.data.stores import ArrayStore
 from isthmus.training.settings import seed_of
 
+pytestmark = pytest.mark.usefixtures("fewer_digits")
+
 CONDITIONAL = [
     name for name in ist.MEMBERS if "condition" in ist.MEMBERS[name].__dataclass_fields__
 ]

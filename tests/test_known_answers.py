@@ -185,7 +185,7 @@ def test_squared_error_is_a_sum_over_dimensions() -> None:
 
 # A likelihood's gradient is the same whichever member asks for it: all of them for two members, and
 # for the others one that is a sum over values, and one whose parameters are several a value.
-WITH_ALL, WITH_ONE = ("ae", "vae"), ("nvae",)  # of which each weight costs two passes
+WITH_ALL, WITH_ONE = ("ae", "vae"), ("nvae", "biva")  # of which each weight costs two passes
 SOME = ("bernoulli", "logistic-mixture")
 
 
@@ -207,7 +207,7 @@ def test_gradients_against_finite_differences(name: str, likelihood: str) -> Non
     values = {"latent_dim": 2, "hidden": (5,), "activation": "tanh", "likelihood": likelihood}
     if name == "vaegan":  # its encoder does not play, which the objective does not say
         values["adversary_weight"] = 0.0
-    if name == "nvae":  # a small one: each weight costs two passes
+    if name in WITH_ONE:
         values |= {"groups": (2,), "width": 8}
     table = ExampleSpec("table", (4,), (Column("x", "number"), Column("c", "category", 3)))
     shape = table if likelihood == "columns" else (4,)

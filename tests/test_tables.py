@@ -14,20 +14,16 @@ import torch
 import isthmus as ist
 from isthmus.core.batch import Batch
 from isthmus.core.example import Column, ExampleSpec
-from isthmus.core.fields import declared
 from isthmus.errors import DataWarning, InputError
 from isthmus.likelihoods import Columns
+from tests.small import small
 
 every_member = pytest.mark.parametrize("name", list(ist.MEMBERS))
 
 
 def make(name: str, **values: Any) -> Any:
-    fields = declared(ist.MEMBERS[name])
-    known = {"pretrain_epochs": 1, "groups": (1, 1), "width": 8}
-    brief = {field: value for field, value in known.items() if field in fields}
-    return ist.MEMBERS[name](
-        **{"epochs": 3, "random_state": 0, "batch_size": 64, **brief, **values}
-    )
+    brief = {"epochs": 2, "random_state": 0, "batch_size": 100, **small(name)}
+    return ist.MEMBERS[name](**{**brief, **values})
 
 
 def population(rows: int, seed: int) -> pd.DataFrame:

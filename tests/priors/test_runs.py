@@ -17,6 +17,8 @@ from isthmus.core.fields import declared
 from isthmus.io import runs
 from isthmus.registry import PRIORS
 
+pytestmark = pytest.mark.usefixtures("fewer_digits")
+
 Command = Callable[..., tuple[int, str, str]]
 
 

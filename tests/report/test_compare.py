@@ -21,6 +21,8 @@ from isthmus.report import Comparison, compare
 from isthmus.report import _verdict as verdict
 from isthmus.report._table import Row
 
+pytestmark = pytest.mark.usefixtures("fewer_digits")
+
 
 @pytest.fixture
 def untrainable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,7 @@ def test_what_processes_cannot_share_is_refused(
 
 def test_a_killed_process_ends_the_others_and_the_run_goes_on(warm: Warm, tmp_path: Path) -> None:
     def words(out: Path) -> list[object]:
-        options = ["--data", "digits", "--epochs", "30", "--batch-size", "64", "--device", "cpu"]
+        options = ["--data", "digits", "--epochs", "16", "--batch-size", "64", "--device", "cpu"]
         return ["-m", "isthmus", "train", "vae", *options, "--out", out]
 
     run = torchrun(2, *words(tmp_path / "run"))
@@ -163,7 +163,7 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on(warm: Warm, tmp_pa
         read_tensors(tmp_path / name / "model.safetensors")[0] for name in ("whole", "run")
     )
     assert all(np.array_equal(first[name], second[name]) for name in first)
-    assert len(ist.load(tmp_path / "run").history_) == 30
+    assert len(ist.load(tmp_path / "run").history_) == 16
 
 
 def children(parent: int) -> list[int]:
