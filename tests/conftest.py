@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import io
 import os
 import shutil
@@ -33,6 +34,11 @@ sys.dont_write_bytecode = False
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 Command = Callable[..., tuple[int, str, str]]
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays; a collection of garbage need not look at it again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

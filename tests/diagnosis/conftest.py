@@ -22,11 +22,12 @@ SETTINGS: dict[str, Any] = {
     "latent_dim": 2,
     "random_state": 0,
 }
+FASTER: dict[str, Any] = {"batch_size": 128, "learning_rate": 1e-2}
 OWN: dict[str, dict[str, Any]] = {
     "betatc": {"beta": 1.5},
     "biva": {"groups": (1, 1), "width": 8, "epochs": 36},
     "clustering": {"n_clusters": 4, "pretrain_epochs": 40, "epochs": 8},
-    "contractive": {"epochs": 36},
+    "contractive": {"epochs": 50, **FASTER},
     "deepsvdd": {"latent_dim": 4, "epochs": 14, "pretrain_epochs": 30},
     "denoising": {"latent_dim": 4},
     "dictionary": {
@@ -36,14 +37,14 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "factorvae": {"epochs": 30},
     "hvae": {"epochs": 30},
-    "hyperprior": {"latent_dim": None, "epochs": 12, "hidden": (8, 8)},
+    "hyperprior": {"latent_dim": None, "epochs": 8, "hidden": (8, 8)},
     "infovae": {"epochs": 50},
     "ladder": {"latent_dim": 4, "epochs": 40, "noise": 0.05, "denoising_weights": (1.0,)},
-    "laddervae": {"layers": 2, "width": 16, "epochs": 40},
+    "laddervae": {"layers": 2, "width": 16, "epochs": 40, **FASTER},
     "made": {"latent_dim": 64, "hidden": ()},
     "nvae": {"groups": (1, 1), "width": 8, "epochs": 22},
     "recurrent": {"hidden": (32,), "epochs": 36},
-    "semiaae": {"epochs": 30},
+    "semiaae": {"epochs": 30, **FASTER},
     "semivae": {"epochs": 40},
     "sparse": {"latent_dim": 32, "sparsity": "topk", "k": 4, "epochs": 80},
     "stacked": {"pretrain_epochs": 6},
