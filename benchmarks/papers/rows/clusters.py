@@ -254,30 +254,34 @@ def n2d(bench: Bench) -> Mapping[str, Measure]:
     "n2d-fashion",
     what="Clusters of Fashion-MNIST on the manifold of an autoencoder's codes (N2D)",
     setting=(
-        "As the row n2d, with the 60,000 training images of Fashion-MNIST and cross-entropy as the"
-        " loss of the autoencoder: {epochs} epochs of it, three seeds."
+        "As the row n2d, with the 60,000 training images of Fashion-MNIST: {epochs} epochs as an"
+        " autoencoder, three seeds."
     ),
     metric=SCORE,
     unit="%, median of three seeds",
     published={"N2D": 67.2},
     source=N2D,
     wanted=Wanted("one at least 64", lambda values: max(values.values()) >= 64),
-    epochs=(20, 1000),
+    epochs=(25, 1000),
     error=SPREAD,
     data="fashion-mnist",
+    note=(
+        "The seed moves it by several points. Tried beside, no better: cross-entropy as the loss"
+        " and 20 epochs, three seeds, 58.0 (raw) and 60.6 (whitened: 65.0, 60.6 and 57.6); images"
+        " that are not moved, as in the paper, one seed, by hand, 61.5 and 57.9. The paper trains"
+        " its 784-500-500-2000-10 for 1,000 epochs, forty times as long."
+    ),
 )
 def n2d_fashion(bench: Bench) -> Mapping[str, Measure]:
     """Clothes."""
-    return _on_manifold(bench, fashion_mnist().train, likelihood="bernoulli")
+    return _on_manifold(bench, fashion_mnist().train)
 
 
-def _on_manifold(
-    bench: Bench, part: ist.data.Part, likelihood: Any = SQUARED
-) -> dict[str, Measure]:
+def _on_manifold(bench: Bench, part: ist.data.Part) -> dict[str, Measure]:
     """The codes stay as they are; their map is divided."""
     found: dict[str, list[float]] = {"N2D": [], "N2D, whitened": []}
     for seed in FEWER:
-        before = FrozenEstimator(started(bench, part, seed, likelihood))
+        before = FrozenEstimator(started(bench, part, seed))
         for whiten, values in zip((False, True), found.values(), strict=True):
             model = ist.ManifoldClustering(before, n_clusters=10, whiten=whiten, random_state=seed)
             with bench.clock():
