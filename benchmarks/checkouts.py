@@ -4,7 +4,8 @@
 
 OLD and NEW are folders that hold a ``src``. Rounds alternate, each in a process of its own, so that
 what else the machine does falls on both alike. Printed are medians and the ratio NEW / OLD: of an
-epoch of the autoencoder and of the convolutional VAE on made images, and of what starts a process.
+epoch of the autoencoder and of the convolutional VAE on made images, of a fit of thirty rows, which
+is what a fit costs beside its steps, and of what starts a process.
 """
 
 from __future__ import annotations
@@ -25,6 +26,17 @@ x = np.random.default_rng(0).integers(0, 256, ({n}, 1, 28, 28), dtype=np.uint8)
 model = {member}(random_state=0, verbose=0, epochs=4, **{values}).fit(x)
 print(json.dumps(min(row["seconds"] for row in model.history_[1:])))
 """
+_FIT = """
+import json, time, warnings, numpy as np, isthmus as ist
+warnings.simplefilter("ignore")
+x = np.random.default_rng(0).random((30, 4)).astype(np.float32)
+model, seconds = {member}(epochs=1, hidden=(8,), random_state=0, verbose=0), []
+for _ in range(60):
+    start = time.perf_counter()
+    model.fit(x)
+    seconds.append(time.perf_counter() - start)
+print(json.dumps(float(np.median(seconds))))
+"""
 _WALL = {
     "import isthmus": "import isthmus",
     "load and first transform": (
@@ -41,11 +53,13 @@ TASKS = {
     "epoch of the convolutional VAE": _EPOCHS.format(
         n=3_000, member="ist.VAE", values={"network": "conv", "latent_dim": 16}
     ),
+    "fit of 30 rows, AE": _FIT.format(member="ist.AE"),
+    "fit of 30 rows, VAE": _FIT.format(member="ist.VAE"),
 }
 
 
 def seconds(folder: Path, task: str) -> float:
-    """How long a task takes in one checkout: the fastest epoch, or the whole process."""
+    """How long a task takes in one checkout: the fastest epoch, a fit, or the whole process."""
     place = {**os.environ, "PYTHONPATH": str(folder / "src")}
     start = time.perf_counter()
     done = subprocess.run(
