@@ -311,6 +311,7 @@ def test_the_torch_module_is_usable_alone(name: str) -> None:
     assert module(Batch(x)).shape == x.shape
 
 
+@pytest.mark.usefixtures("doubles")
 @every_member
 def test_the_distortion_of_an_example_does_not_depend_on_its_batch(name: str) -> None:
     network = {"network": "mlp"} if takes(name, "mlp") else {}

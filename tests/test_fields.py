@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,16 @@ def test_numbers_of_numpy_and_generators_are_taken(value: Any, same: Any, few: n
     )
     assert np.array_equal(first, second) == (value is not None)  # none is another one every time
     assert not np.array_equal(first, other)
+
+
+def test_switches_of_numpy_are_taken_and_kept(few: np.ndarray, tmp_path: Path) -> None:
+    """A grid of settings is often an array."""
+    for is_tied in np.array([True, False]):
+        given = ist.AE(latent_dim=2, epochs=1, tied=is_tied, random_state=0, verbose=0)
+        plain = ist.AE(latent_dim=2, epochs=1, tied=bool(is_tied), random_state=0, verbose=0)
+        assert np.array_equal(given.fit_transform(few), plain.fit_transform(few))
+        given.save(tmp_path / str(is_tied))
+        assert ist.load(tmp_path / str(is_tied)).tied is bool(is_tied)
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:

@@ -160,6 +160,7 @@ def test_balancing_weights_go_with_size_and_rate() -> None:
     assert balance(torch.zeros(2, 2), [(1, 1, 1)] * 2).tolist() == [0.0, 0.0]
 
 
+@pytest.mark.usefixtures("doubles")
 @pytest.mark.parametrize("training", [False, True])
 def test_an_example_does_not_depend_on_its_batch(
     hierarchy: TowerBottleneck, features: torch.Tensor, training: bool

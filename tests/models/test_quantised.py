@@ -233,6 +233,7 @@ def test_usage_and_perplexity_stand_in_the_history_and_on_the_progress_line(
         assert f"usage{suffix} {row[f'usage{suffix}']:.4g}" in line
 
 
+@pytest.mark.usefixtures("doubles")
 @quantised
 def test_the_loss_of_an_example_does_not_depend_on_its_batch(name: str) -> None:
     torch.manual_seed(0)

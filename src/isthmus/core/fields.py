@@ -19,6 +19,8 @@ from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any
 
+import numpy as np
+
 from isthmus.errors import InputError, unknown
 from isthmus.registry import Registry
 
@@ -267,7 +269,7 @@ def _is(kind: str, value: Any) -> bool:
         case "None":
             return value is None
         case "bool":
-            return isinstance(value, bool)
+            return isinstance(value, bool | np.bool_)
         case "int":
             return isinstance(value, Integral) and not isinstance(value, bool)
         case "float":

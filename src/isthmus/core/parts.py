@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Self, TypeVar
 
+import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 
@@ -234,6 +235,8 @@ def _plain(value: Any, declaration: Field | None = None) -> Any:
         return [_plain(item) for item in value]
     if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, np.bool_):
+        return bool(value)
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):
