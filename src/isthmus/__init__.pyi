@@ -1026,6 +1026,8 @@ class IWAE(_IWAE):
         split: whether the decoder is trained on one bound of all samples times repeats draws,
             and the encoder alone on the mean of repeats.
         mixing: share of the evidence bound, of a single draw, in the objective (beta).
+        kl_warmup: epochs over which the exponent of p(z) / q(z|x) in the weights grows from 0
+            to 1.
     """
     def __init__(
         self,
@@ -1073,6 +1075,7 @@ class IWAE(_IWAE):
         repeats: int = 1,
         split: bool = False,
         mixing: float = 0.0,
+        kl_warmup: float = 0.0,
     ) -> None: ...
 
 class InfoVAE(_InfoVAE):

@@ -13,7 +13,7 @@ from isthmus.core.batch import Batch
 from isthmus.core.example import ExampleSpec
 from isthmus.data.batches import inference_rows
 from isthmus.models._rate import RateSchedule
-from isthmus.models._variational import GaussianBottleneck
+from isthmus.models._variational import GaussianBottleneck, draws_of
 from isthmus.models.betatc import decomposed_rate, stratified_log_weights
 from isthmus.models.iwae import ImportanceWeightedLoss
 
@@ -164,6 +164,24 @@ def test_the_bounds_of_several_repeats_are_those_of_their_papers() -> None:
     assert bool((loose < mean_of_bounds).all() and (mean_of_bounds < tight).all())
 
 
+def test_a_warm_up_raises_the_prior_over_the_posterior_to_a_power(few: np.ndarray) -> None:
+    member = ist.IWAE(latent_dim=3, hidden=(16,), samples=4, kl_warmup=4.0, epochs=8)
+    assert member.warm_epoch == 4
+    module, batch = member.build((1, 8, 8)), Batch(torch.rand(5, 1, 8, 8))
+    features = module.encoder(batch.x)
+    for epoch, power in ((0.0, 0.0), (1.0, 0.25), (4.0, 1.0), (7.0, 1.0)):
+        module.anneal(epoch)
+        torch.manual_seed(1)
+        found = module.cost(features, batch, None)
+        torch.manual_seed(1)
+        draws = draws_of(module, features, batch, torch.randn(4, 5, 3))
+        weights = (power * draws.log_ratio - draws.nll).exp()  # p(x | z) (p(z) / q(z | x))^a
+        torch.testing.assert_close(found.objective, -weights.mean(0).log())
+        torch.testing.assert_close(found.terms["distortion"], draws.nll.mean(0))
+    with pytest.raises(ist.InputError, match=r"kl_warmup=-1 is not usable"):
+        ist.IWAE(kl_warmup=-1).fit(few)
+
+
 def test_a_split_trains_decoder_and_encoder_on_bounds_of_their_own() -> None:
     member = ist.IWAE(latent_dim=3, hidden=(16,), samples=2, repeats=3, split=True)
     module = member.build((1, 8, 8))
@@ -176,12 +194,12 @@ def test_a_split_trains_decoder_and_encoder_on_bounds_of_their_own() -> None:
     batch = Batch(torch.rand(4, 1, 8, 8))
     with torch.no_grad():
         decoded, encoded = (
-            torch.stack([side.loss(batch).objective for _ in range(200)]).mean(0)
+            torch.stack([side.loss(batch).objective for _ in range(1000)]).mean(0)
             for side in (decoder, encoder)
         )
         alone = ist.IWAE(latent_dim=3, hidden=(16,), samples=6).build((1, 8, 8))
         alone.load_state_dict(module.state_dict())
-        tight = torch.stack([alone.loss(batch).objective for _ in range(200)]).mean(0)
+        tight = torch.stack([alone.loss(batch).objective for _ in range(1000)]).mean(0)
     torch.testing.assert_close(decoded, tight, rtol=2e-3, atol=0.02)  # one bound of six draws
     assert bool((encoded > decoded).all())
 

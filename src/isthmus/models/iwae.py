@@ -17,9 +17,9 @@ from isthmus.core.reductions import full
 from isthmus.errors import InputError
 from isthmus.models._latent import LatentBottleneck, LatentParts
 from isthmus.models._rate import RateSchedule
-from isthmus.models._variational import GaussianBottleneck, StochasticBottleneck, draws_of
+from isthmus.models._variational import GaussianBottleneck, RatedBottleneck, draws_of
 
-_REMEDY = "take fewer samples, a smaller learning_rate, or a VAE, whose rate can be warmed up"
+_REMEDY = "take fewer samples, set kl_warmup to some epochs, or take a smaller learning_rate"
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -38,6 +38,10 @@ class IWAE(LatentParts):
     decoder on one bound of all M k draws, and the encoder on that mean (PIWAE), and ``mixing`` β
     adds the evidence bound, :math:`\beta \mathcal{L}_1 + (1 - \beta) \mathcal{L}_k` (CIWAE).
 
+    While ``kl_warmup`` lasts, the weights are :math:`p(x \mid z) \, (p(z) / q(z \mid x))^a` with an
+    exponent a that grows from 0 to 1, so that dimensions of the code are in use before their rate
+    is charged.
+
     Raises:
         InputError: at ``fit``, for ``split`` without ``repeats``.
 
@@ -45,6 +49,7 @@ class IWAE(LatentParts):
         Y. Burda, R. Grosse and R. Salakhutdinov, Importance weighted autoencoders, ICLR 2016.
         T. Rainforth et al., Tighter variational bounds are not necessarily better, ICML 2018
         (``repeats``, ``split``, ``mixing``).
+        C. K. Sønderby et al., Ladder variational autoencoders, NeurIPS 2016 (``kl_warmup``).
 
     Example:
         >>> import isthmus as ist
@@ -64,8 +69,18 @@ class IWAE(LatentParts):
     mixing: float = field(
         0.0, "share of the evidence bound, of a single draw, in the objective (beta)", low=0, high=1
     )
+    kl_warmup: float = field(
+        0.0,
+        "epochs over which the exponent of p(z) / q(z|x) in the weights grows from 0 to 1",
+        low=0,
+    )
+
+    @property
+    def warm_epoch(self) -> float:
+        return max(super().warm_epoch, self.kl_warmup)
 
     def _bottleneck(self, features: Shape) -> Bottleneck:
+        schedule = RateSchedule(warmup=self.kl_warmup)
         if self.split and self.repeats == 1:
             raise InputError(
                 "split=True trains decoder and encoder on two bounds, which are the same with"
@@ -73,9 +88,9 @@ class IWAE(LatentParts):
             )
         if self._is_plain:
             return ImportanceWeightedBottleneck(
-                features, self._code_size, is_map=self._is_map(features)
+                features, self._code_size, is_map=self._is_map(features), schedule=schedule
             )
-        return self._composed(features, RateSchedule(), _REMEDY)
+        return self._composed(features, schedule, _REMEDY)
 
     def _loss_function(self, spec: ExampleSpec) -> ImportanceWeightedLoss:
         if self.split:
@@ -109,7 +124,7 @@ def _inference(module: Autoencoder) -> list[nn.Module]:
 
 
 class ImportanceWeightedBottleneck(GaussianBottleneck):
-    """A Gaussian posterior without a weight on the rate."""
+    """A Gaussian posterior whose rate has no weight once it is warm."""
 
     @property
     def _remedy(self) -> str:
@@ -137,7 +152,7 @@ class ImportanceWeightedLoss:
         self, module: Autoencoder, features: Tensor, batch: Batch, noise: Tensor | None
     ) -> Loss:
         code = module.bottleneck
-        assert isinstance(code, StochasticBottleneck)
+        assert isinstance(code, RatedBottleneck)
         shape = (len(features), *code.code_shape)
         count = self.samples * self.repeats
         draws = (
@@ -149,7 +164,8 @@ class ImportanceWeightedLoss:
         rate = code.rate(features)
         if rate is None:
             rate = -made.log_ratio.mean(0)
-        return Loss(-self.bound(made.log_weight), {"distortion": made.nll.mean(0), "rate": rate})
+        log_weight = code.weight * made.log_ratio - made.nll  # (draws, n)
+        return Loss(-self.bound(log_weight), {"distortion": made.nll.mean(0), "rate": rate})
 
     def bound(self, log_weight: Tensor) -> Tensor:
         """The bound of log weights ``(draws, n)``, ``(n,)``; one draw alone is its own bound."""
