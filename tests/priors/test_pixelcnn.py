@@ -112,15 +112,16 @@ def drawn(prior: PixelCNN, n: int, label: int | None = None) -> torch.Tensor:
 
 
 def test_guidance_is_for_draws_of_a_class_alone() -> None:
-    codes, labels = torch.randint(3, (64, 4)), torch.randint(2, (64,)).numpy()
-    level = (Level((2, 2), 3),)
+    labels = torch.randint(2, (64,))
+    codes = torch.randint(2, (64, 4)) + labels[:, None]  # so that there is something to exaggerate
+    labels, level = labels.numpy(), (Level((2, 2), 3),)
     plain, guided = (
-        PixelCNN(**SMALL, epochs=1, guidance=w).fit(codes, labels, level) for w in (0.0, 2.0)
+        PixelCNN(**SMALL, epochs=5, guidance=w).fit(codes, labels, level) for w in (0.0, 2.0)
     )
     assert torch.equal(plain.log_prob(codes, labels), guided.log_prob(codes, labels))
-    assert not torch.equal(*(drawn(p, 50, 1) for p in (plain, guided)))
-    anew = drawn(plain.set_params(guidance=2.0), 50, 1)  # on the fitted prior
-    assert torch.equal(anew, drawn(guided, 50, 1))
+    assert not torch.equal(*(drawn(p, 200, 1) for p in (plain, guided)))
+    anew = drawn(plain.set_params(guidance=2.0), 200, 1)  # on the fitted prior
+    assert torch.equal(anew, drawn(guided, 200, 1))
     with pytest.raises(ist.InputError, match=r"top_p=0 is not usable: give a number, above 0"):
         plain.set_params(top_p=0)
     assert plain.top_p == 1

@@ -13,13 +13,12 @@ import dataclasses
 import functools
 import inspect
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any
-
-import numpy as np
 
 from isthmus.errors import InputError, unknown
 from isthmus.registry import Registry
@@ -269,7 +268,7 @@ def _is(kind: str, value: Any) -> bool:
         case "None":
             return value is None
         case "bool":
-            return isinstance(value, bool | np.bool_)
+            return isinstance(value, bool) or _is_switch_of_numpy(value)
         case "int":
             return isinstance(value, Integral) and not isinstance(value, bool)
         case "float":
@@ -294,6 +293,12 @@ def _is(kind: str, value: Any) -> bool:
             return callable(value)
         case _:  # a module, a function, a generator: checked where it is used
             return value is not None and not isinstance(value, str | int | float | tuple)
+
+
+def _is_switch_of_numpy(value: Any) -> bool:
+    """Whether it is a truth value of NumPy, which is not imported to find out."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.bool_)
 
 
 def _is_boundless(value: Any) -> bool:
