@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -237,6 +238,47 @@ def test_an_objective_that_did_not_fall(healthy: Callable[..., Any], spots: Data
     model.history_ = History({"epoch": i + 1.0, "objective": 5.0 + i} for i in range(4))
     said = found(model, spots)
     assert "the objective did not fall (from 5 to 8)" in str(said["objective-did-not-fall"])
+
+
+@pytest.mark.parametrize(
+    ("member", "warm"),
+    [
+        (ist.VAE(latent_dim=2, hidden=(16,), epochs=2, kl_warmup=100.0), 100),
+        (ist.IWAE(latent_dim=2, hidden=(16,), samples=2, epochs=2, kl_warmup=2.5), 2.5),
+        (
+            ist.AE(
+                latent_dim=2,
+                epochs=2,
+                judge=ist.judges.PatchAdversary(start=2.0, patch_widths=(4,)),
+            ),
+            2,
+        ),
+    ],
+    ids=["vae", "iwae", "judge"],
+)
+def test_a_warm_up_that_training_did_not_outlast(
+    member: Any, warm: float, spots: Data, recwarn: pytest.WarningsRecorder
+) -> None:
+    warnings.simplefilter("always", ist.LearningWarning)
+    model = member.fit(spots.train)
+    said = found(model, spots)["warm-up-unfinished"]
+    assert (said.value, said.limit) == (2, warm)
+    assert f"ended after 2 epochs of a warm-up of {warm:g}" in str(said)
+    assert f"train for {int(warm) + 1} epochs or more" in str(said)
+    assert str(said) in " ".join(str(warning.message) for warning in recwarn)
+
+
+def test_a_portion_of_the_examples_ends_no_warm_up(
+    spots: Data, recwarn: pytest.WarningsRecorder
+) -> None:
+    warnings.simplefilter("always", ist.LearningWarning)
+    model = ist.VAE(latent_dim=2, hidden=(16,), kl_warmup=2.0)
+    for _ in range(2):
+        model.partial_fit(spots.train.x)
+    assert "warm-up" not in " ".join(str(warning.message) for warning in recwarn)
+    assert found(model, spots)["warm-up-unfinished"].value == 2
+    model.partial_fit(spots.train.x)
+    assert "warm-up-unfinished" not in found(model, spots)
 
 
 def test_a_critic_that_is_never_wrong(healthy: Callable[..., Any], spots: Data) -> None:

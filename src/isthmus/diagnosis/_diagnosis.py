@@ -20,6 +20,7 @@ _CHECKS: dict[str, Callable[[Examination], Findings]] = {
     "scale of the data": _scale.scale,
     "scale of new examples": _scale.shift,
     "fall of the objective": _training.objective,
+    "end of the warm-up": _training.warm_up,
     "length of the training, by the objective": _training.too_short,
     "length of the training, by validation": _training.too_long,
     "strength of the adversary": _training.critic,

@@ -9,7 +9,7 @@ from statistics import fmean, pstdev
 from isthmus.core.findings import Finding
 from isthmus.diagnosis._codes import Findings
 from isthmus.diagnosis._examination import Examination
-from isthmus.estimators._verdict import did_not_fall, settled_values
+from isthmus.estimators._verdict import did_not_fall, settled_values, still_warming
 
 _FEWEST = 3  # epochs of which a trend can be seen
 _LATE, _LAST = 0.15, 0.01  # of the whole fall, in the second half and in the last tenth of epochs
@@ -24,6 +24,14 @@ def objective(seen: Examination) -> Findings:
     if model._is_moving or not seen.history:
         return None
     return did_not_fall(seen.history, model.warm_epoch, model.learning_rate)
+
+
+def warm_up(seen: Examination) -> Findings:
+    """Whether the warm-up was over when training ended, as at the end of a training."""
+    model = seen.model
+    if model.warm_epoch == 0 or not seen.history:
+        return None
+    return still_warming(seen.history, model.warm_epoch)
 
 
 def too_short(seen: Examination) -> Findings:

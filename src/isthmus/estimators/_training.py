@@ -27,7 +27,7 @@ from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import LearningWarning
 from isthmus.estimators._earlier import Earlier
 from isthmus.estimators._examples import ExamplesMixin
-from isthmus.estimators._verdict import did_not_fall, learnt_little
+from isthmus.estimators._verdict import did_not_fall, learnt_little, still_warming
 from isthmus.estimators.fitted import FittedEstimator
 from isthmus.networks._output_bias import init_output_bias
 from isthmus.networks._own import require_variance
@@ -177,7 +177,7 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
                     optimizer.state() for optimizer in trainer.optimizers
                 ]
             if place.is_main:
-                self._warn(batches)
+                self._warn(batches, task.is_portion)
 
     def _whole(
         self, spec: ExampleSpec, count: int, earlier: Earlier | None, is_portion: bool
@@ -362,14 +362,16 @@ class TrainingMixin(ExamplesMixin, FittedEstimator):
             None if known is None else known.transform(known.typical, 1),
         )
 
-    def _warn(self, batches: StoreBatches) -> None:
-        """Warn, in plain words, where training ended with little learnt."""
+    def _warn(self, batches: StoreBatches, is_portion: bool) -> None:
+        """Warn, in plain words, where training ended with little learnt; a portion ends nothing."""
         examples = batches.spread()
         with self._inference() as module:
             found = module.bottleneck.diagnostics(module.encode(examples))
             found += learnt_little(module, examples, self._instead_of_rebuilding)
         if not self._is_moving:
             found += did_not_fall(self.history_, self.warm_epoch, self.learning_rate)
+        if not is_portion:
+            found += still_warming(self.history_, self.warm_epoch)
         for finding in found:
             said = LearningWarning(f"{type(self).__name__}: {finding}", finding.name)
             warnings.warn(said, stacklevel=5)

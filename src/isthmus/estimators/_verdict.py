@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -80,11 +81,34 @@ def did_not_fall(
     ]
 
 
+def still_warming(history: Sequence[Mapping[str, float]], warm_epoch: float) -> list[Finding]:
+    """A finding where training ended no later than its warm-up, under an objective of its own."""
+    done = len(_last_stage(history))
+    if done == 0 or done > warm_epoch:
+        return []
+    return [
+        Finding(
+            "warm-up-unfinished",
+            f"training ended after {done} epoch{'s' * (done > 1)} of a warm-up of {warm_epoch:g},"
+            " so the objective that was asked for was never trained on",
+            f"train for {math.floor(warm_epoch) + 1} epochs or more, or set a shorter warm-up",
+            "epochs trained",
+            float(done),
+            warm_epoch,
+        )
+    ]
+
+
 def settled_values(
     history: Sequence[Mapping[str, float]], warm_epoch: float, name: str = "objective"
 ) -> list[float]:
     """The values of a term in the last stage, an epoch each, once a warm-up is over."""
-    last = [row for row in history if row.get("stage") == history[-1].get("stage")]
+    last = _last_stage(history)
     return [
         row[name] for row in last if name in row and row["epoch"] - last[0]["epoch"] >= warm_epoch
     ]
+
+
+def _last_stage(history: Sequence[Mapping[str, float]]) -> list[Mapping[str, float]]:
+    """The epochs of the last stage."""
+    return [row for row in history if row.get("stage") == history[-1].get("stage")]
