@@ -104,6 +104,7 @@ class ExportingMixin:
         from isthmus.io import cards, publishing  # huggingface_hub is slow to import
 
         model = cast("Estimator", self)
+        model._fitted()
         measured = cards.last_measured(model) if test is None else cards.measured_on(model, test)
         return publishing.publish(
             model, name, measured, licence=licence, private=private, token=token, message=message

@@ -114,7 +114,8 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
 
     def responsibilities(self, X: Any) -> np.ndarray:
         """The probability of each cluster, ``(n, n_clusters)``."""
-        return np.asarray(self.mixture_.predict_proba(self.transform(X)))
+        places = self.transform(X)
+        return np.asarray(self.mixture_.predict_proba(places))
 
     def _clusters(self, places: np.ndarray) -> np.ndarray:
         return np.asarray(self.mixture_.predict(places).astype(np.int64))

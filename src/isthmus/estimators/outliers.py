@@ -180,6 +180,7 @@ class OutlierDetector(OutlierMixin, Configurable):
 
     def probability_of(self, scores: np.ndarray) -> np.ndarray:
         """What :meth:`predict_proba` gives for scores ``(n,)`` that are known, ``(n, 2)``."""
+        check_is_fitted(self)
         distance = (scores - self.offset_) / self._width()
         return np.column_stack([expit(distance), expit(-distance)])
 

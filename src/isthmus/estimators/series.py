@@ -83,6 +83,9 @@ def score_steps(
         criterion: ``"error"``, or ``"score"``, the member's own score of each window, in the place
             of the errors of its steps.
 
+    Raises:
+        InputError: for anything but a member and windows.
+
     Example:
         >>> import numpy as np
         >>> import isthmus as ist
@@ -97,6 +100,11 @@ def score_steps(
     if not isinstance(member, Estimator):
         raise InputError(
             f"{type(member).__name__} does not judge steps: give a fitted member, such as AE."
+        )
+    if not isinstance(cut, Windows):
+        raise InputError(
+            f"cut is a {type(cut).__name__}, but windows are needed: cut the series with"
+            " ist.windows_for(member, series)."
         )
     of_windows = (
         -step_errors(member, cut) if criterion == "error" else np.asarray(member.score_samples(cut))

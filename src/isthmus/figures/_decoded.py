@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from isthmus.core.counts import require_count
-from isthmus.data.datasets import Data, Part, condition_of, known_of, named_for
+from isthmus.data.datasets import Data, Part, condition_of, known_of, named_for, require_data
 from isthmus.errors import InputError
 from isthmus.figures._classes import by_class, class_name
 from isthmus.figures._codes import codes_of, decoded_by, kind_of, shown, told_of
@@ -208,6 +208,7 @@ def finished(figure: Figure, axes: Axes, tiles: Tiles) -> Figure:
 
 
 def _pair(data: Data, between: tuple[int, int] | None) -> Part:
+    require_data(data)
     part = data.test if len(data.test) else data.train
     if between is None:
         others = np.arange(1, len(part)) if part.y is None else np.flatnonzero(part.y != part.y[0])

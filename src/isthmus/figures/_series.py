@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from isthmus.data.datasets import Data
+from isthmus.data.datasets import Data, require_data
 from isthmus.data.series import Windows, series_values
 from isthmus.data.steps import StepScores, stretches
 from isthmus.errors import InputError
@@ -78,6 +78,7 @@ def series_outliers(model: Any, data: Data, *, title: str | None = None) -> Figu
 
 
 def _windows(data: Data) -> Windows:
+    require_data(data)
     part = data.test if len(data.test) else data.train
     if not isinstance(part, Windows):
         raise InputError(

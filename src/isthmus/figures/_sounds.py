@@ -145,10 +145,10 @@ def _pairs(
     require_count("columns", columns)
     rate = rate_of(model)
     if rate is None:
-        spec = getattr(getattr(model, "preprocessor_", None), "spec", "other examples")
+        known = getattr(model, "preprocessor_", None)
+        learnt = "was not trained on any" if known is None else f"was trained on {known.spec}"
         raise InputError(
-            f"{figure} are of sounds, but {type(model).__name__} was trained on {spec}: take"
-            " reconstructions."
+            f"{figure} are of sounds, but {type(model).__name__} {learnt}: take reconstructions."
         )
     part = by_class(heard(shown(data)), columns)
     x = named_for(model, part.x, data)

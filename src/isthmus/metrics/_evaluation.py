@@ -64,10 +64,14 @@ def evaluate(model: Model, data: Data, *, random_state: int = 0) -> Measures:
             and starts k-means.
 
     Raises:
-        InputError: where the test part is empty.
+        InputError: for a member that is not fitted, and where the test part is empty.
     """
     require_seed(random_state)
     require_data(data)
+    if not hasattr(model, "preprocessor_"):
+        raise InputError(
+            f"{type(model).__name__} is no trained member: call fit(X), or load one with ist.load."
+        )
     if len(data.test) == 0:
         raise InputError(
             f"{data.name} has no test part to measure on: load it with test_fraction=0.2."
