@@ -90,7 +90,8 @@ def unknown(kind: str, name: object, known: Iterable[str], owner: str = "") -> I
     near = difflib.get_close_matches(str(name).lower(), small, n=1, cutoff=0.5)
     hint = f"did you mean {small[near[0]]!r}? " if near else ""
     whose = f" of {owner}" if owner else ""
-    return InputError(f"unknown {kind} {name!r}{whose}: {hint}Known: {', '.join(names)}.")
+    listed = f"Known: {', '.join(names)}" if names else "there is none, so leave it out"
+    return InputError(f"unknown {kind} {name!r}{whose}: {hint}{listed}.")
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

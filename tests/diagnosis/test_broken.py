@@ -281,6 +281,58 @@ def test_a_portion_of_the_examples_ends_no_warm_up(
     assert "warm-up-unfinished" not in found(model, spots)
 
 
+def test_neighbours_that_are_alike_are_no_other_examples() -> None:
+    """A test part in order of time: the code of the next example says nearly the same."""
+    random = np.random.default_rng(0)
+    t = np.linspace(0, 2 * np.pi, 400)
+    wave = np.stack([np.sin(t), np.cos(t)], 1) @ random.standard_normal((2, 40))
+    x = (wave + 0.2 * random.standard_normal((400, 40))).astype(np.float32)
+    model = ist.AE(latent_dim=2, hidden=(32,), epochs=30, learning_rate=5e-3, random_state=0)
+    data = Data("log", Part(x[::2]), Part(x[1::2]))
+    assert "code-ignored" not in found(model.fit(x[::2]), data)
+
+
+def test_remedies_name_fields_that_the_member_has(spots: Data) -> None:
+    """Provoked by posteriors without noise, and by those without anything."""
+    for name in ("iwae", "factorvae", "dipvae", "infovae", "hvae", "vae", "betatc"):
+        member = ist.MEMBERS[name](latent_dim=2, hidden=(16,), epochs=1, random_state=0)
+        for noise, factor in ((-9.0, 1.0), (0.0, 0.0)):
+            model = member.fit(spots.train)
+            weight, bias = projection(model)
+            weight.mul_(factor)
+            bias[2:] = noise
+            for remedy in (finding.remedy for finding in found(model, spots).values()):
+                for field in ("beta", "kl_warmup", "capacity", "free_bits"):
+                    assert field not in remedy or hasattr(model, field), (name, remedy)
+
+
+def test_a_code_that_may_hold_no_nats_is_given_more(spots: Data) -> None:
+    model = ist.VAE(latent_dim=2, hidden=(16,), epochs=5, capacity=0.0, beta=50.0, random_state=0)
+    said = found(model.fit(spots.train), spots)["posterior-collapse"]
+    assert said.remedy == "raise capacity (it is 0)"
+
+
+def test_an_adversary_that_has_not_begun_does_not_win(spots: Data) -> None:
+    judge = ist.judges.PatchAdversary(start=9.0, patch_widths=(4,))
+    model = ist.AE(latent_dim=2, hidden=(8,), network="conv", epochs=1, judge=judge)
+    assert "critic-too-strong" not in found(model.fit(spots.train), spots)
+
+
+def test_each_critic_is_judged_by_itself_and_beside_guessing(spots: Data) -> None:
+    model = ist.SemiSupervisedAAE(latent_dim=2, hidden=(16,), epochs=1, random_state=0)
+    y = np.arange(len(spots.train)) % 2
+    model.fit(spots.train.x, y)
+    assert {*Examination(model, spots).critics} == {"critic", "class_critic"}
+    factor = ist.FactorVAE(latent_dim=2, hidden=(16,), epochs=1, random_state=0).fit(spots.train)
+    critic = factor.module_.bottleneck.critic
+    for parameter in critic.parameters():
+        parameter.data.zero_()  # it guesses
+    ((loss, chance),) = Examination(factor, spots).critics.values()
+    assert loss == pytest.approx(chance) == pytest.approx(np.log(2))
+    first, second = (Examination(factor, spots, 3).critics for _ in range(2))
+    assert first == second
+
+
 def test_a_critic_that_is_never_wrong(healthy: Callable[..., Any], spots: Data) -> None:
     model = healthy("aae")
     assert "critic-too-strong" not in found(model, spots)

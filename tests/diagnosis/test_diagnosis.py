@@ -22,6 +22,7 @@ def broken(healthy: Callable[..., Any]) -> Any:
     model = healthy("vae")
     for parameter in model.module_.bottleneck.parameters():
         parameter.data.zero_()
+    model.kl_warmup = 100.0
     return model
 
 

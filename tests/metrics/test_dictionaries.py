@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,98 @@ def test_what_is_recovered_is_that_of_the_formula() -> None:
         cross_entropy_recovered(
             half, network, "0", [(x, y)], lambda output, batch: output.square().sum(1)
         )
+
+
+def next_tokens(network: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        logits = network(tokens)
+    return F.cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none")
+
+
+class Masked(nn.Module):
+    """A network that is called as those of the hub are."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.inner(input_ids)
+        return made
+
+
+def test_padding_is_no_token(transformer: Transformer) -> None:
+    tokens = text(30, 3000)
+    mask = torch.ones_like(tokens)
+    mask[:10, 5:], mask[10:20, :3] = 0, 0
+    batch = UserDict({"input_ids": tokens, "attention_mask": mask})  # as a tokenizer gives it
+    found = cross_entropy_recovered(nn.Identity(), Masked(transformer), "inner.block", [batch])
+    losses, real = next_tokens(transformer, tokens), mask.bool()
+    expected = losses[real[:, 1:] & real[:, :-1]].mean()
+    assert found["clean"].value == pytest.approx(float(expected), rel=1e-4)
+    assert found["recovered"].value == pytest.approx(1, abs=1e-5)
+
+
+def test_batches_may_be_read_once_and_be_of_few_bits(transformer: Transformer) -> None:
+    same = nn.Linear(32, 32)
+    with torch.no_grad():
+        same.weight.copy_(torch.eye(32))
+        same.bias.zero_()
+    batches = [text(32, seed) for seed in range(3000, 3002)]
+    whole = cross_entropy_recovered(same, transformer, "block", batches)
+    once = cross_entropy_recovered(same, transformer, "block", iter(batches))
+    assert once["clean"].value == whole["clean"].value
+    steps = torch.eye(12).roll(1, 0) + torch.eye(12).roll(2, 0) + torch.eye(12).roll(3, 0)
+    rough = nn.Sequential(nn.Embedding(12, 12), nn.Linear(12, 12), nn.Linear(12, 12))
+    with torch.no_grad():  # one, two or three further
+        for layer, weight in zip(rough, (torch.eye(12), torch.eye(12), 3 * steps), strict=True):
+            layer.weight.copy_(weight)
+        rough[1].bias.zero_()
+        rough[2].bias.zero_()
+    few = nn.Sequential(nn.Linear(12, 12), nn.Identity())
+    few[0].load_state_dict(rough[1].state_dict())
+    found = cross_entropy_recovered(nn.Identity(), rough.bfloat16(), "1", batches)
+    assert found["recovered"].value == pytest.approx(1) and found["clean"].value < 1.6
+    assert cross_entropy_recovered(few, rough, "1", batches)["reconstructed"].value < 1.6
+
+
+def test_what_a_network_writes_over_is_kept_as_it_was() -> None:
+    """Activations and the input of a transcoder are those before an operation in place."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 6), nn.ReLU(inplace=True), nn.Linear(6, 3))
+    x = torch.randn(50, 4)
+    both = np.asarray(ist.data.activations(network, ("0", "2"), [x])[:50])
+    with torch.no_grad():
+        np.testing.assert_allclose(both[:, :6], network[0](x), rtol=1e-5, atol=1e-6)
+    seen: list[float] = []
+    read = nn.Linear(6, 3)
+    read.register_forward_pre_hook(lambda layer, given: seen.append(float(given[0].min())))
+    y = network(x).argmax(1)
+
+    def loss(output: torch.Tensor, batch: Any) -> torch.Tensor:
+        return F.cross_entropy(output, batch[1], reduction="none")
+
+    cross_entropy_recovered(read, network, "2", [(x, y)], loss, reads="0")
+    assert seen[0] < 0
+
+
+def test_what_cannot_stand_for_a_layer_is_refused(transformer: Transformer) -> None:
+    batches, wide = [text(8, 3000)], nn.Linear(32, 5)
+    member = ist.DictionaryAE(latent_dim=8, epochs=1, random_state=0)
+    folded = member.fit(np.random.default_rng(0).normal(size=(50, 16))).folded()
+    with pytest.raises(ist.InputError, match=r"dictionary is a DictionaryAE.*model\.folded\(\)"):
+        cross_entropy_recovered(member, transformer, "block", batches)  # type: ignore[arg-type]
+    with pytest.raises(ist.InputError, match="gives 5 numbers in the place of the 32"):
+        cross_entropy_recovered(wide, transformer, "block", batches)
+    with pytest.raises(ist.InputError, match="the dictionary takes rows of 16 numbers"):
+        cross_entropy_recovered(folded, transformer, "block", batches)
+    with pytest.raises(ist.InputError, match="batches holds no batch"):
+        cross_entropy_recovered(nn.Identity(), transformer, "block", [])
+    late = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
+    with pytest.raises(ist.InputError, match="layer '1' runs after '0'"):
+        cross_entropy_recovered(nn.Identity(), late, "0", [torch.randn(3, 4)], reads="1")
+    one = folded(torch.zeros(16))
+    torch.testing.assert_close(one, folded(torch.zeros(1, 16))[0])
 
 
 def test_a_transcoder_reads_one_layer_and_stands_for_another() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -52,6 +54,24 @@ def test_a_dimension_for_each_factor_is_a_gap_of_one(factors: np.ndarray) -> Non
     silent = np.hstack([z, 0.05 * np.random.default_rng(0).normal(size=(len(z), 1))])
     noise = np.hstack([var, np.ones((len(z), 1))])  # a posterior that ignores x
     assert factor_score(silent, noise, factors, 0).value == 1
+
+
+def test_a_factor_that_is_the_same_everywhere_is_left_out(factors: np.ndarray) -> None:
+    z, still = factors.astype(float), np.zeros_like(factors)
+    more = np.hstack([factors[:, :2], still[:, :1], factors[:, 2:]])
+    assert mutual_information_gap(z, still.astype(float), more).value == pytest.approx(1)
+    assert factor_score(z, still.astype(float), more, 0).value == 1
+    for measure in (mutual_information_gap, lambda *given: factor_score(*given, 0)):
+        with pytest.raises(ist.InputError, match="no factor takes two values"):
+            measure(z, still.astype(float), still)
+    data = ist.data.load("shapes")
+    one = [
+        part.take(np.flatnonzero(part.factors["shape"] == 0)[:60])
+        for part in (data.train, data.test)
+    ]
+    few = dataclasses.replace(data, train=one[0], test=one[1])
+    model = ist.VAE(latent_dim=3, epochs=1, hidden=(16,), random_state=0).fit(few.train)
+    assert np.isfinite(ist.evaluate(model, few)["mig"].value)
 
 
 def test_two_dimensions_that_say_the_same_have_no_gap(factors: np.ndarray) -> None:

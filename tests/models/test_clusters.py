@@ -40,6 +40,25 @@ def trained(few: np.ndarray) -> Any:
     return ist.AE(**SMALL, epochs=3).fit(few)
 
 
+def test_what_a_start_decides_or_a_run_does_not_hold_is_said(
+    few: np.ndarray, tmp_path: Path
+) -> None:
+    ae = ist.AE(latent_dim=3, hidden=(8,), epochs=1, random_state=0).fit(few)
+    settings: dict[str, Any] = {"n_clusters": 3, "epochs": 1, "random_state": 0}
+    for field, value in (("scaling", "standard"), ("kind", "vector")):
+        with pytest.raises(ist.InputError, match=f"trained with {field}='auto', but this"):
+            ist.ClusteringAE.starting_from(ae, **{field: value}, **settings).fit(few)
+    with pytest.raises(ist.InputError, match="clustering_weight=3 weighs clusters beside the"):
+        ist.ClusteringAE(clustering_weight=3.0, **settings).fit(few)
+    model = ist.ClusteringAE.starting_from(ae, **settings).fit(few)
+    loaded = clone(ist.load(model.save(tmp_path / "run")))
+    with pytest.raises(ist.InputError, match="started from a trained AE that was in memory"):
+        loaded.fit(few)
+    assert len(loaded.set_params(start=ae).fit(few).labels_) == len(few)
+    with pytest.raises(ist.InputError, match="12 examples, which a map of 11 dimensions"):
+        ist.ManifoldClustering(FrozenEstimator(ae), 3, neighbours=3, dimensions=11).fit(few[:12])
+
+
 def test_clusters_start_from_a_trained_autoencoder(trained: Any, few: np.ndarray) -> None:
     model = ist.ClusteringAE.starting_from(trained, n_clusters=4, **STILL)
     assert clone(model).start is trained  # with what it has learnt

@@ -59,6 +59,38 @@ def combined(state: dict[str, Tensor], place: int, u: Tensor, noisy: Tensor | No
     return mean if noisy is None else (noisy - mean) * gain + mean
 
 
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_a_score_is_the_share_told_rightly_of_those_with_a_label(
+    kind: type, digits: ist.data.Data
+) -> None:
+    x, y = digits.train.x[:200], digits.train.y[:200]
+    ladder = ist.LadderNetwork(hidden=(16,), epochs=2, random_state=0).fit(x, y)
+    base = ist.AE(latent_dim=8, epochs=1, random_state=0)
+    classifier = ist.AutoencoderClassifier(base, epochs=3, random_state=0).fit(x, y)
+    for model in (ladder, classifier):
+        right = model.predict(x) == y
+        assert model.score(x, y.astype(kind)) == pytest.approx(right.mean())
+        some = y.copy()
+        some[50:] = -1
+        assert model.score(x, some) == pytest.approx(right[:50].mean())
+        part = digits.test
+        assert model.score(part) == pytest.approx((model.predict(part.x) == part.y).mean())
+        with pytest.raises(ist.InputError, match="no label of y is among the classes that this"):
+            model.score(x, np.array(["cat", "dog"] * 100))
+        with pytest.raises(ist.InputError, match="y has no label, so there is nothing to compare"):
+            model.score(x, np.full(200, -1))
+
+
+def test_gaps_make_no_fractions_of_classes(digits: ist.data.Data) -> None:
+    x, y = digits.train.x[:100], digits.train.y[:100].astype(float)
+    y[60:] = np.nan  # as pandas writes a column of whole numbers with gaps
+    with pytest.warns(ist.DataWarning, match="no label for 40 of 100"):
+        model = ist.SemiSupervisedVAE(hidden=(16,), epochs=1, random_state=0).fit(x, y)
+    assert model.classes_.dtype.kind == "i"
+    assert model.sample(2, label=3).shape == (2, 1, 8, 8)
+    assert model.score(x, digits.train.y[:100]) == (model.predict(x) == digits.train.y[:100]).mean()
+
+
 def test_the_ladder_costs_what_the_paper_says() -> None:
     """784-free: 6 values, a layer of 5, a code of 4, 3 classes; without noise, for which the two
     ways up are one.

@@ -14,7 +14,13 @@ from scipy.stats import kstest, vonmises_fisher
 
 import isthmus as ist
 from isthmus.geometries import Poincare, Sphere
-from isthmus.geometries.poincare import WrappedNormal, from_tangent, moebius_sum, to_tangent
+from isthmus.geometries.poincare import (
+    WrappedNormal,
+    distance,
+    from_tangent,
+    moebius_sum,
+    to_tangent,
+)
 from isthmus.geometries.sphere import VonMisesFisher
 
 KAPPAS = (1.0, 5.0, 80.0, 2000.0)
@@ -116,6 +122,61 @@ def test_a_wrapped_normal_is_a_density_of_the_ball(curvature: float) -> None:
     rate = (log_q.exp() * (log_q - log_p) * volume).sum()
     drawn = (drawn_q[:, 0] - prior.log_prob(z[:, 0])).mean()
     torch.testing.assert_close(drawn, rate, rtol=0.05, atol=0.03)
+
+
+@pytest.mark.parametrize(("size", "curvature"), [(2, 1.0), (200, 1.0), (40, 4.0), (10, 10.0)])
+def test_the_prior_as_posterior_costs_nothing_beyond_the_rim_too(
+    size: int, curvature: float
+) -> None:
+    family, prior = Poincare(curvature=curvature).build((4,), size)
+    chosen = WrappedNormal(torch.zeros(1, size), torch.ones(1, size))
+    z, log_q = family.draw(chosen, torch.randn(500, 1, size))
+    assert z.norm(dim=-1).max() < 1 - 5e-6
+    torch.testing.assert_close(log_q, prior.log_prob(z), rtol=1e-5, atol=2e-3)
+    assert prior.sample(500).norm(dim=-1).max() < 1 - 5e-6
+
+
+def lorentz_distance(mu: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """How far from the origin of the hyperboloid, of curvature −1, v leads that was carried to mu,
+    by parallel transport and the exponential map (Nagano et al. 2019).
+    """
+    at = to_tangent(mu, 1.0)
+    length = at.norm(dim=-1, keepdim=True)
+    centre = torch.cat([length.cosh(), length.sinh() * at / length], -1)
+    origin = torch.zeros_like(centre)
+    origin[..., 0] = 1
+    flat = torch.cat([torch.zeros_like(length), v], -1)
+
+    def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return (a * b)[..., 1:].sum(-1, keepdim=True) - (a * b)[..., :1]
+
+    alpha = -product(origin, centre)
+    carried = flat + product(centre - alpha * origin, flat) / (alpha + 1) * (origin + centre)
+    size = product(carried, carried).sqrt()
+    return (size.cosh() * centre + size.sinh() * carried / size)[..., 0].acosh()
+
+
+def test_the_end_of_a_geodesic_is_as_far_as_on_the_hyperboloid() -> None:
+    mu = from_tangent(2 * torch.randn(300, 4).double(), 1.0)
+    v = 3 * torch.randn(300, 4).double()
+    expected = lorentz_distance(mu, v)
+    torch.testing.assert_close(distance(mu, v, 1.0), expected, rtol=1e-6, atol=1e-6)
+    scaled = distance(mu, v / 2, 4.0)  # lengths are in units of 1 / √c
+    torch.testing.assert_close(scaled, expected / 2, rtol=1e-6, atol=1e-6)
+
+
+def test_draws_beyond_the_rim_weigh_what_they_should() -> None:
+    """The mean of p(z) / q(z) over draws of q is 1, wherever its centre lies."""
+    curvature = 25.0  # the rim is 2.44 deviations away
+    family, prior = Poincare(curvature=curvature).build((4,), 3)
+    mu = from_tangent(torch.tensor([[0.3, -0.2, 0.1]]), curvature)
+    chosen = WrappedNormal(mu, torch.full((1, 3), 1.5))
+    z, log_q = family.draw(chosen, torch.randn(200_000, 1, 3))
+    assert (z.norm(dim=-1) > 1 - 2e-5).float().mean() > 0.3
+    weights = (prior.log_prob(z) - log_q).exp()
+    error = 4 * float(weights.std()) / len(weights) ** 0.5
+    assert error < 0.1
+    assert float(weights.mean()) == pytest.approx(1, abs=error)
 
 
 def test_on_a_line_there_is_no_curvature() -> None:

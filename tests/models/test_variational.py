@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,11 @@ from isthmus.core.example import ExampleSpec
 from isthmus.data.batches import inference_rows
 from isthmus.models._rate import RateSchedule
 from isthmus.models._variational import GaussianBottleneck, draws_of
-from isthmus.models.betatc import decomposed_rate, stratified_log_weights
+from isthmus.models.betatc import (
+    decomposed_in_parts,
+    decomposed_rate,
+    stratified_log_weights,
+)
 from isthmus.models.iwae import ImportanceWeightedLoss
 
 
@@ -333,6 +338,31 @@ def test_stratified_weights_stand_for_all_examples() -> None:
     torch.testing.assert_close(weights.diagonal(), torch.full((5,), 0.01))
     whole = stratified_log_weights(4, torch.tensor(4.0)).exp()
     torch.testing.assert_close(whole, torch.full((4, 4), 0.25))
+
+
+def test_validation_measures_the_objective_that_is_trained(few: np.ndarray) -> None:
+    settings: dict[str, Any] = {"latent_dim": 4, "epochs": 2, "batch_size": 129}
+    model = ist.BetaTCVAE(beta=5.0, hidden=(16,), random_state=0, **settings)
+    last = model.fit(few, validation_data=few).history_[-1]
+    parts = ("distortion", "information", "total_correlation", "dimension_wise")
+    distortion, information, correlation, single = (last[f"val_{part}"] for part in parts)
+    expected = distortion + information + 5 * correlation + single
+    assert last["val_objective"] == pytest.approx(expected, rel=1e-5)
+    assert last["val_objective"] == pytest.approx(last["objective"], rel=0.1)
+    assert set(model.terms(few)) == {"distortion", "rate"}  # of an example by itself
+
+
+def test_terms_of_many_codes_are_those_of_parts_at_even_distances() -> None:
+    z, mu, log_var = torch.randn(3, 300, 2, generator=torch.Generator().manual_seed(0))
+    whole = decomposed_in_parts(z, mu, log_var, torch.tensor(1000.0))
+    odd = decomposed_rate(z[1::2], mu[1::2], log_var[1::2], torch.tensor(1000.0))
+    for term, part in zip(whole, odd, strict=True):
+        torch.testing.assert_close(term[1::2], part)
+    few = decomposed_in_parts(z[:256], mu[:256], log_var[:256], torch.tensor(1000.0))
+    for term, part in zip(
+        few, decomposed_rate(z[:256], mu[:256], log_var[:256], torch.tensor(1000.0)), strict=True
+    ):
+        torch.testing.assert_close(term, part)
 
 
 def test_a_larger_weight_lowers_the_total_correlation(digits: ist.data.Data) -> None:

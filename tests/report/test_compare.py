@@ -128,7 +128,7 @@ def test_what_training_warns_of_stands_on_the_page_and_names_are_text(
             ["vae"], table, tmp_path / "out", snapshots=0, overrides={"epochs": 20, "beta": 1e4}
         )
     page = found.page.read_text()
-    (said,) = [text for text, _ in found.rows[0].remarks if "(posterior collapse)" in text]
+    (said,) = [text for _, text, _ in found.rows[0].remarks if "(posterior collapse)" in text]
     assert said == found.rows[0].diagnostics["posterior-collapse"]
     assert said[1:].partition(":")[0] in page
     assert "VAE and PCA on &lt;b&gt;mine&lt;/b&gt;" in page
@@ -322,4 +322,7 @@ def test_what_training_said_is_not_said_twice() -> None:
         diagnostics={"worse-than-mean": "it explains 2%: train for more.", "other": "it is odd."},
         diagnosis=Diagnosis("AE", (now,), (), ()),
     )
-    assert row.remarks == (("it explains 1%: train for more.", now.bounds), ("it is odd.", ""))
+    assert row.remarks == (
+        ("warning", "it explains 1%: train for more.", now.bounds),
+        ("warning", "it is odd.", ""),
+    )

@@ -49,9 +49,11 @@ def outputs_of(module: nn.Module, names: Sequence[str], batch: Any) -> list[Tens
 
     def look(name: str) -> Callable[..., None]:
         def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
-            seen.setdefault(name, tensor_of(output, name))
+            if name not in seen:
+                seen[name] = tensor_of(output, name)
             if len(seen) == len(names):
                 raise _Reached
+            seen[name] = seen[name].clone()  # what follows may write into it
 
         return hook
 
@@ -85,7 +87,7 @@ def keeping(module: nn.Module, name: str) -> Iterator[list[Tensor]]:
     kept: list[Tensor] = []
 
     def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
-        kept[:] = [tensor_of(output, name)]
+        kept[:] = [tensor_of(output, name).clone()]  # what follows may write into it
 
     handle = layer_of(module, name).register_forward_hook(hook)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,11 +82,13 @@ class Adversary:
         parameters: what it moves, right after the other side has moved.
         loss: from that pass, through which no gradient flows, to its cost.
         learning_rate: its own step size; None takes the one of the settings.
+        chance: each term of its loss where it cannot tell its two sides apart, in nats.
     """
 
     parameters: tuple[nn.Parameter, ...]
     loss: Callable[[Pass], Loss]
     learning_rate: float | None = None
+    chance: float = 2 * math.log(2)
 
 
 Side = Objective | Adversary

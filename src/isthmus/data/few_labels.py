@@ -50,8 +50,9 @@ class Labelled:
         """
         known, labels, gaps = _read(y, owner)
         if (count := len(np.unique(labels))) < 2:
+            meant = "" if known.all() else f" ({UNLABELLED} means no label)"
             raise InputError(
-                f"y names {count} class(es), but a classifier needs at least 2: label more"
+                f"y names {count} class(es), but a classifier needs at least 2{meant}: label more"
                 " examples."
             )
         if gaps:
@@ -93,6 +94,37 @@ class Labelled:
         return type(self)(self.rows[chosen], self.labels[chosen], self.n)
 
 
+def accuracy(told: np.ndarray, y: Any, known: np.ndarray, owner: str, weight: Any = None) -> float:
+    """The share of the examples with a label that are told rightly; 3, 3.0 and "3" are the same.
+
+    Args:
+        told: the class that is told of each example, ``(n,)``.
+        y: its label, ``(n,)``; −1, None or NaN for none.
+        known: all classes that can be told.
+        owner: who tells them, for messages.
+        weight: of each example, ``(n,)``; none: all alike.
+
+    Raises:
+        InputError: where no example has a label, and where none of the labels is a class.
+    """
+    is_labelled, labels, _ = _read(y, owner)
+    if len(is_labelled) != len(told):
+        raise InputError(f"y holds {len(is_labelled)} labels, X {len(told)} examples.")
+    if len(labels) == 0:
+        raise InputError("y has no label, so there is nothing to compare with: give some.")
+    right, classes = labels, known
+    if not all(part.dtype.kind in "biuf" for part in (labels, known)):
+        right, classes = _whole(labels).astype(str), _whole(known).astype(str)
+        told = _whole(told).astype(str)
+    if not np.isin(right, classes).any():
+        raise InputError(
+            f"no label of y is among the classes that this {owner} tells apart"
+            f" ({reprlib.repr(known.tolist())}): name them as in its training."
+        )
+    weight = None if weight is None else np.asarray(weight)[is_labelled]
+    return float(np.average(told[is_labelled] == right, weights=weight))
+
+
 def labels_of(part: Part) -> np.ndarray | None:
     """The label of each example of a part, ``(n,)``: names where classes have some, and whole
     numbers where these are their names.
@@ -115,7 +147,7 @@ class Classes:
     @classmethod
     def of(cls, labels: Any) -> Self:
         """The classes that labels ``(m,)`` name."""
-        return cls(tuple(np.unique(read_labels(labels)).tolist()))
+        return cls(tuple(np.unique(_whole(read_labels(labels))).tolist()))
 
     def array(self) -> np.ndarray:
         """The labels as an array, ``(classes,)``."""
@@ -173,9 +205,16 @@ def _read(y: Any, owner: str) -> tuple[np.ndarray, np.ndarray, int]:
     else:
         is_marked = labels == UNLABELLED
     known = ~(is_marked | is_gap)
-    found = narrowed(labels[known])
+    found = _whole(narrowed(labels[known]))
     _require_classes(found)
     return known, found, int(is_gap.sum())
+
+
+def _whole(labels: np.ndarray) -> np.ndarray:
+    """Whole numbers as such, which gaps among them make floats of."""
+    if labels.dtype.kind != "f" or not (labels == np.round(labels)).all():
+        return labels
+    return labels.astype(np.int64) if (np.abs(labels) < 2.0**63).all() else labels
 
 
 def _require_classes(found: np.ndarray) -> None:

@@ -62,13 +62,12 @@ def collapsed_dimensions(seen: Examination) -> Findings:
     unused = int((rates < COLLAPSED).sum())
     if unused <= _UNUSED * len(rates):
         return []
-    beta = getattr(seen.model, "beta", 1.0)
     return [
         Finding(
             "collapsed-dimensions",
             f"{unused} of {len(rates)} dimensions of the code carry less than {COLLAPSED} nats"
             " each, so they stay unused",
-            f"lower beta (it is {beta:g}) if they should be used, or latent_dim to"
+            f"{_let_more_through(seen)} if they should be used, or lower latent_dim to"
             f" {len(rates) - unused} if not",
             "share of the dimensions that carry nothing",
             unused / len(rates),
@@ -98,7 +97,7 @@ def ignored_input(seen: Examination) -> Findings:
             "posterior-ignores-input",
             f"codes tell {max(told, 0.0):.2g} nats about their examples, so the posterior ignores"
             " the input",
-            "lower learning_rate, look at the weight of the rate (beta), or train for more epochs",
+            f"lower learning_rate, {_let_more_through(seen)}, or train for more epochs",
             "what a drawn code tells about its example, nats",
             told,
             _LEAST_TOLD,
@@ -138,7 +137,7 @@ def rate_of_codes(seen: Examination) -> Findings:
     bottleneck = seen.bottleneck
     if not bottleneck.is_random or bottleneck.levels or "rate" not in seen.terms:
         return None
-    nats, beta = seen.terms["rate"], getattr(seen.model, "beta", 1.0)
+    nats = seen.terms["rate"]
     each = nats / max(active_dimensions(seen), 1.0)
     if nats < _LEAST_RATE:
         return [
@@ -146,7 +145,7 @@ def rate_of_codes(seen: Examination) -> Findings:
                 "rate-too-low",
                 f"the rate is {nats:.2g} nats, so no more than {math.exp(nats):.1f} kinds of"
                 " examples are told apart",
-                f"lower beta (it is {beta:g}), set kl_warmup to some epochs, or train for more",
+                f"{_let_more_through(seen)}, or train for more epochs",
                 "rate, nats an example",
                 nats,
                 _LEAST_RATE,
@@ -159,12 +158,34 @@ def rate_of_codes(seen: Examination) -> Findings:
             "rate-too-high",
             f"the rate is {each:.1f} nats for each dimension in use, so codes are points with"
             " next to no noise, and what lies between them was never decoded",
-            f"raise beta (it is {beta:g}) towards 1, or the scale of the likelihood",
+            _let_less_through(seen),
             "rate, nats a dimension in use",
             each,
             _MOST_RATE,
         )
     ]
+
+
+def _let_more_through(seen: Examination) -> str:
+    """How a member's code may carry more, by the fields that the member has."""
+    capacity, beta = (getattr(seen.model, name, None) for name in ("capacity", "beta"))
+    if capacity is not None:
+        return f"raise capacity (it is {capacity:g})"
+    if beta is not None:
+        warm = ", set kl_warmup to some epochs" if hasattr(seen.model, "kl_warmup") else ""
+        return f"lower beta (it is {beta:g}){warm}"
+    return "take a smaller scale of the likelihood"
+
+
+def _let_less_through(seen: Examination) -> str:
+    """How a member's code may be charged more, by the fields that the member has."""
+    capacity, beta = (getattr(seen.model, name, None) for name in ("capacity", "beta"))
+    if capacity is not None:
+        return f"lower capacity (it is {capacity:g}), or raise the scale of the likelihood"
+    if beta is not None:
+        towards = " towards 1" if beta < 1 else ""
+        return f"raise beta (it is {beta:g}){towards}, or the scale of the likelihood"
+    return "raise the scale of the likelihood, or train for longer at a lower learning_rate"
 
 
 def prior(seen: Examination) -> Findings:

@@ -46,7 +46,8 @@ _FOLLOWS = {  # what is no news beside any of others
     "rate-too-low": _SILENT,
     "code-ignored": _SILENT | {"worse-than-mean"},
     "constant-outputs": _SILENT,
-    "worse-than-pca": _SILENT | {"worse-than-mean", "code-ignored"},
+    "worse-than-mean": _SILENT | {"objective-did-not-fall"},
+    "worse-than-pca": _SILENT | {"worse-than-mean", "code-ignored", "learnt-by-heart"},
     "stopped-too-early": {"objective-did-not-fall"},
 }
 _ORDER = ("fault", "warning", "note")

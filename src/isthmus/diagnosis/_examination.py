@@ -62,7 +62,7 @@ class Examination:
     def terms(self) -> dict[str, float]:
         """The mean terms of the loss of the test examples."""
         batches = self.test_batches
-        with self.model._inference(batches.dtype, charged=True) as module:
+        with own_draws(self.seed), self.model._inference(batches.dtype, charged=True) as module:
             rows = [(chunk.size, module.loss(chunk).terms) for chunk in batches.chunks()]
         total = sum(size for size, _ in rows)
         return {
@@ -71,14 +71,23 @@ class Examination:
         }
 
     @cached_property
-    def critics(self) -> list[float]:
-        """The mean loss of each adversary on test examples, in nats."""
+    def critics(self) -> dict[str, tuple[float, float]]:
+        """The mean loss of each adversary that plays on test examples, in nats, and what it is
+        where its two sides cannot be told apart.
+        """
         batches = self.test_batches
-        with self.model._inference(batches.dtype, charged=True) as module:
+        found: dict[str, tuple[float, float]] = {}
+        with own_draws(self.seed), self.model._inference(batches.dtype, charged=True) as module:
             sides = [side for side in module.objectives() if isinstance(side, Adversary)]
             made = module.loss(batches.spread()).made if sides else None
-            losses = [] if made is None else [side.loss(made).objective for side in sides]
-        return [float(loss.mean()) for loss in losses]
+            if made is None:
+                return found
+            for side in sides:
+                loss = side.loss(made)
+                if loss.objective.any():  # else it has not begun to play
+                    terms = loss.terms.items()
+                    found |= {name: (float(term.mean()), side.chance) for name, term in terms}
+        return found
 
     @cached_property
     def samples(self) -> Tensor | None:

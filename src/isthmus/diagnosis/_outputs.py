@@ -81,6 +81,8 @@ def linear_map(seen: Examination) -> Findings:
     is_rebuilding = seen.model._rebuilds and seen.module.corruption is None
     if not is_rebuilding or not is_whole or seen.bottleneck.levels:
         return None
+    if hasattr(seen.bottleneck, "logits"):  # a part of the code is the class
+        return None
     if not 0 < size < min(train.x.shape):
         return None
     pca = PCA(size, random_state=0).set_output(transform="default").fit(train.x.numpy())

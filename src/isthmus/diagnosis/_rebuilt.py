@@ -70,6 +70,14 @@ def rebuilt(module: Autoencoder, batches: StoreBatches) -> Rebuilt:
     )
 
 
+def _others(n: int) -> Tensor:
+    """The place of another example for each of n, ``(n,)``, by chance: neighbours may be alike."""
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+    places = torch.empty_like(order)
+    places[order] = order.roll(1)  # a single ring, in which nobody stays where it is
+    return places
+
+
 def _rebuilt(module: Autoencoder, batch: Batch) -> Rebuilt:
     posterior, condition = module.encode(batch), batch.condition
     code = posterior[0]
@@ -77,7 +85,7 @@ def _rebuilt(module: Autoencoder, batch: Batch) -> Rebuilt:
     examples = (
         batch.x,
         module.decode(code, condition, batch),
-        module.decode(code.roll(1, 0), condition, batch),
+        module.decode(code[_others(len(code)).to(code.device)], condition, batch),
     )
     x, restored, swapped = ((values * known).flatten(1).cpu() for values in examples)
     return Rebuilt(

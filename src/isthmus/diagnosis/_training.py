@@ -15,7 +15,8 @@ _FEWEST = 3  # epochs of which a trend can be seen
 _LATE, _LAST = 0.15, 0.01  # of the whole fall, in the second half and in the last tenth of epochs
 _NOISE = 3.0  # standard errors of what an epoch changes
 _RISEN = 0.05  # of the whole fall of the validation objective, since its least value
-_WINNING = 0.25  # nats: the loss of an adversary that is hardly ever wrong
+_WINNING = 0.18  # of the loss of guessing: an adversary that is hardly ever wrong
+_FOOLING = ("adversary_weight", "gamma")
 
 
 def objective(seen: Examination) -> Findings:
@@ -95,18 +96,19 @@ def critic(seen: Examination) -> Findings:
     """Whether an adversary tells its two sides apart nearly always."""
     if not seen.critics:
         return None
-    least = min(seen.critics)
-    if least >= _WINNING:
+    loss, chance = min(seen.critics.values(), key=lambda pair: pair[0] / pair[1])
+    if loss >= _WINNING * chance:
         return []
+    own = [name for name in _FOOLING if hasattr(seen.model, name)]
+    weight = f" ({own[0]})" if own else ""
     return [
         Finding(
             "critic-too-strong",
-            f"the loss of the adversary is {least:.2g} nats (1.386 where it cannot tell its two"
-            " sides apart), so it wins nearly always and teaches little",
-            "lower its learning rate, raise the weight of fooling it (adversary_weight), or make"
-            " it smaller",
-            "loss of the adversary, nats",
-            least,
+            f"the loss of the adversary is {loss:.2g} nats ({chance:.3f} where it cannot tell its"
+            " two sides apart), so it wins nearly always and teaches little",
+            f"lower its learning rate, raise the weight of fooling it{weight}, or make it smaller",
+            "loss of the adversary, share of that of guessing",
+            loss / chance,
             _WINNING,
         )
     ]

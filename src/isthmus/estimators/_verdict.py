@@ -13,8 +13,8 @@ from isthmus.core.findings import Finding
 
 _LEAST_EXPLAINED = 0.05  # of the variance of the examples
 _LEARN_MORE = (
-    "train for more epochs, give it a larger latent_dim or learning_rate, or pass"
-    " scaling='standard' if the values differ little"
+    "train for more epochs, lower what is charged beside the reconstruction, give it a larger"
+    " latent_dim or learning_rate, or pass scaling='standard' if the values differ little"
 )
 
 

@@ -25,7 +25,7 @@ from isthmus.core.objectives import Loss, Objective, Side, Stage, TrainableModul
 from isthmus.core.parts import Configurable
 from isthmus.core.randomness import alone
 from isthmus.data.datasets import Part
-from isthmus.data.few_labels import Labelled, labels_of
+from isthmus.data.few_labels import Labelled, accuracy, labels_of
 from isthmus.data.incoming import incoming
 from isthmus.data.stores import Store
 from isthmus.errors import InputError
@@ -125,6 +125,14 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         """The probability of each class, ``(n, classes)``, in the order of ``classes_``."""
         X = incoming(X)
         return like(self._logits(X).softmax(1).numpy(), dtype_of(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The share of the examples with a label whose class is told rightly, under their weights
+        if there are any; a part of a data set brings its labels.
+        """
+        told, X = self.predict(X), incoming(X)
+        y = labels_of(X) if y is None and isinstance(X, Part) else y
+        return accuracy(told, y, self.classes_, type(self).__name__, sample_weight)
 
     def codes(self, X: Any) -> np.ndarray:
         """The fine-tuned code of each example, which the softmax layer sees, ``(n, features)``."""

@@ -20,7 +20,7 @@ from isthmus.data._mixing import Mixing
 from isthmus.data.batches import StoreBatches
 from isthmus.data.datasets import Part
 from isthmus.data.examples import Examples, as_batches
-from isthmus.data.few_labels import Classes, Labelled, labels_of
+from isthmus.data.few_labels import Classes, Labelled, accuracy, labels_of
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.errors import InputError
@@ -36,11 +36,6 @@ class TellsClasses(Protocol):
 
     def logits(self, features: Tensor) -> Tensor:
         """The logits of the classes, ``(n, classes)``, of features ``(n, *features)``."""
-
-
-def accuracy(told: np.ndarray, y: Any) -> float:
-    """The share of classes that are told rightly, by their names: 3 and "3" are the same."""
-    return float(np.mean(told.astype(str) == np.asarray(y).astype(str)))
 
 
 @dataclass(repr=False, eq=False, kw_only=True)
@@ -103,12 +98,14 @@ class FewLabels(ClassifierMixin, Estimator, ABC):
         return like(self._logits(X).softmax(1).numpy(), dtype_of(X))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """The share of examples whose class is told rightly; without y, the mean of
-        :meth:`score_samples`.
+        """The share of the examples with a label whose class is told rightly; a part of a data set
+        brings its labels. The mean of :meth:`score_samples` where there are none.
         """
+        if y is None and isinstance(X, Part) and self.preprocessor_.classes is not None:
+            y = labels_of(X)
         if y is None:
             return float(self.score_samples(X).mean())
-        return accuracy(self.predict(X), y)
+        return accuracy(self.predict(X), y, self.classes_, type(self).__name__)
 
     def __sklearn_tags__(self) -> Tags:
         """Labels may lack, and few epochs make no good classifier."""

@@ -41,7 +41,8 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
     ``transform`` the places on the map; ``labels_`` are the clusters of the examples of ``fit``.
 
     Raises:
-        InputError: at ``fit``, for fewer examples than clusters, or no more than ``neighbours``.
+        InputError: at ``fit``, for fewer examples than clusters, or no more than ``neighbours`` or
+            than dimensions of the map.
         MissingExtraError: at ``fit``, for UMAP where it is not installed.
 
     Reference:
@@ -83,6 +84,11 @@ class ManifoldClustering(ClusterMixin, TransformerMixin, Configurable):
             raise InputError(
                 f"X holds {len(codes)} examples, but neighbours={self.neighbours} and"
                 f" n_clusters={self.n_clusters} need more than either: give more, or ask for fewer."
+            )
+        if (size := self.dimensions or self.n_clusters) >= len(codes) - 1:
+            raise InputError(
+                f"X holds {len(codes)} examples, which a map of {size} dimensions is too many for:"
+                " give more examples, or a smaller dimensions (it is n_clusters unless given)."
             )
         self.whitening_ = PCA(whiten=True).fit(codes) if self.whiten else None
         codes = codes if self.whitening_ is None else self.whitening_.transform(codes)

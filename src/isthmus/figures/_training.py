@@ -31,6 +31,8 @@ _COLOURS = {"objective": INK, "distortion": PALETTE[0], "rate": PALETTE[2]}
 _UNITS = {
     "active": "share of units",
     "dead": "share of units",
+    "distance": "squared distance",
+    "error": "share of examples",
     "usage": "share of entries",
     "perplexity": "entries",
     "commitment": "squared distance",

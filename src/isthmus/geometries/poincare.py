@@ -19,6 +19,7 @@ from isthmus.posteriors.gaussian import DiagonalGaussian, DiagonalPosterior
 _RIM = 1e-5  # how near to the rim of the ball a code may come; float32 knows little beyond
 _LEAST = 1e-12  # of a squared length whose root has a gradient
 _SMALL = 1e-2  # up to which the logarithm of sinh(r) / r is its series
+_OUTER = 2.0  # a distance, times √c, from which on it is better known by the law of cosines
 
 
 class WrappedNormal(NamedTuple):
@@ -43,6 +44,9 @@ class WrappedNormalPosterior(Posterior):
 
     with Möbius addition ⊕ of the unit ball. The density is one by volume in the space of curvature
     −c. ``features: (n, *features)``, ``z: (n, latent_dim)``, :math:`\lVert z \rVert < 1`.
+
+    A draw that lies beyond a distance of :math:`12.2 / \sqrt c` from the middle is handed on as the
+    point of that distance before it; its rate is that of the draw itself.
     """
 
     def __init__(self, features: Shape, latent_dim: int, curvature: float) -> None:
@@ -53,22 +57,33 @@ class WrappedNormalPosterior(Posterior):
     def forward(self, features: Tensor) -> WrappedNormal:
         mu, log_var = self.base(features)
         centre = from_tangent(mu, self.curvature)
-        return WrappedNormal(self.projected(centre), (0.5 * log_var).exp())
+        return WrappedNormal(inside(centre), (0.5 * log_var).exp())
 
     def draw(self, chosen: WrappedNormal, noise: Tensor) -> tuple[Tensor, Tensor]:
         still = torch.zeros_like(chosen.sigma)
         v, log_q = self.base.draw(DiagonalGaussian(still, 2 * chosen.sigma.log()), noise)
-        z = moebius_sum(chosen.mu, from_tangent(v, self.curvature))
-        return self.projected(z), log_q - log_stretch(v, self.curvature)
+        z = inside(moebius_sum(chosen.mu, from_tangent(v, self.curvature)))
+        log_q = log_q - log_stretch(_length(v)[..., 0], z.shape[-1], self.curvature)
+        return z, log_q + self._lost(chosen.mu, v, z)
 
     def log_prob(self, chosen: WrappedNormal, z: Tensor) -> Tensor:
         v = to_tangent(moebius_sum(-chosen.mu, z), self.curvature)
         still = DiagonalGaussian(torch.zeros_like(chosen.sigma), 2 * chosen.sigma.log())
-        return self.base.log_prob(still, v) - log_stretch(v, self.curvature)
+        stretch = log_stretch(_length(v)[..., 0], z.shape[-1], self.curvature)
+        return self.base.log_prob(still, v) - stretch
 
     def projected(self, z: Tensor) -> Tensor:
-        length = _length(z)
-        return z * (length.clamp(max=1 - _RIM) / length)
+        return inside(z)
+
+    def _lost(self, mu: Tensor, v: Tensor, z: Tensor) -> Tensor:
+        """By how much the prior gives a point ``(..., d)`` near the rim more than the draw that it
+        stands for, ``(...)``.
+        """
+        size, root = z.shape[-1], math.sqrt(self.curvature)
+        seen = _length(to_tangent(z, self.curvature))[..., 0]
+        real = distance(mu, v, self.curvature)
+        lost = log_wrapped(seen, size, self.curvature) - log_wrapped(real, size, self.curvature)
+        return lost.where(root * seen > _OUTER, 0.0)
 
 
 class WrappedNormalPrior(LatentPrior):
@@ -82,12 +97,11 @@ class WrappedNormalPrior(LatentPrior):
         self.code_shape, self.curvature = code_shape, curvature
 
     def log_prob(self, z: Tensor) -> Tensor:
-        v = to_tangent(z, self.curvature)
-        normal = -0.5 * (v.square() + math.log(2 * math.pi)).sum(-1)
-        return normal - log_stretch(v, self.curvature)
+        length = _length(to_tangent(z, self.curvature))[..., 0]
+        return log_wrapped(length, z.shape[-1], self.curvature)
 
     def sample(self, n: int, temperature: float = 1.0) -> Tensor:
-        return from_tangent(temperature * torch.randn(n, *self.code_shape), self.curvature)
+        return inside(from_tangent(temperature * torch.randn(n, *self.code_shape), self.curvature))
 
 
 def from_tangent(v: Tensor, curvature: float) -> Tensor:
@@ -115,14 +129,47 @@ def moebius_sum(a: Tensor, b: Tensor) -> Tensor:
     return above / (1 + 2 * inner + aa * bb)
 
 
-def log_stretch(v: Tensor, curvature: float) -> Tensor:
-    r"""By how much the space around the end of v is wider than that of its tangent, ``(...)``, in
-    logarithms: :math:`(d - 1) \log (\sinh r / r)`, :math:`r = \sqrt c \lVert v \rVert`.
+def inside(z: Tensor) -> Tensor:
+    """Points ``(..., d)`` where float32 tells them from the rim of the ball."""
+    length = _length(z)
+    return z * (length.clamp(max=1 - _RIM) / length)
+
+
+def distance(mu: Tensor, v: Tensor, curvature: float) -> Tensor:
+    r"""How far from the middle the end of a geodesic is, ``(...)``, that leaves mu with a tangent
+    vector v of its length, both ``(..., d)``: by the hyperbolic law of cosines,
+
+    .. math:: \cosh \rho = \cosh a \cosh b + \sinh a \sinh b \cos \theta,
+
+    in units of :math:`1 / \sqrt c`, with the distance a of mu from the middle, the length b of v
+    and the angle θ between the two. Logarithms hold where the end is too near to the rim for
+    float32.
     """
-    r = math.sqrt(curvature) * _length(v)[..., 0]
+    root, out = math.sqrt(curvature), to_tangent(mu, curvature)
+    a, b = (root * _length(side)[..., 0] for side in (out, v))
+    same = 0.5 * (out / _length(out) + v / _length(v)).square().sum(-1)  # 1 + cos θ
+    x, y = (-2 * a).exp(), (-2 * b).exp()
+    log_cosh = a + b + (0.25 * (same * (1 + x * y) + (2 - same) * (x + y))).log()
+    safe = log_cosh.clamp(min=_SMALL)
+    return (safe + torch.log1p((1 - (-2 * safe).exp()).sqrt())) / root
+
+
+def log_wrapped(length: Tensor, size: int, curvature: float) -> Tensor:
+    """The log density of the wrapped normal of deviation 1 at a distance from its centre, in d =
+    ``size`` dimensions.
+    """
+    normal = -0.5 * (length.square() + size * math.log(2 * math.pi))
+    return normal - log_stretch(length, size, curvature)
+
+
+def log_stretch(length: Tensor, size: int, curvature: float) -> Tensor:
+    r"""By how much the space at a distance is wider than that of a tangent, in logarithms:
+    :math:`(d - 1) \log (\sinh r / r)`, with r the distance times :math:`\sqrt c`.
+    """
+    r = math.sqrt(curvature) * length
     safe = r.clamp(min=_SMALL)
     far = safe + torch.log1p(-(-2 * safe).exp()) - (2 * safe).log()
-    return (v.shape[-1] - 1) * torch.where(r < _SMALL, r.square() / 6, far)
+    return (size - 1) * torch.where(r < _SMALL, r.square() / 6, far)
 
 
 def _length(v: Tensor) -> Tensor:

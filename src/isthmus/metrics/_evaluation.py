@@ -236,6 +236,8 @@ def _disentangling(model: Any, data: Data, random: np.random.Generator) -> dict[
     if mu.shape[1] > _MOST_DIMENSIONS:
         return {}
     factors = np.stack([np.concatenate([part[name] for part in known]) for name in known[0]], 1)
+    if (factors == factors[:1]).all():
+        return {}
     score = disentangling.factor_score(mu, var, factors, int(random.integers(2**31)))
     return {"mig": disentangling.mutual_information_gap(mu, var, factors), "factor_score": score}
 

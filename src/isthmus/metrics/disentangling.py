@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
+from isthmus.errors import InputError
 from isthmus.metrics._measure import Measure
 
 _FINE, _COARSE = 400, 20  # bins of a dimension: of codes that are drawn, and of points
@@ -26,12 +27,16 @@ def mutual_information_gap(mu: np.ndarray, var: np.ndarray, factors: np.ndarray)
     Args:
         mu, var: mean and variance of each posterior, ``(n, latent_dim)``; a variance of 0 for a
             code that is not drawn.
-        factors: whole numbers, ``(n, K)``.
+        factors: whole numbers, ``(n, K)``; one that is the same everywhere is left out.
+
+    Raises:
+        InputError: where no factor takes two values.
 
     Reference:
         R. T. Q. Chen, X. Li, R. Grosse and D. Duvenaud, Isolating sources of disentanglement in
         variational autoencoders, NeurIPS 2018.
     """
+    factors = varied(factors)
     told = mutual_information(mu, var, factors)  # (latent_dim, K)
     told = np.vstack([np.zeros_like(told[:1]), told])  # of one dimension alone the next says 0
     second, first = np.sort(told, axis=0)[-2:]
@@ -75,12 +80,16 @@ def factor_score(
 
     Args:
         mu, var: mean and variance of each posterior, ``(n, latent_dim)``.
-        factors: whole numbers, ``(n, K)``.
+        factors: whole numbers, ``(n, K)``; one that is the same everywhere is left out.
         random_state: draws the examples.
+
+    Raises:
+        InputError: where no factor takes two values.
 
     Reference:
         H. Kim and A. Mnih, Disentangling by factorising, ICML 2018.
     """
+    factors = varied(factors)
     moved = mu.var(axis=0)
     is_active = moved > _ACTIVE * (moved + var.mean(axis=0))
     z = mu[:, is_active] / np.sqrt(moved[is_active])
@@ -99,6 +108,21 @@ def factor_score(
         "How often the dimension of the code that stays put among examples names the factor that"
         " they share.",
     )
+
+
+def varied(factors: np.ndarray) -> np.ndarray:
+    """The factors ``(n, K)`` that take two values or more: any other tells nothing of a code.
+
+    Raises:
+        InputError: where there is none.
+    """
+    kept = factors[:, (factors != factors[:1]).any(axis=0)]
+    if kept.shape[1] == 0:
+        raise InputError(
+            "no factor takes two values, so there is nothing that a code could tell: give examples"
+            " that differ in one."
+        )
+    return kept
 
 
 def _vote(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -47,23 +47,36 @@ def cross_entropy_recovered(
         layer: the name of the layer whose output is replaced.
         batches: what the network takes, as for :func:`isthmus.data.activations`.
         loss: from what the network gives and the batch to the losses of its examples, of any shape;
-            that of the next token, of logits ``(n, tokens, words)``, if none is given.
+            that of the next token, of logits ``(n, tokens, words)``, if none is given, without
+            those that an ``attention_mask`` leaves out.
         reads: of a transcoder, the layer whose output it takes; it runs before ``layer``.
 
     Raises:
-        InputError: for a layer that there is not, and where 0 in its place costs nothing.
+        InputError: for a layer that there is not, a dictionary of another width, and where 0 in
+            the place of the layer costs nothing.
 
     Reference:
         S. Rajamanoharan et al., Improving dictionary learning with gated sparse autoencoders,
         NeurIPS 2024.
     """
+    if not isinstance(dictionary, nn.Module):
+        raise InputError(
+            f"dictionary is a {type(dictionary).__name__}, but a torch module is needed: give"
+            " model.folded()."
+        )
     made: dict[str, Make] = {
         "clean": lambda x, output: output,
-        "reconstructed": lambda x, output: dictionary(x),
+        "reconstructed": partial(_reconstructed, dictionary),
         "ablated": lambda x, output: torch.zeros_like(output),
     }
-    judge, read = loss or _next_token, reads or layer
-    found = {name: _losses(module, read, layer, put, batches, judge) for name, put in made.items()}
+    lost: dict[str, list[Tensor]] = {name: [] for name in made}
+    for batch in batches:
+        for name, make in made.items():
+            losses = _losses(module, reads or layer, layer, make, batch, loss or _next_token)
+            lost[name].append(losses.flatten().float().cpu())
+    if not lost["clean"]:
+        raise InputError("batches holds no batch: give one at least.")
+    found = {name: torch.cat(losses).numpy() for name, losses in lost.items()}
     clean, restored, ablated = (float(values.mean()) for values in found.values())
     if ablated <= clean:
         raise InputError(
@@ -90,29 +103,50 @@ def _losses(
     read: str,
     written: str,
     make: Make,
-    batches: Iterable[Any],
+    batch: Any,
     loss: Callable[[Any, Any], Tensor],
-) -> np.ndarray:
-    """The loss of every example, ``(n,)``, where a layer's output is what is made of another's."""
+) -> Tensor:
+    """The losses of a batch where a layer's output is what is made of another's."""
     first, last = layer_of(module, read), layer_of(module, written)
 
     def replace(output: Tensor) -> Tensor:
+        if not seen:
+            raise InputError(
+                f"layer {read!r} runs after {written!r}, which stands for what is read there: name"
+                " as reads a layer that runs before."
+            )
         x, axis = seen[0], axis_of(last, output)
         made = make(x.movedim(axis_of(first, x), -1), output.movedim(axis, -1))
         return made.movedim(-1, axis)
 
     with evaluating(module), keeping(module, read) as seen, replacing(module, written, replace):
-        found = [loss(called(module, batch), batch).flatten() for batch in batches]
-    values: np.ndarray = torch.cat(found).float().cpu().numpy()
-    return values
+        return loss(called(module, batch), batch)
+
+
+def _reconstructed(dictionary: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+    """What a dictionary makes of activations, where and as precise as it computes."""
+    own = next(dictionary.parameters(), x)
+    made: Tensor = dictionary(x.to(own)).to(output)
+    if made.shape != output.shape:
+        raise InputError(
+            f"the dictionary gives {made.shape[-1]} numbers in the place of the {output.shape[-1]}"
+            " of the layer: give the one that was trained on this layer."
+        )
+    return made
 
 
 def _next_token(output: Any, batch: Any) -> Tensor:
-    """The cross-entropy of every next token, ``(n, tokens - 1)``."""
+    """The cross-entropy of every next token, ``(n,)``: of none that an attention mask leaves out,
+    nor behind one.
+    """
     logits = getattr(output, "logits", output)
-    given = batch["input_ids"] if isinstance(batch, dict) else batch
+    given = batch["input_ids"] if isinstance(batch, Mapping) else batch
     tokens = (given[0] if type(given) in (tuple, list) else given).to(logits.device)
-    losses: Tensor = F.cross_entropy(
-        logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten(), reduction="none"
+    losses = F.cross_entropy(
+        logits[:, :-1].flatten(0, 1).float(), tokens[:, 1:].flatten(), reduction="none"
     )
-    return losses
+    mask = batch.get("attention_mask") if isinstance(batch, Mapping) else None
+    if mask is None:
+        return losses
+    kept = torch.as_tensor(mask, device=losses.device).bool()
+    return losses[(kept[:, :-1] & kept[:, 1:]).flatten()]

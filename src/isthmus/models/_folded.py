@@ -37,8 +37,13 @@ class FoldedDictionary(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """The code of each example, ``(*, columns)`` to ``(*, units)``."""
+        if x.shape[-1:] != (self.encoder.in_features,):
+            raise InputError(
+                f"x has shape {tuple(x.shape)}, but the dictionary takes rows of"
+                f" {self.encoder.in_features} numbers: give the activations it was trained on."
+            )
         pre = self.encoder(x)
-        return self.sparsity.codes(pre.flatten(0, -2), self.bias).view(pre.shape)
+        return self.sparsity.codes(pre.reshape(-1, pre.shape[-1]), self.bias).view(pre.shape)
 
     def decode(self, z: Tensor) -> Tensor:
         """What codes say of x, ``(*, units)`` to ``(*, outputs)``."""

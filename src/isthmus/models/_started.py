@@ -6,10 +6,12 @@ import copy
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from torch import Tensor
 
+from isthmus.core import fields
 from isthmus.core.autoencoder import Autoencoder
 from isthmus.core.digests import of_values
 from isthmus.core.fields import field
@@ -23,9 +25,11 @@ from isthmus.estimators._earlier import Earlier
 from isthmus.estimators.base import Estimator
 from isthmus.io.runs import load_run
 from isthmus.models.ae import DeterministicBottleneck
+from isthmus.registry import MEMBERS
 from isthmus.training.runtimes import Runtime
 
 _OF_NETWORKS = ("hidden", "network", "activation", "encoder", "decoder", "likelihood", "hide")
+_OF_DATA = ("kind", "scaling", "columns", "channels", "image_shape")
 _CODE = "bottleneck.project."
 
 
@@ -98,6 +102,12 @@ class Started(Estimator, ABC):
     def _trained(self) -> Estimator:
         """The member that it starts from."""
         given = self.start
+        if isinstance(given, str) and _is_class(given):
+            raise InputError(
+                f"this {type(self).__name__} started from a trained {given} that was in memory,"
+                " which its run does not hold: set start to that member or to its run, or to None"
+                " for a pretraining of its own."
+            )
         member = load_run(given, device=self.device) if isinstance(given, str) else given
         if not isinstance(member, Estimator):
             raise InputError(
@@ -122,6 +132,12 @@ class Started(Estimator, ABC):
         other = [
             name for name in ("latent_dim", "condition", *_OF_NETWORKS) if own[name] != given[name]
         ]
+        declared = fields.declared(type(self))
+        other += [
+            name
+            for name in _OF_DATA
+            if own[name] not in (declared[name].default, given.get(name, own[name]))
+        ]
         if other:
             wanted = ", ".join(f"{name}={_written(given[name])}" for name in other)
             raise InputError(
@@ -134,7 +150,7 @@ class Started(Estimator, ABC):
         self, train: Examples, measured: Examples | None, earlier: Earlier | None
     ) -> dict[str, Any]:
         found = super()._identity(train, measured, earlier)
-        if self._begins_anew:
+        if self._begins_anew or earlier is not None:  # what goes on starts from its own weights
             return found
         weights = self._trained().module_.state_dict().values()
         return {**found, "start": of_values(value.detach().cpu().numpy() for value in weights)}
@@ -159,6 +175,11 @@ def starting_bottleneck(member: Estimator) -> DeterministicBottleneck:
             " decoder of its own: give an AE, a DenoisingAE or a StackedAE with a linear code."
         )
     return bottleneck
+
+
+def _is_class(start: str) -> bool:
+    """Whether a text is what a run says of a member in memory, and names no run."""
+    return any(start == cls.__name__ for cls in MEMBERS.values()) and not Path(start).exists()
 
 
 def _written(value: Any) -> str:

@@ -63,7 +63,9 @@ class LatentVariableModel(Estimator, ABC):
         .. math:: -\log \frac1S \sum_{s=1}^S \frac{p(x \mid z_s) \, p(z_s)}{q(z_s \mid x)}, \quad
                   z_s \sim q(z \mid x)
 
-        It lies above the truth on the average, and approaches it as ``samples`` grows. The standard
+        It lies above the truth on the average, and approaches it as ``samples`` grows. Draws differ
+        between examples, so that their errors even out in a mean; that of one example depends on
+        its place among the others. The standard
         error of its mean over examples is their standard deviation divided by the root of their
         number.
 
@@ -282,6 +284,7 @@ class GaussianBottleneck(RatedBottleneck):
         schedule: RateSchedule | None = None,
     ) -> None:
         super().__init__(RateSchedule(beta, kl_warmup) if schedule is None else schedule)
+        self._is_scheduled = schedule is not None
         layers, self.code_shape = code_layers(features, latent_dim, is_map=is_map, parts=2)
         self.project = nn.Sequential(*layers)
         self.free_bits = free_bits
@@ -338,6 +341,10 @@ class GaussianBottleneck(RatedBottleneck):
 
     @property
     def _remedy(self) -> str:
+        if self.schedule.capacity is not None:
+            return f"raise capacity (it is {self.schedule.capacity:g})"
+        if not self._is_scheduled:  # the member has no more than a weight
+            return f"lower beta (it is {self.beta:g}), or learning_rate"
         return (
             f"lower beta (it is {self.beta:g}), set kl_warmup to some epochs, or free_bits to"
             " about 0.1"

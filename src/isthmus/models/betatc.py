@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from isthmus.divergences import log_normal
 from isthmus.estimators.spatial import SpatialCode
 from isthmus.models._variational import GaussianBottleneck, Variational
 
+_TOGETHER = 256  # codes whose densities are estimated from each other where examples are measured
+
 
 @dataclass(repr=False, eq=False, kw_only=True)
 class BetaTCVAE(SpatialCode, Variational):
@@ -33,8 +36,9 @@ class BetaTCVAE(SpatialCode, Variational):
     on the average over x, where :math:`q(z) = \frac1N \sum_n q(z \mid x_n)` over the N training
     examples. The objective weighs the second term with β and the others with 1; with β = 1 it is
     the evidence bound of the VAE. Both densities are estimated within a batch, by minibatch
-    stratified sampling. The history shows all three terms and the ``rate`` that they add up to on
-    the average. ``x: (n, *shape)``, ``z: (n, latent_dim)``.
+    stratified sampling, and so they are where validation is measured. The history shows all three
+    terms and the ``rate`` that they add up to on the average. ``x: (n, *shape)``,
+    ``z: (n, latent_dim)``.
 
     Raises:
         InputError: at ``fit``, for batches of a single example.
@@ -85,12 +89,19 @@ class TotalCorrelationBottleneck(GaussianBottleneck):
     def forward(self, features: Tensor, noise: Tensor | None = None) -> Code:
         mu, log_var = self.posterior(features)
         code = super().forward(features, noise)
-        if sharding.total(len(mu)) < 2 or not self.training:  # N and the batch belong to training
-            return code
+        total = sharding.total(len(mu))
+        # whoever brings noise judges every example by itself
+        if total < 2 or (noise is not None and not self.training):
+            return Code(code.z, code.terms["rate"], code.terms)
         z, mu, log_var = (sharding.gather(part.flatten(1)) for part in (code.z, mu, log_var))
-        rate = DecomposedRate(*map(sharding.own, decomposed_rate(z, mu, log_var, self.examples)))
+        decompose = decomposed_rate if self.training else decomposed_in_parts
+        rate = DecomposedRate(*map(sharding.own, decompose(z, mu, log_var, self.examples)))
         charge = rate.information + self.beta * rate.total_correlation + rate.dimension_wise
         return Code(code.z, charge, {**code.terms, **rate._asdict()})
+
+    @property
+    def _remedy(self) -> str:
+        return f"lower beta (it is {self.beta:g}), or take a smaller scale of the likelihood"
 
 
 class DecomposedRate(NamedTuple):
@@ -114,6 +125,19 @@ def decomposed_rate(z: Tensor, mu: Tensor, log_var: Tensor, examples: Tensor) ->
     log_conditional = each.diagonal().sum(0)
     log_prior = log_normal(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)
     return DecomposedRate(log_conditional - log_q, log_q - log_q_product, log_q_product - log_prior)
+
+
+def decomposed_in_parts(z: Tensor, mu: Tensor, log_var: Tensor, examples: Tensor) -> DecomposedRate:
+    """The same of any number of codes, such as those of all validation examples, at most 256 at a
+    time, since memory grows by their square; those of a part lie at even distances.
+    """
+    count = math.ceil(len(z) / _TOGETHER)
+    order = torch.cat([torch.arange(i, len(z), count, device=z.device) for i in range(count)])
+    found = [
+        decomposed_rate(z[i::count], mu[i::count], log_var[i::count], examples)
+        for i in range(count)
+    ]
+    return DecomposedRate(*(torch.cat(term)[order.argsort()] for term in zip(*found, strict=True)))
 
 
 def stratified_log_weights(m: int, examples: Tensor) -> Tensor:

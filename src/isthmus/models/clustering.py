@@ -211,6 +211,11 @@ class ClusteringAE(ClusterMixin, Started):
     def _loss_function(self, spec: ExampleSpec) -> ClusteringLoss:
         in_batch, weight = self.target_interval == 0, self.clustering_weight
         if self.variant == "dec":
+            if weight is not None:
+                raise InputError(
+                    f"clustering_weight={weight:g} weighs clusters beside the reconstruction, which"
+                    " variant='dec' drops: pass variant='idec', or leave it out."
+                )
             return ClusteringLoss(None, in_batch)
         share = _OF_A_MEAN * math.prod(spec.shape)
         return ClusteringLoss(share if weight is None else weight, in_batch)

@@ -104,6 +104,10 @@ class InferredPriorBottleneck(GaussianBottleneck):
         penalty = code.penalty + self.weights[0] * off + self.weights[1] * diagonal
         return Code(code.z, penalty, {**code.terms, "covariance": off, "variance": diagonal})
 
+    @property
+    def _remedy(self) -> str:
+        return "lower covariance_weight and variance_weight, or the scale of the likelihood"
+
 
 class CovarianceGap(NamedTuple):
     """The squared distances of a covariance from the identity, off and on its diagonal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -104,7 +105,8 @@ class FactorBottleneck(GaussianBottleneck):
         return Code(code.z, charge, {**code.terms, "total_correlation": logit})
 
     def adversaries(self, module: Autoencoder) -> tuple[Adversary, ...]:
-        return (Adversary(tuple(self.critic.parameters()), self.critic_loss, self.learning_rate),)
+        moved, half = tuple(self.critic.parameters()), math.log(2)
+        return (Adversary(moved, self.critic_loss, self.learning_rate, chance=half),)
 
     def critic_loss(self, made: Pass) -> Loss:
         """The critic's loss: half of −log D of a code, and of −log(1 − D) of a permuted one."""
@@ -112,6 +114,10 @@ class FactorBottleneck(GaussianBottleneck):
         apart = sharding.own(permuted(sharding.gather(z)))
         loss = 0.5 * (F.softplus(-self.critic(z)) + F.softplus(self.critic(apart)))
         return Loss(loss, {"critic": loss})
+
+    @property
+    def _remedy(self) -> str:
+        return f"lower gamma (it is {self.gamma:g}), or take a smaller scale of the likelihood"
 
 
 def permuted(z: Tensor) -> Tensor:

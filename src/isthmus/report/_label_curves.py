@@ -75,6 +75,8 @@ def label_curves(
     """
     if data.train.y is None or data.test.y is None or not len(data.test):
         raise InputError(f"{data.name} has no labels in both parts: say label=… when it is loaded.")
+    if isinstance(classifiers, str):
+        classifiers = [classifiers]
     named = (
         classifiers if isinstance(classifiers, Mapping) else {name: name for name in classifiers}
     )

@@ -42,12 +42,17 @@ class Row:
     diagnosis: Diagnosis | None = None
 
     @property
-    def remarks(self) -> tuple[tuple[str, str], ...]:
-        """What is wrong with it: a sentence each, and what was measured, if it was measured now."""
+    def remarks(self) -> tuple[tuple[str, str, str], ...]:
+        """What is wrong with it: how bad it is, a sentence each, and what was measured, if it was
+        measured now.
+        """
         found = [*(self.diagnosis or ())]
         known = {finding.name for finding in found}
         before = [text for name, text in self.diagnostics.items() if name not in known]
-        return (*((str(each), each.bounds) for each in found), *((text, "") for text in before))
+        return (
+            *((each.severity, str(each), each.bounds) for each in found),
+            *(("warning", text, "") for text in before),
+        )
 
     def __repr__(self) -> str:
         return f"Row({self.label}, {len(self.measures)} measures)"

@@ -47,7 +47,21 @@ def premise(rows: Sequence[Row], data: Data) -> str:
         )
         + f" from {len(data.train):,} examples{aside} to squeeze an example into a code of"
         f" {numbers} and to rebuild it from that; PCA, the best linear map, stands beside"
-        f" {'them' if many else 'it'}."
+        f" {'them' if many else 'it'}." + _taught(trained)
+    )
+
+
+def _taught(rows: Sequence[Row]) -> str:
+    """Who has seen labels too, as a sentence; else empty."""
+    told = [row for row in rows if row.model.preprocessor_.classes is not None]
+    if not told:
+        return ""
+    counts = {row.model.n_labels for row in told}
+    some = "all of them" if counts == {None} else "some of them"
+    are = "were" if len(told) > 1 else "was"
+    return (
+        f" {_listed([row.label for row in told])} {are} told the classes of {some} (n_labels),"
+        " which is part of the code."
     )
 
 
