@@ -50,6 +50,16 @@ def test_a_vae_on_images_has_everything_in_order(measures: dict[str, Measure]) -
     assert all(measures[name].error is not None for name in [*first, *CODES])
 
 
+def test_a_member_that_tells_classes_is_measured_by_them_too(small: Data) -> None:
+    model = ist.LadderNetwork(hidden=(16,), epochs=2, random_state=0).fit(small.train)
+    found = evaluate(model, small)["accuracy"]
+    right = model.predict(small.test.x) == small.test.y
+    assert found.value == pytest.approx(right.mean()) and found.better == "higher"
+    assert found.error == pytest.approx(right.std(ddof=1) / np.sqrt(len(right)))
+    named = replace(small, classes=tuple("abcdefghij"))
+    assert "accuracy" not in evaluate(model, named)  # it knows the classes by other names
+
+
 def test_the_numbers_are_those_of_the_model(
     measures: dict[str, Measure], vae: ist.Estimator, small: Data
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import warnings
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -94,35 +94,56 @@ class Labelled:
         return type(self)(self.rows[chosen], self.labels[chosen], self.n)
 
 
-def accuracy(told: np.ndarray, y: Any, known: np.ndarray, owner: str, weight: Any = None) -> float:
-    """The share of the examples with a label that are told rightly; 3, 3.0 and "3" are the same.
+def accuracy(
+    told: np.ndarray, y: Any, known: np.ndarray, owner: str, weight: np.ndarray | None = None
+) -> float:
+    """The share of the examples with a label that are told rightly, under their weights ``(n,)``
+    if there are any; otherwise as :func:`told_rightly`.
+    """
+    right = told_rightly(told, y, known, owner)
+    return float(np.average(right.right, weights=None if weight is None else weight[right.rows]))
+
+
+class Rightly(NamedTuple):
+    """Which classes are told rightly.
+
+    Attributes:
+        rows: the places of the examples that have a label, ``(m,)``.
+        right: whether that is the class that is told, ``(m,)``.
+    """
+
+    rows: np.ndarray
+    right: np.ndarray
+
+
+def told_rightly(told: np.ndarray, y: Any, known: np.ndarray, owner: str) -> Rightly:
+    """Which of the examples with a label are told rightly; 3, 3.0 and "3" are the same.
 
     Args:
         told: the class that is told of each example, ``(n,)``.
         y: its label, ``(n,)``; −1, None or NaN for none.
         known: all classes that can be told.
         owner: who tells them, for messages.
-        weight: of each example, ``(n,)``; none: all alike.
 
     Raises:
         InputError: where no example has a label, and where none of the labels is a class.
     """
     is_labelled, labels, _ = _read(y, owner)
     if len(is_labelled) != len(told):
-        raise InputError(f"y holds {len(is_labelled)} labels, X {len(told)} examples.")
+        raise InputError(
+            f"y holds {len(is_labelled)} labels, X {len(told)} examples: give each its label."
+        )
     if len(labels) == 0:
         raise InputError("y has no label, so there is nothing to compare with: give some.")
     right, classes = labels, known
     if not all(part.dtype.kind in "biuf" for part in (labels, known)):
-        right, classes = _whole(labels).astype(str), _whole(known).astype(str)
-        told = _whole(told).astype(str)
+        right, classes, told = (_whole(part).astype(str) for part in (labels, known, told))
     if not np.isin(right, classes).any():
         raise InputError(
             f"no label of y is among the classes that this {owner} tells apart"
             f" ({reprlib.repr(known.tolist())}): name them as in its training."
         )
-    weight = None if weight is None else np.asarray(weight)[is_labelled]
-    return float(np.average(told[is_labelled] == right, weights=weight))
+    return Rightly(np.flatnonzero(is_labelled), told[is_labelled] == right)
 
 
 def labels_of(part: Part) -> np.ndarray | None:

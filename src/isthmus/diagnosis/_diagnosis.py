@@ -149,7 +149,7 @@ def diagnose(model: Estimator, data: Data, *, random_state: int = 0) -> Diagnosi
     if not isinstance(model, Estimator):
         raise InputError(
             f"model is a {type(model).__name__}, but a fitted member is needed: of a classifier or"
-            " a detector, give the member that it holds."
+            " a detector, give the member that it holds (its member_)."
         )
     model._fitted()
     if len(data.test) == 0:

@@ -132,7 +132,8 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         """
         told, X = self.predict(X), incoming(X)
         y = labels_of(X) if y is None and isinstance(X, Part) else y
-        return accuracy(told, y, self.classes_, type(self).__name__, sample_weight)
+        weight = None if sample_weight is None else np.asarray(sample_weight)
+        return accuracy(told, y, self.classes_, type(self).__name__, weight)
 
     def codes(self, X: Any) -> np.ndarray:
         """The fine-tuned code of each example, which the softmax layer sees, ``(n, features)``."""

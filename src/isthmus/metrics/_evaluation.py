@@ -11,6 +11,7 @@ import torch
 from sklearn.base import is_clusterer
 
 from isthmus.data.datasets import Data, Part, known_of, named_for, require_data
+from isthmus.data.few_labels import labels_of, told_rightly
 from isthmus.data.frames import Values
 from isthmus.data.preprocessing import Preprocessor
 from isthmus.data.stores import Store
@@ -24,7 +25,7 @@ from isthmus.metrics import (
     representation,
     sound,
 )
-from isthmus.metrics._measure import Measure, Measures
+from isthmus.metrics._measure import Measure, Measures, average
 from isthmus.metrics.representation import LabelledCodes
 from isthmus.training.settings import require_seed
 
@@ -192,6 +193,7 @@ def _representation(
         found["linear_probe"] = representation.linear_probe(train, test)
         found["knn5"] = representation.knn5(train, test)
         found["kmeans_nmi"] = representation.kmeans_nmi(train, test, seed)
+        found |= _own_classes(model, data)
         if is_clusterer(model):
             clusters = model.predict(named_for(model, data.test.x, data))
             found["cluster_accuracy"] = clustering.cluster_accuracy(data.test.y, clusters)
@@ -201,6 +203,19 @@ def _representation(
         codes = _flat(model.transform(named_for(model, points.x, data), **known_of(model, points)))
         found["trustworthiness"] = representation.trustworthiness(_inside(model, points.x), codes)
     return found
+
+
+def _own_classes(model: Any, data: Data) -> dict[str, Measure]:
+    """How often a member that tells classes itself is right."""
+    if model.preprocessor_.classes is None:
+        return {}
+    told, labels = model.predict(named_for(model, data.test.x, data)), labels_of(data.test)
+    assert labels is not None  # there are classes to probe
+    if not np.isin(np.unique(labels).astype(str), model.classes_.astype(str)).any():
+        return {}  # the member knows them by other names
+    right = told_rightly(told, labels, model.classes_, type(model).__name__).right
+    help = "How many test examples the model itself gives the right class."
+    return {"accuracy": average("Own classes, correct", right, "share, 0 to 1", "higher", help)}
 
 
 def _posterior(model: Any, test: Any, known: Mapping[str, Any]) -> dict[str, Measure]:
