@@ -73,6 +73,11 @@ def test_a_score_is_the_share_told_rightly_of_those_with_a_label(
         some = y.copy()
         some[50:] = -1
         assert model.score(x, some) == pytest.approx(right[:50].mean())
+        weight = np.where(y < 5, 3.0, 1.0)
+        expected = np.average(right, weights=weight)
+        assert model.score(x, y, sample_weight=weight) == pytest.approx(expected)
+        with pytest.raises(ist.InputError, match=r"sample_weight has the shape \(3,\)"):
+            model.score(x, y, sample_weight=weight[:3])
         part = digits.test
         assert model.score(part) == pytest.approx((model.predict(part.x) == part.y).mean())
         with pytest.raises(ist.InputError, match="no label of y is among the classes that this"):

@@ -95,13 +95,16 @@ class Labelled:
 
 
 def accuracy(
-    told: np.ndarray, y: Any, known: np.ndarray, owner: str, weight: np.ndarray | None = None
+    told: np.ndarray, y: Any, known: np.ndarray, owner: str, weight: Tensor | None = None
 ) -> float:
     """The share of the examples with a label that are told rightly, under their weights ``(n,)``
     if there are any; otherwise as :func:`told_rightly`.
     """
-    right = told_rightly(told, y, known, owner)
-    return float(np.average(right.right, weights=None if weight is None else weight[right.rows]))
+    rows, right = told_rightly(told, y, known, owner)
+    counted = np.ones(len(rows)) if weight is None else weight.numpy()[rows]
+    if counted.sum() == 0:
+        raise InputError("every example with a label has a weight of 0: give one that counts.")
+    return float(np.average(right, weights=counted))
 
 
 class Rightly(NamedTuple):

@@ -25,6 +25,7 @@ from isthmus.core.objectives import Loss, Objective, Side, Stage, TrainableModul
 from isthmus.core.parts import Configurable
 from isthmus.core.randomness import alone
 from isthmus.data.datasets import Part
+from isthmus.data.examples import weights_of
 from isthmus.data.few_labels import Labelled, accuracy, labels_of
 from isthmus.data.incoming import incoming
 from isthmus.data.stores import Store
@@ -130,9 +131,10 @@ class AutoencoderClassifier(ClassifierMixin, TrainingSettings, Configurable):
         """The share of the examples with a label whose class is told rightly, under their weights
         if there are any; a part of a data set brings its labels.
         """
-        told, X = self.predict(X), incoming(X)
+        X = incoming(X)
+        told = self.predict(X)
         y = labels_of(X) if y is None and isinstance(X, Part) else y
-        weight = None if sample_weight is None else np.asarray(sample_weight)
+        weight = weights_of(sample_weight, len(told))
         return accuracy(told, y, self.classes_, type(self).__name__, weight)
 
     def codes(self, X: Any) -> np.ndarray:

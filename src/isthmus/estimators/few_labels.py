@@ -19,7 +19,7 @@ from isthmus.core.fields import field
 from isthmus.data._mixing import Mixing
 from isthmus.data.batches import StoreBatches
 from isthmus.data.datasets import Part
-from isthmus.data.examples import Examples, as_batches
+from isthmus.data.examples import Examples, as_batches, weights_of
 from isthmus.data.few_labels import Classes, Labelled, accuracy, labels_of
 from isthmus.data.incoming import incoming
 from isthmus.data.preprocessing import Preprocessor
@@ -97,15 +97,20 @@ class FewLabels(ClassifierMixin, Estimator, ABC):
         X = incoming(X)
         return like(self._logits(X).softmax(1).numpy(), dtype_of(X))
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """The share of the examples with a label whose class is told rightly; a part of a data set
-        brings its labels. The mean of :meth:`score_samples` where there are none.
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The share of the examples with a label whose class is told rightly, under their weights
+        if there are any; a part of a data set brings its labels. The mean of :meth:`score_samples`
+        where there are none.
         """
+        X = incoming(X)
         if y is None and isinstance(X, Part) and self.preprocessor_.classes is not None:
             y = labels_of(X)
         if y is None:
-            return float(self.score_samples(X).mean())
-        return accuracy(self.predict(X), y, self.classes_, type(self).__name__)
+            each = self.score_samples(X)
+            return float(np.average(each, weights=weights_of(sample_weight, len(each))))
+        told = self.predict(X)
+        weight = weights_of(sample_weight, len(told))
+        return accuracy(told, y, self.classes_, type(self).__name__, weight)
 
     def __sklearn_tags__(self) -> Tags:
         """Labels may lack, and few epochs make no good classifier."""
