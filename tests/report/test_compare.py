@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html import escape
 from importlib import import_module
 from pathlib import Path
@@ -309,6 +310,25 @@ def test_a_branch_stands_for_its_members(table: Data, tmp_path: Path, monkeypatc
     with pytest.raises(AskedError) as found:
         compare("quantised", table, tmp_path / "run")
     assert found.value.args[0] == "quantised"  # no list, which is refused
+
+
+def test_who_was_told_classes_is_said(digits: Data) -> None:
+    few = digits.train.take(slice(200))
+    settings: dict[str, Any] = {"hidden": (8,), "epochs": 1, "latent_dim": 2, "random_state": 0}
+    data = replace(digits, train=few)
+    rows = [
+        Row(member.__name__, "", member(**settings, **own).fit(few), {}, {}, run="run")
+        for member, own in (
+            (ist.AE, {}),
+            (ist.LadderNetwork, {"n_labels": 50}),
+            (ist.SemiSupervisedAAE, {}),
+        )
+    ]
+    assert rows[2].column == "Semi\u200bSupervised\u200bAAE"
+    said = verdict.premise(rows, data)
+    assert "LadderNetwork and SemiSupervisedAAE were told the classes of some of them" in said
+    assert said.endswith("; the code of SemiSupervisedAAE holds the probability of each too.")
+    assert "told" not in verdict.premise(rows[:1], data)
 
 
 def test_what_training_said_is_not_said_twice() -> None:

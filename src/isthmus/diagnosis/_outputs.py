@@ -81,7 +81,7 @@ def linear_map(seen: Examination) -> Findings:
     is_rebuilding = seen.model._rebuilds and seen.module.corruption is None
     if not is_rebuilding or not is_whole or seen.bottleneck.levels:
         return None
-    if hasattr(seen.bottleneck, "logits"):  # a part of the code is the class
+    if getattr(seen.model, "_code_holds_classes", False):  # which are no free numbers
         return None
     if not 0 < size < min(train.x.shape):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -111,6 +112,11 @@ class FewLabels(ClassifierMixin, Estimator, ABC):
         told = self.predict(X)
         weight = weights_of(sample_weight, len(told))
         return accuracy(told, y, self.classes_, type(self).__name__, weight)
+
+    @property
+    def _code_holds_classes(self) -> bool:
+        """Whether the probabilities of the classes are a part of the code."""
+        return math.prod(self._fitted().bottleneck.code_shape) > self._code_size
 
     def __sklearn_tags__(self) -> Tags:
         """Labels may lack, and few epochs make no good classifier."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,11 @@ class Row:
             *((each.severity, str(each), each.bounds) for each in found),
             *(("warning", text, "") for text in before),
         )
+
+    @property
+    def column(self) -> str:
+        """Its label, which may be broken between words such as SemiSupervised and VAE."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "\u200b", self.label)
 
     def __repr__(self) -> str:
         return f"Row({self.label}, {len(self.measures)} measures)"

@@ -59,9 +59,11 @@ def _taught(rows: Sequence[Row]) -> str:
     counts = {row.model.n_labels for row in told}
     some = "all of them" if counts == {None} else "some of them"
     are = "were" if len(told) > 1 else "was"
+    holding = [row.label for row in told if row.model._code_holds_classes]
+    held = f"; the code of {_listed(holding)} holds the probability of each too" if holding else ""
     return (
-        f" {_listed([row.label for row in told])} {are} told the classes of {some} (n_labels),"
-        " which is part of the code."
+        f" {_listed([row.label for row in told])} {are} told the classes of {some}"
+        f" (n_labels){held}."
     )
 
 
