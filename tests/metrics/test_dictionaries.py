@@ -230,6 +230,8 @@ def test_what_cannot_stand_for_a_layer_is_refused(transformer: Transformer) -> N
         cross_entropy_recovered(folded, transformer, "block", batches)
     with pytest.raises(ist.InputError, match="batches holds no batch"):
         cross_entropy_recovered(nn.Identity(), transformer, "block", [])
+    with pytest.raises(ist.InputError, match="batches is a int: give a list"):
+        cross_entropy_recovered(nn.Identity(), transformer, "block", 5)  # type: ignore[arg-type]
     late = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3))
     with pytest.raises(ist.InputError, match="layer '1' runs after '0'"):
         cross_entropy_recovered(nn.Identity(), late, "0", [torch.randn(3, 4)], reads="1")

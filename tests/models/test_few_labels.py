@@ -82,8 +82,15 @@ def test_a_score_is_the_share_told_rightly_of_those_with_a_label(
         assert model.score(part) == pytest.approx((model.predict(part.x) == part.y).mean())
         with pytest.raises(ist.InputError, match="no label of y is among the classes that this"):
             model.score(x, np.array(["cat", "dog"] * 100))
+        with pytest.raises(ist.InputError, match=r"y has the shape \(200, 2\)"):
+            model.score(x, np.stack([y, y], 1))
         with pytest.raises(ist.InputError, match="y has no label, so there is nothing to compare"):
             model.score(x, np.full(200, -1))
+
+
+def test_what_is_no_list_of_classifiers_is_refused(digits: ist.data.Data) -> None:
+    with pytest.raises(ist.InputError, match="classifiers is a int: give a dictionary of"):
+        ist.label_curves(5, digits)  # type: ignore[arg-type]
 
 
 def test_gaps_make_no_fractions_of_classes(digits: ist.data.Data) -> None:

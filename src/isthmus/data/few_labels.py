@@ -217,7 +217,14 @@ def _read(y: Any, owner: str) -> tuple[np.ndarray, np.ndarray, int]:
         raise InputError(
             f"{owner} requires y to be passed, but the target y is None: give a label, or −1, each."
         )
-    labels: np.ndarray = column_or_1d(read_labels(y), warn=True)
+    given = read_labels(y)
+    try:
+        labels: np.ndarray = column_or_1d(given, warn=True)
+    except ValueError as error:
+        raise InputError(
+            f"y has the shape {given.shape}, and y should be a 1d array: give one label for each"
+            " example."
+        ) from error
     if labels.dtype.kind == "f" and np.isinf(labels).any():
         raise InputError("y holds inf: give −1 to an example without a label.")
     is_gap = np.zeros(len(labels), dtype=bool)
@@ -253,6 +260,6 @@ def _require_classes(found: np.ndarray) -> None:
         check_classification_targets(found)
     except ValueError as error:
         raise InputError(
-            f"Unknown label type: y holds {reprlib.repr(found[0])} and the like, which are amounts"
-            " and no classes: give text or whole numbers."
+            f"Unknown label type: y holds {reprlib.repr(found.tolist()[0])} and the like, which are"
+            " amounts and no classes: give text or whole numbers."
         ) from error

@@ -57,12 +57,12 @@ class WrappedNormalPosterior(Posterior):
     def forward(self, features: Tensor) -> WrappedNormal:
         mu, log_var = self.base(features)
         centre = from_tangent(mu, self.curvature)
-        return WrappedNormal(inside(centre), (0.5 * log_var).exp())
+        return WrappedNormal(within_rim(centre), (0.5 * log_var).exp())
 
     def draw(self, chosen: WrappedNormal, noise: Tensor) -> tuple[Tensor, Tensor]:
         still = torch.zeros_like(chosen.sigma)
         v, log_q = self.base.draw(DiagonalGaussian(still, 2 * chosen.sigma.log()), noise)
-        z = inside(moebius_sum(chosen.mu, from_tangent(v, self.curvature)))
+        z = within_rim(moebius_sum(chosen.mu, from_tangent(v, self.curvature)))
         log_q = log_q - log_stretch(_length(v)[..., 0], z.shape[-1], self.curvature)
         return z, log_q + self._lost(chosen.mu, v, z)
 
@@ -73,7 +73,7 @@ class WrappedNormalPosterior(Posterior):
         return self.base.log_prob(still, v) - stretch
 
     def projected(self, z: Tensor) -> Tensor:
-        return inside(z)
+        return within_rim(z)
 
     def _lost(self, mu: Tensor, v: Tensor, z: Tensor) -> Tensor:
         """By how much the prior gives a point ``(..., d)`` near the rim more than the draw that it
@@ -81,7 +81,7 @@ class WrappedNormalPosterior(Posterior):
         """
         size, root = z.shape[-1], math.sqrt(self.curvature)
         seen = _length(to_tangent(z, self.curvature))[..., 0]
-        real = distance(mu, v, self.curvature)
+        real = end_distance(mu, v, self.curvature)
         lost = log_wrapped(seen, size, self.curvature) - log_wrapped(real, size, self.curvature)
         return lost.where(root * seen > _OUTER, 0.0)
 
@@ -101,7 +101,9 @@ class WrappedNormalPrior(LatentPrior):
         return log_wrapped(length, z.shape[-1], self.curvature)
 
     def sample(self, n: int, temperature: float = 1.0) -> Tensor:
-        return inside(from_tangent(temperature * torch.randn(n, *self.code_shape), self.curvature))
+        return within_rim(
+            from_tangent(temperature * torch.randn(n, *self.code_shape), self.curvature)
+        )
 
 
 def from_tangent(v: Tensor, curvature: float) -> Tensor:
@@ -129,13 +131,13 @@ def moebius_sum(a: Tensor, b: Tensor) -> Tensor:
     return above / (1 + 2 * inner + aa * bb)
 
 
-def inside(z: Tensor) -> Tensor:
+def within_rim(z: Tensor) -> Tensor:
     """Points ``(..., d)`` where float32 tells them from the rim of the ball."""
     length = _length(z)
     return z * (length.clamp(max=1 - _RIM) / length)
 
 
-def distance(mu: Tensor, v: Tensor, curvature: float) -> Tensor:
+def end_distance(mu: Tensor, v: Tensor, curvature: float) -> Tensor:
     r"""How far from the middle the end of a geodesic is, ``(...)``, that leaves mu with a tangent
     vector v of its length, both ``(..., d)``: by the hyperbolic law of cosines,
 

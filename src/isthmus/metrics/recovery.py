@@ -64,6 +64,8 @@ def cross_entropy_recovered(
             f"dictionary is a {type(dictionary).__name__}, but a torch module is needed: give"
             " model.folded()."
         )
+    if not isinstance(batches, Iterable):
+        raise InputError(f"batches is a {type(batches).__name__}: give a list of batches.")
     made: dict[str, Make] = {
         "clean": lambda x, output: output,
         "reconstructed": partial(_reconstructed, dictionary),

@@ -77,6 +77,11 @@ def label_curves(
         raise InputError(f"{data.name} has no labels in both parts: say label=… when it is loaded.")
     if isinstance(classifiers, str):
         classifiers = [classifiers]
+    if not isinstance(classifiers, Mapping | Sequence):
+        raise InputError(
+            f"classifiers is a {type(classifiers).__name__}: give a dictionary of estimators, or"
+            " names of members."
+        )
     named = (
         classifiers if isinstance(classifiers, Mapping) else {name: name for name in classifiers}
     )
